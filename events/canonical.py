@@ -1,0 +1,77 @@
+"""The canonical event: what every host's program produces and every decision reads."""
+
+from typing import Any, Literal, TypedDict, get_args
+
+__all__ = ["KINDS", "TRIGGERING_KINDS", "CanonicalEvent", "Kind", "PullRequest"]
+
+Kind = Literal["push", "tag", "pull_request", "image_push", "schedule", "manual", "ping", "other"]
+"""What happened. `ping` is a host's test of the hook; `other` is anything that never starts a build."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+TRIGGERING_KINDS: tuple[Kind, ...] = ("push", "tag", "pull_request", "image_push", "schedule")
+"""The kinds that a pipeline can name under `events:`."""
+
+
+class PullRequest(TypedDict, total=False):
+    """A pull or merge request as it was when the event was sent."""
+
+    number: int | None
+    action: str | None  # opened, reopened, updated, ready, closed, merged, or the host's own word
+    head_ref: str | None
+    head_sha: str | None
+    head_repository: str | None
+    base_ref: str | None
+    draft: bool | None
+    fork: bool | None  # a head repository that is gone counts as a fork
+    merged: bool | None
+
+
+class Image(TypedDict, total=False):
+    """A pushed image."""
+
+    name: str | None  # namespace/name, without a registry
+    tag: str | None
+    digest: str | None
+    media_type: str | None
+    occurrence: str | None  # tells two pushes of one tag apart where the registry sends no digest
+
+
+class CanonicalEvent(TypedDict, total=False):
+    """One event, whatever host sent it. A field that the host cannot know is absent or null, never guessed."""
+
+    kind: Kind
+    repository: str | None  # owner/name as the host spells it
+    ref: str | None  # full ref
+    branch: str | None  # bare branch; of a pull request its head branch
+    tag: str | None
+    sha: str | None  # the commit to build; an annotated tag's commit, not its tag object
+    before: str | None
+    created: bool | None
+    deleted: bool | None
+    forced: bool | None
+    pull_request: PullRequest
+    image: Image
+    files: list[str] | None  # changed paths
+    files_complete: bool | None  # false where the host cut the list or cannot know it
+    actor: str | None
+    message: str | None  # first line of the head commit's message
+    delivery: str | None  # the host's delivery id
+
+
+def summary(event: dict[str, Any]) -> str:
+    """One line that names the event for a person: kind, repository, ref and commit."""
+    kind = str(event.get("kind", "other"))
+    parts = [kind]
+    pull_request = event.get("pull_request") or {}
+    image = event.get("image") or {}
+    if kind == "pull_request":
+        parts[0] = f"pull_request/{pull_request.get('action')}"
+        parts.append(f"{event.get('repository')}#{pull_request.get('number')}")
+    elif kind == "image_push":
+        parts.append(f"{image.get('name')}:{image.get('tag')}")
+    else:
+        parts += [str(event[key]) for key in ("repository", "ref") if event.get(key)]
+    if event.get("sha"):
+        parts.append(str(event["sha"])[:12])
+    return "  ".join(parts)

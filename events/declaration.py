@@ -1,0 +1,325 @@
+"""The words of hookline.yaml that are about events: `sources:` and a pipeline's `events:`."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from events.canonical import Kind
+from events.cron import parse_cron
+from events.globs import check_glob
+from events.host import Verification, host, host_names
+from events.scalars import (
+    check_branch,
+    check_cidr,
+    check_endpoint,
+    check_image_name,
+    check_name,
+    check_timezone,
+    parse_date_range,
+    parse_duration,
+)
+
+__all__ = [
+    "Duration",
+    "Events",
+    "ImagePush",
+    "Name",
+    "Paths",
+    "PullRequest",
+    "Push",
+    "Schedule",
+    "SecretReference",
+    "Selection",
+    "Source",
+    "Tag_",
+    "included",
+]
+
+
+class Block(BaseModel):
+    """A mapping of hookline.yaml: unknown keys and loose types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+Glob = Annotated[str, AfterValidator(check_glob)]
+Name = Annotated[str, AfterValidator(check_name)]
+Branch = Annotated[str, AfterValidator(check_branch)]
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}),
+]
+"""Written as 90s, 20m, 1h30m or 7d; held as seconds."""
+
+
+def _secret_is_a_reference(value: Any) -> Any:
+    if isinstance(value, str | int | float):
+        raise ValueError(  # noqa: TRY004 - one kind of error for the reader; the value is not repeated
+            "a secret is named, never written down: {name: <Secret>, key: <key in it>}"
+        )
+    return value
+
+
+class SecretReference(Block):
+    """A key of a Kubernetes Secret in the namespace of the event sources."""
+
+    name: Name = Field(description="Name of the Secret.", examples=["github-webhook"])
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$")] = Field(
+        description="Key in the Secret.", examples=["secret"]
+    )
+
+
+class Unverified(Block):
+    """The user's word that an endpoint nobody can verify is wanted."""
+
+    because: Annotated[str, Field(min_length=10, max_length=200)] = Field(
+        description="Why this source is accepted although its deliveries cannot be verified; kept in the output.",
+        examples=["ACR cannot sign; the endpoint is reachable from its egress addresses only"],
+    )
+    allowed_cidrs: Annotated[list[Annotated[str, AfterValidator(check_cidr)]], Field(min_length=1, max_length=50)] = Field(
+        description="Address blocks, as the event source's pod sees them, that may reach the endpoint (NetworkPolicy).",
+        examples=[["47.98.116.0/24"]],
+    )
+
+
+class Source(Block):
+    """Where events come from: one endpoint for one git host or registry."""
+
+    host: str = Field(description="Which git host or registry sends to it.", examples=["github"])
+    endpoint: Annotated[str, AfterValidator(check_endpoint)] = Field(
+        description="URL path that the host delivers to.", examples=["/github"]
+    )
+    secret: Annotated[SecretReference | None, BeforeValidator(_secret_is_a_reference)] = Field(
+        default=None,
+        description="The webhook's secret (signature) or token (bearer), by reference. Needed wherever the host can prove itself.",
+        examples=[{"name": "github-webhook", "key": "secret"}],
+    )
+    unverified: Unverified | None = Field(
+        default=None,
+        description="Accept a host that can prove nothing. Needs an endpoint path with at least 128 random bits of your own.",
+        examples=[{"because": "ACR cannot sign its notifications", "allowed_cidrs": ["47.98.116.0/24"]}],
+    )
+
+    @model_validator(mode="after")
+    def _can_be_verified(self) -> "Source":
+        if self.host not in host_names():
+            raise ValueError(f'host: "{self.host}" is not a host; accepted: {", ".join(host_names())}')
+        record = host(self.host)
+        if record.verification is Verification.NONE:
+            if self.secret is not None:
+                raise ValueError(
+                    f"secret: {record.title} cannot sign or send a header, so a secret would never be checked; "
+                    "use unverified: {because, allowed_cidrs} and a random endpoint path"
+                )
+            if self.unverified is None:
+                raise ValueError(
+                    f"{record.title} cannot prove who sends; accept that with unverified: {{because, allowed_cidrs}} "
+                    "and an endpoint path of your own with at least 128 random bits (hookline init prints one)"
+                )
+            if not _has_random_part(self.endpoint):
+                raise ValueError(
+                    "endpoint: the path is the only secret of this source, so one part of it must be at least 128 random bits "
+                    "(22 characters of base64url or 32 of hex); hookline init prints one"
+                )
+        else:
+            if self.unverified is not None:
+                raise ValueError(f"unverified: {record.title} can be verified; give secret: {{name, key}} instead")
+            if self.secret is None:
+                how = "signs its deliveries" if record.verification is Verification.SIGNATURE else "can send a bearer token"
+                raise ValueError(f"{record.title} {how}, so a secret is needed: secret: {{name: <Secret>, key: <key in it>}}")
+        return self
+
+
+def _has_random_part(endpoint: str) -> bool:
+    """Whether a path part can carry 128 random bits; variety is a floor against typed-in words, not a measure."""
+    return any(
+        len(set(part)) >= 10
+        and (re.fullmatch(r"[0-9a-f]{32,}", part) or (re.fullmatch(r"[A-Za-z0-9_-]{22,}", part) and re.search(r"\d", part)))
+        for part in endpoint.split("/")
+    )
+
+
+class Selection(Block):
+    """What to take: exclude wins; an absent include takes everything."""
+
+    include: Annotated[list[Glob], Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Globs of which one must match. Absent: everything.", examples=[["main", "release/*"]]
+    )
+    exclude: Annotated[list[Glob], Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Globs of which none may match.", examples=[["release/old-*"]]
+    )
+
+
+class Paths(Selection):
+    """Which changed files matter."""
+
+    unknown: Literal["run", "skip"] = Field(
+        default="run",
+        description="What to do where the payload does not list every changed file: new branches, forced and very large pushes.",
+        examples=["run"],
+    )
+
+
+def _shape(value: Any) -> str:
+    return "list" if isinstance(value, list) else "mapping"
+
+
+Globs = Annotated[list[Glob], Field(min_length=1, max_length=200)]
+Chosen = Annotated[
+    Annotated[Globs, Tag("list")] | Annotated[Selection, Tag("mapping")], Discriminator(_shape)
+]
+ChosenPaths = Annotated[Annotated[Globs, Tag("list")] | Annotated[Paths, Tag("mapping")], Discriminator(_shape)]
+
+
+def included(chosen: "list[str] | Selection | None") -> Selection | None:
+    """The long form of a choice: a plain list means include."""
+    return Selection(include=chosen) if isinstance(chosen, list) else chosen
+
+
+class Push(Block):
+    """Pushes to branches."""
+
+    branches: Chosen | None = Field(
+        default=None, description="Branches, as globs. Absent: every branch.", examples=[["main", "release/*"]]
+    )
+    paths: ChosenPaths | None = Field(
+        default=None,
+        description="Changed files, as globs: the push runs if one of them is left over.",
+        examples=[{"exclude": ["docs/**"]}],
+    )
+    authors: Chosen | None = Field(
+        default=None, description="Who pushed: login names, as globs, ignoring case.", examples=[{"exclude": ["*-bot"]}]
+    )
+    skip_markers: bool = Field(
+        default=True,
+        description="Skip if the head commit's first line has [skip ci], [ci skip], [no ci], [skip actions] or ***NO_CI***.",
+        examples=[True],
+    )
+
+
+class Tag_(Block):  # noqa: N801 - Tag is pydantic's
+    """New or moved tags."""
+
+    tags: Chosen | None = Field(default=None, description="Tags, as globs. Absent: every tag.", examples=[["v*"]])
+    branch: Branch | None = Field(
+        default=None,
+        description="The branch to build. Needed where the template builds branch heads only, as stock ci-go-v1 does; "
+        "the tag then names the image.",
+        examples=["main"],
+    )
+
+
+class PullRequest(Block):
+    """Pull and merge requests: opened, reopened, new commits, ready for review."""
+
+    into: Chosen | None = Field(
+        default=None, description="Target branches, as globs. Absent: every branch.", examples=[["main"]]
+    )
+    drafts: bool = Field(default=False, description="Whether drafts run too.", examples=[False])
+    forks: Literal["never"] = Field(
+        default="never",
+        description="Requests from forks never run: they would run foreign code with your secrets and caches. "
+        "A fork that was deleted is still a fork.",
+        examples=["never"],
+    )
+    authors: Chosen | None = Field(
+        default=None, description="Who did it: login names, as globs, ignoring case.", examples=[{"exclude": ["*-bot"]}]
+    )
+    skip_markers: bool = Field(
+        default=True,
+        description="Skip if the head commit's first line has a marker such as [skip ci], where the host sends the message.",
+        examples=[True],
+    )
+
+
+class Missed(Block):
+    """What to do about fire times that passed while nobody could fire."""
+
+    within: Duration = Field(description="Catch up on fire times at most this old.", examples=["3h"])
+
+
+def _check_cron(value: str) -> str:
+    return parse_cron(value).text
+
+
+def _check_date(value: str) -> str:
+    parse_date_range(value)
+    return value
+
+
+class Schedule(Block):
+    """Fire times."""
+
+    at: Annotated[str, AfterValidator(_check_cron)] = Field(
+        description="Five cron fields: minute, hour, day of month, month, day of week.", examples=["30 2 * * 1-5"]
+    )
+    timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
+        default="UTC", description="IANA time zone of the fields.", examples=["Asia/Shanghai"]
+    )
+    spread: Duration | None = Field(
+        default=None,
+        description="Move this pipeline's fire times later by a fixed part of this, so that not everything starts at once. "
+        "The offset follows from the pipeline's name and never changes.",
+        examples=["20m"],
+    )
+    except_: list[Annotated[str, AfterValidator(_check_date)]] = Field(
+        default=[],
+        alias="except",
+        description="Dates, or ranges of dates (first..last), of the time zone on which nothing fires.",
+        examples=[["2026-12-31", "2027-02-05..2027-02-11"]],
+        max_length=50,
+    )
+    missed: Missed | None = Field(
+        default=None, description="Catch up on missed fire times. Absent: they are lost.", examples=[{"within": "3h"}]
+    )
+    branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
+
+
+class ImagePush(Block):
+    """A new image in a registry, such as a base image."""
+
+    source: Name = Field(description="The registry: a name under sources.", examples=["acr"])
+    image: Annotated[str, AfterValidator(check_image_name)] = Field(
+        description="The image as the registry reports it: namespace/name, without registry and tag.", examples=["acme/go-base"]
+    )
+    tags: Chosen | None = Field(default=None, description="Tags, as globs. Absent: every tag.", examples=[["1.26*"]])
+    branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
+
+
+class Events(Block):
+    """What starts a pipeline; at least one."""
+
+    push: Push | None = Field(default=None, description="Pushes to branches.", examples=[{"branches": ["main"]}])
+    tag: Tag_ | None = Field(default=None, description="Pushed tags.", examples=[{"tags": ["v*"], "branch": "main"}])
+    pull_request: PullRequest | None = Field(
+        default=None, description="Pull or merge requests.", examples=[{"into": ["main"]}]
+    )
+    schedule: Schedule | None = Field(
+        default=None, description="Fire times.", examples=[{"at": "30 2 * * 1-5", "timezone": "Asia/Shanghai"}]
+    )
+    image_push: ImagePush | None = Field(
+        default=None, description="A new image in a registry.", examples=[{"source": "acr", "image": "acme/go-base"}]
+    )
+
+    @model_validator(mode="after")
+    def _something_starts_it(self) -> "Events":
+        if not self.kinds():
+            raise ValueError("nothing starts this pipeline; name at least one of push, tag, pull_request, schedule, image_push")
+        return self
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that are declared."""
+        every: tuple[Kind, ...] = ("push", "tag", "pull_request", "schedule", "image_push")
+        return tuple(kind for kind in every if getattr(self, kind) is not None)

@@ -1,0 +1,234 @@
+"""EventSource and EventBus objects: how events are received, each with the strongest check that Argo Events has."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from events.declaration import SecretReference, Source, Unverified
+from events.host import Host, Verification, host
+
+__all__ = [
+    "CalendarEntry",
+    "Endpoint",
+    "calendar_manifest",
+    "calendar_rights",
+    "endpoints",
+    "event_bus_manifest",
+    "network_policy",
+    "webhook_manifest",
+]
+
+API_VERSION = "argoproj.io/v1alpha1"
+LABELS = {"app.kubernetes.io/managed-by": "hookline"}
+PORTS: Mapping[str, int] = {"github": 12000, "webhook": 12001}
+"""One server a port and type: two types cannot share one (argo-events pkg/eventsources/common/webhook)."""
+
+MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
+"""Argo Events takes 1 MiB by default, which a push of 1,790 commits exceeds; the bus has to take it too."""
+
+BUS_MAX_PAYLOAD = "8MB"
+"""NATS' own limit for a message (1 MB by default): twice a delivery, since < > & grow when they are escaped."""
+
+JETSTREAM_VERSION = "2.10.29"
+"""Newest version that Argo Events 1.9.10 names besides `latest` (manifests/base/controller-manager)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A declared source with what is known of its host."""
+
+    name: str
+    host: Host
+    path: str
+    secret: SecretReference | None
+    unverified: Unverified | None
+    event_source: str
+    """Name of the EventSource object that receives it."""
+
+
+def endpoints(sources: Mapping[str, Source], prefix: str) -> dict[str, Endpoint]:
+    """Name of a source to where it is received.
+
+    Sources that can be verified share one EventSource (one pod). A source that cannot gets one of its own, so that
+    a NetworkPolicy can keep everybody else away from it.
+    """
+    return {
+        name: Endpoint(
+            name=name,
+            host=host(source.host),
+            path=source.endpoint,
+            secret=source.secret,
+            unverified=source.unverified,
+            event_source=f"{prefix}-webhooks" if source.unverified is None else f"{prefix}-{name}",
+        )
+        for name, source in sorted(sources.items())
+    }
+
+
+def _server(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "endpoint": endpoint.path,
+        "method": "POST",
+        "port": str(PORTS[endpoint.host.receiver]),
+        "maxPayloadSize": MAX_PAYLOAD_BYTES,
+    }
+
+
+def _github(endpoint: Endpoint, owners: Iterable[str]) -> dict[str, Any]:
+    """The github source verifies whatever the host, as long as a secret is set, and manages no hooks without a token.
+
+    `organizations` is required (or `repositories`) and used for hook management alone; owners change more rarely
+    than repositories do, and every change restarts the pod that receives.
+    """
+    if endpoint.secret is None:
+        raise ValueError(f"source {endpoint.name}: the github event source verifies nothing without a secret")
+    return {
+        "webhook": _server(endpoint),
+        "organizations": sorted(set(owners)),
+        "webhookSecret": {"name": endpoint.secret.name, "key": endpoint.secret.key},
+        "contentType": "json",
+        "active": True,
+        "insecure": False,
+    }
+
+
+def _webhook(endpoint: Endpoint) -> dict[str, Any]:
+    server = _server(endpoint)
+    if endpoint.secret is not None:
+        server["authSecret"] = {"name": endpoint.secret.name, "key": endpoint.secret.key}
+    return server
+
+
+def _object(kind: str, name: str, namespace: str, spec: dict[str, Any], api_version: str = API_VERSION) -> dict[str, Any]:
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace, "labels": dict(LABELS)},
+        "spec": spec,
+    }
+
+
+def webhook_manifest(
+    name: str, received: Sequence[Endpoint], owners: Mapping[str, Iterable[str]], namespace: str, event_bus: str
+) -> dict[str, Any]:
+    """The EventSource for git hosts and registries.
+
+    Args:
+        name: Of the object.
+        received: The endpoints that it serves.
+        owners: Source name to the owners of its repositories.
+        namespace: Where it lives.
+        event_bus: Name of the EventBus.
+    """
+    by_receiver: dict[str, dict[str, Any]] = {}
+    for endpoint in received:
+        made = _github(endpoint, owners[endpoint.name]) if endpoint.host.receiver == "github" else _webhook(endpoint)
+        by_receiver.setdefault(endpoint.host.receiver, {})[endpoint.name] = made
+    ports = [{"name": receiver, "port": PORTS[receiver], "targetPort": PORTS[receiver]} for receiver in sorted(by_receiver)]
+    manifest = _object(
+        "EventSource", name, namespace, {"eventBusName": event_bus, "service": {"ports": ports}, **by_receiver}
+    )
+    notes = {f"hookline.dev/verification.{each.name}": _verification_note(each) for each in received}
+    manifest["metadata"]["annotations"] = notes
+    return manifest
+
+
+def _verification_note(endpoint: Endpoint) -> str:
+    if endpoint.unverified is not None:
+        return f"weak: only the random endpoint path is secret, and the NetworkPolicy. Accepted because: {endpoint.unverified.because}"
+    if endpoint.host.verification is Verification.SIGNATURE:
+        return "every delivery is signed with the secret; anything else is answered with 400"
+    return "every delivery carries the bearer token; anything else is answered with 401"
+
+
+def network_policy(endpoint: Endpoint, namespace: str) -> dict[str, Any]:
+    """Lets only the allowed address blocks reach the pod of an unverified source."""
+    if endpoint.unverified is None:
+        raise ValueError(f"source {endpoint.name} is verified")
+    spec = {
+        "podSelector": {"matchLabels": {"eventsource-name": endpoint.event_source}},
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {
+                "from": [{"ipBlock": {"cidr": cidr}} for cidr in sorted(endpoint.unverified.allowed_cidrs)],
+                "ports": [{"port": PORTS[endpoint.host.receiver], "protocol": "TCP"}],
+            }
+        ],
+    }
+    return _object("NetworkPolicy", endpoint.event_source, namespace, spec, "networking.k8s.io/v1")
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarEntry:
+    """One schedule as the calendar event source takes it."""
+
+    name: str
+    """Event name: the pipeline."""
+    cron: str
+    timezone: str
+    excluded: tuple[str, ...]
+    """Days of the time zone, YYYY-MM-DD."""
+    catch_up_seconds: int | None
+
+    def spec(self, config_map: str) -> dict[str, Any]:
+        """The value below `calendar.<name>`; exclusion dates compare year, month and day in the schedule's zone."""
+        found: dict[str, Any] = {"schedule": self.cron, "timezone": self.timezone}
+        if self.excluded:
+            days = ",".join(f"{day.replace('-', '')}T000000Z" for day in self.excluded)
+            found["exclusionDates"] = [f"EXDATE:{days}"]
+        if self.catch_up_seconds is not None:
+            found["persistence"] = {
+                "catchup": {"enabled": True, "maxDuration": f"{self.catch_up_seconds}s"},
+                "configMap": {"name": config_map, "createIfNotExist": True},
+            }
+        return found
+
+
+def calendar_manifest(name: str, entries: Sequence[CalendarEntry], namespace: str, event_bus: str) -> dict[str, Any]:
+    """The EventSource for schedules."""
+    spec: dict[str, Any] = {"eventBusName": event_bus}
+    if any(entry.catch_up_seconds is not None for entry in entries):
+        spec["template"] = {"serviceAccountName": name}
+    spec["calendar"] = {entry.name: entry.spec(name) for entry in sorted(entries, key=lambda each: each.name)}
+    return _object("EventSource", name, namespace, spec)
+
+
+def calendar_rights(name: str, namespace: str) -> list[dict[str, Any]]:
+    """What catch-up needs: its ConfigMap, by name (argo-events pkg/eventsources/persist/event_persist.go).
+
+    `create` cannot be limited to a name.
+    """
+    metadata = {"name": name, "namespace": namespace, "labels": dict(LABELS)}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": metadata,
+            "rules": [
+                {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+                {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["get", "update"]},
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        },
+    ]
+
+
+def event_bus_manifest(name: str, namespace: str, *, jetstream_version: str | None, replicas: int) -> dict[str, Any]:
+    """The EventBus: JetStream of a pinned version, or the NATS Streaming bus of ACK One (version None)."""
+    if jetstream_version is None:
+        return _object("EventBus", name, namespace, {"nats": {"native": {"replicas": replicas, "auth": "token"}}})
+    jetstream = {
+        "version": jetstream_version,
+        "replicas": replicas,
+        "maxPayload": BUS_MAX_PAYLOAD,
+        # The controller's default asks for 3 copies of a stream, which one server cannot hold.
+        "streamConfig": f"maxAge: 72h\nreplicas: {replicas}\n",
+    }
+    return _object("EventBus", name, namespace, {"jetstream": jetstream})

@@ -1,0 +1,81 @@
+"""The one glob dialect of hookline.yaml, as regular expressions that RE2 (Sensor) and Oniguruma (offline) read alike.
+
+`*` matches within one path part, `**` any number of whole parts, `?` one character other than `/`. Nothing else is
+special, and characters that other dialects give a meaning to are refused rather than taken literally.
+"""
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["GlobError", "check_glob", "expression"]
+
+_REFUSED = {
+    "\\": "a backslash has no meaning here",
+    "[": "character classes are not part of the dialect",
+    "]": "character classes are not part of the dialect",
+    "{": "alternatives in braces are not part of the dialect; write one pattern per alternative",
+    "}": "alternatives in braces are not part of the dialect; write one pattern per alternative",
+}
+_TOKEN = re.compile(r"\*\*/|/\*\*\Z|\*+|\?|.", re.DOTALL)
+_LONGEST = 200
+_MEANING = "accepted: * within a path part, ** across parts, ? for one character"
+
+
+class GlobError(ValueError):
+    """A pattern that the dialect does not have; the message is a sentence for the user."""
+
+
+def check_glob(pattern: str) -> str:
+    """The pattern itself, if the dialect has it.
+
+    Raises:
+        GlobError: It has not, or the pattern can never match.
+    """
+    if not pattern:
+        raise GlobError(f"a pattern cannot be empty; {_MEANING}")
+    if len(pattern) > _LONGEST:
+        raise GlobError(f"a pattern has at most {_LONGEST} characters")
+    if any(ord(character) < 32 or ord(character) == 127 for character in pattern):
+        raise GlobError("a pattern cannot contain control characters")
+    if pattern.startswith("!"):
+        raise GlobError(f'"{pattern}" starts with !; write the pattern without it under exclude:')
+    for character, reason in _REFUSED.items():
+        if character in pattern:
+            raise GlobError(f'"{pattern}": {reason}; {_MEANING}')
+    if "***" in pattern or re.search(r"[^/]\*\*|\*\*[^/]", pattern):
+        raise GlobError(f'"{pattern}": ** stands alone between slashes, as in docs/** or **/*.go; {_MEANING}')
+    if pattern.startswith(("/", "./")):
+        raise GlobError(f'"{pattern}": patterns start at the root; leave out the leading {pattern[: pattern.index("/") + 1]}')
+    if pattern.endswith("/"):
+        raise GlobError(f'"{pattern}" would match nothing; write "{pattern}**" for everything below')
+    if "//" in pattern:
+        raise GlobError(f'"{pattern}" would match nothing: names have no empty parts')
+    return pattern
+
+
+def _translate(token: str) -> str:
+    match token:
+        case "**/":
+            return "(?:[^/]+/)*"
+        case "/**":
+            return "/.+"
+        case "**":
+            return ".*"
+        case "*":
+            return "[^/]*"
+        case "?":
+            return "[^/]"
+        case "^":
+            return r"\^"
+        case "." | "+" | "(" | ")" | "|" | "$":
+            return f"[{token}]"  # a class costs three bytes in the Sensor object, a backslash eight
+        case _:
+            return token
+
+
+def expression(patterns: Iterable[str]) -> str:
+    """One unanchored regular expression for any of the patterns; the same for any order of them."""
+    return "|".join(
+        "".join(_translate(token) for token in _TOKEN.findall(check_glob(pattern)))
+        for pattern in sorted(set(patterns))
+    )

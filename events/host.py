@@ -1,0 +1,88 @@
+"""Hosts: one record and one jq program each. Adding a host is adding the two files to `events/hosts/`."""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from events import hosts
+from events.canonical import Kind
+
+__all__ = ["Host", "Verification", "host", "host_names", "prelude_text", "program_text"]
+
+
+class Verification(StrEnum):
+    """How Argo Events can tell that a delivery comes from the host."""
+
+    SIGNATURE = "signature"
+    """HMAC over the body, checked by the `github` event source whenever `webhookSecret` is set, for every host
+    that sends `X-Hub-Signature-256` or `X-Hub-Signature` (argo-events pkg/eventsources/sources/github/start.go)."""
+
+    BEARER = "bearer"
+    """`Authorization: Bearer <token>`, checked by the `webhook` event source with `authSecret`
+    (argo-events pkg/eventsources/common/webhook/webhook.go)."""
+
+    NONE = "none"
+    """The host can neither sign nor send a header that Argo Events checks: the endpoint path is the only secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What is true of one git host or registry, whoever uses it."""
+
+    name: str
+    """The word after `host:` in hookline.yaml; also the name of its program, `<name>.jq`."""
+    title: str
+    kinds: frozenset[Kind]
+    """Event kinds that its program can produce."""
+    receiver: Literal["github", "webhook"]
+    """The Argo Events source type that receives it; decides the shape of the event data."""
+    verification: Verification
+    setup: str
+    """What a person sets at the host, in one sentence; printed by `validate` and in the rendered output."""
+    event_header: str | None = None
+    """The request header that names the event, in Go's canonical case; None where only the body tells."""
+    delivery_header: str | None = None
+    """The request header with the delivery id, in Go's canonical case."""
+    ignores_case: bool = False
+    """Whether the host compares repository names ignoring case."""
+    lists_files: bool = False
+    """Whether its push events list changed files; no host lists them on pull requests or tags."""
+    registries: tuple[str, ...] = ()
+    """Registry names that its images live under, where that is fixed (Docker Hub, GHCR); empty = any."""
+
+
+@cache
+def host_names() -> tuple[str, ...]:
+    """Names of all hosts, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(hosts.__path__)))
+
+
+@cache
+def host(name: str) -> Host:
+    """The record of a host; imports that host's module alone.
+
+    Raises:
+        KeyError: There is no such host.
+    """
+    if name not in host_names():
+        raise KeyError(name)
+    record = importlib.import_module(f"events.hosts.{name}").HOST
+    if not isinstance(record, Host) or record.name != name:
+        raise TypeError(f"events/hosts/{name}.py must define HOST, a Host named {name!r}")
+    return record
+
+
+@cache
+def program_text(name: str) -> str:
+    """The jq program of a host: defines `canonical`, from event data to the canonical event."""
+    return resources.files(hosts).joinpath(f"{name}.jq").read_text(encoding="utf-8")
+
+
+@cache
+def prelude_text() -> str:
+    """The jq functions that every host's program may use."""
+    return resources.files("events").joinpath("prelude.jq").read_text(encoding="utf-8")

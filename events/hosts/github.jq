@@ -1,0 +1,77 @@
+# GitHub deliveries as canonical events.
+# Field paths: npm @octokit/webhooks-schemas; limits: docs.github.com, "Webhook events and payloads".
+
+#if push tag
+def push_event:
+  pushed(at(["ref"]) | text) as $pushed
+  | (at(["after"]) | text) as $after
+  | (at(["before"]) | text) as $before
+  | (at(["created"]) == true or ($before | zero_commit)) as $created
+  | (at(["forced"]) == true) as $forced
+  | (at(["commits"]) | list) as $commits
+  | $pushed
+  + {
+      # `after` of an annotated tag is the tag object; head_commit is always the commit.
+      sha: (if $pushed.kind == "tag" then at(["head_commit", "id"]) | text else $after end),
+      before: $before,
+      created: $created,
+      deleted: (at(["deleted"]) == true or ($after | zero_commit)),
+      forced: $forced,
+      message: (at(["head_commit", "message"]) | first_line)
+    }
+#if push
+  + if $pushed.kind == "push" then {
+      files: ($commits | changed_files),
+      # GitHub lists at most 2048 commits. A new branch has nothing to compare with, and a forced push
+      # does not list what it took away.
+      files_complete: (($commits | length) > 0 and ($commits | length) < 2048 and ($created or $forced | not))
+    } else {} end
+#end
+  ;
+#end
+
+#if pull_request
+def pull_request_event:
+  at(["pull_request"])
+  | (at(["head", "repo", "full_name"]) | text) as $head
+  | (at(["merged"]) == true) as $merged
+  | {
+      kind: "pull_request",
+      sha: (at(["head", "sha"]) | text),
+      branch: (at(["head", "ref"]) | text),
+      pull_request: {
+        number: at(["number"]),
+        head_ref: (at(["head", "ref"]) | text),
+        head_sha: (at(["head", "sha"]) | text),
+        head_repository: $head,
+        base_ref: (at(["base", "ref"]) | text),
+        draft: (at(["draft"]) == true),
+        fork: is_fork($head; at(["base", "repo", "full_name"]) | text),
+        merged: $merged
+      }
+    };
+#end
+
+def canonical:
+  header("X-Github-Event") as $name
+  | header("X-Github-Delivery") as $delivery
+  | at(["body"])
+  | {
+      kind: "other",
+      repository: (at(["repository", "full_name"]) | text),
+      actor: (at(["sender", "login"]) | text),
+      delivery: $delivery
+    }
+  + if $name == "ping" then {kind: "ping"}
+#if push tag
+    elif $name == "push" then push_event
+#end
+#if pull_request
+    elif $name == "pull_request" then
+      (at(["action"]) | text) as $action
+      | pull_request_event
+      | .pull_request.action = (
+          {synchronize: "updated", ready_for_review: "ready"}[$action // ""]
+          // (if $action == "closed" and .pull_request.merged then "merged" else $action end))
+#end
+    else {} end;

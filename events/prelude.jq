@@ -1,0 +1,43 @@
+# What the programs of all hosts share. Everything here is total: no input makes it fail.
+
+# The value at a path, or null where the path does not fit the data.
+def at($path): try getpath($path) catch null;
+
+def text: if type == "string" then . else null end;
+
+def list: if type == "array" then . else [] end;
+
+# The first value of a request header: Argo Events keeps a list per header,
+# under `headers` (github source) or `header` (webhook source).
+def header($name):
+  (at(["headers", $name]) // at(["header", $name])) | list | .[0] | text;
+
+def first_line: text | if . == null or . == "" then null else split("\n") | .[0] end;
+
+def zero_commit: type == "string" and test("\\A0+\\z");
+
+# A positive whole number as text; null for anything else. floor makes 7 and 7.0 the same in both engines.
+def whole_number:
+  if type == "number" and . > 0 and . < 1000000000 then floor | tostring else null end;
+
+# Kind, branch and tag that follow from a full ref.
+def pushed($ref):
+  if $ref == null then {kind: "other"}
+  elif $ref | startswith("refs/heads/") then {kind: "push", ref: $ref, branch: $ref[11:]}
+  elif $ref | startswith("refs/tags/") then {kind: "tag", ref: $ref, tag: $ref[10:]}
+  else {kind: "other"} end;
+
+#if push
+# The paths that a list of commits names.
+def changed_files:
+  [list | .[] | select(type == "object") | (.added, .modified, .removed) | list | .[] | select(type == "string")]
+  | unique;
+#end
+
+#if pull_request
+# A pull request whose head repository is gone, or cannot be told, is a fork.
+def is_fork($head; $base):
+  if ($head | type) == "string" and ($base | type) == "string"
+  then ($head | ascii_downcase) != ($base | ascii_downcase)
+  else true end;
+#end

@@ -1,0 +1,86 @@
+"""Which Sensor carries which pipelines: a pure function of the declaration, the same on every machine.
+
+Routes of one repository spread over lanes (a trigger creates one Workflow, so two pipelines of one repository need
+two triggers); repositories spread over shards; what is wider than the lanes, and every schedule, gets a trigger of
+its own, packed by bytes. Assignment is by rendezvous hashing: one shard more moves only what goes to the new shard.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sensors.routes import Route
+
+__all__ = ["LANES", "Group", "bins", "lanes", "rendezvous"]
+
+LANES = 3
+"""Pipelines of one repository that share the tables of lanes; every lane evaluates every event again."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Routes that share one dependency and one trigger."""
+
+    source: str
+    shard: int
+    lane: int
+    shape: str
+    """Digest of the Workflow that they share."""
+    routes: tuple[Route, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of dependency and trigger: the same from render to render while the shared Workflow is the same."""
+        return f"{self.source}-{self.lane}-{self.shape}"
+
+
+def rendezvous(key: str, count: int) -> int:
+    """The one of `count` places (from 1) that `key` belongs to."""
+    if count == 1:
+        return 1
+    return max(range(1, count + 1), key=lambda place: hashlib.sha256(f"{place} {key}".encode()).digest()[:8])
+
+
+def lanes(routes: Iterable[Route], shards: int) -> tuple[list[Group], list[Route]]:
+    """Groups for the tables, and the routes that are too wide for the lanes."""
+    by_key: dict[tuple[str, str], list[Route]] = defaultdict(list)
+    for route in routes:
+        by_key[route.origin.source, route.key].append(route)
+    groups: dict[tuple[str, int, int, str], list[Route]] = defaultdict(list)
+    wide: list[Route] = []
+    for (source, key), found in sorted(by_key.items()):
+        shard = rendezvous(f"{source}/{key}", shards)
+        for lane, route in enumerate(sorted(found, key=lambda each: each.pipeline), start=1):
+            if lane > LANES:
+                wide.append(route)
+            else:
+                groups[source, shard, lane, route.workload.shape].append(route)
+    return [Group(*place, tuple(found)) for place, found in sorted(groups.items())], wide
+
+
+def bins(items: Sequence[Item], name: Callable[[Item], str], size: Callable[[Item], int], room: int) -> Mapping[int, list[Item]]:
+    """Spread items over as few places as hold them, each item by its name alone.
+
+    Raises:
+        ValueError: One item is larger than a place.
+    """
+    if not items:
+        return {}
+    sizes = [size(item) for item in items]
+    if max(sizes) > room:
+        raise ValueError(f"{name(items[sizes.index(max(sizes))])} alone needs {max(sizes)} of {room} bytes")
+    count = max(1, -(-sum(sizes) // room))
+    while True:
+        filled: dict[int, int] = defaultdict(int)
+        placed: dict[int, list[Item]] = defaultdict(list)
+        for item, bytes_needed in zip(items, sizes, strict=True):
+            place = rendezvous(name(item), count)
+            filled[place] += bytes_needed
+            placed[place].append(item)
+        if max(filled.values()) <= room:
+            return dict(sorted(placed.items()))
+        count += 1

@@ -1,0 +1,146 @@
+# The decision: from a canonical event and the table of pipelines to run, skip or unknown, with the reason.
+#
+# The table has one line per repository or image, "name {entry}", with ' for " so that it survives two levels of
+# quoting at one byte each. `clauses` is the decision: the first clause that is not true ends it. Everything here
+# is total, and uses only what gojq (Sensor) and libjq (offline) agree on.
+
+def entry($key):
+  # The key must not be able to reach into a line: no space, no line end, no quote.
+  if ($key | type) == "string" and ($key | test("\\A[A-Za-z0-9._/-]{1,300}\\z"))
+  then table | split("\n" + $key + " ") | .[1]
+    | if . == null then null else split("\n") | .[0] | split("'") | join("\"") | fromjson end
+  else null end;
+
+# Whether a text matches an include/exclude pair of regular expressions; exclude wins; no pair = everything.
+def chosen($patterns):
+  . as $text
+  | $patterns == null or (
+      ($text | type) == "string"
+      and ($patterns.include == null or ($text | test("\\A(?:" + $patterns.include + ")\\z")))
+      and ($patterns.exclude == null or ($text | test("\\A(?:" + $patterns.exclude + ")\\z") | not)));
+
+def commit:
+  type == "string" and test("\\A(?:[0-9a-f]{40}|[0-9a-f]{64})\\z") and (test("\\A0+\\z") | not);
+
+# What may become a parameter or a label; docs/security.md lists the rules.
+def safe_name:
+  type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z")
+  and (test("[.][.]|//|[.]lock(?:/|\\z)|/\\z|[.]\\z") | not);
+
+def image_tag: type == "string" and test("\\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\\z");
+
+def annotation($allowed): if type == "string" and test($allowed) then . else "" end;
+
+#if push pull_request
+def marked($rule):
+  $rule.skip_markers != false and type == "string"
+  and (ascii_downcase | test("\\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\\]|[*]{3}no_ci[*]{3}"));
+
+def author: if type == "string" then ascii_downcase else . end;
+#end
+
+#if push
+def paths($patterns):
+  if $patterns == null then true
+  elif any(.files // [] | .[]; chosen($patterns)) then true
+  elif .files_complete == true then false
+  else null end;
+#end
+
+# Each clause: [reason code, true | false | null for "the event does not tell"], in the order of judgement.
+def clauses($event; $rule):
+  ["EVENT", $rule != null],
+#if push tag
+  (select($event.kind == "push" or $event.kind == "tag")
+    | ["DELETED", $event.deleted != true],
+      ["REF", ($event.branch // $event.tag | safe_name)],
+      ["COMMIT", ($event.sha | commit)]),
+#end
+#if push
+  (select($event.kind == "push")
+    | ["BRANCHES", ($event.branch | chosen($rule.branches))],
+      ["AUTHORS", ($event.actor | author | chosen($rule.authors))],
+      ["SKIP_MARKERS", ($event.message | marked($rule) | not)],
+      ["PATHS", ($event | paths($rule.paths))]),
+#end
+#if tag
+  (select($event.kind == "tag")
+    | ["TAGS", ($event.tag | chosen($rule.tags))],
+      ["IMAGE_TAG", ((bindings.tag // {} | any(.[]; . == "tag") | not) or ($event.tag | image_tag and length <= 100 and . != "latest" and . != "buildcache"))]),
+#end
+#if pull_request
+  (select($event.kind == "pull_request")
+    | $event.pull_request as $request
+    | ["ACTION", ($request.action | . == "opened" or . == "reopened" or . == "updated" or . == "ready")],
+      ["FORKS", $request.fork == false],
+      ["REF", ($event.branch | safe_name)],
+      ["COMMIT", ($event.sha | commit)],
+      ["INTO", ($request.base_ref | chosen($rule.into))],
+      ["DRAFTS", $rule.drafts == true or $request.draft != true],
+      ["AUTHORS", ($event.actor | author | chosen($rule.authors))],
+      ["SKIP_MARKERS", ($event.message | marked($rule) | not)]),
+#end
+#if image_push
+  (select($event.kind == "image_push")
+    | $event.image as $image
+    | ["DELETED", $event.deleted != true],
+      ["IMAGE_TAG", ($image.tag | image_tag)],
+      ["DIGEST", ($image.digest == null or ($image.digest | type == "string" and test("\\Asha256:[0-9a-f]{64}\\z")))],
+      ["TAGS", ($image.tag | chosen($rule.tags))]),
+#end
+  empty;
+
+# What makes two events the same: every part has passed a clause, or is empty.
+def subject:
+  (if .before | commit then .before else "" end) as $before
+  |
+#if image_push
+  if .kind == "image_push" then [.image.tag, .image.digest // (.image.occurrence | annotation("\\A[A-Za-z0-9:._+-]{1,64}\\z"))] else
+#end
+#if pull_request
+  if .kind == "pull_request" then [(.pull_request.number | whole_number // ""), .sha] else
+#end
+  [.ref, $before, .sha]
+#if pull_request
+  end
+#end
+#if image_push
+  end
+#end
+  ;
+
+def key: .repository | if type == "string" and ignores_case then ascii_downcase else . end;
+
+def decide:
+  . as $event
+  | key as $key
+  | entry($key) as $entry
+  | if $entry == null then
+      {action: "drop", verdict: "skip", reason: (if .kind == "ping" or .kind == "other" then "EVENT" else "REPOSITORY" end)}
+    else
+      $entry[.kind] as $rule
+      | (first(clauses($event; $rule) | select(.[1] != true)) // ["MATCH", true]) as [$reason, $result]
+      | {pipeline: $entry.pipeline, reason: $reason}
+      + if $result == false then {action: "drop", verdict: "skip"}
+        elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
+        else
+          {branch, tag, sha} as $safe
+          | ([.kind, $key] + subject | join(" ")) as $subject
+          | {
+              action: "run",
+              verdict: (if $result then "run" else "unknown" end),
+              kind: .kind,
+              name: ($entry.pipeline[:46] | rtrimstr("-")),
+              config: $entry.config,
+              identity: ([$entry.config, $entry.pipeline, source, $subject] | join(" ")),
+              event: ([$entry.pipeline, source, $subject] | join(" ")),
+              parameters: ($entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
+              ref: (if .kind == "image_push" then $key + ":" + .image.tag else .ref // .branch end),
+              sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
+              actor: (.actor | annotation("\\A[A-Za-z0-9._@+\\[\\]-]{1,100}\\z")),
+              delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z"))
+            }
+            + ($entry | {owner, mutex} | with_entries(select(.value != null)))
+        end
+    end
+  | {hookline: .};

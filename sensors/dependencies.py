@@ -1,0 +1,178 @@
+"""Dependencies and their triggers: what one subscription of a Sensor decides and creates."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from events.canonical import Kind
+from sensors.assignment import Group
+from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256, set_path
+from sensors.program import Program, compose
+from sensors.routes import Route, ScheduledRoute, entry
+from triggers.workflow import ANNOTATIONS, LABELS, NAME_LENGTH, PREFIX, Workload, argument_path
+
+__all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One dependency with its trigger; both have the same name."""
+
+    name: str
+    event_source: str
+    event_name: str
+    program: Program | None
+    """None for a schedule: its calendar event starts this pipeline and nothing else."""
+    resource: Mapping[str, Any]
+    """The Workflow before parameters."""
+    parameters: tuple[Parameter, ...]
+    pipelines: tuple[str, ...]
+
+    def workflow(self, context: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]:
+        """The Workflow that the trigger creates.
+
+        Args:
+            context: CloudEvents attributes `id` and `time` (RFC 3339, seconds, UTC).
+            data: What the program made of the event, `{"hookline": {...}}`.
+        """
+        resource = copy.deepcopy(dict(self.resource))
+        for parameter in self.parameters:
+            set_path(resource, parameter.path, parameter.value.resolve(context, data))
+        return resource
+
+
+def _label(name: str) -> tuple[str, ...]:
+    return ("metadata", "labels", PREFIX + name)
+
+
+def _annotation(name: str) -> tuple[str, ...]:
+    return ("metadata", "annotations", PREFIX + name)
+
+
+_MUTEX = ("spec", "synchronization", "mutexes", "0", "name")
+
+_CONTEXT = (
+    Parameter(_annotation("event-id"), ContextKey("id")),
+    Parameter(_annotation("event-time"), ContextKey("time")),
+)
+
+_DECISION = (
+    Parameter(("metadata", "name"), Sha256("hookline.identity", prefix="hookline.name")),
+    Parameter(_label("event"), Sha256("hookline.event")),
+    Parameter(_label("event-kind"), DataKey("hookline.kind")),
+    *(Parameter(_annotation(name), DataKey(f"hookline.{field}")) for name, field in ANNOTATIONS.items()),
+    *_CONTEXT,
+)
+"""What every trigger takes from the decision, whoever shares it."""
+
+
+def _with_source(resource: Mapping[str, Any], source: str) -> dict[str, Any]:
+    copied = copy.deepcopy(dict(resource))
+    copied["metadata"]["labels"][PREFIX + "source"] = source
+    return copied
+
+
+def _arguments(workload: Workload, names: frozenset[str]) -> list[Parameter]:
+    return [
+        Parameter(tuple(argument_path(index).split(".")), DataKey(f"hookline.parameters.{name}"))
+        for index, name in enumerate(workload.argument_names)
+        if name in names
+    ]
+
+
+def _bindings(routes: tuple[Route, ...]) -> dict[Kind, Mapping[str, str]]:
+    return {kind: fields for route in routes for kind, fields in route.workload.bindings.items()}
+
+
+def of_group(group: Group) -> Dependency:
+    """A table of many pipelines over one trigger: what differs between them comes out of the table."""
+    first = group.routes[0]
+    constants = [Parameter(_label(name), DataKey(f"hookline.{name}")) for name in ("pipeline", "config")]
+    if first.workload.owner is not None:
+        constants.append(Parameter(_label("owner"), DataKey("hookline.owner")))
+    if first.workload.mutex is not None:
+        constants.append(Parameter(_MUTEX, DataKey("hookline.mutex")))
+    return Dependency(
+        name=group.name,
+        event_source=first.origin.event_source,
+        event_name=first.origin.source,
+        program=compose(
+            host=first.origin.host,
+            source=group.source,
+            kinds=frozenset(kind for route in group.routes for kind in route.kinds),
+            lines={route.key: entry(route, with_constants=True) for route in group.routes},
+            bindings=_bindings(group.routes),
+        ),
+        resource=_with_source(first.workload.resource, group.source),
+        parameters=(*_DECISION, *constants, *_arguments(first.workload, frozenset(first.workload.argument_names))),
+        pipelines=tuple(route.pipeline for route in group.routes),
+    )
+
+
+def of_route(route: Route) -> Dependency:
+    """A trigger of its own for one pipeline: its constants stand in the resource, the program carries one line."""
+    workload = route.workload
+    from_event = frozenset(
+        name
+        for kind in route.kinds
+        for name in (*workload.bindings.get(kind, {}), *workload.kind_arguments.get(kind, {}))
+    )
+    mixed = from_event & workload.arguments.keys()
+    line = entry(route, with_constants=False)
+    if mixed:  # filled by some kinds only: the others take the constant
+        line["arguments"] = {name: workload.arguments[name] for name in sorted(mixed)}
+    source = route.origin.source
+    return Dependency(
+        name=f"{source}-{workload.pipeline}",
+        event_source=route.origin.event_source,
+        event_name=source,
+        program=compose(
+            host=route.origin.host,
+            source=source,
+            kinds=route.kinds,
+            lines={route.key: line},
+            bindings=_bindings((route,)),
+        ),
+        resource=_filled(workload, source, {name: value for name, value in workload.arguments.items() if name not in from_event}),
+        parameters=(*_DECISION, *_arguments(workload, from_event)),
+        pipelines=(workload.pipeline,),
+    )
+
+
+def of_schedule(route: ScheduledRoute) -> Dependency:
+    """A trigger for a calendar event: everything but the minute is constant, and there is no program."""
+    workload = route.workload
+    name = workload.pipeline[:NAME_LENGTH].rstrip("-")
+    resource = _filled(workload, "calendar", {**workload.arguments, **workload.kind_arguments.get("schedule", {})})
+    resource["metadata"]["labels"][PREFIX + "event-kind"] = "schedule"
+    resource["metadata"]["annotations"] = {PREFIX + "reason": "MATCH"}
+    return Dependency(
+        name=f"schedule-{workload.pipeline}",
+        event_source=route.event_source,
+        event_name=route.event_name,
+        program=None,
+        resource=resource,
+        parameters=(
+            Parameter(("metadata", "name"), ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule")),
+            Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule")),
+            *_CONTEXT,
+        ),
+        pipelines=(workload.pipeline,),
+    )
+
+
+def _filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+    """The resource with the pipeline's constants, and these arguments, in their places."""
+    resource = _with_source(workload.resource, source)
+    labels = resource["metadata"]["labels"]
+    labels[PREFIX + LABELS["pipeline"]] = workload.pipeline
+    labels[PREFIX + LABELS["config"]] = workload.config
+    if workload.owner is not None:
+        labels[PREFIX + "owner"] = workload.owner
+    if workload.mutex is not None:
+        set_path(resource, _MUTEX, workload.mutex)
+    for index, name in enumerate(workload.argument_names):
+        if name in arguments:
+            set_path(resource, tuple(argument_path(index).split(".")), arguments[name])
+    return resource

@@ -1,0 +1,102 @@
+"""Sensor objects, and whether they fit: each reaches its pod as one environment variable."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from events.environment import go_json_bytes, usable_json_bytes
+from sensors.dependencies import Dependency
+from triggers.workflow import PREFIX
+
+__all__ = ["CREATE", "PATCH", "Delivery", "SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
+
+SENSOR_SERVICE_ACCOUNT = "hookline-sensor"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a Sensor creates Workflows on a platform."""
+
+    operation: str
+    """patch: an existing Workflow of the name is left as it is; create: it is an error there."""
+    retry: dict[str, Any]
+
+
+PATCH = Delivery(
+    operation="patch",
+    # 2 + 4 + 8 + 16 + 32 seconds with 10 % jitter: at most 69 s, in the trigger's only goroutine.
+    retry={"steps": 6, "duration": "2s", "factor": 2, "jitter": 0.1},
+)
+CREATE = Delivery(
+    operation="create",
+    # A redelivery finds its Workflow there and fails: nothing is gained by trying for long.
+    retry={"steps": 2, "duration": "3s", "factor": 1, "jitter": 0.0},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SensorPlan:
+    """One Sensor: its name and what it carries."""
+
+    name: str
+    dependencies: tuple[Dependency, ...]
+    why: str
+    """For a person: what makes this pod necessary."""
+
+
+def _dependency(dependency: Dependency) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": dependency.name,
+        "eventSourceName": dependency.event_source,
+        "eventName": dependency.event_name,
+    }
+    if dependency.program is not None:
+        found["transform"] = {"jq": dependency.program.text}
+        found["filters"] = {
+            "data": [{"path": "hookline.action", "type": "string", "comparator": "=", "value": ["^run$"]}]
+        }
+    return found
+
+
+def _trigger(dependency: Dependency, delivery: Delivery) -> dict[str, Any]:
+    k8s: dict[str, Any] = {"operation": delivery.operation}
+    if delivery.operation == "patch":
+        k8s["patchStrategy"] = "application/merge-patch+json"
+    k8s["source"] = {"resource": dependency.resource}
+    k8s["parameters"] = [parameter.argo(dependency.name) for parameter in dependency.parameters]
+    return {
+        "template": {"name": dependency.name, "conditions": dependency.name, "k8s": k8s},
+        "retryStrategy": delivery.retry,
+        # Without it nothing is ever retried and the dead letter never written (argo-events pkg/sensors/listener.go).
+        "atLeastOnce": True,
+        "dlqTrigger": {"template": {"name": f"{dependency.name}-dead-letter", "log": {}}, "atLeastOnce": True},
+    }
+
+
+def sensor_manifest(plan: SensorPlan, namespace: str, delivery: Delivery, event_bus: str) -> dict[str, Any]:
+    """The Sensor object."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Sensor",
+        "metadata": {
+            "name": plan.name,
+            "namespace": namespace,
+            "labels": {"app.kubernetes.io/managed-by": "hookline"},
+            "annotations": {f"{PREFIX}carries": plan.why},
+        },
+        "spec": {
+            "eventBusName": event_bus,
+            "template": {"serviceAccountName": SENSOR_SERVICE_ACCOUNT},
+            "dependencies": [_dependency(each) for each in plan.dependencies],
+            "triggers": [_trigger(each, delivery) for each in plan.dependencies],
+        },
+    }
+
+
+def room() -> int:
+    """JSON bytes that a Sensor's dependencies and triggers may take."""
+    return usable_json_bytes("Sensor") - 1_000  # 1,000: metadata, annotations, template
+
+
+def dependency_bytes(dependency: Dependency, delivery: Delivery) -> int:
+    """JSON bytes that one dependency with its trigger adds to a Sensor."""
+    return go_json_bytes([_dependency(dependency), _trigger(dependency, delivery)])

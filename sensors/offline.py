@@ -1,0 +1,54 @@
+"""The offline run: one event through the dependencies that it would reach, by the programs that the Sensor runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sensors.dependencies import Dependency
+
+__all__ = ["Outcome", "decide", "reached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one dependency makes of an event."""
+
+    dependency: Dependency
+    pipeline: str | None
+    """None where the dependency's table has no line for the event."""
+    verdict: str
+    reason: str
+    action: str
+    workflow: Mapping[str, Any] | None
+    """What its trigger creates; None unless the action is run."""
+
+
+def reached(dependencies: Sequence[Dependency], event_source: str, event_name: str) -> list[Dependency]:
+    """The dependencies that an event on the bus reaches: an exact match of source and name."""
+    return [each for each in dependencies if (each.event_source, each.event_name) == (event_source, event_name)]
+
+
+def decide(dependency: Dependency, context: Mapping[str, str], data: str, files: Sequence[str] | None = None) -> Outcome:
+    """Run one dependency and, if it passes, its trigger.
+
+    Args:
+        dependency: Which the event reaches.
+        context: The event's `id` and `time`.
+        data: The event's data as JSON text.
+        files: The changed files, complete; None = what the payload lists.
+    """
+    if dependency.program is None:
+        return Outcome(
+            dependency, dependency.pipelines[0], "run", "MATCH", "run", dependency.workflow(context, {})
+        )
+    decision = dependency.program.decide(data, files)
+    # The Sensor's only filter: hookline.action matches ^run$.
+    runs = decision["action"] == "run"
+    return Outcome(
+        dependency=dependency,
+        pipeline=decision.get("pipeline"),
+        verdict=decision["verdict"],
+        reason=decision["reason"],
+        action=decision["action"],
+        workflow=dependency.workflow(context, {"hookline": decision}) if runs else None,
+    )

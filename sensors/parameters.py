@@ -1,0 +1,118 @@
+"""Trigger parameters: where a value comes from, as Argo Events is told and as it is worked out offline.
+
+Each source of a value says both, side by side, so that the two cannot drift apart unseen: `argo` is the `src` that
+the Sensor resolves, `resolve` is the same value computed here. Semantics: argo-events pkg/sensors/triggers/params.go.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["ContextKey", "DataKey", "Parameter", "ScheduleHash", "Sha256", "set_path"]
+
+MINUTE = 16
+"""Characters of an RFC 3339 time down to the minute: 2026-11-24T02:30."""
+
+
+def _sha16(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class ValueSource(Protocol):
+    """Where a parameter's value comes from."""
+
+    def argo(self) -> dict[str, str]:
+        """The selector of `src`, without its dependencyName."""
+
+    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:
+        """The value for an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """A value of the decision."""
+
+    path: str
+
+    def argo(self) -> dict[str, str]:
+        return {"dataKey": self.path}
+
+    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:  # noqa: ARG002
+        value: Any = data
+        for part in self.path.split("."):
+            value = value[part]
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextKey:
+    """A CloudEvents attribute: id or time."""
+
+    key: str
+
+    def argo(self) -> dict[str, str]:
+        return {"contextKey": self.key}
+
+    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:  # noqa: ARG002
+        return context[self.key]
+
+
+@dataclass(frozen=True, slots=True)
+class Sha256:
+    """16 hex digits of the SHA-256 of a value of the decision, after another value and "-" if `prefix` names one."""
+
+    path: str
+    prefix: str = ""
+
+    def argo(self) -> dict[str, str]:
+        prefix = f"{{{{ .Input.{self.prefix} }}}}-" if self.prefix else ""
+        return {"dataTemplate": f"{prefix}{{{{ .Input.{self.path} | sha256sum | trunc 16 }}}}"}
+
+    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:
+        prefix = DataKey(self.prefix).resolve(context, data) + "-" if self.prefix else ""
+        return prefix + _sha16(DataKey(self.path).resolve(context, data))
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleHash:
+    """The same for a schedule: constants, and the minute in UTC at which the calendar fired.
+
+    The calendar's own eventTime is Go's Time.String and never parsed; the CloudEvent's time is RFC 3339.
+    """
+
+    prefix: str
+    constants: str
+
+    def argo(self) -> dict[str, str]:
+        minute = f"(.Input.time | trunc {MINUTE})"
+        return {
+            "contextTemplate": f'{self.prefix}{{{{ printf "{self.constants} %s" {minute} | sha256sum | trunc 16 }}}}'
+        }
+
+    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:  # noqa: ARG002
+        return self.prefix + _sha16(f"{self.constants} {context['time'][:MINUTE]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One value put into the Workflow."""
+
+    path: tuple[str, ...]
+    """Keys and indices below the Workflow."""
+    value: ValueSource
+
+    def argo(self, dependency: str) -> dict[str, Any]:
+        """The item of `parameters`; dots inside a key are escaped as sjson wants it."""
+        return {
+            "src": {"dependencyName": dependency, **self.value.argo()},
+            "dest": ".".join(part.replace(".", "\\.") for part in self.path),
+        }
+
+
+def set_path(resource: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    """Write a value as the Sensor does: always as text, missing mappings are made."""
+    node: Any = resource
+    for part in path[:-1]:
+        node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+    node[path[-1]] = value

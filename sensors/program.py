@@ -1,0 +1,155 @@
+"""The program that decides: one text, run by gojq in the Sensor and by libjq here."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any, Protocol, cast
+
+from events.canonical import Kind
+from events.host import Host, prelude_text, program_text
+
+__all__ = ["Program", "compose", "string_literal"]
+
+_DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
+
+
+class _Compiled(Protocol):
+    """What this module uses of the `jq` package, which ships no types."""
+
+    def input_text(self, text: str) -> Any: ...
+
+
+def _parts(text: str, kinds: frozenset[Kind]) -> str:
+    """Keep what `kinds` need, one statement a line, without comments and indentation.
+
+    `#if push tag` ... `#end` around lines keeps them only for these kinds, so that a program for a registry
+    carries no path rules: the Sensor object has to fit into one environment variable.
+    """
+    kept: list[str] = []
+    stack: list[bool] = []
+    for line in text.splitlines():
+        stripped = line.strip()
+        if directive := _DIRECTIVE.fullmatch(stripped):
+            if directive[1] == "if":
+                stack.append(not kinds.isdisjoint(directive[2].split()))
+            else:
+                stack.pop()
+        elif stripped and not stripped.startswith("#") and all(stack):
+            kept.append(stripped)
+    if stack:
+        raise ValueError("#if without #end")
+    return "\n".join(kept)
+
+
+def string_literal(text: str) -> str:
+    """`text` as a jq string literal that keeps line ends as they are, so that YAML shows them as lines."""
+    lines = (json.dumps(line, ensure_ascii=False)[1:-1] for line in text.split("\n"))
+    return '"' + "\n".join(lines) + '"'
+
+
+@cache
+def _definitions(host: str, kinds: frozenset[Kind]) -> str:
+    decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
+    return "\n".join(_parts(text, kinds) for text in (prelude_text(), program_text(host), decide))
+
+
+@dataclass(frozen=True)
+class Program:
+    """A `transform.jq` text. Its last line is what the Sensor runs; offline it can be asked more."""
+
+    definitions: str
+
+    @property
+    def text(self) -> str:
+        """The text for `transform.jq`."""
+        return self.definitions + "\ncanonical | decide"
+
+    @cached_property
+    def _decide(self) -> _Compiled:
+        return _compile(self.text)
+
+    def decide(self, data: str, files: Sequence[str] | None = None) -> dict[str, Any]:
+        """What the Sensor's dependency makes of an event.
+
+        Args:
+            data: The event's data as JSON text, as the event source publishes it.
+            files: The changed files, complete; None = what the payload lists.
+
+        Returns:
+            The `hookline` object: action, verdict, reason, pipeline and, for `run`, what the Workflow gets.
+        """
+        if files is None:
+            result = self._decide.input_text(data).first()
+        else:
+            result = self._ask(data, f"canonical | {_with_files(files)} | decide")
+        return cast("dict[str, Any]", result["hookline"])
+
+    def clauses(self, data: str, files: Sequence[str] | None = None) -> list[tuple[str, bool | None]]:
+        """Every clause that the decision looks at, with its result; the first one that is not true decided.
+
+        Empty where the table has no entry for the event.
+        """
+        change = "." if files is None else _with_files(files)
+        asked = (
+            f"canonical | {change} | . as $event | entry(key) as $entry"
+            " | if $entry == null then [] else [clauses($event; $entry[$event.kind])] end"
+        )
+        return [(code, result) for code, result in self._ask(data, asked)]
+
+    def canonical(self, data: str) -> dict[str, Any]:
+        """The canonical event that the host's program reads out of the data."""
+        return cast("dict[str, Any]", self._ask(data, "canonical"))
+
+    def key(self, data: str) -> str | None:
+        """The name under which the table is searched."""
+        return cast("str | None", self._ask(data, "canonical | key"))
+
+    def _ask(self, data: str, question: str) -> Any:
+        return _compile(f"{self.definitions}\n{question}").input_text(data).first()
+
+
+def _with_files(files: Sequence[str]) -> str:
+    return f"(. + {{files: {json.dumps(list(files))}, files_complete: true}})"
+
+
+def _compile(text: str) -> _Compiled:
+    import jq  # noqa: PLC0415 - loading libjq is only worth it where a program runs
+
+    return cast("_Compiled", jq.compile(text))
+
+
+def compose(
+    *,
+    host: Host,
+    source: str,
+    kinds: frozenset[Kind],
+    lines: Mapping[str, Mapping[str, Any]],
+    bindings: Mapping[Kind, Mapping[str, str]],
+) -> Program:
+    """Put a program together.
+
+    Args:
+        host: Whose payloads it reads.
+        source: Name of the source in hookline.yaml; part of every identity.
+        kinds: Event kinds that some line listens to; the parts of other kinds are left out.
+        lines: The table: repository or image name, as the program's `key` spells it, to its entry.
+        bindings: Per kind, template parameter to the event field (branch, tag, sha) that fills it.
+    """
+    table = "".join(f"\n{key} {table_entry(entry)}" for key, entry in sorted(lines.items()))
+    bound = {kind: dict(fields) for kind, fields in sorted(bindings.items()) if kind in kinds and fields}
+    constants = (
+        f"def table: {string_literal(table)};\n"
+        f"def bindings: {json.dumps(bound)};\n"
+        f"def source: {json.dumps(source)};\n"
+        f"def ignores_case: {json.dumps(host.ignores_case)};\n"
+    )
+    return Program(constants + _definitions(host.name, kinds))
+
+
+def table_entry(entry: Mapping[str, Any]) -> str:
+    """One entry as it stands in the table: JSON with ' for ", which costs one byte instead of four."""
+    text = json.dumps(entry, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return text.replace("'", "\\u0027").replace('"', "'")

@@ -1,0 +1,60 @@
+"""CronWorkflows: schedules that Argo Workflows fires itself, without an event pod."""
+
+import copy
+from typing import Any
+
+from triggers.workflow import PREFIX, Workload
+
+__all__ = ["cron_workflow"]
+
+
+def cron_workflow(
+    workload: Workload, cron: str, timezone: str, catch_up_seconds: int | None, *, single_schedule: bool
+) -> dict[str, Any]:
+    """The CronWorkflow of a pipeline.
+
+    Args:
+        workload: What it runs.
+        cron: Five fields.
+        timezone: IANA name.
+        catch_up_seconds: Run a missed fire time that is at most this old; None = never.
+        single_schedule: Write `schedule`, which versions before 3.6 read, for `schedules`, which they do not.
+    """
+    resource = copy.deepcopy(dict(workload.resource))
+    spec = resource["spec"]
+    values = {**workload.arguments, **workload.kind_arguments.get("schedule", {})}
+    for item in spec["arguments"]["parameters"]:
+        item["value"] = values[item["name"]]
+    if workload.mutex is not None:
+        spec["synchronization"]["mutexes"][0]["name"] = workload.mutex
+    labels = {
+        **resource["metadata"]["labels"],
+        PREFIX + "pipeline": workload.pipeline,
+        PREFIX + "config": workload.config,
+        PREFIX + "source": "schedule",
+        PREFIX + "event-kind": "schedule",
+    }
+    if workload.owner is not None:
+        labels[PREFIX + "owner"] = workload.owner
+    fields: dict[str, Any] = {"schedule": cron} if single_schedule else {"schedules": [cron]}
+    if catch_up_seconds is not None:
+        fields["startingDeadlineSeconds"] = catch_up_seconds
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "CronWorkflow",
+        "metadata": {
+            "name": workload.pipeline,
+            "namespace": resource["metadata"]["namespace"],
+            "labels": {"app.kubernetes.io/managed-by": "hookline"},
+        },
+        "spec": {
+            **fields,
+            "timezone": timezone,
+            # The mutex lets runs wait for each other; Forbid would drop the later one.
+            "concurrencyPolicy": "Allow",
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 3,
+            "workflowMetadata": {"labels": labels, "annotations": {PREFIX + "reason": "MATCH"}},
+            "workflowSpec": spec,
+        },
+    }

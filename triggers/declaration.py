@@ -1,0 +1,161 @@
+"""The words of hookline.yaml that are about what runs: the `run:` block."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from events.scalars import check_name, parse_duration
+
+__all__ = ["Retry", "Run", "Spot", "merge"]
+
+SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
+ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
+
+Name = Annotated[str, AfterValidator(check_name)]
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}),
+]
+MetadataKey = Annotated[
+    str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
+]
+
+
+def _not_a_template(value: Any) -> Any:
+    if isinstance(value, str):
+        if "{{" in value:
+            raise ValueError("{{ is refused: Argo would expand it when the run starts")
+        if any(ord(character) < 32 or ord(character) == 127 for character in value):
+            raise ValueError("control characters and line ends are refused")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_not_a_template)]
+ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
+
+
+class Block(BaseModel):
+    """A mapping of hookline.yaml: unknown keys and loose types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Spot(Block):
+    """Spot capacity for the pods of a run (Alibaba Cloud ECI annotations; on ACS one label)."""
+
+    strategy: Literal["SpotAsPriceGo", "SpotWithPriceLimit"] = Field(
+        default="SpotAsPriceGo", description="ECI's bidding: the market price, or at most price_limit.", examples=["SpotAsPriceGo"]
+    )
+    price_limit: Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?$")] | None = Field(
+        default=None, description="Highest price per hour, at most 3 decimals; with SpotWithPriceLimit only.", examples=["0.35"]
+    )
+    fallback: bool = Field(
+        default=True, description="Use on-demand capacity where there is no spot capacity.", examples=[True]
+    )
+    protection: Annotated[int, Field(ge=0, le=6)] = Field(
+        default=1,
+        description="Hours in which the instance is not reclaimed; 0 = none. A step of ci-go-v1 ends within 20 minutes.",
+        examples=[1],
+    )
+
+    @model_validator(mode="after")
+    def _price_belongs_to_its_strategy(self) -> "Spot":
+        if self.strategy == "SpotWithPriceLimit" and self.price_limit is None:
+            raise ValueError('price_limit: SpotWithPriceLimit needs a price per hour, such as "0.35"')
+        if self.strategy == "SpotAsPriceGo" and self.price_limit is not None:
+            raise ValueError("price_limit: only SpotWithPriceLimit has one; ECI would refuse the pod")
+        return self
+
+
+class Retry(Block):
+    """Another attempt after infrastructure loss: a reclaimed spot pod, a deleted pod. Never after a red test."""
+
+    limit: Annotated[int, Field(ge=1, le=10)] = Field(default=2, description="Most further attempts of a step.", examples=[2])
+
+
+class Run(Block):
+    """What a pipeline's Workflow looks like. Every key may stand in `defaults.run` and in a pipeline."""
+
+    template: Name | None = Field(
+        default=None, description="The workflow template to run. Default: ci-go-v1.", examples=["ci-go-v1"]
+    )
+    parameters: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")], ParameterValue] | None = Field(
+        default=None,
+        description="Arguments of the template that hookline does not set by itself; switches are true or false.",
+        examples=[{"enable_test": True, "dockerfile": "./build/Dockerfile"}],
+    )
+    compute: Literal["eci", "acs", "node"] | None = Field(
+        default=None,
+        description="Where pods run: eci (elastic container instances), acs, or node (the cluster's own nodes). "
+        "Default: eci where spot is set, else node.",
+        examples=["eci"],
+    )
+    spot: Spot | Literal[False] | None = Field(
+        default=None, description="Use spot capacity; false takes a default back.", examples=[{"strategy": "SpotAsPriceGo"}]
+    )
+    retry: Retry | Literal[False] | None = Field(
+        default=None,
+        description="Retry steps that infrastructure took away. Refused for templates with inline tasks, as stock ci-go-v1: "
+        "Argo would fail every run.",
+        examples=[{"limit": 2}],
+    )
+    mutex: Name | Literal[False] | None = Field(
+        default=None,
+        description="Runs with the same mutex wait for each other. Default: one per checkout directory. "
+        "false is refused where runs share a checkout.",
+        examples=["shop"],
+    )
+    ttl: Duration | None = Field(
+        default=None, description="Delete a finished Workflow after this. Default: 1d.", examples=["1d"]
+    )
+    keep_pods: Duration | None = Field(
+        default=None,
+        description="Delete the pods of a finished Workflow after this, so that logs can be read. Default: 10m.",
+        examples=["10m"],
+    )
+    deadline: Duration | None = Field(
+        default=None, description="Stop a run that takes longer than this. Default: 2h.", examples=["2h"]
+    )
+    service_account: Name | None = Field(
+        default=None,
+        description="ServiceAccount of the run's pods. Default: one made by hookline that may only report results to Argo.",
+        examples=["ci-runner"],
+    )
+    priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
+        default=None, description="Argo Workflows priority: higher starts earlier under a parallelism limit.", examples=[10]
+    )
+    pod_labels: dict[MetadataKey, Text] | None = Field(
+        default=None, description="More labels for every pod.", examples=[{"team": "shop"}]
+    )
+    pod_annotations: dict[MetadataKey, Text] | None = Field(
+        default=None,
+        description="More annotations for every pod.",
+        examples=[{"k8s.aliyun.com/eci-use-specs": "2-4Gi,4-8Gi"}],
+    )
+
+    @model_validator(mode="after")
+    def _spot_is_said_once(self) -> "Run":
+        for key in self.pod_annotations or {}:
+            if key.startswith(SPOT_ANNOTATION_PREFIX):
+                raise ValueError(f"pod_annotations: {key} is set by spot:; use that")
+        if ACS_SPOT_LABEL in (self.pod_labels or {}):
+            raise ValueError(f"pod_labels: {ACS_SPOT_LABEL} is set by spot:; use that with compute: acs")
+        return self
+
+
+def merge(default: Run | None, own: Run | None) -> Run:
+    """A pipeline's own settings over the defaults: mappings merge, everything else is replaced."""
+    if default is None or own is None:
+        return own or default or Run()
+    merged = {name: getattr(default, name) for name in default.model_fields_set}
+    for name in own.model_fields_set:
+        value = getattr(own, name)
+        if name in {"parameters", "pod_labels", "pod_annotations"} and merged.get(name) and value:
+            value = {**merged[name], **value}
+        elif name in {"spot", "retry"} and merged.get(name) and value:
+            value = type(value)(
+                **{**merged[name].model_dump(exclude_unset=True), **value.model_dump(exclude_unset=True)}
+            )
+        merged[name] = value
+    return Run.model_construct(_fields_set=set(merged), **merged)

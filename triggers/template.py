@@ -1,0 +1,148 @@
+"""What a workflow template can do: the parameters it declares, and what follows for the events that may use it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from events.canonical import Kind
+
+__all__ = ["Template", "TemplateError", "from_manifest", "stock", "stock_names"]
+
+COMMIT_ANNOTATION = "hookline.dev/commit-parameter"
+"""On a template: the name of the parameter that takes the commit to build."""
+
+
+class TemplateError(ValueError):
+    """A manifest that is not a workflow template; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Capabilities of a WorkflowTemplate or ClusterWorkflowTemplate, as data."""
+
+    name: str
+    cluster_scope: bool
+    parameters: Mapping[str, str | None]
+    """Declared workflow arguments with their defaults; None = no default."""
+    commit_parameter: str | None
+    """The parameter that takes a commit; None = it builds the head of `target_branch`."""
+    inline_tasks: bool
+    """Tasks are written inline in the DAG: a retry strategy from outside ends every run in "failed to get a
+    template" (seen on workflow-controller 3.7.4)."""
+    moves_latest: bool
+    """Every run pushes `<image>:latest`."""
+    pastes_parameters: bool
+    """Parameters are pasted into a shell script, so that their characters have to be harmless."""
+    origin: str
+    """Where this is known from, for messages."""
+
+    def bindings(self, kind: Kind) -> dict[str, str]:
+        """Template parameter → event field (branch, tag or sha) that fills it, for an event of this kind."""
+        fields: dict[str, str] = {}
+        if kind in {"push", "tag", "pull_request"} and self.commit_parameter:
+            fields[self.commit_parameter] = "sha"
+        if kind in {"push", "pull_request"} and "target_branch" in self.parameters:
+            fields["target_branch"] = "branch"
+        if kind == "tag" and "container_tag" in self.parameters:
+            fields["container_tag"] = "tag"
+        return fields
+
+
+def stock_names() -> tuple[str, ...]:
+    """Templates whose capabilities come with hookline."""
+    folder = resources.files("triggers.templates")
+    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
+
+
+@cache
+def stock(name: str) -> Template:
+    """A template known without asking a cluster.
+
+    Raises:
+        KeyError: hookline knows nothing of it.
+    """
+    if name not in stock_names():
+        raise KeyError(name)
+    facts = yaml.safe_load(resources.files("triggers.templates").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    return Template(
+        name=facts["name"],
+        cluster_scope=facts["kind"] == "ClusterWorkflowTemplate",
+        parameters=facts["parameters"],
+        commit_parameter=facts["commit_parameter"],
+        inline_tasks=facts["inline_tasks"],
+        moves_latest=facts["moves_latest"],
+        pastes_parameters=facts["pastes_parameters"],
+        origin="what hookline knows of the stock template",
+    )
+
+
+def from_manifest(manifest: Any, origin: str) -> Template:
+    """Capabilities read out of a template's manifest, such as `kubectl get cwft NAME -o yaml` prints.
+
+    Raises:
+        TemplateError: It is not a (Cluster)WorkflowTemplate.
+    """
+    if not isinstance(manifest, dict) or manifest.get("kind") not in {"ClusterWorkflowTemplate", "WorkflowTemplate"}:
+        raise TemplateError("expected the manifest of a ClusterWorkflowTemplate or a WorkflowTemplate")
+    metadata, spec = manifest.get("metadata"), manifest.get("spec")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not isinstance(spec, dict):
+        raise TemplateError("the template's manifest needs metadata.name and spec")
+    arguments = spec.get("arguments") or {}
+    declared = arguments.get("parameters") or [] if isinstance(arguments, dict) else []
+    parameters: dict[str, str | None] = {}
+    for item in declared:
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            raise TemplateError("every item of spec.arguments.parameters needs a name")
+        default = item.get("value", item.get("default"))
+        parameters[item["name"]] = None if default is None else str(default)
+    commit = (metadata.get("annotations") or {}).get(COMMIT_ANNOTATION)
+    if commit is not None and commit not in parameters:
+        raise TemplateError(f"the annotation {COMMIT_ANNOTATION} names {commit}, which is not a parameter of the template")
+    text = _script_text(spec)
+    return Template(
+        name=metadata["name"],
+        cluster_scope=manifest["kind"] == "ClusterWorkflowTemplate",
+        parameters=parameters,
+        commit_parameter=commit,
+        inline_tasks=_has_inline_tasks(spec),
+        moves_latest=bool(re.search(r"container_image\s*\}\}:latest", text)),
+        pastes_parameters="{{workflow.parameters." in text.replace(" ", ""),
+        origin=origin,
+    )
+
+
+def _has_inline_tasks(spec: Mapping[str, Any]) -> bool:
+    templates = spec.get("templates") or []
+    steps = [
+        step
+        for template in templates
+        if isinstance(template, dict)
+        for step in [
+            *((template.get("dag") or {}).get("tasks") or []),
+            *(step for group in template.get("steps") or [] for step in (group if isinstance(group, list) else [group])),
+        ]
+    ]
+    return any(isinstance(step, dict) and "inline" in step for step in steps)
+
+
+def _script_text(value: Any) -> str:
+    """The texts that a container runs: every string below command, args and source."""
+    texts: list[str] = []
+
+    def walk(node: Any, running: bool) -> None:
+        if isinstance(node, dict):
+            for key, child in node.items():
+                walk(child, running or key in {"command", "args", "source"})
+        elif isinstance(node, list):
+            for child in node:
+                walk(child, running)
+        elif running and isinstance(node, str):
+            texts.append(node)
+
+    walk(value, running=False)
+    return "\n".join(texts)

@@ -1,0 +1,1 @@
+"""What is known of workflow templates without asking a cluster."""

@@ -1,0 +1,221 @@
+"""The Workflow of a pipeline: what every run of it has, what one event adds, and how it is named.
+
+Nothing here comes from an event. What may is listed in `EVENT_FIELDS`: values that the program has checked, put
+into a name, labels, annotations and named arguments, never into images, URLs, accounts or pod specs.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from events.canonical import Kind
+from triggers.declaration import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, Run, Spot
+from triggers.template import Template
+
+__all__ = [
+    "ANNOTATIONS",
+    "LABELS",
+    "PREFIX",
+    "Subject",
+    "Workload",
+    "argument_path",
+    "digest",
+    "run_name",
+    "workload",
+]
+
+PREFIX = "hookline.dev/"
+"""Every label and annotation of hookline begins with it."""
+
+LABELS: Mapping[str, str] = {"pipeline": "pipeline", "config": "config", "event-kind": "kind"}
+"""Label (without prefix) → field of the decision. `source` and `event` are added by the trigger."""
+
+ANNOTATIONS: Mapping[str, str] = {
+    "ref": "ref",
+    "sha": "sha",
+    "actor": "actor",
+    "delivery": "delivery",
+    "reason": "reason",
+}
+"""Annotation (without prefix) → field of the decision. `event-id` and `event-time` come from the event's context."""
+
+DEFAULT_TEMPLATE = "ci-go-v1"
+DEFAULT_TTL_SECONDS = 86_400
+DEFAULT_KEEP_PODS_SECONDS = 600
+DEFAULT_DEADLINE_SECONDS = 7_200
+RUN_SERVICE_ACCOUNT = "hookline-run"
+NAME_LENGTH = 46
+"""Characters of the pipeline in a Workflow's name: with "-" and 16 hex digits it is a label value (63)."""
+
+INFRASTRUCTURE_LOSS = 'lastRetry.status == "Error" || lastRetry.message contains "spot instance"'
+"""True for a deleted pod and a reclaimed spot pod, false for exit code 1 (seen on workflow-controller 3.7.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a pipeline builds."""
+
+    pipeline: str
+    owner: str | None
+    repository_url: str
+    image: str | None
+
+    @property
+    def checkout_directory(self) -> str:
+        """The directory that `git clone` makes of the URL; ci-go-v1 needs exactly this `repo_name`."""
+        return self.repository_url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The Workflow of one pipeline, apart from what an event adds."""
+
+    pipeline: str
+    owner: str | None
+    config: str
+    """Digest of everything below: same digest, same Workflow."""
+    resource: Mapping[str, Any]
+    """The Workflow with empty places for the pipeline's constants: pipelines with equal resources share a trigger."""
+    shape: str
+    """Digest of the resource."""
+    argument_names: tuple[str, ...]
+    """Arguments in their order in the resource."""
+    arguments: Mapping[str, str]
+    """Constant arguments."""
+    kind_arguments: Mapping[Kind, Mapping[str, str]]
+    """Constant arguments of one event kind."""
+    bindings: Mapping[Kind, Mapping[str, str]]
+    """Arguments that an event fills: kind → argument → event field."""
+    mutex: str | None
+
+
+def digest(value: Any, length: int = 12) -> str:
+    """Hex digest of a JSON value, independent of the order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def run_name(name: str, identity: str) -> str:
+    """The Workflow's name: what sprig's `sha256sum | trunc 16` makes of the identity in the Sensor."""
+    return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+
+
+def argument_path(index: int) -> str:
+    """Where the value of the argument with this index stands in a Workflow."""
+    return f"spec.arguments.parameters.{index}.value"
+
+
+def _text(value: str | bool | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _pod_metadata(run: Run) -> dict[str, Any]:
+    labels: dict[str, str] = dict(run.pod_labels or {})
+    annotations: dict[str, str] = dict(run.pod_annotations or {})
+    spot = run.spot if isinstance(run.spot, Spot) else None
+    compute = run.compute or ("eci" if spot else "node")
+    if compute == "eci":
+        labels["alibabacloud.com/eci"] = "true"
+        if spot:
+            annotations[f"{SPOT_ANNOTATION_PREFIX}strategy"] = spot.strategy
+            annotations[f"{SPOT_ANNOTATION_PREFIX}fallback"] = _text(spot.fallback)
+            annotations[f"{SPOT_ANNOTATION_PREFIX}duration"] = str(spot.protection)
+            if spot.price_limit is not None:
+                annotations[f"{SPOT_ANNOTATION_PREFIX}price-limit"] = spot.price_limit
+    elif compute == "acs":
+        labels["alibabacloud.com/acs"] = "true"
+        if spot:
+            labels[ACS_SPOT_LABEL] = "best-effort"
+    return {key: value for key, value in (("labels", labels), ("annotations", annotations)) if value}
+
+
+def workload(
+    subject: Subject, run: Run, template: Template, namespace: str, event_branches: Mapping[Kind, str | None]
+) -> Workload:
+    """The Workflow of a pipeline.
+
+    Args:
+        subject: What it builds.
+        run: The effective settings.
+        template: Capabilities of the template that `run` names.
+        namespace: Where Workflows are created.
+        event_branches: The kinds that start the pipeline; with the branch to build where the event has none.
+    """
+    declared = template.parameters
+    derived = {
+        "repo_url": subject.repository_url,
+        "repo_name": subject.checkout_directory,
+        "container_image": subject.image,
+    }
+    arguments = {name: value for name, value in derived.items() if name in declared and value is not None}
+    arguments |= {name: _text(value) for name, value in (run.parameters or {}).items()}
+    bindings = {kind: template.bindings(kind) for kind in event_branches}
+    kind_arguments = {
+        kind: {"target_branch": branch}
+        for kind, branch in event_branches.items()
+        if branch is not None and "target_branch" in declared
+    }
+    filled = {name for fields in (*bindings.values(), *kind_arguments.values()) for name in fields}
+    # An argument that only some kinds fill keeps the template's default for the others.
+    for name in sorted(filled - arguments.keys()):
+        if not all(name in bindings[kind] or name in kind_arguments.get(kind, {}) for kind in event_branches):
+            arguments[name] = declared[name] or ""
+    names = tuple(sorted(arguments.keys() | filled, key=list(declared).index))
+    mutex = run.mutex if run.mutex is not None else (subject.checkout_directory if "repo_name" in declared else False)
+    resource = _resource(run, template, namespace, names, has_owner=subject.owner is not None, has_mutex=mutex is not False)
+    shape = digest(resource, 6)
+    constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
+    return Workload(
+        pipeline=subject.pipeline,
+        owner=subject.owner,
+        config=digest([subject.pipeline, resource, constants]),
+        resource=resource,
+        shape=shape,
+        argument_names=names,
+        arguments=arguments,
+        kind_arguments=kind_arguments,
+        bindings=bindings,
+        mutex=(run.mutex or f"checkout-{mutex}") if isinstance(mutex, str) else None,
+    )
+
+
+def _resource(
+    run: Run, template: Template, namespace: str, names: tuple[str, ...], *, has_owner: bool, has_mutex: bool
+) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/managed-by": "hookline"}
+    if has_owner:
+        labels[f"{PREFIX}owner"] = ""
+    spec: dict[str, Any] = {
+        "workflowTemplateRef": {"name": template.name} | ({"clusterScope": True} if template.cluster_scope else {}),
+        "arguments": {"parameters": [{"name": name, "value": ""} for name in names]},
+        "serviceAccountName": run.service_account or RUN_SERVICE_ACCOUNT,
+        "ttlStrategy": {"secondsAfterCompletion": DEFAULT_TTL_SECONDS if run.ttl is None else run.ttl},
+        "podGC": {
+            "strategy": "OnWorkflowCompletion",
+            "deleteDelayDuration": f"{DEFAULT_KEEP_PODS_SECONDS if run.keep_pods is None else run.keep_pods}s",
+        },
+        "activeDeadlineSeconds": DEFAULT_DEADLINE_SECONDS if run.deadline is None else run.deadline,
+    }
+    if pod_metadata := _pod_metadata(run):
+        spec["podMetadata"] = pod_metadata
+    if has_mutex:
+        spec["synchronization"] = {"mutexes": [{"name": ""}]}
+    if run.retry:
+        spec["templateDefaults"] = {
+            "retryStrategy": {
+                "limit": str(run.retry.limit),
+                # Always, written out: on 3.4 an expression alone does not imply it (argo-workflows docs/retries.md).
+                "retryPolicy": "Always",
+                "expression": INFRASTRUCTURE_LOSS,
+            }
+        }
+    if run.priority is not None:
+        spec["priority"] = run.priority
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"namespace": namespace, "labels": labels},
+        "spec": spec,
+    }
