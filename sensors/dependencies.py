@@ -10,7 +10,7 @@ from sensors.assignment import Group
 from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256, set_path
 from sensors.program import Program, compose
 from sensors.routes import Route, ScheduledRoute, entry
-from triggers.workflow import ANNOTATIONS, LABELS, NAME_LENGTH, PREFIX, Workload, argument_path
+from triggers.workflow import ANNOTATIONS, LABELS, NAME_LENGTH, PREFIX, Workload, argument_path, digest
 
 __all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
 
@@ -28,6 +28,8 @@ class Dependency:
     """The Workflow before parameters."""
     parameters: tuple[Parameter, ...]
     pipelines: tuple[str, ...]
+    keys: frozenset[str] = frozenset()
+    """Repositories or images in the program's table."""
 
     def workflow(self, context: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]:
         """The Workflow that the trigger creates.
@@ -65,6 +67,12 @@ _DECISION = (
     *_CONTEXT,
 )
 """What every trigger takes from the decision, whoever shares it."""
+
+
+def _name(source: str, pipeline: str) -> str:
+    """A name that is also a label value, which Argo Events makes of a trigger's name when it creates objects."""
+    name = f"{source}-{pipeline}"
+    return name if len(name) <= 52 else f"{name[:45].rstrip('-')}-{digest(name, 6)}"
 
 
 def _with_source(resource: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -107,6 +115,7 @@ def of_group(group: Group) -> Dependency:
         resource=_with_source(first.workload.resource, group.source),
         parameters=(*_DECISION, *constants, *_arguments(first.workload, frozenset(first.workload.argument_names))),
         pipelines=tuple(route.pipeline for route in group.routes),
+        keys=frozenset(route.key for route in group.routes),
     )
 
 
@@ -124,7 +133,7 @@ def of_route(route: Route) -> Dependency:
         line["arguments"] = {name: workload.arguments[name] for name in sorted(mixed)}
     source = route.origin.source
     return Dependency(
-        name=f"{source}-{workload.pipeline}",
+        name=_name(source, workload.pipeline),
         event_source=route.origin.event_source,
         event_name=source,
         program=compose(
@@ -137,6 +146,7 @@ def of_route(route: Route) -> Dependency:
         resource=_filled(workload, source, {name: value for name, value in workload.arguments.items() if name not in from_event}),
         parameters=(*_DECISION, *_arguments(workload, from_event)),
         pipelines=(workload.pipeline,),
+        keys=frozenset({route.key}),
     )
 
 

@@ -1,0 +1,265 @@
+"""Cron schedules of five fields, as Go's robfig/cron v3 reads and fires them.
+
+Both engines use it: the calendar event source (argo-events pkg/eventsources/sources/calendar/start.go) and
+CronWorkflows. They fire at every absolute minute whose wall clock in the zone matches: a time in the hour that
+spring skips never fires, one in the hour that autumn repeats fires twice (robfig/cron spec.go, doc.go).
+"""
+
+import datetime
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+__all__ = [
+    "ClockChange",
+    "CronError",
+    "CronSchedule",
+    "clock_changes",
+    "fire_times",
+    "largest_shift",
+    "parse_cron",
+    "shift_cron",
+    "spread_minutes",
+]
+
+_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_DAYS = {name: number for number, name in enumerate("sun mon tue wed thu fri sat".split())}
+_FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
+    ("minute", 0, 59, {}),
+    ("hour", 0, 23, {}),
+    ("day of month", 1, 31, {}),
+    ("month", 1, 12, _MONTHS),
+    ("day of week", 0, 6, _DAYS),
+)
+_DESCRIPTORS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_LONGEST_MONTH = {month: 31 for month in range(1, 13)} | {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+_DAY_MINUTES = 1440
+_FIVE = "expected five fields: minute, hour, day of month, month, day of week"
+
+
+class CronError(ValueError):
+    """A schedule that is not one; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class CronSchedule:
+    """When a schedule fires, in wall-clock time of whatever zone it is used with."""
+
+    text: str
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days_of_month: frozenset[int]
+    months: frozenset[int]
+    days_of_week: frozenset[int]
+    """0 is Sunday."""
+    any_day_of_month: bool
+    """Written with * or ?: then both day fields must match, otherwise one is enough."""
+    any_day_of_week: bool
+
+    def on(self, day: datetime.date) -> bool:
+        """Whether it fires on a day."""
+        if day.month not in self.months:
+            return False
+        of_month = day.day in self.days_of_month
+        of_week = day.isoweekday() % 7 in self.days_of_week
+        if self.any_day_of_month or self.any_day_of_week:
+            return of_month and of_week
+        return of_month or of_week
+
+
+def parse_cron(text: str) -> CronSchedule:
+    """Read five fields.
+
+    Raises:
+        CronError: They are not five, not in range, or name dates that never come.
+    """
+    if len(text) > 200:
+        raise CronError("a schedule has at most 200 characters")
+    fields = text.split()
+    if fields and fields[0] in _DESCRIPTORS:
+        raise CronError(f'{fields[0]} is refused; write "{_DESCRIPTORS[fields[0]]}"')
+    if text.startswith("@"):
+        raise CronError(f"{text.split()[0]} is refused; {_FIVE}")
+    if text.startswith(("TZ=", "CRON_TZ=")):
+        raise CronError("the time zone has a key of its own: timezone:")
+    if len(fields) != 5:
+        six = "; seconds are not supported" if len(fields) == 6 else ""
+        raise CronError(f"{len(fields)} fields given; {_FIVE}{six}")
+    sets, stars = zip(*(_field(field, *bounds) for field, bounds in zip(fields, _FIELDS, strict=True)), strict=True)
+    schedule = CronSchedule(" ".join(fields), *sets, any_day_of_month=stars[2], any_day_of_week=stars[4])
+    possible = any(day <= _LONGEST_MONTH[month] for day in schedule.days_of_month for month in schedule.months)
+    if not possible and (stars[2] or stars[4]):
+        raise CronError(f'"{schedule.text}" names dates that never come')
+    return schedule
+
+
+def _field(field: str, name: str, low: int, high: int, names: Mapping[str, int]) -> tuple[frozenset[int], bool]:
+    values: set[int] = set()
+    star = False
+    for item in field.split(","):
+        match = re.fullmatch(r"(?:(?P<any>[*?])|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[0-9]+))?", item, re.ASCII)
+        if not match:
+            raise CronError(f'{name}: "{item}" is not a value, range (a-b), list (a,b) or step (*/n)')
+        if match["any"]:
+            first, last = low, high
+            # robfig drops the star of a step: */2 in a day field restricts the days.
+            star = star or match["step"] is None or int(match["step"]) <= 1
+        else:
+            first = _number(match["first"], name, low, high, names)
+            last = _number(match["last"], name, low, high, names) if match["last"] else first
+            if match["step"] and not match["last"]:
+                last = high
+            if last < first:
+                raise CronError(f"{name}: the range {match['first']}-{match['last']} ends before it starts")
+        step = int(match["step"] or 1)
+        if step == 0:
+            raise CronError(f"{name}: a step of 0 never moves on")
+        values.update(range(first, last + 1, step))
+    return frozenset(values), star
+
+
+def _number(text: str, name: str, low: int, high: int, names: Mapping[str, int]) -> int:
+    if text.lower() in names:
+        return names[text.lower()]
+    if not text.isdigit() or len(text) > 4 or not low <= int(text) <= high:
+        hint = "; Sunday is 0" if name == "day of week" and text == "7" else ""
+        also = f" or {next(iter(names))}-{list(names)[-1]}" if names else ""
+        raise CronError(f"{name}: {text} is not {low}-{high}{also}{hint}")
+    return int(text)
+
+
+def _local_days(zone: ZoneInfo, after: datetime.datetime) -> Iterator[datetime.date]:
+    day = after.astimezone(zone).date()
+    while True:
+        yield day
+        day += datetime.timedelta(days=1)
+
+
+def _instants(day: datetime.date, hour: int, minute: int, zone: ZoneInfo) -> Iterator[datetime.datetime]:
+    """The absolute times whose wall clock in the zone is this: none, one or two."""
+    seen: set[datetime.datetime] = set()
+    for fold in (0, 1):
+        local = datetime.datetime(day.year, day.month, day.day, hour, minute, fold=fold, tzinfo=zone)
+        absolute = local.astimezone(datetime.UTC)
+        back = absolute.astimezone(zone)
+        if (back.date(), back.hour, back.minute) == (day, hour, minute) and absolute not in seen:
+            seen.add(absolute)
+            yield back
+
+
+def fire_times(schedule: CronSchedule, zone: ZoneInfo, after: datetime.datetime) -> Iterator[datetime.datetime]:
+    """Coming fire times.
+
+    Args:
+        schedule: What fires.
+        zone: Whose wall clock it follows.
+        after: An aware time; every yielded time is later.
+
+    Yields:
+        Aware times in the zone, for ever, in order.
+    """
+    for day in _local_days(zone, after):
+        if not schedule.on(day):
+            continue
+        times = sorted(
+            (time for hour in schedule.hours for minute in schedule.minutes for time in _instants(day, hour, minute, zone)),
+            key=lambda time: time.astimezone(datetime.UTC),
+        )
+        for time in times:
+            if time.astimezone(datetime.UTC) > after.astimezone(datetime.UTC):
+                yield time
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChange:
+    """A day on which the clocks change some fire times."""
+
+    date: datetime.date
+    times: tuple[str, ...]
+    """Local times, HH:MM."""
+    effect: Literal["skipped", "twice"]
+
+
+def clock_changes(
+    schedule: CronSchedule, zone: ZoneInfo, after: datetime.datetime, until: datetime.datetime
+) -> list[ClockChange]:
+    """Days between two times on which fire times of the schedule are skipped or come twice."""
+    found: list[ClockChange] = []
+    for day in _local_days(zone, after):
+        if day > until.astimezone(zone).date():
+            break
+        start = datetime.datetime(day.year, day.month, day.day, tzinfo=zone)
+        end = start + datetime.timedelta(days=1)
+        if start.utcoffset() == end.utcoffset() and start.replace(fold=1).utcoffset() == start.utcoffset():
+            continue
+        if not schedule.on(day):
+            continue
+        counts = {
+            f"{hour:02}:{minute:02}": len(list(_instants(day, hour, minute, zone)))
+            for hour in sorted(schedule.hours)
+            for minute in sorted(schedule.minutes)
+        }
+        for effect, wanted in (("skipped", 0), ("twice", 2)):
+            if times := tuple(time for time, count in counts.items() if count == wanted):
+                found.append(ClockChange(day, times, "skipped" if effect == "skipped" else "twice"))
+    return found
+
+
+def shift_cron(schedule: CronSchedule, minutes: int) -> CronSchedule:
+    """The schedule whose every fire time is `minutes` (0 to 1439) later by the wall clock.
+
+    Raises:
+        CronError: Five fields cannot say that.
+    """
+    if not 0 <= minutes < _DAY_MINUTES:
+        raise CronError("a schedule moves by less than a day")
+    if minutes == 0:
+        return schedule
+    moved = [hour * 60 + minute + minutes for hour in schedule.hours for minute in schedule.minutes]
+    over = {time >= _DAY_MINUTES for time in moved}
+    new_minutes = frozenset(time % 60 for time in moved)
+    new_hours = frozenset(time // 60 % 24 for time in moved)
+    every_day = schedule.any_day_of_month and schedule.any_day_of_week and len(schedule.months) == 12
+    advice = "use a smaller spread, or another time"
+    if len(new_minutes) * len(new_hours) != len({time % _DAY_MINUTES for time in moved}):
+        raise CronError(f'"{schedule.text}" cannot be moved by {minutes} minutes within five fields; {advice}')
+    days = schedule.days_of_week
+    if True in over and not every_day:
+        if over == {True, False} or not schedule.any_day_of_month or len(schedule.months) != 12:
+            raise CronError(f'"{schedule.text}" moved by {minutes} minutes would fall on another day; {advice}')
+        days = frozenset((day + 1) % 7 for day in days)
+    fields = schedule.text.split()
+    fields[0], fields[1] = _written(new_minutes, 60), _written(new_hours, 24)
+    if days != schedule.days_of_week:
+        fields[4] = _written(days, 7)
+    return parse_cron(" ".join(fields))
+
+
+def _written(values: frozenset[int], size: int) -> str:
+    return "*" if len(values) == size else ",".join(str(value) for value in sorted(values))
+
+
+def largest_shift(schedule: CronSchedule, limit: int) -> int:
+    """The greatest number of minutes, at most `limit`, such that every smaller shift can be said too."""
+    for minutes in range(1, limit + 1):
+        try:
+            shift_cron(schedule, minutes)
+        except CronError:
+            return minutes - 1
+    return limit
+
+
+def spread_minutes(name: str, spread: int) -> int:
+    """A stable offset in minutes, from 0 to `spread`: it follows from the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % (spread + 1)

@@ -1,0 +1,450 @@
+"""Reading: YAML as plain data that remembers where everything stands, and its check against a model.
+
+PyYAML finds the nodes; this module turns them into values, so that duplicate keys, YAML 1.1 surprises (`on:`, 12:30,
+1.20) and aliases without end are refused with their position instead of being read as something else.
+"""
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from hookline.diagnostics import Diagnostic, InvalidInput, Position
+
+__all__ = ["Document", "read_document", "validate_document"]
+
+Model = TypeVar("Model", bound=BaseModel)
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_LARGEST_BYTES = 32 * 1024 * 1024
+_DEEPEST = 100
+_MOST_NODES = 2_000_000
+_TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file: its data, and its nodes for positions."""
+
+    file: str
+    data: Any
+    root: yaml.Node
+
+    def position(self, path: Sequence[str | int], *, key: bool = False) -> Position:
+        """Where the value at a path stands (or its key); for an absent one, its nearest ancestor."""
+        mark = self._mark(path, key=key)
+        return Position(self.file, mark.line + 1, mark.column + 1)
+
+    def _mark(self, path: Sequence[str | int], *, key: bool) -> yaml.Mark:
+        node, mark = self.root, self.root.start_mark
+        for index, part in enumerate(path):
+            found = _child(node, part)
+            if found is None:
+                break
+            key_node, node = found
+            last = index == len(path) - 1
+            mark = key_node.start_mark if key_node is not None and last and key else node.start_mark
+        return mark
+
+    def scalar(self, path: Sequence[str | int]) -> str | None:
+        """The text of a scalar as it is written, without quotes; None if it is something else."""
+        node = self.root
+        for part in path:
+            found = _child(node, part)
+            if found is None:
+                return None
+            node = found[1]
+        return node.value if isinstance(node, yaml.ScalarNode) else None
+
+
+def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return None, node.value[part]
+    return None
+
+
+def read_document(content: str | bytes, file: str) -> Document:
+    """Read one YAML document.
+
+    Raises:
+        InvalidInput: With every problem found.
+    """
+
+    def refuse(message: str, line: int = 1, column: int = 1) -> InvalidInput:
+        return InvalidInput((Diagnostic(Position(file, line, column), message),))
+
+    if len(content) > _LARGEST_BYTES:
+        raise refuse(f"the file has {len(content):,} bytes; at most {_LARGEST_BYTES:,} are read")
+    if isinstance(content, bytes):
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise refuse("the file is UTF-16; save it as UTF-8")
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            before = content[: error.start]
+            line = before.count(b"\n") + 1
+            raise refuse("not UTF-8; save the file as UTF-8", line, error.start - (before.rfind(b"\n") + 1) + 1) from error
+    else:
+        text = content.removeprefix("\ufeff")
+    if found := re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise refuse(f"control character {found[0]!r}; remove it", line, found.start() - text.rfind("\n", 0, found.start()))
+    try:
+        _check_depth(text)
+        nodes = list(_documents(text))
+    except _TooDeep as deep:
+        raise refuse(f"nested more than {_DEEPEST} levels deep", deep.mark.line + 1, deep.mark.column + 1) from deep
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise refuse(_syntax_message(error, text, line, column), line, column) from error
+    except yaml.YAMLError as error:
+        raise refuse(f"not YAML: {str(error)[:100]}") from error
+    if not nodes or (isinstance(nodes[0], yaml.ScalarNode) and nodes[0].tag == f"{_TAG}null"):
+        raise refuse("the file is empty; hookline init writes a first one")
+    if len(nodes) > 1:
+        mark = nodes[1].start_mark
+        raise refuse("more than one YAML document; give each a file of its own", mark.line + 1, mark.column + 1)
+    root = nodes[0]
+    if not isinstance(root, yaml.MappingNode):
+        raise refuse("expected a mapping at the top, such as version: 1", root.start_mark.line + 1, root.start_mark.column + 1)
+    reader = _Reader(file)
+    data = reader.value(root)
+    if reader.problems:
+        raise InvalidInput(tuple(reader.problems))
+    return Document(file, data, root)
+
+
+class _TooDeep(Exception):
+    def __init__(self, mark: yaml.Mark) -> None:
+        super().__init__()
+        self.mark = mark
+
+
+def _check_depth(text: str) -> None:
+    """Composing recurses; a file of ten thousand brackets must not end the interpreter."""
+    if text.count("[") + text.count("{") < _DEEPEST and not re.search(rf"^ {{{_DEEPEST},}}\S|(?:- ){{{_DEEPEST},}}", text, re.MULTILINE):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise _TooDeep(event.start_mark)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            depth -= 1
+
+
+def _documents(text: str) -> Iterator[yaml.Node]:
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            yield loader.get_node()
+    finally:
+        loader.dispose()
+
+
+def _syntax_message(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> str:
+    lines = text.splitlines()
+    rest = lines[line - 1][column - 1 :] if line <= len(lines) else ""
+    before = lines[line - 1][: column - 1] if line <= len(lines) else ""
+    problem = " ".join(str(error.problem or error).split())
+    if "undefined alias" in problem or rest.startswith("*") or before.endswith("*"):
+        return "* starts an alias in YAML; put a pattern that starts with * into quotes"
+    if rest.startswith(("@", "`")):
+        return f"nothing can start with {rest[0]} in YAML; put the value into quotes"
+    if rest.startswith("!"):
+        return "! starts a tag in YAML; put the value into quotes"
+    if "\t" in (lines[line - 1] if line <= len(lines) else "")[: max(column, 1)]:
+        return "a tab indents this line; YAML wants spaces"
+    if rest.startswith("{{") or "{{" in before:
+        return "{{ starts a mapping in YAML; put the value into quotes"
+    if rest.startswith("%"):
+        return "% starts a directive in YAML; put the value into quotes"
+    return f"not YAML: {problem}"
+
+
+def _shown(text: Any) -> str:
+    """A value for a message: short, on one line."""
+    shown = str(text).encode("unicode_escape").decode() if not str(text).isprintable() else str(text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+class _Reader:
+    """Nodes as values; collects every problem on the way."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Diagnostic] = []
+        self.done: dict[int, tuple[Any, int]] = {}
+        self.open: set[int] = set()
+
+    def problem(self, node: yaml.Node, message: str) -> None:
+        mark = node.start_mark
+        self.problems.append(Diagnostic(Position(self.file, mark.line + 1, mark.column + 1), message))
+
+    def value(self, node: yaml.Node) -> Any:
+        return self.sized(node)[0]
+
+    def sized(self, node: yaml.Node) -> tuple[Any, int]:
+        """The value, and how many nodes it has with every alias written out."""
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node), 1
+        identity = id(node)
+        if identity in self.done:
+            return self.done[identity]
+        if identity in self.open:
+            self.problem(node, "an alias inside of what it stands for has no end")
+            return None, 1
+        self.open.add(identity)
+        if not node.tag.startswith(_TAG) or node.tag.removeprefix(_TAG) not in {"map", "seq"}:
+            self.problem(node, f"the tag {_shown(node.tag.replace(_TAG, '!!'))} is refused; expected plain YAML")
+        value, size = self.mapping(node) if isinstance(node, yaml.MappingNode) else self.sequence(node)
+        if size > _MOST_NODES:
+            self.problem(node, f"aliases make this more than {_MOST_NODES:,} values")
+            value, size = None, 1
+        self.open.discard(identity)
+        self.done[identity] = value, size
+        return value, size
+
+    def sequence(self, node: yaml.Node) -> tuple[list[Any], int]:
+        items = [self.sized(item) for item in node.value]
+        return [value for value, _ in items], 1 + sum(size for _, size in items)
+
+    def mapping(self, node: yaml.Node) -> tuple[dict[str, Any], int]:
+        found: dict[str, Any] = {}
+        first: dict[str, yaml.Node] = {}
+        total = 1
+        for key_node, value_node in node.value:
+            key = self.key(key_node)
+            value, size = self.sized(value_node)
+            total += size + 1
+            if key is None:
+                continue
+            if key in first:
+                line = first[key].start_mark.line + 1
+                self.problem(key_node, f'the key "{_shown(key)}" stands here twice; the first is in line {line}')
+                continue
+            first[key] = key_node
+            found[key] = value
+        return found, total
+
+    def key(self, node: yaml.Node) -> str | None:
+        if not isinstance(node, yaml.ScalarNode):
+            self.problem(node, "a key must be a plain word; quote a text that starts with [, { or *")
+            return None
+        kind = node.tag.removeprefix(_TAG)
+        if kind == "merge":
+            self.problem(node, "<< is refused; what several pipelines share goes under defaults:")
+        elif kind == "bool":
+            hint = "the key here is events" if node.value.lower() == "on" else "put it into quotes"
+            self.problem(node, f'YAML reads the key "{node.value}" as {str(_boolean(node.value)).lower()}; {hint}')
+        elif kind not in {"str", "timestamp"}:
+            self.problem(node, f'the key "{_shown(node.value)}" is not text in YAML; put it into quotes')
+        else:
+            return str(node.value)
+        return None
+
+    def scalar(self, node: yaml.ScalarNode) -> Any:
+        text = node.value
+        kind = node.tag.removeprefix(_TAG)
+        try:
+            match kind:
+                case "str" | "timestamp" | "value":
+                    return text
+                case "null":
+                    return None
+                case "bool":
+                    return _boolean(text)
+                case "int":
+                    return _integer(text)
+                case "float":
+                    return _float(text)
+        except ValueError:
+            return text
+        self.problem(node, f"the tag {_shown(node.tag.replace(_TAG, '!!'))} is refused; expected plain YAML")
+        return None
+
+
+def _boolean(text: str) -> bool:
+    return text.lower() in {"yes", "true", "on"}
+
+
+def _integer(text: str) -> int:
+    plain = text.replace("_", "")
+    sign = -1 if plain.startswith("-") else 1
+    plain = plain.lstrip("+-")
+    if ":" in plain:
+        value = 0
+        for part in plain.split(":"):
+            value = value * 60 + int(part)
+        return sign * value
+    if plain.startswith(("0b", "0x")):
+        return sign * int(plain, 0)
+    return sign * int(plain, 8 if len(plain) > 1 and plain.startswith("0") else 10)
+
+
+def _float(text: str) -> float:
+    plain = text.replace("_", "").lower()
+    if plain.endswith((".inf", ".nan")):
+        return float(plain.replace(".", "", 1) if not plain[0].isdigit() else plain)
+    if ":" in plain:
+        value = 0.0
+        for part in plain.lstrip("+-").split(":"):
+            value = value * 60 + float(part)
+        return -value if plain.startswith("-") else value
+    return float(plain)
+
+
+def validate_document(document: Document, model: type[Model]) -> Model:
+    """Check a document against a model.
+
+    Raises:
+        InvalidInput: With every problem, each at its position.
+    """
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=True)
+        raise InvalidInput(tuple(_diagnostic(document, model, each) for each in found)) from None
+
+
+def _real_path(data: Any, location: Sequence[str | int]) -> tuple[list[str | int], bool]:
+    """The part of a pydantic location that exists in the data, and whether it ends at a key.
+
+    pydantic adds names of union members and "[key]", which stand nowhere in the file.
+    """
+    path: list[str | int] = []
+    node = data
+    for index, part in enumerate(location):
+        if part == "[key]":
+            return path, True
+        last = index == len(location) - 1
+        if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and part < len(node)):
+            node = node[part]
+            path.append(part)
+        elif last and isinstance(node, dict):
+            path.append(part)
+    return path, False
+
+
+def _diagnostic(document: Document, model: type[BaseModel], error: Any) -> Diagnostic:
+    path, at_key = _real_path(document.data, error["loc"])
+    kind = error["type"]
+    written = document.scalar(path)
+    if kind == "missing":
+        parent = path[:-1]
+        return Diagnostic(
+            document.position(parent, key=True),
+            f"missing key {path[-1]}",
+            field=".".join(str(part) for part in parent),
+        )
+    if kind == "extra_forbidden":
+        message = _unknown_key(str(path[-1]), _fields(model, error["loc"][:-1]))
+        at_key = True
+    else:
+        message = _message(error, written)
+    return Diagnostic(document.position(path, key=at_key), message, field=".".join(str(part) for part in path))
+
+
+def _unknown_key(key: str, accepted: list[str]) -> str:
+    near = difflib.get_close_matches(key, accepted, 1)
+    if near:
+        return f"unknown key; did you mean {near[0]}?"
+    if key == "on" and "events" in accepted:
+        return "unknown key; the key here is events"
+    if key == "paths" and "into" in accepted:
+        return "no host lists the changed files of a pull request, so paths: cannot be decided here; it belongs to push:"
+    if key in {"paths", "files"} and "tags" in accepted:
+        return "a tag carries no list of changed files; paths: belongs to push:"
+    return f"unknown key; accepted: {', '.join(accepted)}"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Every model below an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        if isinstance(argument, type | types.GenericAlias | types.UnionType) or typing.get_args(argument):
+            yield from _models(argument)
+
+
+def _fields(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The keys that are accepted at a location."""
+    candidates = [model]
+    for part in location:
+        inner = [
+            found
+            for candidate in candidates
+            for name, field in candidate.model_fields.items()
+            if part in {name, field.alias}
+            for found in _models(field.annotation)
+        ]
+        candidates = inner or candidates  # names, indices and union members lead no deeper into the model
+    return [field.alias or name for candidate in candidates for name, field in candidate.model_fields.items()]
+
+
+_EXPECTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+    return "a mapping"
+
+
+def _message(error: Any, written: str | None) -> str:
+    kind, given, context = error["type"], error.get("input"), error.get("ctx") or {}
+    if expected := _EXPECTED.get(kind):
+        if kind == "string_type" and isinstance(given, bool | int | float) and written is not None:
+            read = str(given).lower() if isinstance(given, bool) else f"the number {given}"
+            return f'expected text, but YAML reads {_shown(written)} as {read}; write "{_shown(written)}"'
+        if kind == "bool_type" and isinstance(given, str):
+            return f'expected true or false, not text "{_shown(given)}"; leave the quotes out'
+        if given is None:
+            return f"expected {expected}; nothing is written here" + (" ({} for all defaults)" if expected == "a mapping" else "")
+        return f"expected {expected}, not {_kind(given)}"
+    match kind:
+        case "value_error":
+            return str(context.get("error", error["msg"]))
+        case "literal_error":
+            accepted = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+            near = difflib.get_close_matches(str(given), accepted.split(", "), 1)
+            return f"expected one of: {accepted}" + (f"; did you mean {near[0]}?" if near and near[0] != str(given) else "")
+        case "string_pattern_mismatch":
+            return f'"{_shown(given)}" does not match {context.get("pattern")}'
+        case "string_too_short" | "too_short":
+            return f"expected at least {context.get('min_length')} {'characters' if kind.startswith('string') else 'items'}"
+        case "string_too_long" | "too_long":
+            return f"expected at most {context.get('max_length')} {'characters' if kind.startswith('string') else 'items'}"
+        case "greater_than_equal":
+            return f"expected {context.get('ge')} or more"
+        case "less_than_equal":
+            return f"expected {context.get('le')} or less"
+    return str(error["msg"])[:1].lower() + str(error["msg"])[1:]

@@ -1,0 +1,3 @@
+"""The version, without loading package metadata."""
+
+VERSION = "0.1.0"
