@@ -50,7 +50,7 @@ __all__ = [
 class Block(BaseModel):
     """A mapping of hookline.yaml: unknown keys and loose types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True, defer_build=True)
 
 
 Glob = Annotated[str, AfterValidator(check_glob)]
@@ -185,7 +185,7 @@ ChosenPaths = Annotated[Annotated[Globs, Tag("list")] | Annotated[Paths, Tag("ma
 
 def included(chosen: "list[str] | Selection | None") -> Selection | None:
     """The long form of a choice: a plain list means include."""
-    return Selection(include=chosen) if isinstance(chosen, list) else chosen
+    return Selection.model_construct(include=chosen) if isinstance(chosen, list) else chosen
 
 
 class Push(Block):

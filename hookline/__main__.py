@@ -1,5 +1,6 @@
 """Entry point: `hookline`, `python -m hookline`."""
 
+import os
 import sys
 
 from hookline.isolation import foreign_packages
@@ -13,6 +14,8 @@ def main() -> None:
             "Install hookline by itself, for example with: uv tool install hookline\n"
         )
         sys.exit(2)
+    # Looking for pydantic's plugins reads the metadata of every installed distribution; an isolated program has none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
     from hookline.cli import run  # noqa: PLC0415 - after the check
 
     run()

@@ -41,7 +41,7 @@ from triggers.rbac import run_rights, sensor_rights
 from triggers.template import Template, stock, stock_names
 from triggers.workflow import RUN_SERVICE_ACCOUNT, Subject, Workload, workload
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "check_sizes", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -253,10 +253,7 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
             except CronError as error:
                 findings.error(declared.position("events", "schedule", "spread"), str(error), f"pipelines.{name}.events.schedule.spread")
     findings.raise_errors()
-    plan = Plan(declaration, found_endpoints, workloads, tuple(routes), schedules, tuple(findings.warnings))
-    _check_sizes(plan, findings)
-    findings.raise_errors()
-    return plan
+    return Plan(declaration, found_endpoints, workloads, tuple(routes), schedules, tuple(findings.warnings))
 
 
 def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endpoint]) -> Iterator[Route]:
@@ -272,13 +269,19 @@ def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endp
         yield Route(origin, events.image_push.image, events, frozenset({"image_push"}), load)
 
 
-def _check_sizes(plan: Plan, findings: Findings) -> None:
-    """Every object reaches its pod as one environment string; too many pipelines need more shards."""
+def check_sizes(plan: Plan) -> None:
+    """Every object reaches its pod as one environment string; too many pipelines need more shards.
+
+    Raises:
+        InvalidInput: One does not fit.
+    """
+    findings = Findings()
     try:
         sensors = plan.sensors
     except ValueError as error:
         findings.error(plan.declaration.cluster_position("shards"), f"does not fit into a Sensor: {error}", "cluster.shards")
-        return
+        findings.raise_errors()
+        raise
     too_large = [sensor for sensor in sensors if not fits(plan.sensor_object(sensor))]
     if too_large:
         needed = _shards_needed(plan)
@@ -288,6 +291,7 @@ def _check_sizes(plan: Plan, findings: Findings) -> None:
             f"more than Linux gives a process; set shards: {needed}",
             "cluster.shards",
         )
+    findings.raise_errors()
 
 
 def _shards_needed(plan: Plan) -> int:

@@ -229,6 +229,8 @@ class _Reader:
             total += size + 1
             if key is None:
                 continue
+            if value is None and value_node.tag == f"{_TAG}null":
+                self.problem(key_node, f'nothing stands after "{_shown(key)}:"; write a value ({{}} for all defaults), or leave the key out')
             if key in first:
                 line = first[key].start_mark.line + 1
                 self.problem(key_node, f'the key "{_shown(key)}" stands here twice; the first is in line {line}')
@@ -427,8 +429,6 @@ def _message(error: Any, written: str | None) -> str:
             return f'expected text, but YAML reads {_shown(written)} as {read}; write "{_shown(written)}"'
         if kind == "bool_type" and isinstance(given, str):
             return f'expected true or false, not text "{_shown(given)}"; leave the quotes out'
-        if given is None:
-            return f"expected {expected}; nothing is written here" + (" ({} for all defaults)" if expected == "a mapping" else "")
         return f"expected {expected}, not {_kind(given)}"
     match kind:
         case "value_error":

@@ -4,12 +4,16 @@
 # quoting at one byte each. `clauses` is the decision: the first clause that is not true ends it. Everything here
 # is total, and uses only what gojq (Sensor) and libjq (offline) agree on.
 
+def line($name):
+  table | split("\n" + $name + " ") | .[1]
+  | if . == null then null else split("\n") | .[0] | split("'") | join("\"") | fromjson end;
+
 def entry($key):
   # The key must not be able to reach into a line: no space, no line end, no quote.
-  if ($key | type) == "string" and ($key | test("\\A[A-Za-z0-9._/-]{1,300}\\z"))
-  then table | split("\n" + $key + " ") | .[1]
-    | if . == null then null else split("\n") | .[0] | split("'") | join("\"") | fromjson end
-  else null end;
+  if ($key | type) == "string" and ($key | test("\\A[A-Za-z0-9._/-]{1,300}\\z")) then line($key) else null end;
+
+# What an entry says about a kind of event; a rule that many entries share has a line of its own.
+def rule($entry; $kind): $entry[$kind] | if type == "string" then line(.) else . end;
 
 # Whether a text matches an include/exclude pair of regular expressions; exclude wins; no pair = everything.
 def chosen($patterns):
@@ -118,7 +122,7 @@ def decide:
   | if $entry == null then
       {action: "drop", verdict: "skip", reason: (if .kind == "ping" or .kind == "other" then "EVENT" else "REPOSITORY" end)}
     else
-      $entry[.kind] as $rule
+      rule($entry; .kind) as $rule
       | (first(clauses($event; $rule) | select(.[1] != true)) // ["MATCH", true]) as [$reason, $result]
       | {pipeline: $entry.pipeline, reason: $reason}
       + if $result == false then {action: "drop", verdict: "skip"}
@@ -134,13 +138,15 @@ def decide:
               config: $entry.config,
               identity: ([$entry.config, $entry.pipeline, source, $subject] | join(" ")),
               event: ([$entry.pipeline, source, $subject] | join(" ")),
-              parameters: ($entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
+              parameters: (arguments + $entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
               ref: (if .kind == "image_push" then $key + ":" + .image.tag else .ref // .branch end),
               sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
               actor: (.actor | annotation("\\A[A-Za-z0-9._@+\\[\\]-]{1,100}\\z")),
               delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z"))
             }
-            + ($entry | {owner, mutex} | with_entries(select(.value != null)))
+            # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
+            + {mutex: ($entry.mutex // (arguments + $entry.arguments)[mutex_argument] // "")}
+            + if $entry.owner == null then {} else {owner: $entry.owner} end
         end
     end
   | {hookline: .};

@@ -10,7 +10,7 @@ from sensors.assignment import Group
 from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256, set_path
 from sensors.program import Program, compose
 from sensors.routes import Route, ScheduledRoute, entry
-from triggers.workflow import ANNOTATIONS, LABELS, NAME_LENGTH, PREFIX, Workload, argument_path, digest
+from triggers.workflow import ANNOTATIONS, LABELS, MUTEX_ARGUMENT, NAME_LENGTH, PREFIX, Workload, argument_path, digest
 
 __all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
 
@@ -111,6 +111,7 @@ def of_group(group: Group) -> Dependency:
             kinds=frozenset(kind for route in group.routes for kind in route.kinds),
             lines={route.key: entry(route, with_constants=True) for route in group.routes},
             bindings=_bindings(group.routes),
+            mutex_argument=MUTEX_ARGUMENT,
         ),
         resource=_with_source(first.workload.resource, group.source),
         parameters=(*_DECISION, *constants, *_arguments(first.workload, frozenset(first.workload.argument_names))),

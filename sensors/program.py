@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -95,7 +96,7 @@ class Program:
         change = "." if files is None else _with_files(files)
         asked = (
             f"canonical | {change} | . as $event | entry(key) as $entry"
-            " | if $entry == null then [] else [clauses($event; $entry[$event.kind])] end"
+            " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind))] end"
         )
         return [(code, result) for code, result in self._ask(data, asked)]
 
@@ -128,6 +129,7 @@ def compose(
     kinds: frozenset[Kind],
     lines: Mapping[str, Mapping[str, Any]],
     bindings: Mapping[Kind, Mapping[str, str]],
+    mutex_argument: str = "",
 ) -> Program:
     """Put a program together.
 
@@ -137,19 +139,55 @@ def compose(
         kinds: Event kinds that some line listens to; the parts of other kinds are left out.
         lines: The table: repository or image name, as the program's `key` spells it, to its entry.
         bindings: Per kind, template parameter to the event field (branch, tag, sha) that fills it.
+        mutex_argument: The argument that names the mutex of an entry without one of its own.
     """
-    table = "".join(f"\n{key} {table_entry(entry)}" for key, entry in sorted(lines.items()))
+    shared_arguments = _common(lines.values())
+    table = "".join(f"\n{name} {_quoted(line)}" for name, line in _shared_rules(lines, shared_arguments, kinds))
     bound = {kind: dict(fields) for kind, fields in sorted(bindings.items()) if kind in kinds and fields}
     constants = (
         f"def table: {string_literal(table)};\n"
+        f"def arguments: {json.dumps(shared_arguments)};\n"
         f"def bindings: {json.dumps(bound)};\n"
+        f"def mutex_argument: {json.dumps(mutex_argument)};\n"
         f"def source: {json.dumps(source)};\n"
         f"def ignores_case: {json.dumps(host.ignores_case)};\n"
     )
     return Program(constants + _definitions(host.name, kinds))
 
 
-def table_entry(entry: Mapping[str, Any]) -> str:
-    """One entry as it stands in the table: JSON with ' for ", which costs one byte instead of four."""
-    text = json.dumps(entry, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+def _quoted(line: Mapping[str, Any]) -> str:
+    """A line of the table: JSON with ' for ", which costs one byte in the Sensor object instead of four."""
+    text = json.dumps(line, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return text.replace("'", "\\u0027").replace('"', "'")
+
+
+def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Arguments that are the same in every entry; there must be two entries for anything to be shared."""
+    everyone = [entry["arguments"] for entry in entries if "arguments" in entry]
+    if len(everyone) < 2:
+        return {}
+    return {name: value for name, value in sorted(everyone[0].items()) if all(each.get(name) == value for each in everyone)}
+
+
+def _shared_rules(
+    lines: Mapping[str, Mapping[str, Any]], shared_arguments: Mapping[str, str], kinds: frozenset[Kind]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The lines of the table by name: rules that several entries share, as =1, =2 …, then the entries."""
+    written = {key: {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()} for key, entry in lines.items()}
+    counts = Counter(text for texts in written.values() for text in texts.values())
+    # A name costs five bytes, a line of its own about as many again.
+    names = {text: f"={number}" for number, text in enumerate(sorted(text for text, count in counts.items() if count > 1 and len(text) > 12), 1)}
+    done: set[str] = set()
+    entries: list[tuple[str, Mapping[str, Any]]] = []
+    for key, entry in sorted(lines.items()):
+        line = dict(entry)
+        for kind, text in written[key].items():
+            if text in names:
+                if text not in done:
+                    done.add(text)
+                    yield names[text], entry[kind]
+                line[kind] = names[text]
+        if "arguments" in line:
+            line["arguments"] = {name: value for name, value in line["arguments"].items() if name not in shared_arguments}
+        entries.append((key, line))
+    yield from entries

@@ -8,7 +8,7 @@ from events.canonical import Kind
 from events.declaration import Events, ImagePush, Paths, PullRequest, Push, Selection, Tag_, included
 from events.globs import expression
 from events.host import Host
-from triggers.workflow import Workload
+from triggers.workflow import MUTEX_ARGUMENT, Workload
 
 __all__ = ["Origin", "Route", "ScheduledRoute", "entry", "rule"]
 
@@ -79,7 +79,7 @@ def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, 
             parts = {
                 "branches": _patterns(included(declared.branches)),
                 "authors": _patterns(included(declared.authors), ignore_case=True),
-                "paths": _patterns(Paths(include=paths) if isinstance(paths, list) else paths),
+                "paths": _patterns(Paths.model_construct(include=paths) if isinstance(paths, list) else paths),
             }
         case Tag_():
             parts = {"tags": _patterns(included(declared.tags))}
@@ -113,5 +113,10 @@ def entry(route: Route, *, with_constants: bool) -> dict[str, Any]:
     for kind in sorted(route.kinds):
         found[kind] = rule(route.events, kind, workload.kind_arguments.get(kind, {}))
     if with_constants:
-        found |= {"arguments": dict(workload.arguments), "owner": workload.owner, "mutex": workload.mutex}
+        implied = workload.arguments.get(MUTEX_ARGUMENT)
+        found |= {
+            "arguments": dict(workload.arguments),
+            "owner": workload.owner,
+            "mutex": workload.mutex if workload.mutex != implied else None,
+        }
     return {key: value for key, value in found.items() if value is not None}

@@ -38,7 +38,7 @@ ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
 class Block(BaseModel):
     """A mapping of hookline.yaml: unknown keys and loose types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Spot(Block):
@@ -147,7 +147,7 @@ class Run(Block):
 def merge(default: Run | None, own: Run | None) -> Run:
     """A pipeline's own settings over the defaults: mappings merge, everything else is replaced."""
     if default is None or own is None:
-        return own or default or Run()
+        return own or default or Run.model_construct()
     merged = {name: getattr(default, name) for name in default.model_fields_set}
     for name in own.model_fields_set:
         value = getattr(own, name)

@@ -17,6 +17,7 @@ from triggers.template import Template
 __all__ = [
     "ANNOTATIONS",
     "LABELS",
+    "MUTEX_ARGUMENT",
     "PREFIX",
     "Subject",
     "Workload",
@@ -48,6 +49,9 @@ DEFAULT_DEADLINE_SECONDS = 7_200
 RUN_SERVICE_ACCOUNT = "hookline-run"
 NAME_LENGTH = 46
 """Characters of the pipeline in a Workflow's name: with "-" and 16 hex digits it is a label value (63)."""
+
+MUTEX_ARGUMENT = "repo_name"
+"""The argument that names the checkout directory, and with it the default mutex."""
 
 INFRASTRUCTURE_LOSS = 'lastRetry.status == "Error" || lastRetry.message contains "spot instance"'
 """True for a deleted pod and a reclaimed spot pod, false for exit code 1 (seen on workflow-controller 3.7.4)."""
@@ -146,7 +150,7 @@ def workload(
     declared = template.parameters
     derived = {
         "repo_url": subject.repository_url,
-        "repo_name": subject.checkout_directory,
+        MUTEX_ARGUMENT: subject.checkout_directory,
         "container_image": subject.image,
     }
     arguments = {name: value for name, value in derived.items() if name in declared and value is not None}
@@ -163,7 +167,7 @@ def workload(
         if not all(name in bindings[kind] or name in kind_arguments.get(kind, {}) for kind in event_branches):
             arguments[name] = declared[name] or ""
     names = tuple(sorted(arguments.keys() | filled, key=list(declared).index))
-    mutex = run.mutex if run.mutex is not None else (subject.checkout_directory if "repo_name" in declared else False)
+    mutex = run.mutex if run.mutex is not None else (subject.checkout_directory if MUTEX_ARGUMENT in declared else False)
     resource = _resource(run, template, namespace, names, has_owner=subject.owner is not None, has_mutex=mutex is not False)
     shape = digest(resource, 6)
     constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
@@ -177,7 +181,7 @@ def workload(
         arguments=arguments,
         kind_arguments=kind_arguments,
         bindings=bindings,
-        mutex=(run.mutex or f"checkout-{mutex}") if isinstance(mutex, str) else None,
+        mutex=mutex if isinstance(mutex, str) else None,
     )
 
 

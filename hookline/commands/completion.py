@@ -1,0 +1,22 @@
+"""hookline completion."""
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    Examples:
+      source <(hookline completion bash)
+      hookline completion fish > ~/.config/fish/completions/hookline.fish
+    """
+    from hookline.cli import main  # noqa: PLC0415 - the group imports this module
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.BadParameter(f"no completion for {shell}")
+    click.echo(found(main, {}, "hookline", "_HOOKLINE_COMPLETE").source())

@@ -1,0 +1,67 @@
+"""hookline render."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import EXIT_USAGE, declaration_options, fail, open_plan, report
+from hookline.diagnostics import InvalidInput
+from hookline.output import json_text, table, yaml_documents
+from hookline.planning import check_sizes
+from hookline.pods import changes, pods_needed
+from hookline.writing import write_folder
+
+
+@click.command()
+@declaration_options
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Format of the objects.")
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write a folder: one file per object, and kustomization.yaml.")
+@click.option("--pods", is_flag=True, help="Print the pods that the result needs and why, instead of the objects.")
+@click.option("--against", "old_files", multiple=True, type=click.Path(path_type=Path), help="Print what moves when this old file or folder was applied before, instead of the objects; repeatable.")
+def command(
+    files: tuple[Path, ...],
+    template_files: tuple[Path, ...],
+    cluster_templates: tuple[str, ...],
+    output: str,
+    folder: Path | None,
+    pods: bool,
+    old_files: tuple[Path, ...],
+) -> None:
+    """Print or write the objects to apply: the same input gives the same bytes.
+
+    \b
+    Examples:
+      hookline render | kubectl apply -f -
+      hookline render --to deploy/ && kubectl apply -k deploy/
+      hookline render --pods
+      hookline render --against yesterday.yaml
+    """
+    plan = open_plan(files, template_files, cluster_templates)
+    try:
+        check_sizes(plan)
+    except InvalidInput as invalid:
+        report(invalid.diagnostics)
+        sys.exit(EXIT_USAGE)
+    report(plan.warnings)
+    if old_files:
+        moved = changes(open_plan(old_files, template_files, cluster_templates), plan)
+        click.echo(table(("WHAT", "NAME", "EFFECT"), ((each.what, each.name, each.effect) for each in moved)) if moved else "nothing moves", nl=not moved)
+        return
+    needed = pods_needed(plan)
+    if pods:
+        rows = [(kind, name, str(count), why) for kind, name, count, why in needed.rows]
+        click.echo(table(("KIND", "NAME", "PODS", "WHY"), [*rows, ("", "", str(needed.total), "in all")]), nl=False)
+        return
+    objects = plan.objects()
+    if folder is not None:
+        try:
+            written = write_folder(folder, objects, output)
+        except OSError as error:
+            fail(f"{folder}: {error.strerror or error}")
+        click.echo(f"{written} files in {folder}; {needed.sentence}", err=True)
+        return
+    if output == "json":
+        click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": objects}), nl=False)
+    else:
+        click.echo(yaml_documents(objects), nl=False)

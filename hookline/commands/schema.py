@@ -1,0 +1,17 @@
+"""hookline schema."""
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Print the JSON Schema (draft-07) of hookline.yaml, for editors.
+
+    \b
+    Example:
+      hookline schema > hookline.schema.json
+    """
+    from hookline.commands.common import print_data  # noqa: PLC0415
+    from hookline.schema import json_schema  # noqa: PLC0415
+
+    print_data(json_schema(), "json")

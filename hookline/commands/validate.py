@@ -1,0 +1,45 @@
+"""hookline validate."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import EXIT_NEGATIVE, EXIT_USAGE, declaration_options, open_plan, report
+from hookline.controller_check import object_problems
+from hookline.diagnostics import InvalidInput
+from hookline.pods import pods_needed
+from hookline.planning import check_sizes
+
+
+@click.command()
+@declaration_options
+@click.option("--strict", is_flag=True, help="Warnings are failures too (exit code 1).")
+def command(
+    files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_templates: tuple[str, ...], strict: bool
+) -> None:
+    """Check a declaration: every problem, with file, line and column.
+
+    \b
+    Examples:
+      hookline validate
+      hookline validate -f ci/ --strict
+      hookline validate --template our-template.yaml
+
+    Problems and warnings go to stderr. Exit code 2 if something is refused, 1 for warnings under --strict.
+    """
+    plan = open_plan(files, template_files, cluster_templates)
+    try:
+        check_sizes(plan)
+    except InvalidInput as invalid:
+        report(invalid.diagnostics)
+        sys.exit(EXIT_USAGE)
+    problems = [each for manifest in plan.objects() for each in object_problems(manifest, on_ack_one=plan.on_ack_one)]
+    if problems:  # a fault of hookline, not of the user
+        for problem in problems:
+            click.echo(f"error: {problem} (please report this: hookline must not render it)", err=True)
+        sys.exit(EXIT_USAGE)
+    report(plan.warnings)
+    click.echo(f"{len(plan.workloads)} pipelines, {len(plan.endpoints)} sources: valid; {pods_needed(plan).sentence}")
+    if strict and plan.warnings:
+        sys.exit(EXIT_NEGATIVE)

@@ -1,0 +1,59 @@
+"""Output: manifests and answers as YAML, JSON and tables; the same input gives the same bytes."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import yaml
+
+__all__ = ["json_text", "table", "yaml_documents", "yaml_text"]
+
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+# Words that a YAML 1.1 reader takes for something else than text: `y` and `n` are booleans for the API server, but
+# not for PyYAML, which would leave them bare.
+_YAML_1_1 = re.compile(r"[yYnN]|[-+.0-9].*|0[oO].*|~|=|<<|\?|:")
+
+
+class _ManifestDumper(_Dumper):  # type: ignore[misc]  # the C dumper has no types
+    """Plain YAML without aliases, texts with line ends as blocks."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+
+def _text(dumper: Any, value: str) -> Any:
+    if "\n" in value:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
+    style = '"' if _YAML_1_1.fullmatch(value) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_ManifestDumper.add_representer(str, _text)
+
+
+def yaml_text(value: Any) -> str:
+    """One YAML document."""
+    return str(
+        yaml.dump(value, Dumper=_ManifestDumper, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False)
+    )
+
+
+def yaml_documents(values: Iterable[Any]) -> str:
+    """Several YAML documents, each begun by ---."""
+    return "".join(f"---\n{yaml_text(value)}" for value in values)
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON with a line end."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=dict) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as kubectl prints them."""
+    lines = [tuple(head), *(tuple(row) for row in rows)]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
+    return "".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
+    )

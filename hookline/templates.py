@@ -1,0 +1,64 @@
+"""Templates that the user names: manifests in files, or read from a cluster."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hookline.diagnostics import Diagnostic, InvalidInput, Position
+from triggers.template import Template, TemplateError, from_manifest
+
+__all__ = ["read_templates", "template_from_cluster"]
+
+LARGEST_BYTES = 4 * 1024 * 1024
+
+
+def read_templates(files: Sequence[Path]) -> dict[str, Template]:
+    """Capabilities by template name, from manifest files.
+
+    Raises:
+        InvalidInput: A file cannot be read or holds no template.
+    """
+    found: dict[str, Template] = {}
+    for path in files:
+        try:
+            content = path.read_bytes()
+            if len(content) > LARGEST_BYTES:
+                raise TemplateError(f"the file has {len(content):,} bytes; a template has at most {LARGEST_BYTES:,}")
+            manifest: Any = yaml.safe_load(content)
+            template = from_manifest(manifest, str(path))
+        except (OSError, yaml.YAMLError, TemplateError, RecursionError, ValueError) as error:
+            sentence = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+            raise InvalidInput((Diagnostic(Position(str(path), 1, 1), f"not a template: {sentence}"),)) from error
+        found[template.name] = template
+    return found
+
+
+def template_from_cluster(name: str) -> Template:
+    """Capabilities of a ClusterWorkflowTemplate in the cluster of the current kubeconfig context.
+
+    Raises:
+        ConnectionError: There is no such context, the cluster does not answer, or it refuses.
+        InvalidInput: The object is not a template.
+    """
+    from kubernetes import client, config  # noqa: PLC0415 - slow to load, and most commands work offline
+    from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
+    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+    try:
+        config.load_kube_config()
+        manifest = client.CustomObjectsApi().get_cluster_custom_object(
+            "argoproj.io", "v1alpha1", "clusterworkflowtemplates", name, _request_timeout=10
+        )
+    except ConfigException as error:
+        raise ConnectionError(f"no cluster to ask: {error}") from error
+    except ApiException as error:
+        raise ConnectionError(f'the cluster did not give ClusterWorkflowTemplate "{name}": {error.status} {error.reason}') from error
+    except (HTTPError, OSError) as error:
+        raise ConnectionError(f"the cluster does not answer: {str(error)[:200]}") from error
+    try:
+        return from_manifest(manifest, f"the cluster's ClusterWorkflowTemplate {name}")
+    except TemplateError as error:
+        raise InvalidInput((Diagnostic(Position(f"cluster:{name}", 1, 1), str(error)),)) from error
