@@ -6,6 +6,7 @@ special, and characters that other dialects give a meaning to are refused rather
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 __all__ = ["GlobError", "check_glob", "expression"]
 
@@ -17,6 +18,7 @@ _REFUSED = {
     "}": "alternatives in braces are not part of the dialect; write one pattern per alternative",
 }
 _TOKEN = re.compile(r"\*\*/|/\*\*\Z|\*+|\?|.", re.DOTALL)
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _LONGEST = 200
 _MEANING = "accepted: * within a path part, ** across parts, ? for one character"
 
@@ -35,7 +37,7 @@ def check_glob(pattern: str) -> str:
         raise GlobError(f"a pattern cannot be empty; {_MEANING}")
     if len(pattern) > _LONGEST:
         raise GlobError(f"a pattern has at most {_LONGEST} characters")
-    if any(ord(character) < 32 or ord(character) == 127 for character in pattern):
+    if _CONTROL.search(pattern):
         raise GlobError("a pattern cannot contain control characters")
     if pattern.startswith("!"):
         raise GlobError(f'"{pattern}" starts with !; write the pattern without it under exclude:')
@@ -73,9 +75,11 @@ def _translate(token: str) -> str:
             return token
 
 
+@cache
+def _expression(pattern: str) -> str:
+    return "".join(_translate(token) for token in _TOKEN.findall(check_glob(pattern)))
+
+
 def expression(patterns: Iterable[str]) -> str:
     """One unanchored regular expression for any of the patterns; the same for any order of them."""
-    return "|".join(
-        "".join(_translate(token) for token in _TOKEN.findall(check_glob(pattern)))
-        for pattern in sorted(set(patterns))
-    )
+    return "|".join(_expression(pattern) for pattern in sorted(set(patterns)))

@@ -39,7 +39,7 @@ from triggers.cron_workflow import cron_workflow
 from triggers.declaration import merge
 from triggers.rbac import run_rights, sensor_rights
 from triggers.template import Template, stock, stock_names
-from triggers.workflow import RUN_SERVICE_ACCOUNT, Subject, Workload, workload
+from triggers.workflow import RUN_SERVICE_ACCOUNT, Shapes, Subject, Workload, workload
 
 __all__ = ["Plan", "check_sizes", "make_plan"]
 
@@ -231,6 +231,7 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
     found_endpoints = endpoints({name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name)
     check_declaration(declaration, found_endpoints, findings)
     workloads: dict[str, Workload] = {}
+    shapes = Shapes()
     routes: list[Route] = []
     schedules: dict[str, FiringSchedule] = {}
     for name, declared in declaration.pipelines.items():
@@ -245,6 +246,7 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
             template,
             declaration.cluster.namespace,
             _event_branches(declared),
+            shapes,
         )
         routes += _routes(declared, workloads[name], found_endpoints)
         if pipeline.events.schedule is not None:

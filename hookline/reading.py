@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import yaml
@@ -28,47 +29,63 @@ _MOST_NODES = 2_000_000
 _TAG = "tag:yaml.org,2002:"
 
 
+class Node:
+    """A value with its place. Built from parser events without recursion, so that no depth can end the interpreter."""
+
+    __slots__ = ("column", "index", "items", "kind", "line", "plain", "tag", "value")
+
+    def __init__(self, kind: str, tag: str | None, mark: yaml.Mark, value: str = "", *, plain: bool = False) -> None:
+        self.kind = kind
+        self.tag = tag
+        self.line = mark.line + 1
+        self.column = mark.column + 1
+        self.value = value
+        self.plain = plain
+        self.items: list[Node] = []  # of a mapping: key, value, key, value
+        self.index: dict[str, int] | None = None
+
+    def child(self, part: str | int) -> "tuple[Node | None, Node] | None":
+        """Key (of a mapping) and value at a key or index."""
+        if self.kind == "mapping":
+            if self.index is None:
+                self.index = {}
+                for number in range(0, len(self.items), 2):
+                    self.index.setdefault(self.items[number].value, number)
+            found = self.index.get(str(part))
+            return None if found is None else (self.items[found], self.items[found + 1])
+        if self.kind == "sequence" and isinstance(part, int) and part < len(self.items):
+            return None, self.items[part]
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One file: its data, and its nodes for positions."""
 
     file: str
     data: Any
-    root: yaml.Node
+    root: Node
 
     def position(self, path: Sequence[str | int], *, key: bool = False) -> Position:
         """Where the value at a path stands (or its key); for an absent one, its nearest ancestor."""
-        mark = self._mark(path, key=key)
-        return Position(self.file, mark.line + 1, mark.column + 1)
-
-    def _mark(self, path: Sequence[str | int], *, key: bool) -> yaml.Mark:
-        node, mark = self.root, self.root.start_mark
+        node = place = self.root
         for index, part in enumerate(path):
-            found = _child(node, part)
+            found = node.child(part)
             if found is None:
                 break
-            key_node, node = found
-            last = index == len(path) - 1
-            mark = key_node.start_mark if key_node is not None and last and key else node.start_mark
-        return mark
+            node = found[1]
+            place = found[0] if key and found[0] is not None and index == len(path) - 1 else node
+        return Position(self.file, place.line, place.column)
 
     def scalar(self, path: Sequence[str | int]) -> str | None:
         """The text of a scalar as it is written, without quotes; None if it is something else."""
         node = self.root
         for part in path:
-            found = _child(node, part)
+            found = node.child(part)
             if found is None:
                 return None
             node = found[1]
-        return node.value if isinstance(node, yaml.ScalarNode) else None
-
-
-def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == part), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return None, node.value[part]
-    return None
+        return node.value if node.kind == "scalar" else None
 
 
 def read_document(content: str | bytes, file: str) -> Document:
@@ -98,24 +115,22 @@ def read_document(content: str | bytes, file: str) -> Document:
         line = text.count("\n", 0, found.start()) + 1
         raise refuse(f"control character {found[0]!r}; remove it", line, found.start() - text.rfind("\n", 0, found.start()))
     try:
-        _check_depth(text)
-        nodes = list(_documents(text))
-    except _TooDeep as deep:
-        raise refuse(f"nested more than {_DEEPEST} levels deep", deep.mark.line + 1, deep.mark.column + 1) from deep
+        roots = _compose(text)
+    except _Refused as refused:
+        raise refuse(refused.message, refused.line, refused.column) from refused
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise refuse(_syntax_message(error, text, line, column), line, column) from error
     except yaml.YAMLError as error:
         raise refuse(f"not YAML: {str(error)[:100]}") from error
-    if not nodes or (isinstance(nodes[0], yaml.ScalarNode) and nodes[0].tag == f"{_TAG}null"):
+    if not roots or (roots[0].kind == "scalar" and _kind_of(roots[0]) == "null"):
         raise refuse("the file is empty; hookline init writes a first one")
-    if len(nodes) > 1:
-        mark = nodes[1].start_mark
-        raise refuse("more than one YAML document; give each a file of its own", mark.line + 1, mark.column + 1)
-    root = nodes[0]
-    if not isinstance(root, yaml.MappingNode):
-        raise refuse("expected a mapping at the top, such as version: 1", root.start_mark.line + 1, root.start_mark.column + 1)
+    if len(roots) > 1:
+        raise refuse("more than one YAML document; give each a file of its own", roots[1].line, roots[1].column)
+    root = roots[0]
+    if root.kind != "mapping":
+        raise refuse("expected a mapping at the top, such as version: 1", root.line, root.column)
     reader = _Reader(file)
     data = reader.value(root)
     if reader.problems:
@@ -123,33 +138,61 @@ def read_document(content: str | bytes, file: str) -> Document:
     return Document(file, data, root)
 
 
-class _TooDeep(Exception):
-    def __init__(self, mark: yaml.Mark) -> None:
-        super().__init__()
-        self.mark = mark
+class _Refused(Exception):
+    def __init__(self, message: str, mark: yaml.Mark) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = mark.line + 1
+        self.column = mark.column + 1
 
 
-def _check_depth(text: str) -> None:
-    """Composing recurses; a file of ten thousand brackets must not end the interpreter."""
-    if text.count("[") + text.count("{") < _DEEPEST and not re.search(rf"^ {{{_DEEPEST},}}\S|(?:- ){{{_DEEPEST},}}", text, re.MULTILINE):
-        return
-    depth = 0
+def _compose(text: str) -> list[Node]:
+    """The documents of a text as nodes."""
+    roots: list[Node] = []
+    open_nodes: list[Node] = []
+    anchors: dict[str, Node] = {}
     for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            depth += 1
-            if depth > _DEEPEST:
-                raise _TooDeep(event.start_mark)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            depth -= 1
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            node = Node("scalar", event.tag, event.start_mark, event.value, plain=event.implicit[0])
+        elif kind is yaml.MappingStartEvent:
+            node = Node("mapping", event.tag, event.start_mark)
+        elif kind is yaml.SequenceStartEvent:
+            node = Node("sequence", event.tag, event.start_mark)
+        elif kind is yaml.AliasEvent:
+            if event.anchor not in anchors:
+                raise _Refused("* starts an alias in YAML; put a pattern that starts with * into quotes", event.start_mark)
+            node = anchors[event.anchor]
+        else:
+            if kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                open_nodes.pop()
+            elif kind is yaml.DocumentStartEvent:
+                anchors = {}
+            continue
+        (open_nodes[-1].items if open_nodes else roots).append(node)
+        if kind is not yaml.AliasEvent and event.anchor is not None:
+            anchors[event.anchor] = node
+        if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            open_nodes.append(node)
+            if len(open_nodes) > _DEEPEST:
+                raise _Refused(f"nested more than {_DEEPEST} levels deep", event.start_mark)
+    return roots
 
 
-def _documents(text: str) -> Iterator[yaml.Node]:
-    loader = _Loader(text)
-    try:
-        while loader.check_node():
-            yield loader.get_node()
-    finally:
-        loader.dispose()
+_RESOLVER = yaml.resolver.Resolver()
+
+
+@cache
+def _plain_kind(text: str) -> str:
+    """What YAML 1.1 makes of a text without quotes: str, int, float, bool, null, timestamp, merge or value."""
+    return str(_RESOLVER.resolve(yaml.ScalarNode, text, (True, False))).removeprefix(_TAG)
+
+
+def _kind_of(node: Node) -> str:
+    """The kind of a scalar, or the whole tag where it is none of YAML's own."""
+    if node.tag is not None and node.tag != "!":
+        return node.tag.removeprefix(_TAG)
+    return _plain_kind(node.value) if node.plain else "str"
 
 
 def _syntax_message(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> str:
@@ -187,16 +230,15 @@ class _Reader:
         self.done: dict[int, tuple[Any, int]] = {}
         self.open: set[int] = set()
 
-    def problem(self, node: yaml.Node, message: str) -> None:
-        mark = node.start_mark
-        self.problems.append(Diagnostic(Position(self.file, mark.line + 1, mark.column + 1), message))
+    def problem(self, node: Node, message: str) -> None:
+        self.problems.append(Diagnostic(Position(self.file, node.line, node.column), message))
 
-    def value(self, node: yaml.Node) -> Any:
+    def value(self, node: Node) -> Any:
         return self.sized(node)[0]
 
-    def sized(self, node: yaml.Node) -> tuple[Any, int]:
+    def sized(self, node: Node) -> tuple[Any, int]:
         """The value, and how many nodes it has with every alias written out."""
-        if isinstance(node, yaml.ScalarNode):
+        if node.kind == "scalar":
             return self.scalar(node), 1
         identity = id(node)
         if identity in self.done:
@@ -205,9 +247,9 @@ class _Reader:
             self.problem(node, "an alias inside of what it stands for has no end")
             return None, 1
         self.open.add(identity)
-        if not node.tag.startswith(_TAG) or node.tag.removeprefix(_TAG) not in {"map", "seq"}:
-            self.problem(node, f"the tag {_shown(node.tag.replace(_TAG, '!!'))} is refused; expected plain YAML")
-        value, size = self.mapping(node) if isinstance(node, yaml.MappingNode) else self.sequence(node)
+        if node.tag not in {None, "!", f"{_TAG}map", f"{_TAG}seq"}:
+            self.problem(node, f"the tag {_shown(str(node.tag).replace(_TAG, '!!'))} is refused; expected plain YAML")
+        value, size = self.mapping(node) if node.kind == "mapping" else self.sequence(node)
         if size > _MOST_NODES:
             self.problem(node, f"aliases make this more than {_MOST_NODES:,} values")
             value, size = None, 1
@@ -215,35 +257,34 @@ class _Reader:
         self.done[identity] = value, size
         return value, size
 
-    def sequence(self, node: yaml.Node) -> tuple[list[Any], int]:
-        items = [self.sized(item) for item in node.value]
+    def sequence(self, node: Node) -> tuple[list[Any], int]:
+        items = [self.sized(item) for item in node.items]
         return [value for value, _ in items], 1 + sum(size for _, size in items)
 
-    def mapping(self, node: yaml.Node) -> tuple[dict[str, Any], int]:
+    def mapping(self, node: Node) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}
-        first: dict[str, yaml.Node] = {}
+        first: dict[str, Node] = {}
         total = 1
-        for key_node, value_node in node.value:
+        for key_node, value_node in zip(node.items[::2], node.items[1::2], strict=True):
             key = self.key(key_node)
             value, size = self.sized(value_node)
             total += size + 1
             if key is None:
                 continue
-            if value is None and value_node.tag == f"{_TAG}null":
+            if value is None and value_node.kind == "scalar" and _kind_of(value_node) == "null":
                 self.problem(key_node, f'nothing stands after "{_shown(key)}:"; write a value ({{}} for all defaults), or leave the key out')
             if key in first:
-                line = first[key].start_mark.line + 1
-                self.problem(key_node, f'the key "{_shown(key)}" stands here twice; the first is in line {line}')
+                self.problem(key_node, f'the key "{_shown(key)}" stands here twice; the first is in line {first[key].line}')
                 continue
             first[key] = key_node
             found[key] = value
         return found, total
 
-    def key(self, node: yaml.Node) -> str | None:
-        if not isinstance(node, yaml.ScalarNode):
+    def key(self, node: Node) -> str | None:
+        if node.kind != "scalar":
             self.problem(node, "a key must be a plain word; quote a text that starts with [, { or *")
             return None
-        kind = node.tag.removeprefix(_TAG)
+        kind = _kind_of(node)
         if kind == "merge":
             self.problem(node, "<< is refused; what several pipelines share goes under defaults:")
         elif kind == "bool":
@@ -255,9 +296,9 @@ class _Reader:
             return str(node.value)
         return None
 
-    def scalar(self, node: yaml.ScalarNode) -> Any:
+    def scalar(self, node: Node) -> Any:
         text = node.value
-        kind = node.tag.removeprefix(_TAG)
+        kind = _kind_of(node)
         try:
             match kind:
                 case "str" | "timestamp" | "value":
@@ -272,7 +313,7 @@ class _Reader:
                     return _float(text)
         except ValueError:
             return text
-        self.problem(node, f"the tag {_shown(node.tag.replace(_TAG, '!!'))} is refused; expected plain YAML")
+        self.problem(node, f"the tag {_shown(str(node.tag).replace(_TAG, '!!'))} is refused; expected plain YAML")
         return None
 
 

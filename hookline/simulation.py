@@ -9,6 +9,7 @@ from hookline.planning import Plan
 from sensors.dependencies import Dependency
 from sensors.manifests import SensorPlan
 from sensors.offline import decide, reached
+from sensors.program import reader
 
 __all__ = ["Result", "Simulation", "simulate"]
 
@@ -58,12 +59,14 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     text = event.text()
     reaching = carriers(plan, event)
     listed = {name for _, dependency in reaching for name in dependency.pipelines}
-    programs = [dependency.program for _, dependency in reaching if dependency.program is not None]
-    key = programs[0].key(text) if programs else None
+    endpoint = plan.endpoints.get(event.event_name)
+    canonical: Mapping[str, Any] = {"kind": "schedule"}
+    key: str | None = None
+    if endpoint is not None and endpoint.event_source == event.event_source:
+        reading = reader(endpoint.host, endpoint.name)
+        canonical, key = reading.canonical(text), reading.key(text)
     # A table without a line for the event can only say REPOSITORY, so it need not be asked.
     asked = [each for each in reaching if each[1].program is None or key in each[1].keys]
-    reader = next((dependency.program for _, dependency in asked if dependency.program is not None), None) or next(iter(programs), None)
-    canonical = reader.canonical(text) if reader else {"kind": "schedule"}
     results: list[Result] = []
     for sensor, dependency in asked:
         outcome = decide(dependency, event.context, text, files)

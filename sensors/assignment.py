@@ -35,7 +35,7 @@ class Group:
     @property
     def name(self) -> str:
         """Name of dependency and trigger: the same from render to render while the shared Workflow is the same."""
-        return f"{self.source}-{self.lane}-{self.shape}"
+        return f"{self.source}-{self.lane}-{self.shape[:6]}"
 
 
 def rendezvous(key: str, count: int) -> int:

@@ -12,8 +12,9 @@ from typing import Any, Protocol, cast
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
 
-__all__ = ["Program", "compose", "string_literal"]
+__all__ = ["Program", "compose", "reader", "string_literal"]
 
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
 
 
@@ -155,10 +156,14 @@ def compose(
     return Program(constants + _definitions(host.name, kinds))
 
 
+def reader(host: Host, source: str) -> Program:
+    """The program of a host with an empty table: reads any event of it, decides nothing."""
+    return compose(host=host, source=source, kinds=host.kinds, lines={}, bindings={})
+
+
 def _quoted(line: Mapping[str, Any]) -> str:
     """A line of the table: JSON with ' for ", which costs one byte in the Sensor object instead of four."""
-    text = json.dumps(line, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    return text.replace("'", "\\u0027").replace('"', "'")
+    return _encode(line).replace("'", "\\u0027").replace('"', "'")
 
 
 def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -19,6 +19,7 @@ __all__ = [
     "LABELS",
     "MUTEX_ARGUMENT",
     "PREFIX",
+    "Shapes",
     "Subject",
     "Workload",
     "argument_path",
@@ -41,6 +42,8 @@ ANNOTATIONS: Mapping[str, str] = {
     "reason": "reason",
 }
 """Annotation (without prefix) → field of the decision. `event-id` and `event-time` come from the event's context."""
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # made once: thousands of digests a render
 
 DEFAULT_TEMPLATE = "ci-go-v1"
 DEFAULT_TTL_SECONDS = 86_400
@@ -97,7 +100,7 @@ class Workload:
 
 def digest(value: Any, length: int = 12) -> str:
     """Hex digest of a JSON value, independent of the order of keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    text = _encode(value)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
@@ -135,8 +138,29 @@ def _pod_metadata(run: Run) -> dict[str, Any]:
     return {key: value for key, value in (("labels", labels), ("annotations", annotations)) if value}
 
 
+class Shapes:
+    """Workflows without their constants, made once for all pipelines that have the same settings."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Any, ...], tuple[Run, dict[str, Any], str]] = {}
+
+    def get(self, run: Run, *rest: Any, **flags: bool) -> tuple[dict[str, Any], str]:
+        """The resource of `_resource(run, …)` with its digest."""
+        key = (id(run), *rest, *sorted(flags.items()))
+        found = self._made.get(key)
+        if found is None:
+            resource = _resource(run, *rest, **flags)
+            found = self._made[key] = (run, resource, digest(resource, 16))  # keeps the run, and with it its id
+        return found[1], found[2]
+
+
 def workload(
-    subject: Subject, run: Run, template: Template, namespace: str, event_branches: Mapping[Kind, str | None]
+    subject: Subject,
+    run: Run,
+    template: Template,
+    namespace: str,
+    event_branches: Mapping[Kind, str | None],
+    shapes: Shapes,
 ) -> Workload:
     """The Workflow of a pipeline.
 
@@ -146,6 +170,7 @@ def workload(
         template: Capabilities of the template that `run` names.
         namespace: Where Workflows are created.
         event_branches: The kinds that start the pipeline; with the branch to build where the event has none.
+        shapes: What earlier pipelines made already.
     """
     declared = template.parameters
     derived = {
@@ -168,13 +193,15 @@ def workload(
             arguments[name] = declared[name] or ""
     names = tuple(sorted(arguments.keys() | filled, key=list(declared).index))
     mutex = run.mutex if run.mutex is not None else (subject.checkout_directory if MUTEX_ARGUMENT in declared else False)
-    resource = _resource(run, template, namespace, names, has_owner=subject.owner is not None, has_mutex=mutex is not False)
-    shape = digest(resource, 6)
+    resource, shape = shapes.get(
+        run, template.name, template.cluster_scope, namespace, names,
+        has_owner=subject.owner is not None, has_mutex=mutex is not False,
+    )
     constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
     return Workload(
         pipeline=subject.pipeline,
         owner=subject.owner,
-        config=digest([subject.pipeline, resource, constants]),
+        config=digest([subject.pipeline, shape, constants]),
         resource=resource,
         shape=shape,
         argument_names=names,
@@ -186,13 +213,13 @@ def workload(
 
 
 def _resource(
-    run: Run, template: Template, namespace: str, names: tuple[str, ...], *, has_owner: bool, has_mutex: bool
+    run: Run, template: str, cluster_scope: bool, namespace: str, names: tuple[str, ...], *, has_owner: bool, has_mutex: bool
 ) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": "hookline"}
     if has_owner:
         labels[f"{PREFIX}owner"] = ""
     spec: dict[str, Any] = {
-        "workflowTemplateRef": {"name": template.name} | ({"clusterScope": True} if template.cluster_scope else {}),
+        "workflowTemplateRef": {"name": template} | ({"clusterScope": True} if cluster_scope else {}),
         "arguments": {"parameters": [{"name": name, "value": ""} for name in names]},
         "serviceAccountName": run.service_account or RUN_SERVICE_ACCOUNT,
         "ttlStrategy": {"secondsAfterCompletion": DEFAULT_TTL_SECONDS if run.ttl is None else run.ttl},

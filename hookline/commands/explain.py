@@ -1,0 +1,83 @@
+"""hookline explain."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from events.canonical import summary
+from hookline.commands.common import EXIT_UNDECIDABLE, declaration_options, fail, open_plan, print_data
+from hookline.commands.event_options import EventArguments, event_options, read_event
+from hookline.explanation import Explanation, explain
+from hookline.output import table
+from sensors.reasons import REASONS
+
+
+@click.command()
+@click.argument("pipeline")
+@declaration_options
+@event_options
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format of the answer.")
+@click.option("--strict", is_flag=True, help="Fail with exit code 5 if the verdict is unknown.")
+def command(
+    pipeline: str,
+    files: tuple[Path, ...],
+    template_files: tuple[Path, ...],
+    cluster_templates: tuple[str, ...],
+    output: str,
+    strict: bool,
+    event: EventArguments,
+) -> None:
+    """Say why PIPELINE does, or does not, start: every clause with the line of hookline.yaml it comes from.
+
+    EVENT is given as for simulate.
+
+    \b
+    Examples:
+      hookline explain shop -e delivery.json
+      hookline explain shop -e delivery.json --files changed.txt
+    """
+    plan = open_plan(files, template_files, cluster_templates)
+    if pipeline not in plan.workloads:
+        fail(f'there is no pipeline "{pipeline}"; pipelines: {", ".join(list(plan.workloads)[:20])}')
+    found = explain(plan, read_event(plan, event, output), pipeline, event.changed_files())
+    if output == "table":
+        _print(found)
+    else:
+        print_data(answer(found), output)
+    if strict and found.result.verdict == "unknown":
+        sys.exit(EXIT_UNDECIDABLE)
+
+
+def answer(found: Explanation) -> dict[str, object]:
+    """The explanation as data; the shape is a contract."""
+    return {
+        "apiVersion": "hookline.dev/v1",
+        "kind": "Explanation",
+        "pipeline": found.result.pipeline,
+        "verdict": found.result.verdict,
+        "reason": found.result.reason,
+        "event": dict(found.event),
+        "clauses": [
+            {
+                "code": clause.code,
+                "result": clause.result,
+                "detail": clause.detail,
+                "position": str(clause.position) if clause.position else None,
+            }
+            for clause in found.clauses
+        ],
+    }
+
+
+def _print(found: Explanation) -> None:
+    result = found.result
+    click.echo(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {REASONS[result.reason]}")
+    click.echo(f"event   {summary(dict(found.event))}\n")
+    rows = [
+        (clause.result, clause.code, clause.detail, str(clause.position) if clause.position else "(always)")
+        for clause in found.clauses
+    ]
+    click.echo(table(("RESULT", "CLAUSE", "THE EVENT", "WRITTEN AT"), rows), nl=False)
+    if result.verdict == "unknown" and result.action == "run":
+        click.echo("\nThe payload cannot decide, so the pipeline runs; with --files it can, and paths.unknown: skip turns it round.")

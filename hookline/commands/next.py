@@ -1,0 +1,93 @@
+"""hookline next."""
+
+import datetime
+import heapq
+import itertools
+from pathlib import Path
+
+import click
+
+from events.cron import clock_changes
+from hookline.commands.common import declaration_options, fail, open_plan, print_data
+from hookline.commands.event_options import parse_time
+from hookline.output import table
+from hookline.schedules import FiringSchedule
+
+
+@click.command()
+@declaration_options
+@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many fire times.")
+@click.option("--pipeline", "pipelines", multiple=True, help="Only this pipeline; repeatable.")
+@click.option("--now", callback=parse_time, metavar="TIME", help="List what comes after this.  [default: now]")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format of the answer.")
+def command(
+    files: tuple[Path, ...],
+    template_files: tuple[Path, ...],
+    cluster_templates: tuple[str, ...],
+    count: int,
+    pipelines: tuple[str, ...],
+    now: datetime.datetime | None,
+    output: str,
+) -> None:
+    """List coming fire times of schedules, with zone, spread, excluded days and changes of the clocks.
+
+    \b
+    Examples:
+      hookline next
+      hookline next --pipeline shop --count 3 --now 2026-03-28T00:00:00Z
+    """
+    plan = open_plan(files, template_files, cluster_templates)
+    unknown = [name for name in pipelines if name not in plan.schedules]
+    if unknown:
+        fail(f'pipeline "{unknown[0]}" has no schedule; with a schedule: {", ".join(plan.schedules) or "none"}')
+    after = now or datetime.datetime.now(datetime.UTC)
+    chosen = [schedule for name, schedule in plan.schedules.items() if not pipelines or name in pipelines]
+    times = list(itertools.islice(heapq.merge(*(_times(schedule, after) for schedule in chosen), key=lambda each: (each[0], each[1].pipeline)), count))
+    rows = [_row(time, schedule, excluded) for time, schedule, excluded in times]
+    if output != "table":
+        keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded")
+        items = [dict(zip(keys, row, strict=True)) for row in rows]
+        notes = [] if not times else _notes(chosen, after, times[-1][0])
+        print_data({"apiVersion": "hookline.dev/v1", "kind": "FireTimes", "items": items, "clockChanges": notes}, output)
+        return
+    if not rows:
+        click.echo("no pipeline has a schedule")
+        return
+    shown = [
+        (str(row[0]), str(row[1]), str(row[2]), str(row[3]), f"+{row[4]}m" if row[4] else "", "excluded: does not fire" if row[5] else "")
+        for row in rows
+    ]
+    click.echo(table(("PIPELINE", "FIRES", "UTC", "ZONE", "SPREAD", "NOTE"), shown), nl=False)
+    for note in _notes(chosen, after, times[-1][0]):
+        click.echo(f"{note['pipeline']}: on {note['date']} the clocks change in {note['timezone']}: {', '.join(note['times'])} {note['effect']}")
+
+
+def _times(schedule: FiringSchedule, after: datetime.datetime):  # type: ignore[no-untyped-def]
+    for time, excluded in schedule.fire_times(after):
+        yield time, schedule, excluded
+
+
+def _row(time: datetime.datetime, schedule: FiringSchedule, excluded: bool) -> tuple[str, str, str, str, int, bool]:  # noqa: FBT001
+    return (
+        schedule.pipeline,
+        time.strftime("%a %Y-%m-%d %H:%M %z"),
+        time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
+        schedule.timezone,
+        schedule.offset_minutes,
+        excluded,
+    )
+
+
+def _notes(schedules: list[FiringSchedule], after: datetime.datetime, until: datetime.datetime) -> list[dict[str, object]]:
+    effects = {"skipped": "does not exist, so it does not fire", "twice": "comes twice, so it fires twice"}
+    return [
+        {
+            "pipeline": schedule.pipeline,
+            "date": change.date.isoformat(),
+            "timezone": schedule.timezone,
+            "times": list(change.times),
+            "effect": effects[change.effect],
+        }
+        for schedule in schedules
+        for change in clock_changes(schedule.cron, schedule.zone, after, until)
+    ]

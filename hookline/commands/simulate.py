@@ -1,0 +1,88 @@
+"""hookline simulate."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from events.canonical import summary
+from hookline.commands.common import EXIT_UNDECIDABLE, declaration_options, open_plan, print_data
+from hookline.commands.event_options import EventArguments, event_options, read_event
+from hookline.output import table, yaml_documents
+from hookline.simulation import Simulation, simulate
+from sensors.reasons import REASONS
+
+
+@click.command()
+@declaration_options
+@event_options
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format of the answer.")
+@click.option("--strict", is_flag=True, help="Fail with exit code 5 if a verdict is unknown.")
+def command(
+    files: tuple[Path, ...],
+    template_files: tuple[Path, ...],
+    cluster_templates: tuple[str, ...],
+    output: str,
+    strict: bool,
+    event: EventArguments,
+) -> None:
+    """Say what every pipeline would do about an event, and print the Workflows that it would start.
+
+    EVENT is a file: a raw HTTP request, a delivery saved from GitHub, a CloudEvent as it stands on the bus, or a bare
+    body (with --source and --header); - for stdin; or schedule:PIPELINE. The program that decides is the text that
+    the Sensor runs.
+
+    \b
+    Examples:
+      hookline simulate -e delivery.json
+      hookline simulate -e push.json --source github --header 'X-GitHub-Event: push'
+      hookline simulate -e push.http --secret-file webhook-secret
+      hookline simulate -e schedule:shop --now 2026-11-25T02:30:00Z
+    """
+    plan = open_plan(files, template_files, cluster_templates)
+    found = simulate(plan, read_event(plan, event, output), event.changed_files())
+    if output == "table":
+        _print(found)
+    else:
+        print_data(answer(found), output)
+    if strict and any(result.verdict == "unknown" for result in found.results):
+        sys.exit(EXIT_UNDECIDABLE)
+
+
+def answer(found: Simulation) -> dict[str, object]:
+    """The simulation as data; the shape is a contract."""
+    return {
+        "apiVersion": "hookline.dev/v1",
+        "kind": "Simulation",
+        "event": dict(found.event),
+        "results": [
+            {
+                "pipeline": result.pipeline,
+                "verdict": result.verdict,
+                "reason": result.reason,
+                "action": result.action,
+                "sensor": result.sensor,
+                "trigger": result.trigger,
+                "workflow": result.workflow,
+            }
+            for result in found.results
+        ],
+        "others": dict(found.others),
+    }
+
+
+def _print(found: Simulation) -> None:
+    click.echo(f"event   {summary(dict(found.event))}\n")
+    if found.results:
+        rows = []
+        for result in found.results:
+            name = result.workflow["metadata"]["name"] if result.workflow else ""
+            rows.append((result.pipeline, result.verdict, result.reason, name or REASONS[result.reason]))
+        click.echo(table(("PIPELINE", "VERDICT", "REASON", "WORKFLOW"), rows), nl=False)
+    else:
+        click.echo("no pipeline is about this event")
+    for reason, count in found.others.items():
+        click.echo(f"{count} other pipeline{'' if count == 1 else 's'}: skip {reason} ({REASONS[reason]})")
+    workflows = [result.workflow for result in found.results if result.workflow is not None]
+    if workflows:
+        click.echo("\n" + yaml_documents(workflows), nl=False)

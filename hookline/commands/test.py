@@ -1,0 +1,35 @@
+"""hookline test."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import EXIT_NEGATIVE, declaration_options, open_plan
+from hookline.testing import run_tests
+
+
+@click.command()
+@declaration_options
+def command(files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_templates: tuple[str, ...]) -> None:
+    """Run the tests: of a declaration: events with what they must do.
+
+    \b
+    Example:
+      hookline test -f ci/
+
+    Exit code 1 if an event does something else than expected, or if there is no test.
+    """
+    plan = open_plan(files, template_files, cluster_templates)
+    verdicts = list(run_tests(plan))
+    for verdict in verdicts:
+        if verdict.passed:
+            click.echo(f"ok     {verdict.name}: {verdict.pipeline} {verdict.found}")
+        else:
+            click.echo(f"FAIL   {verdict.name}: {verdict.pipeline} expected {verdict.expected}, got {verdict.found}   {verdict.position}")
+    failed = sum(not verdict.passed for verdict in verdicts)
+    click.echo(f"{len(verdicts) - failed} passed, {failed} failed")
+    if failed or not verdicts:
+        if not verdicts:
+            click.echo("error: the declaration has no tests: block", err=True)
+        sys.exit(EXIT_NEGATIVE)
