@@ -15,6 +15,7 @@ from events.host import Host
 __all__ = ["BusEvent", "Delivery", "DeliveryError", "Refusal", "bus_event", "canonical_header", "parse"]
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/[0-9.]+\r?\n")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MASKED = "*** Masked Auth Secret ***"
 _DEEPEST = 1_000
 
@@ -60,8 +61,8 @@ class BusEvent:
     """id and time (RFC 3339, seconds, UTC) where known."""
 
     def text(self) -> str:
-        """The data as JSON."""
-        return json.dumps(self.data)
+        """The data as JSON; half of a surrogate pair becomes U+FFFD, as Go reads it (libjq would refuse it)."""
+        return _LONE_SURROGATE.sub("\ufffd", json.dumps(self.data, ensure_ascii=False))
 
 
 def canonical_header(name: str) -> str:

@@ -1,0 +1,13 @@
+"""Docker Hub."""
+
+from events.host import Host, Verification
+
+HOST = Host(
+    name="dockerhub",
+    title="Docker Hub",
+    kinds=frozenset({"image_push", "other"}),
+    receiver="webhook",
+    verification=Verification.NONE,
+    setup="Webhook of the repository with the URL of the endpoint.",
+    registries=("docker.io", "index.docker.io", "registry-1.docker.io"),
+)

@@ -1,0 +1,15 @@
+"""GitHub Container Registry, by the package events of GitHub's webhooks."""
+
+from events.host import Host, Verification
+
+HOST = Host(
+    name="ghcr",
+    title="GitHub Container Registry",
+    kinds=frozenset({"image_push", "ping", "other"}),
+    receiver="github",
+    verification=Verification.SIGNATURE,
+    setup="Webhook with content type application/json, the same secret, and the event packages (or registry packages).",
+    event_header="X-Github-Event",
+    delivery_header="X-Github-Delivery",
+    registries=("ghcr.io",),
+)

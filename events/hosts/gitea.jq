@@ -1,0 +1,91 @@
+# Gitea and Forgejo deliveries as canonical events.
+# Field paths: go-gitea/gitea modules/structs/hook.go; headers: services/webhook/deliver.go.
+
+#if push tag
+# A deletion is an event of its own, with a short ref.
+def delete_event:
+  (at(["ref"]) | text) as $name
+  | (at(["ref_type"]) | text) as $type
+  | if $name == null then {kind: "other"}
+    elif $type == "branch" then pushed("refs/heads/" + $name) + {deleted: true}
+    elif $type == "tag" then pushed("refs/tags/" + $name) + {deleted: true}
+    else {kind: "other"} end;
+
+def push_event:
+  pushed(at(["ref"]) | text) as $pushed
+  | (at(["after"]) | text) as $after
+  | (at(["before"]) | text) as $before
+  | (at(["commits"]) | list) as $commits
+  | (at(["head_commit", "id"]) | text) as $head
+  | ($before | zero_commit) as $created
+  | $pushed
+  + {
+      # `after` of an annotated tag is the tag object; older versions send no head_commit.
+      sha: (if $pushed.kind == "tag" then $head else $after end),
+      before: $before,
+      created: $created,
+      deleted: ($after | zero_commit),
+      message: ((at(["head_commit", "message"]) // ($commits | .[0] | at(["message"]))) | first_line)
+    }
+#if push
+  + if $pushed.kind == "push" then
+      at(["total_commits"]) as $total
+      | {
+          files: ($commits | changed_files),
+          # PAYLOAD_COMMIT_LIMIT is 15; versions that send no total_commits list 5. A forced push cannot be
+          # told from others, and does not list what it took away.
+          files_complete: (
+            ($commits | length) > 0 and ($created | not)
+            and (if $total | type == "number" then $total == ($commits | length) else ($commits | length) < 5 end))
+        }
+    else {} end
+#end
+  ;
+#end
+
+#if pull_request
+def pull_request_event:
+  (at(["action"]) | text) as $action
+  | at(["pull_request"])
+  | (at(["merged"]) == true) as $merged
+  | (at(["title"]) | text // "" | ascii_downcase) as $title
+  | at(["head", "repo_id"]) as $head
+  | at(["base", "repo_id"]) as $base
+  | {
+      kind: "pull_request",
+      sha: (at(["head", "sha"]) | text),
+      branch: (at(["head", "ref"]) | text),
+      pull_request: {
+        action: ({synchronized: "updated"}[$action // ""] // (if $action == "closed" and $merged then "merged" else $action end)),
+        number: at(["number"]),
+        head_ref: (at(["head", "ref"]) | text),
+        head_sha: (at(["head", "sha"]) | text),
+        head_repository: (at(["head", "repo", "full_name"]) | text),
+        base_ref: (at(["base", "ref"]) | text),
+        # Older versions say it in the title.
+        draft: (at(["draft"]) == true or ($title | startswith("wip:") or startswith("[wip]"))),
+        fork: (($head | type) != "number" or ($base | type) != "number" or $head != $base or (at(["head", "repo"]) | type) != "object"),
+        merged: $merged
+      }
+    };
+#end
+
+def canonical:
+  (header("X-Gitea-Event") // header("X-Forgejo-Event")) as $name
+  | (header("X-Gitea-Delivery") // header("X-Forgejo-Delivery")) as $delivery
+  | at(["body"])
+  | {
+      kind: "other",
+      repository: (at(["repository", "full_name"]) | text),
+      actor: ((at(["sender", "login"]) // at(["pusher", "login"])) | text),
+      delivery: $delivery
+    }
+  + if $name == "ping" then {kind: "ping"}
+#if push tag
+    elif $name == "push" then push_event
+    elif $name == "delete" then delete_event
+#end
+#if pull_request
+    elif $name == "pull_request" or $name == "pull_request_sync" then pull_request_event
+#end
+    else {} end;

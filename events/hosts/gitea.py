@@ -1,0 +1,16 @@
+"""Gitea and Forgejo."""
+
+from events.host import Host, Verification
+
+HOST = Host(
+    name="gitea",
+    title="Gitea / Forgejo",
+    kinds=frozenset({"push", "tag", "pull_request", "ping", "other"}),
+    receiver="github",
+    verification=Verification.SIGNATURE,
+    setup="Webhook of type Gitea or Forgejo with content type application/json, the same secret, and the events push, delete and pull requests.",
+    event_header="X-Gitea-Event",
+    delivery_header="X-Gitea-Delivery",
+    ignores_case=True,
+    lists_files=True,
+)
