@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["json_text", "table", "yaml_documents", "yaml_text"]
+__all__ = ["json_text", "plural", "table", "yaml_documents", "yaml_text"]
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -48,6 +48,11 @@ def yaml_documents(values: Iterable[Any]) -> str:
 def json_text(value: Any) -> str:
     """Indented JSON with a line end."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=dict) + "\n"
+
+
+def plural(count: int, noun: str) -> str:
+    """1 pipeline, 2 pipelines."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

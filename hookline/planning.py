@@ -21,6 +21,7 @@ from events.eventsource import (
 from hookline.checks import Findings, check_declaration, check_pipeline
 from hookline.diagnostics import Diagnostic, InvalidInput
 from hookline.loading import Declaration, DeclaredPipeline
+from hookline.output import plural
 from hookline.schedules import FiringSchedule, firing
 from sensors.assignment import LANES, bins, lanes
 from sensors.dependencies import Dependency, of_group, of_route, of_schedule
@@ -129,15 +130,15 @@ class Plan:
                 tuple(of_group(group) for group in mine),
                 f"{_count(pipelines)} in {len(mine)} {'tables' if len(mine) > 1 else 'table'}",
             )
-        yield from self._packed(alone, "wide", f"pipelines beyond {LANES} of one repository or image")
+        yield from self._packed(alone, "wide", "pipeline", f" beyond {LANES} of one repository or image")
         scheduled = [
             of_schedule(ScheduledRoute(event_source, entry.name, self.workloads[entry.name]))
             for event_source, entries in self.calendars.items()
             for entry in entries
         ]
-        yield from self._packed(scheduled, "schedules", "schedules")
+        yield from self._packed(scheduled, "schedules", "schedule", "")
 
-    def _packed(self, dependencies: Sequence[Dependency], name: str, what: str) -> Iterator[SensorPlan]:
+    def _packed(self, dependencies: Sequence[Dependency], name: str, what: str, which: str) -> Iterator[SensorPlan]:
         placed = bins(
             dependencies,
             name=lambda each: each.name,
@@ -145,7 +146,7 @@ class Plan:
             room=room(),
         )
         for place, found in placed.items():
-            yield SensorPlan(f"{self.prefix}-{name}-{place}", tuple(found), f"{len(found)} {what}, a trigger each")
+            yield SensorPlan(f"{self.prefix}-{name}-{place}", tuple(found), f"{plural(len(found), what)}{which}, a trigger each")
 
     def sensor_object(self, sensor: SensorPlan) -> dict[str, Any]:
         """The Sensor as it is applied."""
@@ -207,7 +208,7 @@ class Plan:
 
 
 def _count(pipelines: Any) -> str:
-    return f"{len(pipelines)} pipeline{'' if len(pipelines) == 1 else 's'}"
+    return plural(len(pipelines), "pipeline")
 
 
 def _event_branches(declared: DeclaredPipeline) -> dict[Kind, str | None]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hookline.output import plural
 from hookline.planning import Plan
 
 __all__ = ["Change", "Pods", "changes", "pods_needed"]
@@ -22,7 +23,7 @@ class Pods:
     @property
     def sentence(self) -> str:
         """The same in a few words."""
-        return f"{self.total} pods"
+        return plural(self.total, "pod")
 
 
 def pods_needed(plan: Plan) -> Pods:
@@ -35,7 +36,7 @@ def pods_needed(plan: Plan) -> Pods:
         if manifest["kind"] == "EventSource":
             name = manifest["metadata"]["name"]
             receives = sorted(event for kind in ("github", "webhook", "calendar") for event in manifest["spec"].get(kind, {}))
-            what = f"{len(receives)} schedules" if name in plan.calendars else f"receives {', '.join(receives)}"
+            what = plural(len(receives), "schedule") if name in plan.calendars else f"receives {', '.join(receives)}"
             rows.append(("EventSource", name, 1, what))
     rows += [("Sensor", sensor.name, 1, sensor.why) for sensor in plan.sensors]
     return Pods(tuple(rows))

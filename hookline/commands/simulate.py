@@ -8,7 +8,7 @@ import click
 from events.canonical import summary
 from hookline.commands.common import EXIT_UNDECIDABLE, declaration_options, open_plan, print_data
 from hookline.commands.event_options import EventArguments, event_options, read_event
-from hookline.output import table, yaml_documents
+from hookline.output import plural, table, yaml_documents
 from hookline.simulation import Simulation, simulate
 from sensors.reasons import REASONS
 
@@ -82,7 +82,7 @@ def _print(found: Simulation) -> None:
     else:
         click.echo("no pipeline is about this event")
     for reason, count in found.others.items():
-        click.echo(f"{count} other pipeline{'' if count == 1 else 's'}: skip {reason} ({REASONS[reason]})")
+        click.echo(f"{plural(count, 'other pipeline')}: skip {reason} ({REASONS[reason]})")
     workflows = [result.workflow for result in found.results if result.workflow is not None]
     if workflows:
         click.echo("\n" + yaml_documents(workflows), nl=False)

@@ -8,6 +8,7 @@ import click
 from hookline.commands.common import EXIT_NEGATIVE, EXIT_USAGE, declaration_options, open_plan, report
 from hookline.controller_check import object_problems
 from hookline.diagnostics import InvalidInput
+from hookline.output import plural
 from hookline.pods import pods_needed
 from hookline.planning import check_sizes
 
@@ -40,6 +41,6 @@ def command(
             click.echo(f"error: {problem} (please report this: hookline must not render it)", err=True)
         sys.exit(EXIT_USAGE)
     report(plan.warnings)
-    click.echo(f"{len(plan.workloads)} pipelines, {len(plan.endpoints)} sources: valid; {pods_needed(plan).sentence}")
+    click.echo(f"{plural(len(plan.workloads), 'pipeline')}, {plural(len(plan.endpoints), 'source')}: valid; {pods_needed(plan).sentence}")
     if strict and plan.warnings:
         sys.exit(EXIT_NEGATIVE)

@@ -1,0 +1,1 @@
+"""What `hookline demo` runs on; payloads: see NOTICE."""

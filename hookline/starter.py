@@ -1,0 +1,111 @@
+"""The starter file: a commented hookline.yaml for the repository that somebody stands in."""
+
+import re
+import secrets
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Remote", "read_remote", "starter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What a git remote tells."""
+
+    server: str
+    name: str
+    branch: str
+
+    @property
+    def url(self) -> str:
+        """The clone URL over HTTPS."""
+        return f"https://{self.server}/{self.name}.git"
+
+    @property
+    def host(self) -> str:
+        """The word for `host:`, guessed from the server's name."""
+        for word, host in (("github", "github"), ("gitlab", "gitlab"), ("gitea", "gitea"), ("forgejo", "gitea"), ("codeberg", "gitea")):
+            if word in self.server:
+                return host
+        return "github"
+
+
+_REMOTE = re.compile(
+    r"(?:https?://(?:[^@/]*@)?|ssh://(?:[^@/]*@)?|[^@/\s]+@)(?P<server>[A-Za-z0-9.-]+)(?::[0-9]+)?[:/](?P<name>[A-Za-z0-9._~/-]+?)(?:\.git)?/?"
+)
+
+
+def read_remote(folder: Path) -> Remote | None:
+    """The remote `origin` of the git repository around a folder, with its default branch; None if there is none.
+
+    A user or token in the remote's URL is left out.
+    """
+    url = _git(folder, "remote", "get-url", "origin")
+    match = _REMOTE.fullmatch(url or "")
+    if match is None or "/" not in match["name"]:
+        return None
+    head = _git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    branch = head.removeprefix("origin/") if head else _git(folder, "symbolic-ref", "--short", "HEAD")
+    return Remote(match["server"], match["name"], branch or "main")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed program and arguments
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - git is found where the user has it
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def starter(remote: Remote) -> str:
+    """The text of a first hookline.yaml; every line of it is valid."""
+    pipeline = re.sub(r"[^a-z0-9]+", "-", remote.name.rsplit("/", 1)[-1].lower()).strip("-")[:52].strip("-") or "build"
+    image_path = re.sub(r"[^a-z0-9._/-]+", "-", remote.name.lower()).strip("-./_")
+    return f"""\
+# yaml-language-server: $schema=./hookline.schema.json
+# The schema for your editor: hookline schema > hookline.schema.json
+version: 1
+
+cluster:
+  namespace: ci                # where the objects and the Workflows go
+  platform: argo               # or ack-one: the managed product of Alibaba Cloud
+
+sources:
+  {remote.host}:
+    host: {remote.host}
+    endpoint: /{remote.host}            # the path that webhooks are sent to
+    secret: {{name: {remote.host}-webhook, key: secret}}
+    # kubectl -n ci create secret generic {remote.host}-webhook --from-literal=secret="$(openssl rand -hex 32)"
+  # A registry that cannot sign is known by nothing but its path. This one was made for you just now; keep it secret:
+  # acr:
+  #   host: acr
+  #   endpoint: /acr/{secrets.token_urlsafe(24)}
+  #   unverified: {{because: "ACR cannot sign its notifications", allowed_cidrs: ["203.0.113.0/24"]}}
+
+defaults:
+  run:
+    template: ci-go-v1
+    # spot: {{strategy: SpotAsPriceGo, fallback: true}}     # ECI spot instances
+
+pipelines:
+  {pipeline}:
+    repository:
+      source: {remote.host}
+      name: {remote.name}
+      url: {remote.url}
+    image: registry.example.com/{image_path}     # change this: where the image is pushed, without tag
+    events:
+      push:
+        branches: [{remote.branch}]
+        # paths: {{exclude: ["docs/**", "**/*.md"]}}
+      # tag: {{tags: ["v*"], branch: {remote.branch}}}
+      # pull_request: {{into: [{remote.branch}]}}
+      # schedule: {{at: "30 2 * * 1-5", timezone: Asia/Shanghai, spread: 20m, branch: {remote.branch}}}
+"""
