@@ -92,4 +92,6 @@ def event_bus_problems(manifest: Mapping[str, Any]) -> list[str]:
         if replicas == 2 or replicas <= 0:
             problems.append("a jetstream eventbus requires 1 replica or >= 3 replicas")
         return problems
-    return [] if "native" in spec.get("nats", {}) else ["either jetstream or nats.native needs to be specified"]
+    return (
+        [] if "native" in spec.get("nats", {}) else ["either jetstream or nats.native needs to be specified"]
+    )

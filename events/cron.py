@@ -25,8 +25,13 @@ __all__ = [
     "spread_minutes",
 ]
 
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
-_DAYS = {name: number for number, name in enumerate("sun mon tue wed thu fri sat".split())}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
+}
+_DAYS = {name: number for number, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])}
 _FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
     ("minute", 0, 59, {}),
     ("hour", 0, 23, {}),
@@ -43,7 +48,7 @@ _DESCRIPTORS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_LONGEST_MONTH = {month: 31 for month in range(1, 13)} | {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+_LONGEST_MONTH = dict.fromkeys(range(1, 13), 31) | {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 _DAY_MINUTES = 1440
 _FIVE = "expected five fields: minute, hour, day of month, month, day of week"
 
@@ -90,25 +95,33 @@ def parse_cron(text: str) -> CronSchedule:
     if fields and fields[0] in _DESCRIPTORS:
         raise CronError(f'{fields[0]} is refused; write "{_DESCRIPTORS[fields[0]]}"')
     if text.startswith("@"):
-        raise CronError(f"{text.split()[0]} is refused; {_FIVE}")
+        raise CronError(f"{text.split(maxsplit=1)[0]} is refused; {_FIVE}")
     if text.startswith(("TZ=", "CRON_TZ=")):
         raise CronError("the time zone has a key of its own: timezone:")
     if len(fields) != 5:
         six = "; seconds are not supported" if len(fields) == 6 else ""
         raise CronError(f"{len(fields)} fields given; {_FIVE}{six}")
-    sets, stars = zip(*(_field(field, *bounds) for field, bounds in zip(fields, _FIELDS, strict=True)), strict=True)
-    schedule = CronSchedule(" ".join(fields), *sets, any_day_of_month=stars[2], any_day_of_week=stars[4])
-    possible = any(day <= _LONGEST_MONTH[month] for day in schedule.days_of_month for month in schedule.months)
+    sets, stars = zip(
+        *(_field(field, *bounds) for field, bounds in zip(fields, _FIELDS, strict=True)), strict=True
+    )
+    schedule = CronSchedule(" ".join(fields), sets[0], sets[1], sets[2], sets[3], sets[4], stars[2], stars[4])
+    possible = any(
+        day <= _LONGEST_MONTH[month] for day in schedule.days_of_month for month in schedule.months
+    )
     if not possible and (stars[2] or stars[4]):
         raise CronError(f'"{schedule.text}" names dates that never come')
     return schedule
 
 
-def _field(field: str, name: str, low: int, high: int, names: Mapping[str, int]) -> tuple[frozenset[int], bool]:
+def _field(
+    field: str, name: str, low: int, high: int, names: Mapping[str, int]
+) -> tuple[frozenset[int], bool]:
     values: set[int] = set()
     star = False
     for item in field.split(","):
-        match = re.fullmatch(r"(?:(?P<any>[*?])|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[0-9]+))?", item, re.ASCII)
+        match = re.fullmatch(
+            r"(?:(?P<any>[*?])|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[0-9]+))?", item, re.ASCII
+        )
         if not match:
             raise CronError(f'{name}: "{item}" is not a value, range (a-b), list (a,b) or step (*/n)')
         if match["any"]:
@@ -158,7 +171,9 @@ def _instants(day: datetime.date, hour: int, minute: int, zone: ZoneInfo) -> Ite
             yield back
 
 
-def fire_times(schedule: CronSchedule, zone: ZoneInfo, after: datetime.datetime) -> Iterator[datetime.datetime]:
+def fire_times(
+    schedule: CronSchedule, zone: ZoneInfo, after: datetime.datetime
+) -> Iterator[datetime.datetime]:
     """Coming fire times.
 
     Args:
@@ -173,7 +188,12 @@ def fire_times(schedule: CronSchedule, zone: ZoneInfo, after: datetime.datetime)
         if not schedule.on(day):
             continue
         times = sorted(
-            (time for hour in schedule.hours for minute in schedule.minutes for time in _instants(day, hour, minute, zone)),
+            (
+                time
+                for hour in schedule.hours
+                for minute in schedule.minutes
+                for time in _instants(day, hour, minute, zone)
+            ),
             key=lambda time: time.astimezone(datetime.UTC),
         )
         for time in times:
@@ -233,11 +253,15 @@ def shift_cron(schedule: CronSchedule, minutes: int) -> CronSchedule:
     every_day = schedule.any_day_of_month and schedule.any_day_of_week and len(schedule.months) == 12
     advice = "use a smaller spread, or another time"
     if len(new_minutes) * len(new_hours) != len({time % _DAY_MINUTES for time in moved}):
-        raise CronError(f'"{schedule.text}" cannot be moved by {minutes} minutes within five fields; {advice}')
+        raise CronError(
+            f'"{schedule.text}" cannot be moved by {minutes} minutes within five fields; {advice}'
+        )
     days = schedule.days_of_week
     if True in over and not every_day:
         if over == {True, False} or not schedule.any_day_of_month or len(schedule.months) != 12:
-            raise CronError(f'"{schedule.text}" moved by {minutes} minutes would fall on another day; {advice}')
+            raise CronError(
+                f'"{schedule.text}" moved by {minutes} minutes would fall on another day; {advice}'
+            )
         days = frozenset((day + 1) % 7 for day in days)
     fields = schedule.text.split()
     fields[0], fields[1] = _written(new_minutes, 60), _written(new_hours, 24)

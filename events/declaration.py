@@ -50,7 +50,9 @@ __all__ = [
 class Block(BaseModel):
     """A mapping of hookline.yaml: unknown keys and loose types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, defer_build=True
+    )
 
 
 Glob = Annotated[str, AfterValidator(check_glob)]
@@ -59,7 +61,9 @@ Branch = Annotated[str, AfterValidator(check_branch)]
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),
-    WithJsonSchema({"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}
+    ),
 ]
 """Written as 90s, 20m, 1h30m or 7d; held as seconds."""
 
@@ -88,7 +92,9 @@ class Unverified(Block):
         description="Why this source is accepted although its deliveries cannot be verified; kept in the output.",
         examples=["ACR cannot sign; the endpoint is reachable from its egress addresses only"],
     )
-    allowed_cidrs: Annotated[list[Annotated[str, AfterValidator(check_cidr)]], Field(min_length=1, max_length=50)] = Field(
+    allowed_cidrs: Annotated[
+        list[Annotated[str, AfterValidator(check_cidr)]], Field(min_length=1, max_length=50)
+    ] = Field(
         description="Address blocks, as the event source's pod sees them, that may reach the endpoint (NetworkPolicy).",
         examples=[["47.98.116.0/24"]],
     )
@@ -135,10 +141,18 @@ class Source(Block):
                 )
         else:
             if self.unverified is not None:
-                raise ValueError(f"unverified: {record.title} can be verified; give secret: {{name, key}} instead")
+                raise ValueError(
+                    f"unverified: {record.title} can be verified; give secret: {{name, key}} instead"
+                )
             if self.secret is None:
-                how = "signs its deliveries" if record.verification is Verification.SIGNATURE else "can send a bearer token"
-                raise ValueError(f"{record.title} {how}, so a secret is needed: secret: {{name: <Secret>, key: <key in it>}}")
+                how = (
+                    "signs its deliveries"
+                    if record.verification is Verification.SIGNATURE
+                    else "can send a bearer token"
+                )
+                raise ValueError(
+                    f"{record.title} {how}, so a secret is needed: secret: {{name: <Secret>, key: <key in it>}}"
+                )
         return self
 
 
@@ -146,7 +160,10 @@ def _has_random_part(endpoint: str) -> bool:
     """Whether a path part can carry 128 random bits; variety is a floor against typed-in words, not a measure."""
     return any(
         len(set(part)) >= 10
-        and (re.fullmatch(r"[0-9a-f]{32,}", part) or (re.fullmatch(r"[A-Za-z0-9_-]{22,}", part) and re.search(r"\d", part)))
+        and (
+            re.fullmatch(r"[0-9a-f]{32,}", part)
+            or (re.fullmatch(r"[A-Za-z0-9_-]{22,}", part) and re.search(r"\d", part))
+        )
         for part in endpoint.split("/")
     )
 
@@ -155,7 +172,9 @@ class Selection(Block):
     """What to take: exclude wins; an absent include takes everything."""
 
     include: Annotated[list[Glob], Field(min_length=1, max_length=200)] | None = Field(
-        default=None, description="Globs of which one must match. Absent: everything.", examples=[["main", "release/*"]]
+        default=None,
+        description="Globs of which one must match. Absent: everything.",
+        examples=[["main", "release/*"]],
     )
     exclude: Annotated[list[Glob], Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Globs of which none may match.", examples=[["release/old-*"]]
@@ -180,7 +199,9 @@ Globs = Annotated[list[Glob], Field(min_length=1, max_length=200)]
 Chosen = Annotated[
     Annotated[Globs, Tag("list")] | Annotated[Selection, Tag("mapping")], Discriminator(_shape)
 ]
-ChosenPaths = Annotated[Annotated[Globs, Tag("list")] | Annotated[Paths, Tag("mapping")], Discriminator(_shape)]
+ChosenPaths = Annotated[
+    Annotated[Globs, Tag("list")] | Annotated[Paths, Tag("mapping")], Discriminator(_shape)
+]
 
 
 def included(chosen: "list[str] | Selection | None") -> Selection | None:
@@ -192,7 +213,9 @@ class Push(Block):
     """Pushes to branches."""
 
     branches: Chosen | None = Field(
-        default=None, description="Branches, as globs. Absent: every branch.", examples=[["main", "release/*"]]
+        default=None,
+        description="Branches, as globs. Absent: every branch.",
+        examples=[["main", "release/*"]],
     )
     paths: ChosenPaths | None = Field(
         default=None,
@@ -200,7 +223,9 @@ class Push(Block):
         examples=[{"exclude": ["docs/**"]}],
     )
     authors: Chosen | None = Field(
-        default=None, description="Who pushed: login names, as globs, ignoring case.", examples=[{"exclude": ["*-bot"]}]
+        default=None,
+        description="Who pushed: login names, as globs, ignoring case.",
+        examples=[{"exclude": ["*-bot"]}],
     )
     skip_markers: bool = Field(
         default=True,
@@ -212,7 +237,9 @@ class Push(Block):
 class Tag_(Block):  # noqa: N801 - Tag is pydantic's
     """New or moved tags."""
 
-    tags: Chosen | None = Field(default=None, description="Tags, as globs. Absent: every tag.", examples=[["v*"]])
+    tags: Chosen | None = Field(
+        default=None, description="Tags, as globs. Absent: every tag.", examples=[["v*"]]
+    )
     branch: Branch | None = Field(
         default=None,
         description="The branch to build. Needed where the template builds branch heads only, as stock ci-go-v1 does; "
@@ -235,7 +262,9 @@ class PullRequest(Block):
         examples=["never"],
     )
     authors: Chosen | None = Field(
-        default=None, description="Who did it: login names, as globs, ignoring case.", examples=[{"exclude": ["*-bot"]}]
+        default=None,
+        description="Who did it: login names, as globs, ignoring case.",
+        examples=[{"exclude": ["*-bot"]}],
     )
     skip_markers: bool = Field(
         default=True,
@@ -263,7 +292,8 @@ class Schedule(Block):
     """Fire times."""
 
     at: Annotated[str, AfterValidator(_check_cron)] = Field(
-        description="Five cron fields: minute, hour, day of month, month, day of week.", examples=["30 2 * * 1-5"]
+        description="Five cron fields: minute, hour, day of month, month, day of week.",
+        examples=["30 2 * * 1-5"],
     )
     timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
         default="UTC", description="IANA time zone of the fields.", examples=["Asia/Shanghai"]
@@ -282,7 +312,9 @@ class Schedule(Block):
         max_length=50,
     )
     missed: Missed | None = Field(
-        default=None, description="Catch up on missed fire times. Absent: they are lost.", examples=[{"within": "3h"}]
+        default=None,
+        description="Catch up on missed fire times. Absent: they are lost.",
+        examples=[{"within": "3h"}],
     )
     branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
 
@@ -292,31 +324,44 @@ class ImagePush(Block):
 
     source: Name = Field(description="The registry: a name under sources.", examples=["acr"])
     image: Annotated[str, AfterValidator(check_image_name)] = Field(
-        description="The image as the registry reports it: namespace/name, without registry and tag.", examples=["acme/go-base"]
+        description="The image as the registry reports it: namespace/name, without registry and tag.",
+        examples=["acme/go-base"],
     )
-    tags: Chosen | None = Field(default=None, description="Tags, as globs. Absent: every tag.", examples=[["1.26*"]])
+    tags: Chosen | None = Field(
+        default=None, description="Tags, as globs. Absent: every tag.", examples=[["1.26*"]]
+    )
     branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
 
 
 class Events(Block):
     """What starts a pipeline; at least one."""
 
-    push: Push | None = Field(default=None, description="Pushes to branches.", examples=[{"branches": ["main"]}])
-    tag: Tag_ | None = Field(default=None, description="Pushed tags.", examples=[{"tags": ["v*"], "branch": "main"}])
+    push: Push | None = Field(
+        default=None, description="Pushes to branches.", examples=[{"branches": ["main"]}]
+    )
+    tag: Tag_ | None = Field(
+        default=None, description="Pushed tags.", examples=[{"tags": ["v*"], "branch": "main"}]
+    )
     pull_request: PullRequest | None = Field(
         default=None, description="Pull or merge requests.", examples=[{"into": ["main"]}]
     )
     schedule: Schedule | None = Field(
-        default=None, description="Fire times.", examples=[{"at": "30 2 * * 1-5", "timezone": "Asia/Shanghai"}]
+        default=None,
+        description="Fire times.",
+        examples=[{"at": "30 2 * * 1-5", "timezone": "Asia/Shanghai"}],
     )
     image_push: ImagePush | None = Field(
-        default=None, description="A new image in a registry.", examples=[{"source": "acr", "image": "acme/go-base"}]
+        default=None,
+        description="A new image in a registry.",
+        examples=[{"source": "acr", "image": "acme/go-base"}],
     )
 
     @model_validator(mode="after")
     def _something_starts_it(self) -> "Events":
         if not self.kinds():
-            raise ValueError("nothing starts this pipeline; name at least one of push, tag, pull_request, schedule, image_push")
+            raise ValueError(
+                "nothing starts this pipeline; name at least one of push, tag, pull_request, schedule, image_push"
+            )
         return self
 
     def kinds(self) -> tuple[Kind, ...]:

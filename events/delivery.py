@@ -112,7 +112,9 @@ def parse(content: bytes, headers: Mapping[str, str]) -> Delivery | BusEvent:
 
 def _raw_request(request: re.Match[bytes], content: bytes, headers: Mapping[str, str]) -> Delivery:
     if request["method"] != b"POST":
-        raise DeliveryError(f"the request's method is {request['method'].decode()}; webhooks are POST requests")
+        raise DeliveryError(
+            f"the request's method is {request['method'].decode()}; webhooks are POST requests"
+        )
     # The head may end lines with LF alone, as editors do; the body stays byte for byte.
     head, _, body = content[request.end() :].partition(b"\r\n\r\n")
     if b"\n\n" in head or not body:
@@ -121,7 +123,9 @@ def _raw_request(request: re.Match[bytes], content: bytes, headers: Mapping[str,
     for line in head.decode("utf-8", "replace").splitlines():
         name, colon, value = line.partition(":")
         if not colon or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-            raise DeliveryError(f"not a header line in the request: {line[:60]!r}; expected Name: value, then an empty line and the body")
+            raise DeliveryError(
+                f"not a header line in the request: {line[:60]!r}; expected Name: value, then an empty line and the body"
+            )
         pairs.append((name, value.strip()))
     path = urllib.parse.urlsplit(request["target"].decode("latin-1")).path
     return Delivery(_headers([*pairs, *headers.items()]), body, path=path)
@@ -142,7 +146,9 @@ def _cloud_event(content: bytes) -> BusEvent:
         except ValueError:
             data = None
     if not isinstance(data, dict):
-        raise DeliveryError("the CloudEvent's data is not a JSON object; an event on the bus of Argo Events has one")
+        raise DeliveryError(
+            "the CloudEvent's data is not a JSON object; an event on the bus of Argo Events has one"
+        )
     time = event.get_time()
     context = {"id": str(event.get_id())}
     if time is not None:
@@ -162,9 +168,12 @@ def bus_event(delivery: Delivery, host: Host, event_source: str, event_name: str
         Refusal: It would answer with an error.
     """
     if len(delivery.body) > MAX_PAYLOAD_BYTES:
-        raise Refusal("PAYLOAD", f"the body has {len(delivery.body):,} bytes, the endpoint takes {MAX_PAYLOAD_BYTES:,}")
+        raise Refusal(
+            "PAYLOAD", f"the body has {len(delivery.body):,} bytes, the endpoint takes {MAX_PAYLOAD_BYTES:,}"
+        )
     headers = {
-        name: [_MASKED] if name == "Authorization" else list(values) for name, values in delivery.headers.items()
+        name: [_MASKED] if name == "Authorization" else list(values)
+        for name, values in delivery.headers.items()
     }
     form = (delivery.header("Content-Type") or "") == "application/x-www-form-urlencoded"
     if host.receiver == "github":
@@ -181,7 +190,9 @@ def bus_event(delivery: Delivery, host: Host, event_source: str, event_name: str
 def _form_payload(body: bytes) -> bytes:
     values = urllib.parse.parse_qs(body.decode("utf-8", "replace")).get("payload")
     if not values:
-        raise Refusal("PAYLOAD", "the form has no field payload; set the webhook's content type to application/json")
+        raise Refusal(
+            "PAYLOAD", "the form has no field payload; set the webhook's content type to application/json"
+        )
     return values[0].encode()
 
 
@@ -200,7 +211,10 @@ def _json(body: bytes) -> Any:
     """The body as Go's encoding/json reads it: bad UTF-8 replaced, no NaN, numbers in range."""
     try:
         value = json.loads(
-            body.decode("utf-8", "replace"), parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+            body.decode("utf-8", "replace"),
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_integer,
         )
     except ValueError as error:
         raise Refusal("PAYLOAD", f"the body is not JSON: {str(error)[:100]}") from error
@@ -228,4 +242,3 @@ def _depth(value: Any) -> int:
             for child in (item.values() if isinstance(item, dict) else item)
         ]
     return depth
-

@@ -99,7 +99,9 @@ def _webhook(endpoint: Endpoint) -> dict[str, Any]:
     return server
 
 
-def _object(kind: str, name: str, namespace: str, spec: dict[str, Any], api_version: str = API_VERSION) -> dict[str, Any]:
+def _object(
+    kind: str, name: str, namespace: str, spec: dict[str, Any], api_version: str = API_VERSION
+) -> dict[str, Any]:
     return {
         "apiVersion": api_version,
         "kind": kind,
@@ -109,7 +111,11 @@ def _object(kind: str, name: str, namespace: str, spec: dict[str, Any], api_vers
 
 
 def webhook_manifest(
-    name: str, received: Sequence[Endpoint], owners: Mapping[str, Iterable[str]], namespace: str, event_bus: str
+    name: str,
+    received: Sequence[Endpoint],
+    owners: Mapping[str, Iterable[str]],
+    namespace: str,
+    event_bus: str,
 ) -> dict[str, Any]:
     """The EventSource for git hosts and registries.
 
@@ -122,11 +128,21 @@ def webhook_manifest(
     """
     by_receiver: dict[str, dict[str, Any]] = {}
     for endpoint in received:
-        made = _github(endpoint, owners[endpoint.name]) if endpoint.host.receiver == "github" else _webhook(endpoint)
+        made = (
+            _github(endpoint, owners[endpoint.name])
+            if endpoint.host.receiver == "github"
+            else _webhook(endpoint)
+        )
         by_receiver.setdefault(endpoint.host.receiver, {})[endpoint.name] = made
-    ports = [{"name": receiver, "port": PORTS[receiver], "targetPort": PORTS[receiver]} for receiver in sorted(by_receiver)]
+    ports = [
+        {"name": receiver, "port": PORTS[receiver], "targetPort": PORTS[receiver]}
+        for receiver in sorted(by_receiver)
+    ]
     manifest = _object(
-        "EventSource", name, namespace, {"eventBusName": event_bus, "service": {"ports": ports}, **by_receiver}
+        "EventSource",
+        name,
+        namespace,
+        {"eventBusName": event_bus, "service": {"ports": ports}, **by_receiver},
     )
     notes = {f"hookline.dev/verification.{each.name}": _verification_note(each) for each in received}
     manifest["metadata"]["annotations"] = notes
@@ -184,7 +200,9 @@ class CalendarEntry:
         return found
 
 
-def calendar_manifest(name: str, entries: Sequence[CalendarEntry], namespace: str, event_bus: str) -> dict[str, Any]:
+def calendar_manifest(
+    name: str, entries: Sequence[CalendarEntry], namespace: str, event_bus: str
+) -> dict[str, Any]:
     """The EventSource for schedules."""
     spec: dict[str, Any] = {"eventBusName": event_bus}
     if any(entry.catch_up_seconds is not None for entry in entries):
@@ -207,7 +225,12 @@ def calendar_rights(name: str, namespace: str) -> list[dict[str, Any]]:
             "metadata": metadata,
             "rules": [
                 {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
-                {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["get", "update"]},
+                {
+                    "apiGroups": [""],
+                    "resources": ["configmaps"],
+                    "resourceNames": [name],
+                    "verbs": ["get", "update"],
+                },
             ],
         },
         {
@@ -220,10 +243,14 @@ def calendar_rights(name: str, namespace: str) -> list[dict[str, Any]]:
     ]
 
 
-def event_bus_manifest(name: str, namespace: str, *, jetstream_version: str | None, replicas: int) -> dict[str, Any]:
+def event_bus_manifest(
+    name: str, namespace: str, *, jetstream_version: str | None, replicas: int
+) -> dict[str, Any]:
     """The EventBus: JetStream of a pinned version, or the NATS Streaming bus of ACK One (version None)."""
     if jetstream_version is None:
-        return _object("EventBus", name, namespace, {"nats": {"native": {"replicas": replicas, "auth": "token"}}})
+        return _object(
+            "EventBus", name, namespace, {"nats": {"native": {"replicas": replicas, "auth": "token"}}}
+        )
     jetstream = {
         "version": jetstream_version,
         "replicas": replicas,

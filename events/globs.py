@@ -47,7 +47,9 @@ def check_glob(pattern: str) -> str:
     if "***" in pattern or re.search(r"[^/]\*\*|\*\*[^/]", pattern):
         raise GlobError(f'"{pattern}": ** stands alone between slashes, as in docs/** or **/*.go; {_MEANING}')
     if pattern.startswith(("/", "./")):
-        raise GlobError(f'"{pattern}": patterns start at the root; leave out the leading {pattern[: pattern.index("/") + 1]}')
+        raise GlobError(
+            f'"{pattern}": patterns start at the root; leave out the leading {pattern[: pattern.index("/") + 1]}'
+        )
     if pattern.endswith("/"):
         raise GlobError(f'"{pattern}" would match nothing; write "{pattern}**" for everything below')
     if "//" in pattern:

@@ -31,10 +31,14 @@ def parse_duration(value: object) -> int:
     message = "expected a duration with units, such as 90s, 20m, 1h30m or 7d"
     if isinstance(value, bool | int | float):
         raise ValueError(f"{message}; {value} has no unit")  # noqa: TRY004 - one kind of error for the reader
-    match = re.fullmatch(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?", str(value), re.ASCII)
+    match = re.fullmatch(
+        r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?", str(value), re.ASCII
+    )
     if not match or not any(match.groups()):
         raise ValueError(message)
-    return sum(int(number or 0) * seconds for number, seconds in zip(match.groups(), _UNITS.values(), strict=True))
+    return sum(
+        int(number or 0) * seconds for number, seconds in zip(match.groups(), _UNITS.values(), strict=True)
+    )
 
 
 def _fullmatch(pattern: str, value: str, message: str) -> str:
@@ -115,11 +119,19 @@ def check_timezone(value: str) -> str:
 
     CST is three zones, and engines have stopped firing on abbreviations (argoproj/argo-workflows #15653).
     """
-    if value == "UTC" or ("/" in value and value in _zones() and not value.startswith(("Etc/", "posix/", "right/"))):
+    if value == "UTC" or (
+        "/" in value and value in _zones() and not value.startswith(("Etc/", "posix/", "right/"))
+    ):
         return value
-    near = sorted(zone for zone in _zones() if zone.rsplit("/", 1)[-1].casefold() == value.rsplit("/", 1)[-1].casefold() and "/" in zone)
+    near = sorted(
+        zone
+        for zone in _zones()
+        if zone.rsplit("/", 1)[-1].casefold() == value.rsplit("/", 1)[-1].casefold() and "/" in zone
+    )
     hint = f"; did you mean {near[0]}?" if near and near[0] != value else ""
-    raise ValueError(f"expected an IANA time zone such as Asia/Shanghai, or UTC; abbreviations and offsets are refused{hint}")
+    raise ValueError(
+        f"expected an IANA time zone such as Asia/Shanghai, or UTC; abbreviations and offsets are refused{hint}"
+    )
 
 
 def parse_date_range(value: str) -> tuple[datetime.date, datetime.date]:
@@ -129,7 +141,9 @@ def parse_date_range(value: str) -> tuple[datetime.date, datetime.date]:
         start = datetime.date.fromisoformat(first)
         end = datetime.date.fromisoformat(last) if separator else start
     except ValueError:
-        raise ValueError("expected a date such as 2026-12-31, or a range such as 2026-12-24..2027-01-06") from None
+        raise ValueError(
+            "expected a date such as 2026-12-31, or a range such as 2026-12-24..2027-01-06"
+        ) from None
     if end < start:
         raise ValueError(f"the range ends ({end}) before it starts ({start})")
     if (end - start).days > 366:

@@ -26,12 +26,17 @@ def verify(delivery: Delivery, host: Host, secret: bytes) -> None:
     match host.verification:
         case Verification.SIGNATURE:
             if not delivery.exact_body:
-                raise ValueError("a saved delivery does not hold the body byte for byte, so its signature cannot be checked")
+                raise ValueError(
+                    "a saved delivery does not hold the body byte for byte, so its signature cannot be checked"
+                )
             _verify_signature(delivery, key)
         case Verification.BEARER:
             given = (delivery.header("Authorization") or "").encode()
             if not hmac.compare_digest(given, b"Bearer " + key):
-                raise Refusal("SIGNATURE", "the header Authorization: Bearer <token> is missing or wrong; the answer is 401")
+                raise Refusal(
+                    "SIGNATURE",
+                    "the header Authorization: Bearer <token> is missing or wrong; the answer is 401",
+                )
         case Verification.NONE:
             raise ValueError(f"{host.title} proves nothing, so there is nothing to verify")
 
@@ -40,7 +45,9 @@ def _verify_signature(delivery: Delivery, key: bytes) -> None:
     """go-github's ValidatePayload: X-Hub-Signature-256 or, where that is absent, X-Hub-Signature."""
     given = delivery.header("X-Hub-Signature-256") or delivery.header("X-Hub-Signature")
     if not given:
-        raise Refusal("SIGNATURE", "no signature: neither X-Hub-Signature-256 nor X-Hub-Signature; the answer is 400")
+        raise Refusal(
+            "SIGNATURE", "no signature: neither X-Hub-Signature-256 nor X-Hub-Signature; the answer is 400"
+        )
     algorithm, _, digest = given.partition("=")
     if algorithm not in {"sha1", "sha256", "sha512"}:
         raise Refusal("SIGNATURE", "the signature names no algorithm (sha256=...); the answer is 400")

@@ -47,7 +47,9 @@ class Findings:
             raise InvalidInput(tuple(self.errors))
 
 
-def check_declaration(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
+def check_declaration(
+    declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings
+) -> None:
     """What concerns several pipelines or none."""
     _check_platform(declaration, endpoints, findings)
     _check_endpoints(declaration, endpoints, findings)
@@ -66,7 +68,9 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
     if cluster.platform == "argo":
         if cluster.allow:
             findings.error(
-                declaration.cluster_position("allow"), "allow: belongs to platform: ack-one; on argo every event source is there", "cluster.allow"
+                declaration.cluster_position("allow"),
+                "allow: belongs to platform: ack-one; on argo every event source is there",
+                "cluster.allow",
             )
         return
     if cluster.schedules == "calendar" and "calendar" not in cluster.allow:
@@ -93,7 +97,10 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
     used = {
         name
         for each in declaration.pipelines.values()
-        for name in (each.pipeline.repository.source, each.pipeline.events.image_push and each.pipeline.events.image_push.source)
+        for name in (
+            each.pipeline.repository.source,
+            each.pipeline.events.image_push and each.pipeline.events.image_push.source,
+        )
     }
     by_path: dict[tuple[str, str], str] = {}
     for name, endpoint in endpoints.items():
@@ -101,9 +108,17 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
         position = document.position(("sources", name, "endpoint"))
         other = by_path.setdefault((endpoint.event_source, endpoint.path), name)
         if other != name:
-            findings.error(position, f'source "{other}" has the endpoint {endpoint.path} already', f"sources.{name}.endpoint")
+            findings.error(
+                position,
+                f'source "{other}" has the endpoint {endpoint.path} already',
+                f"sources.{name}.endpoint",
+            )
         if endpoint.path == "/health":
-            findings.error(position, "/health is answered by Argo Events itself; take another path", f"sources.{name}.endpoint")
+            findings.error(
+                position,
+                "/health is answered by Argo Events itself; take another path",
+                f"sources.{name}.endpoint",
+            )
         if endpoint.unverified is not None and name in {"webhooks", "calendar"}:
             findings.error(
                 document.position(("sources", name), key=True),
@@ -111,7 +126,11 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
                 f"sources.{name}",
             )
         if name not in used:
-            findings.warn(document.position(("sources", name), key=True), f'no pipeline uses source "{name}"; it is left out', f"sources.{name}")
+            findings.warn(
+                document.position(("sources", name), key=True),
+                f'no pipeline uses source "{name}"; it is left out',
+                f"sources.{name}",
+            )
         elif endpoint.host.verification is Verification.NONE:
             findings.warn(
                 position,
@@ -126,7 +145,9 @@ def _check_checkouts(declaration: Declaration, findings: Findings) -> None:
     for name, declared in declaration.pipelines.items():
         subject = Subject(name, None, declared.pipeline.repository.url, None)
         other = by_directory.setdefault(subject.checkout_directory, declared)
-        if _same_repository(other.pipeline.repository.url) != _same_repository(declared.pipeline.repository.url):
+        if _same_repository(other.pipeline.repository.url) != _same_repository(
+            declared.pipeline.repository.url
+        ):
             findings.error(
                 declared.position("repository", "url"),
                 f'pipeline "{other.name}" checks out {other.pipeline.repository.url} into the same directory '
@@ -138,7 +159,11 @@ def _check_checkouts(declaration: Declaration, findings: Findings) -> None:
 def _same_repository(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.lower()}{slash}{path.removesuffix('.git')}" if separator else url.removesuffix(".git")
+    return (
+        f"{scheme}{separator}{host.lower()}{slash}{path.removesuffix('.git')}"
+        if separator
+        else url.removesuffix(".git")
+    )
 
 
 def _image_path(image: str) -> tuple[str, str]:
@@ -198,10 +223,14 @@ class _Pipeline:
     findings: Findings
 
     def error(self, message: str, *path: str) -> None:
-        self.findings.error(self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path)))
+        self.findings.error(
+            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
+        )
 
     def warn(self, message: str, *path: str) -> None:
-        self.findings.warn(self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path)))
+        self.findings.warn(
+            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
+        )
 
 
 def check_pipeline(
@@ -233,11 +262,22 @@ def check_pipeline(
 
 def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapping[str, Endpoint]) -> None:
     pipeline = checked.declared.pipeline
-    accepted = f"declared: {', '.join(declaration.sources)}" if declaration.sources else "none is declared under sources:"
-    source, needed = pipeline.repository.source, [kind for kind in pipeline.events.kinds() if kind in {"push", "tag", "pull_request"}]
+    accepted = (
+        f"declared: {', '.join(declaration.sources)}"
+        if declaration.sources
+        else "none is declared under sources:"
+    )
+    source, needed = (
+        pipeline.repository.source,
+        [kind for kind in pipeline.events.kinds() if kind in {"push", "tag", "pull_request"}],
+    )
     if source is None:
         if needed:
-            checked.error(f"{needed[0]} needs to know where events come from: repository.source; {accepted}", "repository", "source")
+            checked.error(
+                f"{needed[0]} needs to know where events come from: repository.source; {accepted}",
+                "repository",
+                "source",
+            )
     elif source not in endpoints:
         checked.error(f'there is no source "{source}"; {accepted}', "repository", "source")
     else:
@@ -246,25 +286,40 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
                 checked.error(f"{endpoints[source].host.title} sends no {kind} events", "events", kind)
         push = pipeline.events.push
         if push is not None and push.paths is not None and not endpoints[source].host.lists_files:
-            checked.error(f"{endpoints[source].host.title} does not list changed files", "events", "push", "paths")
+            checked.error(
+                f"{endpoints[source].host.title} does not list changed files", "events", "push", "paths"
+            )
     image_push = pipeline.events.image_push
     if image_push is not None:
         if image_push.source not in endpoints:
-            checked.error(f'there is no source "{image_push.source}"; {accepted}', "events", "image_push", "source")
+            checked.error(
+                f'there is no source "{image_push.source}"; {accepted}', "events", "image_push", "source"
+            )
         elif "image_push" not in endpoints[image_push.source].host.kinds:
-            checked.error(f"{endpoints[image_push.source].host.title} is not a registry", "events", "image_push", "source")
+            checked.error(
+                f"{endpoints[image_push.source].host.title} is not a registry",
+                "events",
+                "image_push",
+                "source",
+            )
 
 
 def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template: Template) -> None:
     pipeline = checked.declared.pipeline
     _check_parameters(checked, run, template)
     directory = Subject(checked.declared.name, None, pipeline.repository.url, None).checkout_directory
-    if "repo_name" in template.parameters and (directory in {"pkg", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", directory)):
+    if "repo_name" in template.parameters and (
+        directory in {"pkg", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", directory)
+    ):
         checked.error(
-            f'the checkout directory would be "{directory}", which {template.name} cannot use (pkg is its module cache)', "repository", "url"
+            f'the checkout directory would be "{directory}", which {template.name} cannot use (pkg is its module cache)',
+            "repository",
+            "url",
         )
     if template.parameters.get("container_image") == "" and pipeline.image is None:
-        checked.error(f"{template.name} pushes an image: say where with image: registry/namespace/name", "image")
+        checked.error(
+            f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
+        )
     if pipeline.image is not None and "container_image" not in template.parameters:
         checked.error(f"{template.name} takes no image (it has no parameter container_image)", "image")
     if run.retry and template.inline_tasks:
@@ -280,7 +335,9 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
         checked.error("spot: needs compute: eci or acs; nodes have no spot pods", "run", "spot")
     if run.spot and run.compute == "acs" and (given := run.spot.model_fields_set):
         checked.error(
-            f"on ACS spot is one label; {', '.join(sorted(given))} would have no effect: write spot: {{}}", "run", "spot"
+            f"on ACS spot is one label; {', '.join(sorted(given))} would have no effect: write spot: {{}}",
+            "run",
+            "spot",
         )
     if declaration.cluster.platform == "ack-one" and run.compute == "node":
         checked.error("ACK One has no nodes of yours: compute: eci or acs", "run", "compute")
@@ -295,11 +352,19 @@ def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
             checked.error(f"{name} takes the commit of the event", *path)
         elif name not in template.parameters:
             declared = ", ".join(sorted(template.parameters.keys() - SET_BY_HOOKLINE.keys()))
-            checked.error(f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {declared}', *path)
+            checked.error(
+                f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {declared}', *path
+            )
         elif template.parameters[name] in {"true", "false"} and not isinstance(value, bool):
-            checked.error(f"{name} is a switch: true or false, without quotes; the template takes anything else for off", *path)
+            checked.error(
+                f"{name} is a switch: true or false, without quotes; the template takes anything else for off",
+                *path,
+            )
         elif template.pastes_parameters and isinstance(value, str) and not HARMLESS.fullmatch(value):
-            checked.error(f"{template.name} pastes {name} into a shell: letters, digits and . _ / : @ = + , % ~ - only", *path)
+            checked.error(
+                f"{template.name} pastes {name} into a shell: letters, digits and . _ / : @ = + , % ~ - only",
+                *path,
+            )
         elif name == "container_tag" and value in {"latest", "buildcache"}:
             checked.error(f"{value} is a tag that the template keeps for itself", *path)
         elif name == "container_tag" and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", str(value)):
@@ -333,7 +398,9 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
             "pull_request",
         )
     if events.schedule is not None:
-        calendar = declaration.cluster.schedules or ("cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar")
+        calendar = declaration.cluster.schedules or (
+            "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
+        )
         if calendar == "cron_workflow" and events.schedule.except_:
             checked.error(
                 "a CronWorkflow has no exclusion dates; use cluster.schedules: calendar, or leave except: out",

@@ -46,19 +46,30 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS:
             import difflib  # noqa: PLC0415 - only for a typing error
 
             near = difflib.get_close_matches(name, COMMANDS, 1)
-            ctx.fail(f"No such command '{name}'." + (f" Did you mean {near[0]}?" if near else f" Commands: {', '.join(COMMANDS)}."))
+            ctx.fail(
+                f"No such command '{name}'."
+                + (f" Did you mean {near[0]}?" if near else f" Commands: {', '.join(COMMANDS)}.")
+            )
         return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, message="hookline %(version)s")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True, help="Logs go to stderr, as lines of key=value. No event content above debug.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="Logs go to stderr, as lines of key=value. No event content above debug.",
+)
 def main(log_level: str) -> None:
     """CI triggers for Argo: hookline.yaml in, Argo Events objects out, and the answer for any event beforehand.
 

@@ -31,7 +31,9 @@ class EventBus(Block):
 class Cluster(Block):
     """Where the objects go, and what is allowed there."""
 
-    namespace: Name = Field(default="ci", description="Namespace of all objects and Workflows.", examples=["ci"])
+    namespace: Name = Field(
+        default="ci", description="Namespace of all objects and Workflows.", examples=["ci"]
+    )
     platform: Literal["argo", "ack-one"] = Field(
         default="argo",
         description="argo: upstream Argo Events and Workflows. ack-one: the managed product of Alibaba Cloud and its limits.",
@@ -63,7 +65,9 @@ class Defaults(Block):
     """What every pipeline starts from."""
 
     run: Run | None = Field(
-        default=None, description="Settings of runs; a pipeline's own run: wins.", examples=[{"template": "ci-go-v1"}]
+        default=None,
+        description="Settings of runs; a pipeline's own run: wins.",
+        examples=[{"template": "ci-go-v1"}],
     )
 
 
@@ -80,7 +84,9 @@ def _check_url(value: str) -> str:
             "a URL with a user or a token is refused: it would stay in every Workflow and in .git/config on the cache volume"
         )
     if value.startswith("http://"):
-        raise ValueError("plain http:// is refused: anybody on the way could change what is built; use https://")
+        raise ValueError(
+            "plain http:// is refused: anybody on the way could change what is built; use https://"
+        )
     if not _URL.fullmatch(value):
         raise ValueError("expected a clone URL such as https://github.com/acme/shop.git")
     return value
@@ -98,7 +104,8 @@ class Repository(Block):
         description="owner/name as the host spells it.", examples=["acme/shop"]
     )
     url: Annotated[str, AfterValidator(_check_url)] = Field(
-        description="Clone URL. It always comes from here, never from an event.", examples=["https://github.com/acme/shop.git"]
+        description="Clone URL. It always comes from here, never from an event.",
+        examples=["https://github.com/acme/shop.git"],
     )
 
 
@@ -133,7 +140,9 @@ class Pipeline(Block):
         examples=["registry-vpc.cn-hangzhou.aliyuncs.com/acme/shop"],
     )
     events: Events = Field(description="What starts it.", examples=[{"push": {"branches": ["main"]}}])
-    run: Run | None = Field(default=None, description="What runs; over defaults.run.", examples=[{"deadline": "1h"}])
+    run: Run | None = Field(
+        default=None, description="What runs; over defaults.run.", examples=[{"deadline": "1h"}]
+    )
 
 
 _EXPECTATION = re.compile(r"run|skip|unknown|(?:run|skip|unknown)\([A-Z_]+\)")
@@ -161,21 +170,31 @@ class TestCase(Block):
 
     __test__ = False  # not for pytest
 
-    name: Annotated[str, BeforeValidator(_one_line)] = Field(description="What is tested.", examples=["docs only"])
+    name: Annotated[str, BeforeValidator(_one_line)] = Field(
+        description="What is tested.", examples=["docs only"]
+    )
     event: str = Field(
-        description="File with the event, relative to this file, or schedule:PIPELINE.", examples=["tests/push-docs.json"]
+        description="File with the event, relative to this file, or schedule:PIPELINE.",
+        examples=["tests/push-docs.json"],
     )
     source: Name | None = Field(
-        default=None, description="The source that receives it, where the file is a bare body.", examples=["github"]
+        default=None,
+        description="The source that receives it, where the file is a bare body.",
+        examples=["github"],
     )
     headers: dict[str, str] = Field(
-        default={}, description="Request headers, where the file is a bare body.", examples=[{"X-GitHub-Event": "push"}]
+        default={},
+        description="Request headers, where the file is a bare body.",
+        examples=[{"X-GitHub-Event": "push"}],
     )
     files: list[str] | None = Field(
-        default=None, description="The changed files, complete, in place of what the payload lists.", examples=[["docs/a.md"]]
+        default=None,
+        description="The changed files, complete, in place of what the payload lists.",
+        examples=[["docs/a.md"]],
     )
     expect: dict[Name, Annotated[str, AfterValidator(_check_expectation)]] = Field(
-        description="Pipeline → run, skip or unknown, with or without a reason.", examples=[{"shop": "skip(PATHS)"}]
+        description="Pipeline → run, skip or unknown, with or without a reason.",
+        examples=[{"shop": "skip(PATHS)"}],
     )
 
 
@@ -184,16 +203,30 @@ class File(Block):
 
     version: Literal[1] = Field(description="Version of this format.", examples=[1])
     owner: LabelValue | None = Field(
-        default=None, description="Owner of every pipeline of this file that names none.", examples=["team-shop"]
+        default=None,
+        description="Owner of every pipeline of this file that names none.",
+        examples=["team-shop"],
     )
     cluster: Cluster | None = Field(
         default=None, description="Where the objects go; in one file only.", examples=[{"namespace": "ci"}]
     )
     sources: dict[Name, Source] = Field(
-        default={}, description="Where events come from.", examples=[{"github": {"host": "github", "endpoint": "/github", "secret": {"name": "github-webhook", "key": "secret"}}}]
+        default={},
+        description="Where events come from.",
+        examples=[
+            {
+                "github": {
+                    "host": "github",
+                    "endpoint": "/github",
+                    "secret": {"name": "github-webhook", "key": "secret"},
+                }
+            }
+        ],
     )
     defaults: Defaults | None = Field(
-        default=None, description="What every pipeline starts from; in one file only.", examples=[{"run": {"template": "ci-go-v1"}}]
+        default=None,
+        description="What every pipeline starts from; in one file only.",
+        examples=[{"run": {"template": "ci-go-v1"}}],
     )
     pipelines: dict[Name, Pipeline] = Field(
         default={}, description="Name of a pipeline to what it is.", examples=[{"shop": {}}]
@@ -203,5 +236,7 @@ class File(Block):
     @model_validator(mode="after")
     def _not_empty(self) -> "File":
         if not (self.pipelines or self.sources or self.defaults or self.cluster or self.tests):
-            raise ValueError("the file declares nothing; expected pipelines:, sources:, defaults:, cluster: or tests:")
+            raise ValueError(
+                "the file declares nothing; expected pipelines:, sources:, defaults:, cluster: or tests:"
+            )
         return self

@@ -37,7 +37,11 @@ class Explanation:
 def _listed(patterns: Any) -> str:
     if isinstance(patterns, list):
         return f"include {', '.join(patterns)}"
-    parts = [f"{side} {', '.join(globs)}" for side in ("include", "exclude") if (globs := getattr(patterns, side, None))]
+    parts = [
+        f"{side} {', '.join(globs)}"
+        for side in ("include", "exclude")
+        if (globs := getattr(patterns, side, None))
+    ]
     return "; ".join(parts)
 
 
@@ -62,7 +66,10 @@ _SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "IMAGE_TAG": lambda event: str(event.get("tag") or (event.get("image") or {}).get("tag")),
     "DIGEST": lambda event: str((event.get("image") or {}).get("digest")),
     "ACTION": lambda event: str(_pull_request(event, "action")),
-    "FORKS": lambda event: f"head {_pull_request(event, 'head_repository')}" + (", a fork" if _pull_request(event, "fork") else ""),
+    "FORKS": lambda event: (
+        f"head {_pull_request(event, 'head_repository')}"
+        + (", a fork" if _pull_request(event, "fork") else "")
+    ),
     "INTO": lambda event: str(_pull_request(event, "base_ref")),
     "DRAFTS": lambda event: "a draft" if _pull_request(event, "draft") else "ready for review",
     "AUTHORS": lambda event: str(event.get("actor")),
@@ -92,7 +99,9 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     clauses: list[Clause] = []
     if dependency is not None and dependency.program is not None:
         decided = False
-        for code, outcome in dependency.program.clauses(event.text(), files) if result.reason != "REPOSITORY" else []:
+        for code, outcome in (
+            dependency.program.clauses(event.text(), files) if result.reason != "REPOSITORY" else []
+        ):
             path, patterns = _written(declared.pipeline.events, str(canonical.get("kind")), code)
             subject = _SUBJECTS[code](canonical) if code in _SUBJECTS else ""
             detail = " ".join(str(subject).split())[:100] + (f"  ({patterns})" if patterns else "")
@@ -113,10 +122,17 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
 def _without_program(plan: Plan, result: Result, position: Position) -> Clause:
     declared = plan.declaration.pipelines[result.pipeline]
     if result.reason == "REPOSITORY":
-        return Clause("REPOSITORY", "FAIL", f"the pipeline's repository is {declared.pipeline.repository.name}", declared.position("repository", "name"))
+        return Clause(
+            "REPOSITORY",
+            "FAIL",
+            f"the pipeline's repository is {declared.pipeline.repository.name}",
+            declared.position("repository", "name"),
+        )
     if result.reason == "SOURCE":
         return Clause("SOURCE", "FAIL", REASONS["SOURCE"], position)
-    return Clause("MATCH", "ok", "a schedule's event starts its pipeline", declared.position("events", "schedule", "at"))
+    return Clause(
+        "MATCH", "ok", "a schedule's event starts its pipeline", declared.position("events", "schedule", "at")
+    )
 
 
 def _written(events: Any, kind: str, code: str) -> tuple[tuple[str, ...], str]:

@@ -55,7 +55,9 @@ def _scheduled(plan: Plan, pipeline: str, now: datetime.datetime) -> BusEvent:
     for event_source, entries in plan.calendars.items():
         if any(entry.name == pipeline for entry in entries):
             return BusEvent(event_source, pipeline, {"eventTime": str(now)}, {"time": rfc3339(now)})
-    raise DeliveryError(f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render')
+    raise DeliveryError(
+        f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render'
+    )
 
 
 def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent:
@@ -69,11 +71,17 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
     else:
         candidates = [each for each in plan.endpoints.values() if delivery.path in {None, each.path}]
         if not candidates:
-            raise DeliveryError(f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}")
+            raise DeliveryError(
+                f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"
+            )
         if len(candidates) > 1:
             raise DeliveryError(f"say with --source which source receives it; {accepted}")
         endpoint = candidates[0]
-    if endpoint.host.event_header and endpoint.host.receiver == "github" and delivery.header(endpoint.host.event_header) is None:
+    if (
+        endpoint.host.event_header
+        and endpoint.host.receiver == "github"
+        and delivery.header(endpoint.host.event_header) is None
+    ):
         raise DeliveryError(
             f"{endpoint.host.title} names the event in a header; give it with --header '{endpoint.host.event_header}: push'"
         )

@@ -17,6 +17,10 @@ def foreign_packages() -> list[str]:
     foreign = []
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None or 'OWNER = "hookline"' not in Path(spec.origin).read_text("utf-8", "replace"):
+        if (
+            spec is None
+            or spec.origin is None
+            or 'OWNER = "hookline"' not in Path(spec.origin).read_text("utf-8", "replace")
+        ):
             foreign.append(f"{name} ({spec.origin if spec else 'missing'})")
     return foreign

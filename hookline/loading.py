@@ -80,7 +80,11 @@ class _Together:
         where = earlier.position(path, key=True)
         what = f"{path[0][:-1]} {path[1]}" if len(path) > 1 else f"{path[0]}:"
         self.problems.append(
-            Diagnostic(document.position(path, key=True), f"{what} is declared already at {where}", field=".".join(path))
+            Diagnostic(
+                document.position(path, key=True),
+                f"{what} is declared already at {where}",
+                field=".".join(path),
+            )
         )
         return False
 
@@ -89,9 +93,13 @@ def files_of(paths: Sequence[Path]) -> Iterator[Path]:
     """The files that a list of files and folders means; a folder's *.yaml and *.yml, sorted, not below it."""
     for path in paths:
         if path.is_dir():
-            found = sorted(each for each in path.iterdir() if each.suffix in {".yaml", ".yml"} and each.is_file())
+            found = sorted(
+                each for each in path.iterdir() if each.suffix in {".yaml", ".yml"} and each.is_file()
+            )
             if not found:
-                raise InvalidInput((Diagnostic(Position(str(path), 1, 1), "the folder holds no *.yaml file"),))
+                raise InvalidInput(
+                    (Diagnostic(Position(str(path), 1, 1), "the folder holds no *.yaml file"),)
+                )
             yield from found
         else:
             yield path
@@ -109,7 +117,9 @@ def load(paths: Sequence[Path]) -> Declaration:
             texts.append((str(path), path.read_bytes()))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise InvalidInput((Diagnostic(Position(str(path), 1, 1), f"cannot be read: {reason}"),)) from error
+            raise InvalidInput(
+                (Diagnostic(Position(str(path), 1, 1), f"cannot be read: {reason}"),)
+            ) from error
     return load_texts(texts)
 
 

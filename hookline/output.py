@@ -36,7 +36,14 @@ _ManifestDumper.add_representer(str, _text)
 def yaml_text(value: Any) -> str:
     """One YAML document."""
     return str(
-        yaml.dump(value, Dumper=_ManifestDumper, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False)
+        yaml.dump(
+            value,
+            Dumper=_ManifestDumper,
+            sort_keys=False,
+            allow_unicode=True,
+            width=1_000_000,
+            default_flow_style=False,
+        )
     )
 
 
@@ -60,5 +67,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [tuple(head), *(tuple(row) for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
     return "".join(
-        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
+        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
     )

@@ -19,7 +19,7 @@ from events.eventsource import (
     webhook_manifest,
 )
 from hookline.checks import Findings, check_declaration, check_pipeline
-from hookline.diagnostics import Diagnostic, InvalidInput
+from hookline.diagnostics import Diagnostic
 from hookline.loading import Declaration, DeclaredPipeline
 from hookline.output import plural
 from hookline.schedules import FiringSchedule, firing
@@ -118,9 +118,13 @@ class Plan:
         if self.on_ack_one:  # NATS Streaming: one dependency a source and event, so one lane a Sensor
             for group in groups:
                 name = f"{self.prefix}-{group.shard}-{group.name}"
-                yield SensorPlan(name, (of_group(group),), f"lane {group.lane} of {group.source}: {_count(group.routes)}")
+                yield SensorPlan(
+                    name, (of_group(group),), f"lane {group.lane} of {group.source}: {_count(group.routes)}"
+                )
             for dependency in alone:
-                yield SensorPlan(f"{self.prefix}-{dependency.name}", (dependency,), "one pipeline beyond the lanes")
+                yield SensorPlan(
+                    f"{self.prefix}-{dependency.name}", (dependency,), "one pipeline beyond the lanes"
+                )
             return
         for shard in sorted({group.shard for group in groups}):
             mine = [group for group in groups if group.shard == shard]
@@ -138,7 +142,9 @@ class Plan:
         ]
         yield from self._packed(scheduled, "schedules", "schedule", "")
 
-    def _packed(self, dependencies: Sequence[Dependency], name: str, what: str, which: str) -> Iterator[SensorPlan]:
+    def _packed(
+        self, dependencies: Sequence[Dependency], name: str, what: str, which: str
+    ) -> Iterator[SensorPlan]:
         placed = bins(
             dependencies,
             name=lambda each: each.name,
@@ -146,7 +152,11 @@ class Plan:
             room=room(),
         )
         for place, found in placed.items():
-            yield SensorPlan(f"{self.prefix}-{name}-{place}", tuple(found), f"{plural(len(found), what)}{which}, a trigger each")
+            yield SensorPlan(
+                f"{self.prefix}-{name}-{place}",
+                tuple(found),
+                f"{plural(len(found), what)}{which}, a trigger each",
+            )
 
     def sensor_object(self, sensor: SensorPlan) -> dict[str, Any]:
         """The Sensor as it is applied."""
@@ -163,7 +173,9 @@ class Plan:
         for name in sorted({endpoint.event_source for endpoint in used}):
             received = [endpoint for endpoint in used if endpoint.event_source == name]
             found.append(webhook_manifest(name, received, owners, self.namespace, bus))
-            found += [network_policy(each, self.namespace) for each in received if each.unverified is not None]
+            found += [
+                network_policy(each, self.namespace) for each in received if each.unverified is not None
+            ]
         for name, entries in self.calendars.items():
             found.append(calendar_manifest(name, entries, self.namespace, bus))
             if any(entry.catch_up_seconds is not None for entry in entries):
@@ -178,10 +190,16 @@ class Plan:
             version = None if self.on_ack_one else cluster.event_bus.version
             found.append(
                 event_bus_manifest(
-                    cluster.event_bus.name, self.namespace, jetstream_version=version, replicas=cluster.event_bus.replicas
+                    cluster.event_bus.name,
+                    self.namespace,
+                    jetstream_version=version,
+                    replicas=cluster.event_bus.replicas,
                 )
             )
-        if any(each.resource["spec"]["serviceAccountName"] == RUN_SERVICE_ACCOUNT for each in self.workloads.values()):
+        if any(
+            each.resource["spec"]["serviceAccountName"] == RUN_SERVICE_ACCOUNT
+            for each in self.workloads.values()
+        ):
             found += run_rights(self.namespace)
         if self.sensors:
             verbs = ("create",) if self.on_ack_one else ("get", "create", "patch")
@@ -229,7 +247,9 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
     """
     known = {name: stock(name) for name in stock_names()} | dict(templates)
     findings = Findings()
-    found_endpoints = endpoints({name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name)
+    found_endpoints = endpoints(
+        {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name
+    )
     check_declaration(declaration, found_endpoints, findings)
     workloads: dict[str, Workload] = {}
     shapes = Shapes()
@@ -254,7 +274,11 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
             try:
                 schedules[name] = firing(name, pipeline.events.schedule)
             except CronError as error:
-                findings.error(declared.position("events", "schedule", "spread"), str(error), f"pipelines.{name}.events.schedule.spread")
+                findings.error(
+                    declared.position("events", "schedule", "spread"),
+                    str(error),
+                    f"pipelines.{name}.events.schedule.spread",
+                )
     findings.raise_errors()
     return Plan(declaration, found_endpoints, workloads, tuple(routes), schedules, tuple(findings.warnings))
 
@@ -262,7 +286,7 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
 def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endpoint]) -> Iterator[Route]:
     events, repository = declared.pipeline.events, declared.pipeline.repository
     git = frozenset(events.kinds()) & {"push", "tag", "pull_request"}
-    if git and repository.source in found:
+    if git and repository.source is not None and repository.source in found:
         endpoint = found[repository.source]
         key = repository.name.lower() if endpoint.host.ignores_case else repository.name
         yield Route(Origin(endpoint.name, endpoint.event_source, endpoint.host), key, events, git, load)
@@ -282,7 +306,11 @@ def check_sizes(plan: Plan) -> None:
     try:
         sensors = plan.sensors
     except ValueError as error:
-        findings.error(plan.declaration.cluster_position("shards"), f"does not fit into a Sensor: {error}", "cluster.shards")
+        findings.error(
+            plan.declaration.cluster_position("shards"),
+            f"does not fit into a Sensor: {error}",
+            "cluster.shards",
+        )
         findings.raise_errors()
         raise
     too_large = [sensor for sensor in sensors if not fits(plan.sensor_object(sensor))]

@@ -35,8 +35,16 @@ def pods_needed(plan: Plan) -> Pods:
     for manifest in plan.event_source_objects():
         if manifest["kind"] == "EventSource":
             name = manifest["metadata"]["name"]
-            receives = sorted(event for kind in ("github", "webhook", "calendar") for event in manifest["spec"].get(kind, {}))
-            what = plural(len(receives), "schedule") if name in plan.calendars else f"receives {', '.join(receives)}"
+            receives = sorted(
+                event
+                for kind in ("github", "webhook", "calendar")
+                for event in manifest["spec"].get(kind, {})
+            )
+            what = (
+                plural(len(receives), "schedule")
+                if name in plan.calendars
+                else f"receives {', '.join(receives)}"
+            )
             rows.append(("EventSource", name, 1, what))
     rows += [("Sensor", sensor.name, 1, sensor.why) for sensor in plan.sensors]
     return Pods(tuple(rows))
@@ -74,9 +82,19 @@ def changes(old: Plan, new: Plan) -> list[Change]:
         }
 
     before, after = places(old), places(new)
-    found = [Change("pipeline", pipeline, f"moves from {before[pipeline, event]} to {place}") for (pipeline, event), place in sorted(after.items()) if before.get((pipeline, event), place) != place]
-    found += [Change("pipeline", pipeline, f"added to {after[pipeline, event]}") for pipeline, event in sorted(after.keys() - before.keys())]
-    found += [Change("pipeline", pipeline, f"removed from {before[pipeline, event]}") for pipeline, event in sorted(before.keys() - after.keys())]
+    found = [
+        Change("pipeline", pipeline, f"moves from {before[pipeline, event]} to {place}")
+        for (pipeline, event), place in sorted(after.items())
+        if before.get((pipeline, event), place) != place
+    ]
+    found += [
+        Change("pipeline", pipeline, f"added to {after[pipeline, event]}")
+        for pipeline, event in sorted(after.keys() - before.keys())
+    ]
+    found += [
+        Change("pipeline", pipeline, f"removed from {before[pipeline, event]}")
+        for pipeline, event in sorted(before.keys() - after.keys())
+    ]
     old_programs, new_programs = programs(old), programs(new)
     for name in sorted(old_programs.keys() | new_programs.keys()):
         if name not in old_programs:
@@ -84,5 +102,11 @@ def changes(old: Plan, new: Plan) -> list[Change]:
         elif name not in new_programs:
             found.append(Change("subscription", name, "removed"))
         elif old_programs[name] != new_programs[name]:
-            found.append(Change("subscription", name, "changed: starts anew; what waits on the bus at that moment is not delivered"))
+            found.append(
+                Change(
+                    "subscription",
+                    name,
+                    "changed: starts anew; what waits on the bus at that moment is not delivered",
+                )
+            )
     return found

@@ -34,7 +34,9 @@ class Node:
 
     __slots__ = ("column", "index", "items", "kind", "line", "plain", "tag", "value")
 
-    def __init__(self, kind: str, tag: str | None, mark: yaml.Mark, value: str = "", *, plain: bool = False) -> None:
+    def __init__(
+        self, kind: str, tag: str | None, mark: yaml.Mark, value: str = "", *, plain: bool = False
+    ) -> None:
         self.kind = kind
         self.tag = tag
         self.line = mark.line + 1
@@ -108,12 +110,18 @@ def read_document(content: str | bytes, file: str) -> Document:
         except UnicodeDecodeError as error:
             before = content[: error.start]
             line = before.count(b"\n") + 1
-            raise refuse("not UTF-8; save the file as UTF-8", line, error.start - (before.rfind(b"\n") + 1) + 1) from error
+            raise refuse(
+                "not UTF-8; save the file as UTF-8", line, error.start - (before.rfind(b"\n") + 1) + 1
+            ) from error
     else:
         text = content.removeprefix("\ufeff")
     if found := re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
         line = text.count("\n", 0, found.start()) + 1
-        raise refuse(f"control character {found[0]!r}; remove it", line, found.start() - text.rfind("\n", 0, found.start()))
+        raise refuse(
+            f"control character {found[0]!r}; remove it",
+            line,
+            found.start() - text.rfind("\n", 0, found.start()),
+        )
     try:
         roots = _compose(text)
     except _Refused as refused:
@@ -127,7 +135,9 @@ def read_document(content: str | bytes, file: str) -> Document:
     if not roots or (roots[0].kind == "scalar" and _kind_of(roots[0]) == "null"):
         raise refuse("the file is empty; hookline init writes a first one")
     if len(roots) > 1:
-        raise refuse("more than one YAML document; give each a file of its own", roots[1].line, roots[1].column)
+        raise refuse(
+            "more than one YAML document; give each a file of its own", roots[1].line, roots[1].column
+        )
     root = roots[0]
     if root.kind != "mapping":
         raise refuse("expected a mapping at the top, such as version: 1", root.line, root.column)
@@ -151,7 +161,8 @@ def _compose(text: str) -> list[Node]:
     roots: list[Node] = []
     open_nodes: list[Node] = []
     anchors: dict[str, Node] = {}
-    for event in yaml.parse(text, Loader=_Loader):
+    events: Any = yaml.parse(text, Loader=_Loader)  # the stubs know the common base of events only
+    for event in events:
         kind = type(event)
         if kind is yaml.ScalarEvent:
             node = Node("scalar", event.tag, event.start_mark, event.value, plain=event.implicit[0])
@@ -161,7 +172,10 @@ def _compose(text: str) -> list[Node]:
             node = Node("sequence", event.tag, event.start_mark)
         elif kind is yaml.AliasEvent:
             if event.anchor not in anchors:
-                raise _Refused("* starts an alias in YAML; put a pattern that starts with * into quotes", event.start_mark)
+                raise _Refused(
+                    "* starts an alias in YAML; put a pattern that starts with * into quotes",
+                    event.start_mark,
+                )
             node = anchors[event.anchor]
         else:
             if kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
@@ -179,13 +193,13 @@ def _compose(text: str) -> list[Node]:
     return roots
 
 
-_RESOLVER = yaml.resolver.Resolver()
+_resolve: Any = yaml.resolver.Resolver().resolve
 
 
 @cache
 def _plain_kind(text: str) -> str:
     """What YAML 1.1 makes of a text without quotes: str, int, float, bool, null, timestamp, merge or value."""
-    return str(_RESOLVER.resolve(yaml.ScalarNode, text, (True, False))).removeprefix(_TAG)
+    return str(_resolve(yaml.ScalarNode, text, (True, False))).removeprefix(_TAG)
 
 
 def _kind_of(node: Node) -> str:
@@ -248,11 +262,13 @@ class _Reader:
             return None, 1
         self.open.add(identity)
         if node.tag not in {None, "!", f"{_TAG}map", f"{_TAG}seq"}:
-            self.problem(node, f"the tag {_shown(str(node.tag).replace(_TAG, '!!'))} is refused; expected plain YAML")
+            self.problem(
+                node, f"the tag {_shown(str(node.tag).replace(_TAG, '!!'))} is refused; expected plain YAML"
+            )
         value, size = self.mapping(node) if node.kind == "mapping" else self.sequence(node)
         if size > _MOST_NODES:
             self.problem(node, f"aliases make this more than {_MOST_NODES:,} values")
-            value, size = None, 1
+            value, size = {}, 1
         self.open.discard(identity)
         self.done[identity] = value, size
         return value, size
@@ -272,9 +288,15 @@ class _Reader:
             if key is None:
                 continue
             if value is None and value_node.kind == "scalar" and _kind_of(value_node) == "null":
-                self.problem(key_node, f'nothing stands after "{_shown(key)}:"; write a value ({{}} for all defaults), or leave the key out')
+                self.problem(
+                    key_node,
+                    f'nothing stands after "{_shown(key)}:"; write a value ({{}} for all defaults), or leave the key out',
+                )
             if key in first:
-                self.problem(key_node, f'the key "{_shown(key)}" stands here twice; the first is in line {first[key].line}')
+                self.problem(
+                    key_node,
+                    f'the key "{_shown(key)}" stands here twice; the first is in line {first[key].line}',
+                )
                 continue
             first[key] = key_node
             found[key] = value
@@ -289,7 +311,9 @@ class _Reader:
             self.problem(node, "<< is refused; what several pipelines share goes under defaults:")
         elif kind == "bool":
             hint = "the key here is events" if node.value.lower() == "on" else "put it into quotes"
-            self.problem(node, f'YAML reads the key "{node.value}" as {str(_boolean(node.value)).lower()}; {hint}')
+            self.problem(
+                node, f'YAML reads the key "{node.value}" as {str(_boolean(node.value)).lower()}; {hint}'
+            )
         elif kind not in {"str", "timestamp"}:
             self.problem(node, f'the key "{_shown(node.value)}" is not text in YAML; put it into quotes')
         else:
@@ -313,7 +337,9 @@ class _Reader:
                     return _float(text)
         except ValueError:
             return text
-        self.problem(node, f"the tag {_shown(str(node.tag).replace(_TAG, '!!'))} is refused; expected plain YAML")
+        self.problem(
+            node, f"the tag {_shown(str(node.tag).replace(_TAG, '!!'))} is refused; expected plain YAML"
+        )
         return None
 
 
@@ -366,13 +392,16 @@ def _real_path(data: Any, location: Sequence[str | int]) -> tuple[list[str | int
     pydantic adds names of union members and "[key]", which stand nowhere in the file.
     """
     path: list[str | int] = []
-    node = data
+    node: Any = data
     for index, part in enumerate(location):
         if part == "[key]":
             return path, True
         last = index == len(location) - 1
-        if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and part < len(node)):
-            node = node[part]
+        if (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        ):
+            below: Any = node
+            node = below[part]
             path.append(part)
         elif last and isinstance(node, dict):
             path.append(part)
@@ -395,7 +424,9 @@ def _diagnostic(document: Document, model: type[BaseModel], error: Any) -> Diagn
         at_key = True
     else:
         message = _message(error, written)
-    return Diagnostic(document.position(path, key=at_key), message, field=".".join(str(part) for part in path))
+    return Diagnostic(
+        document.position(path, key=at_key), message, field=".".join(str(part) for part in path)
+    )
 
 
 def _unknown_key(key: str, accepted: list[str]) -> str:
@@ -477,7 +508,9 @@ def _message(error: Any, written: str | None) -> str:
         case "literal_error":
             accepted = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
             near = difflib.get_close_matches(str(given), accepted.split(", "), 1)
-            return f"expected one of: {accepted}" + (f"; did you mean {near[0]}?" if near and near[0] != str(given) else "")
+            return f"expected one of: {accepted}" + (
+                f"; did you mean {near[0]}?" if near and near[0] != str(given) else ""
+            )
         case "string_pattern_mismatch":
             return f'"{_shown(given)}" does not match {context.get("pattern")}'
         case "string_too_short" | "too_short":

@@ -25,7 +25,13 @@ class Remote:
     @property
     def host(self) -> str:
         """The word for `host:`, guessed from the server's name."""
-        for word, host in (("github", "github"), ("gitlab", "gitlab"), ("gitea", "gitea"), ("forgejo", "gitea"), ("codeberg", "gitea")):
+        for word, host in (
+            ("github", "github"),
+            ("gitlab", "gitlab"),
+            ("gitea", "gitea"),
+            ("forgejo", "gitea"),
+            ("codeberg", "gitea"),
+        ):
             if word in self.server:
                 return host
         return "github"
@@ -66,7 +72,10 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def starter(remote: Remote) -> str:
     """The text of a first hookline.yaml; every line of it is valid."""
-    pipeline = re.sub(r"[^a-z0-9]+", "-", remote.name.rsplit("/", 1)[-1].lower()).strip("-")[:52].strip("-") or "build"
+    pipeline = (
+        re.sub(r"[^a-z0-9]+", "-", remote.name.rsplit("/", 1)[-1].lower()).strip("-")[:52].strip("-")
+        or "build"
+    )
     image_path = re.sub(r"[^a-z0-9._/-]+", "-", remote.name.lower()).strip("-./_")
     return f"""\
 # yaml-language-server: $schema=./hookline.schema.json

@@ -23,16 +23,28 @@ def read_templates(files: Sequence[Path]) -> dict[str, Template]:
     found: dict[str, Template] = {}
     for path in files:
         try:
-            content = path.read_bytes()
-            if len(content) > LARGEST_BYTES:
-                raise TemplateError(f"the file has {len(content):,} bytes; a template has at most {LARGEST_BYTES:,}")
-            manifest: Any = yaml.safe_load(content)
-            template = from_manifest(manifest, str(path))
+            template = from_manifest(_manifest(path.read_bytes()), str(path))
         except (OSError, yaml.YAMLError, TemplateError, RecursionError, ValueError) as error:
             sentence = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
-            raise InvalidInput((Diagnostic(Position(str(path), 1, 1), f"not a template: {sentence}"),)) from error
+            raise InvalidInput(
+                (Diagnostic(Position(str(path), 1, 1), f"not a template: {sentence}"),)
+            ) from error
         found[template.name] = template
     return found
+
+
+def _manifest(content: bytes) -> Any:
+    if len(content) > LARGEST_BYTES:
+        raise TemplateError(f"the file has {len(content):,} bytes; a template has at most {LARGEST_BYTES:,}")
+    return yaml.safe_load(content)
+
+
+def _manifest(content: bytes) -> Any:
+    if len(content) > LARGEST_BYTES:
+        raise TemplateError(
+            f"the file has {len(content):,} bytes; a template has at most {LARGEST_BYTES:,}"
+        )
+    return yaml.safe_load(content)
 
 
 def template_from_cluster(name: str) -> Template:
@@ -48,14 +60,16 @@ def template_from_cluster(name: str) -> Template:
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
     try:
-        config.load_kube_config()
+        config.load_kube_config()  # type: ignore[no-untyped-call]  # ships no types
         manifest = client.CustomObjectsApi().get_cluster_custom_object(
             "argoproj.io", "v1alpha1", "clusterworkflowtemplates", name, _request_timeout=10
         )
     except ConfigException as error:
         raise ConnectionError(f"no cluster to ask: {error}") from error
     except ApiException as error:
-        raise ConnectionError(f'the cluster did not give ClusterWorkflowTemplate "{name}": {error.status} {error.reason}') from error
+        raise ConnectionError(
+            f'the cluster did not give ClusterWorkflowTemplate "{name}": {error.status} {error.reason}'
+        ) from error
     except (HTTPError, OSError) as error:
         raise ConnectionError(f"the cluster does not answer: {str(error)[:200]}") from error
     try:

@@ -41,7 +41,11 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
     case = test.case
     failure = ""
     try:
-        content = None if case.event.startswith(SCHEDULE) else (Path(test.document.file).parent / case.event).read_bytes()
+        content = (
+            None
+            if case.event.startswith(SCHEDULE)
+            else (Path(test.document.file).parent / case.event).read_bytes()
+        )
         event = incoming(plan, case.event, content, EventOptions(case.source, case.headers))
         simulation = simulate(plan, event, case.files)
     except Refusal as refusal:
@@ -55,4 +59,10 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
         if not failure:
             result = result_of(simulation, plan, event, pipeline)
             found = f"{result.verdict}({result.reason})"
-        yield Verdict(case.name, pipeline, expected, found, test.document.position(("tests", test.index, "expect", pipeline), key=True))
+        yield Verdict(
+            case.name,
+            pipeline,
+            expected,
+            found,
+            test.document.position(("tests", test.index, "expect", pipeline), key=True),
+        )

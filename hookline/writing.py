@@ -29,14 +29,20 @@ def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str) -
     if index.exists():
         text = index.read_text("utf-8")
         if not text.startswith(MARK):
-            raise FileExistsError(0, "holds a kustomization.yaml that is not hookline's; choose another folder")
+            raise FileExistsError(
+                0, "holds a kustomization.yaml that is not hookline's; choose another folder"
+            )
         earlier = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
     names = []
     for manifest in objects:
         name = f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.{output}"
         _replace(folder / name, json_text(manifest) if output == "json" else yaml_text(manifest))
         names.append(name)
-    kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": names}
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": names,
+    }
     _replace(index, MARK + yaml_text(kustomization))
     for name in set(earlier) - set(names):
         if "/" not in name:

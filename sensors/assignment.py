@@ -62,7 +62,9 @@ def lanes(routes: Iterable[Route], shards: int) -> tuple[list[Group], list[Route
     return [Group(*place, tuple(found)) for place, found in sorted(groups.items())], wide
 
 
-def bins(items: Sequence[Item], name: Callable[[Item], str], size: Callable[[Item], int], room: int) -> Mapping[int, list[Item]]:
+def bins(
+    items: Sequence[Item], name: Callable[[Item], str], size: Callable[[Item], int], room: int
+) -> Mapping[int, list[Item]]:
     """Spread items over as few places as hold them, each item by its name alone.
 
     Raises:

@@ -13,7 +13,28 @@ from events.environment import LIMIT_BYTES, environment_bytes
 __all__ = ["sensor_problems"]
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_EXPR_WORDS = {"and", "or", "not", "in", "matches", "contains", "true", "false", "nil", "let", "if", "else", "map", "filter", "all", "any", "one", "none", "len", "count"}
+_EXPR_WORDS = {
+    "and",
+    "or",
+    "not",
+    "in",
+    "matches",
+    "contains",
+    "true",
+    "false",
+    "nil",
+    "let",
+    "if",
+    "else",
+    "map",
+    "filter",
+    "all",
+    "any",
+    "one",
+    "none",
+    "len",
+    "count",
+}
 _SELECTORS = {"contextKey", "contextTemplate", "dataKey", "dataTemplate"}
 
 
@@ -47,7 +68,9 @@ def _problems(manifest: Mapping[str, Any], *, one_dependency_per_event: bool) ->
     if len(set(trigger_names)) != len(trigger_names):
         yield "duplicate trigger name"
     for trigger in triggers:
-        yield from (f"trigger {trigger['template'].get('name')}: {problem}" for problem in _trigger(trigger, names))
+        yield from (
+            f"trigger {trigger['template'].get('name')}: {problem}" for problem in _trigger(trigger, names)
+        )
     if environment_bytes(dict(manifest)) >= LIMIT_BYTES:
         yield "the object does not fit into its pod's environment"
 

@@ -10,7 +10,16 @@ from sensors.assignment import Group
 from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256, set_path
 from sensors.program import Program, compose
 from sensors.routes import Route, ScheduledRoute, entry
-from triggers.workflow import ANNOTATIONS, LABELS, MUTEX_ARGUMENT, NAME_LENGTH, PREFIX, Workload, argument_path, digest
+from triggers.workflow import (
+    ANNOTATIONS,
+    LABELS,
+    MUTEX_ARGUMENT,
+    NAME_LENGTH,
+    PREFIX,
+    Workload,
+    argument_path,
+    digest,
+)
 
 __all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
 
@@ -114,7 +123,11 @@ def of_group(group: Group) -> Dependency:
             mutex_argument=MUTEX_ARGUMENT,
         ),
         resource=_with_source(first.workload.resource, group.source),
-        parameters=(*_DECISION, *constants, *_arguments(first.workload, frozenset(first.workload.argument_names))),
+        parameters=(
+            *_DECISION,
+            *constants,
+            *_arguments(first.workload, frozenset(first.workload.argument_names)),
+        ),
         pipelines=tuple(route.pipeline for route in group.routes),
         keys=frozenset(route.key for route in group.routes),
     )
@@ -144,7 +157,11 @@ def of_route(route: Route) -> Dependency:
             lines={route.key: line},
             bindings=_bindings((route,)),
         ),
-        resource=_filled(workload, source, {name: value for name, value in workload.arguments.items() if name not in from_event}),
+        resource=_filled(
+            workload,
+            source,
+            {name: value for name, value in workload.arguments.items() if name not in from_event},
+        ),
         parameters=(*_DECISION, *_arguments(workload, from_event)),
         pipelines=(workload.pipeline,),
         keys=frozenset({route.key}),
@@ -155,7 +172,9 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
     """A trigger for a calendar event: everything but the minute is constant, and there is no program."""
     workload = route.workload
     name = workload.pipeline[:NAME_LENGTH].rstrip("-")
-    resource = _filled(workload, "calendar", {**workload.arguments, **workload.kind_arguments.get("schedule", {})})
+    resource = _filled(
+        workload, "calendar", {**workload.arguments, **workload.kind_arguments.get("schedule", {})}
+    )
     resource["metadata"]["labels"][PREFIX + "event-kind"] = "schedule"
     resource["metadata"]["annotations"] = {PREFIX + "reason": "MATCH"}
     return Dependency(
@@ -165,7 +184,10 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
         program=None,
         resource=resource,
         parameters=(
-            Parameter(("metadata", "name"), ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule")),
+            Parameter(
+                ("metadata", "name"),
+                ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule"),
+            ),
             Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule")),
             *_CONTEXT,
         ),

@@ -68,7 +68,10 @@ def _trigger(dependency: Dependency, delivery: Delivery) -> dict[str, Any]:
         "retryStrategy": delivery.retry,
         # Without it nothing is ever retried and the dead letter never written (argo-events pkg/sensors/listener.go).
         "atLeastOnce": True,
-        "dlqTrigger": {"template": {"name": f"{dependency.name}-dead-letter", "log": {}}, "atLeastOnce": True},
+        "dlqTrigger": {
+            "template": {"name": f"{dependency.name}-dead-letter", "log": {}},
+            "atLeastOnce": True,
+        },
     }
 
 

@@ -25,10 +25,14 @@ class Outcome:
 
 def reached(dependencies: Sequence[Dependency], event_source: str, event_name: str) -> list[Dependency]:
     """The dependencies that an event on the bus reaches: an exact match of source and name."""
-    return [each for each in dependencies if (each.event_source, each.event_name) == (event_source, event_name)]
+    return [
+        each for each in dependencies if (each.event_source, each.event_name) == (event_source, event_name)
+    ]
 
 
-def decide(dependency: Dependency, context: Mapping[str, str], data: str, files: Sequence[str] | None = None) -> Outcome:
+def decide(
+    dependency: Dependency, context: Mapping[str, str], data: str, files: Sequence[str] | None = None
+) -> Outcome:
     """Run one dependency and, if it passes, its trigger.
 
     Args:

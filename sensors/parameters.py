@@ -36,9 +36,11 @@ class DataKey:
     path: str
 
     def argo(self) -> dict[str, str]:
+        """The selector of `src`."""
         return {"dataKey": self.path}
 
     def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:  # noqa: ARG002
+        """The value at the path, as text."""
         value: Any = data
         for part in self.path.split("."):
             value = value[part]
@@ -52,9 +54,11 @@ class ContextKey:
     key: str
 
     def argo(self) -> dict[str, str]:
+        """The selector of `src`."""
         return {"contextKey": self.key}
 
     def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:  # noqa: ARG002
+        """The attribute."""
         return context[self.key]
 
 
@@ -66,10 +70,12 @@ class Sha256:
     prefix: str = ""
 
     def argo(self) -> dict[str, str]:
+        """The selector of `src`."""
         prefix = f"{{{{ .Input.{self.prefix} }}}}-" if self.prefix else ""
         return {"dataTemplate": f"{prefix}{{{{ .Input.{self.path} | sha256sum | trunc 16 }}}}"}
 
     def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:
+        """The hash of the value at the path."""
         prefix = DataKey(self.prefix).resolve(context, data) + "-" if self.prefix else ""
         return prefix + _sha16(DataKey(self.path).resolve(context, data))
 
@@ -85,12 +91,14 @@ class ScheduleHash:
     constants: str
 
     def argo(self) -> dict[str, str]:
+        """The selector of `src`."""
         minute = f"(.Input.time | trunc {MINUTE})"
         return {
             "contextTemplate": f'{self.prefix}{{{{ printf "{self.constants} %s" {minute} | sha256sum | trunc 16 }}}}'
         }
 
     def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:  # noqa: ARG002
+        """The hash of constants and minute."""
         return self.prefix + _sha16(f"{self.constants} {context['time'][:MINUTE]}")
 
 

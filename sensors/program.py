@@ -143,7 +143,9 @@ def compose(
         mutex_argument: The argument that names the mutex of an entry without one of its own.
     """
     shared_arguments = _common(lines.values())
-    table = "".join(f"\n{name} {_quoted(line)}" for name, line in _shared_rules(lines, shared_arguments, kinds))
+    table = "".join(
+        f"\n{name} {_quoted(line)}" for name, line in _shared_rules(lines, shared_arguments, kinds)
+    )
     bound = {kind: dict(fields) for kind, fields in sorted(bindings.items()) if kind in kinds and fields}
     constants = (
         f"def table: {string_literal(table)};\n"
@@ -171,17 +173,28 @@ def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     everyone = [entry["arguments"] for entry in entries if "arguments" in entry]
     if len(everyone) < 2:
         return {}
-    return {name: value for name, value in sorted(everyone[0].items()) if all(each.get(name) == value for each in everyone)}
+    return {
+        name: value
+        for name, value in sorted(everyone[0].items())
+        if all(each.get(name) == value for each in everyone)
+    }
 
 
 def _shared_rules(
     lines: Mapping[str, Mapping[str, Any]], shared_arguments: Mapping[str, str], kinds: frozenset[Kind]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The lines of the table by name: rules that several entries share, as =1, =2 …, then the entries."""
-    written = {key: {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()} for key, entry in lines.items()}
+    written = {
+        key: {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()} for key, entry in lines.items()
+    }
     counts = Counter(text for texts in written.values() for text in texts.values())
     # A name costs five bytes, a line of its own about as many again.
-    names = {text: f"={number}" for number, text in enumerate(sorted(text for text, count in counts.items() if count > 1 and len(text) > 12), 1)}
+    names = {
+        text: f"={number}"
+        for number, text in enumerate(
+            sorted(text for text, count in counts.items() if count > 1 and len(text) > 12), 1
+        )
+    }
     done: set[str] = set()
     entries: list[tuple[str, Mapping[str, Any]]] = []
     for key, entry in sorted(lines.items()):
@@ -193,6 +206,8 @@ def _shared_rules(
                     yield names[text], entry[kind]
                 line[kind] = names[text]
         if "arguments" in line:
-            line["arguments"] = {name: value for name, value in line["arguments"].items() if name not in shared_arguments}
+            line["arguments"] = {
+                name: value for name, value in line["arguments"].items() if name not in shared_arguments
+            }
         entries.append((key, line))
     yield from entries

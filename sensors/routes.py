@@ -60,7 +60,9 @@ def _patterns(selection: Selection | None, *, ignore_case: bool = False) -> dict
     if selection is None:
         return None
     found: dict[str, Any] = {
-        side: expression(globs) for side in ("include", "exclude") if (globs := getattr(selection, side)) is not None
+        side: expression(globs)
+        for side in ("include", "exclude")
+        if (globs := getattr(selection, side)) is not None
     }
     if ignore_case:
         found = {side: text.lower() for side, text in found.items()}
@@ -79,7 +81,9 @@ def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, 
             parts = {
                 "branches": _patterns(included(declared.branches)),
                 "authors": _patterns(included(declared.authors), ignore_case=True),
-                "paths": _patterns(Paths.model_construct(include=paths) if isinstance(paths, list) else paths),
+                "paths": _patterns(
+                    Paths.model_construct(include=paths) if isinstance(paths, list) else paths
+                ),
             }
         case Tag_():
             parts = {"tags": _patterns(included(declared.tags))}

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from events.scalars import check_name, parse_duration
 
@@ -15,10 +23,13 @@ Name = Annotated[str, AfterValidator(check_name)]
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),
-    WithJsonSchema({"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}
+    ),
 ]
 MetadataKey = Annotated[
-    str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
+    str,
+    Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"),
 ]
 
 
@@ -45,10 +56,14 @@ class Spot(Block):
     """Spot capacity for the pods of a run (Alibaba Cloud ECI annotations; on ACS one label)."""
 
     strategy: Literal["SpotAsPriceGo", "SpotWithPriceLimit"] = Field(
-        default="SpotAsPriceGo", description="ECI's bidding: the market price, or at most price_limit.", examples=["SpotAsPriceGo"]
+        default="SpotAsPriceGo",
+        description="ECI's bidding: the market price, or at most price_limit.",
+        examples=["SpotAsPriceGo"],
     )
     price_limit: Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?$")] | None = Field(
-        default=None, description="Highest price per hour, at most 3 decimals; with SpotWithPriceLimit only.", examples=["0.35"]
+        default=None,
+        description="Highest price per hour, at most 3 decimals; with SpotWithPriceLimit only.",
+        examples=["0.35"],
     )
     fallback: bool = Field(
         default=True, description="Use on-demand capacity where there is no spot capacity.", examples=[True]
@@ -71,7 +86,9 @@ class Spot(Block):
 class Retry(Block):
     """Another attempt after infrastructure loss: a reclaimed spot pod, a deleted pod. Never after a red test."""
 
-    limit: Annotated[int, Field(ge=1, le=10)] = Field(default=2, description="Most further attempts of a step.", examples=[2])
+    limit: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=2, description="Most further attempts of a step.", examples=[2]
+    )
 
 
 class Run(Block):
@@ -80,7 +97,9 @@ class Run(Block):
     template: Name | None = Field(
         default=None, description="The workflow template to run. Default: ci-go-v1.", examples=["ci-go-v1"]
     )
-    parameters: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")], ParameterValue] | None = Field(
+    parameters: (
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")], ParameterValue] | None
+    ) = Field(
         default=None,
         description="Arguments of the template that hookline does not set by itself; switches are true or false.",
         examples=[{"enable_test": True, "dockerfile": "./build/Dockerfile"}],
@@ -92,7 +111,9 @@ class Run(Block):
         examples=["eci"],
     )
     spot: Spot | Literal[False] | None = Field(
-        default=None, description="Use spot capacity; false takes a default back.", examples=[{"strategy": "SpotAsPriceGo"}]
+        default=None,
+        description="Use spot capacity; false takes a default back.",
+        examples=[{"strategy": "SpotAsPriceGo"}],
     )
     retry: Retry | Literal[False] | None = Field(
         default=None,
@@ -123,7 +144,9 @@ class Run(Block):
         examples=["ci-runner"],
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
-        default=None, description="Argo Workflows priority: higher starts earlier under a parallelism limit.", examples=[10]
+        default=None,
+        description="Argo Workflows priority: higher starts earlier under a parallelism limit.",
+        examples=[10],
     )
     pod_labels: dict[MetadataKey, Text] | None = Field(
         default=None, description="More labels for every pod.", examples=[{"team": "shop"}]

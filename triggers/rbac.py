@@ -31,7 +31,9 @@ def sensor_rights(name: str, namespace: str, verbs: Iterable[str]) -> list[dict[
 
     `patch` on a missing Workflow reads, then creates it (argo-events pkg/sensors/triggers/standard-k8s).
     """
-    return _bound_account(name, namespace, [{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": list(verbs)}])
+    return _bound_account(
+        name, namespace, [{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": list(verbs)}]
+    )
 
 
 def run_rights(namespace: str) -> list[dict[str, Any]]:

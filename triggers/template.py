@@ -56,7 +56,9 @@ class Template:
 def stock_names() -> tuple[str, ...]:
     """Templates whose capabilities come with hookline."""
     folder = resources.files("triggers.templates")
-    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
+    return tuple(
+        sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    )
 
 
 @cache
@@ -68,7 +70,9 @@ def stock(name: str) -> Template:
     """
     if name not in stock_names():
         raise KeyError(name)
-    facts = yaml.safe_load(resources.files("triggers.templates").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    facts = yaml.safe_load(
+        resources.files("triggers.templates").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    )
     return Template(
         name=facts["name"],
         cluster_scope=facts["kind"] == "ClusterWorkflowTemplate",
@@ -87,10 +91,17 @@ def from_manifest(manifest: Any, origin: str) -> Template:
     Raises:
         TemplateError: It is not a (Cluster)WorkflowTemplate.
     """
-    if not isinstance(manifest, dict) or manifest.get("kind") not in {"ClusterWorkflowTemplate", "WorkflowTemplate"}:
+    if not isinstance(manifest, dict) or manifest.get("kind") not in {
+        "ClusterWorkflowTemplate",
+        "WorkflowTemplate",
+    }:
         raise TemplateError("expected the manifest of a ClusterWorkflowTemplate or a WorkflowTemplate")
     metadata, spec = manifest.get("metadata"), manifest.get("spec")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not isinstance(spec, dict):
+    if (
+        not isinstance(metadata, dict)
+        or not isinstance(metadata.get("name"), str)
+        or not isinstance(spec, dict)
+    ):
         raise TemplateError("the template's manifest needs metadata.name and spec")
     arguments = spec.get("arguments") or {}
     declared = arguments.get("parameters") or [] if isinstance(arguments, dict) else []
@@ -102,7 +113,9 @@ def from_manifest(manifest: Any, origin: str) -> Template:
         parameters[item["name"]] = None if default is None else str(default)
     commit = (metadata.get("annotations") or {}).get(COMMIT_ANNOTATION)
     if commit is not None and commit not in parameters:
-        raise TemplateError(f"the annotation {COMMIT_ANNOTATION} names {commit}, which is not a parameter of the template")
+        raise TemplateError(
+            f"the annotation {COMMIT_ANNOTATION} names {commit}, which is not a parameter of the template"
+        )
     text = _script_text(spec)
     return Template(
         name=metadata["name"],
@@ -124,7 +137,11 @@ def _has_inline_tasks(spec: Mapping[str, Any]) -> bool:
         if isinstance(template, dict)
         for step in [
             *((template.get("dag") or {}).get("tasks") or []),
-            *(step for group in template.get("steps") or [] for step in (group if isinstance(group, list) else [group])),
+            *(
+                step
+                for group in template.get("steps") or []
+                for step in (group if isinstance(group, list) else [group])
+            ),
         ]
     ]
     return any(isinstance(step, dict) and "inline" in step for step in steps)

@@ -43,7 +43,9 @@ ANNOTATIONS: Mapping[str, str] = {
 }
 """Annotation (without prefix) → field of the decision. `event-id` and `event-time` come from the event's context."""
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # made once: thousands of digests a render
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":")
+).encode  # made once: thousands of digests a render
 
 DEFAULT_TEMPLATE = "ci-go-v1"
 DEFAULT_TTL_SECONDS = 86_400
@@ -144,13 +146,17 @@ class Shapes:
     def __init__(self) -> None:
         self._made: dict[tuple[Any, ...], tuple[Run, dict[str, Any], str]] = {}
 
-    def get(self, run: Run, *rest: Any, **flags: bool) -> tuple[dict[str, Any], str]:
+    def get(self, run: Run, *rest: Any, **flags: Any) -> tuple[dict[str, Any], str]:
         """The resource of `_resource(run, …)` with its digest."""
         key = (id(run), *rest, *sorted(flags.items()))
         found = self._made.get(key)
         if found is None:
             resource = _resource(run, *rest, **flags)
-            found = self._made[key] = (run, resource, digest(resource, 16))  # keeps the run, and with it its id
+            found = self._made[key] = (
+                run,
+                resource,
+                digest(resource, 16),
+            )  # keeps the run, and with it its id
         return found[1], found[2]
 
 
@@ -192,10 +198,19 @@ def workload(
         if not all(name in bindings[kind] or name in kind_arguments.get(kind, {}) for kind in event_branches):
             arguments[name] = declared[name] or ""
     names = tuple(sorted(arguments.keys() | filled, key=list(declared).index))
-    mutex = run.mutex if run.mutex is not None else (subject.checkout_directory if MUTEX_ARGUMENT in declared else False)
+    mutex = (
+        run.mutex
+        if run.mutex is not None
+        else (subject.checkout_directory if MUTEX_ARGUMENT in declared else False)
+    )
     resource, shape = shapes.get(
-        run, template.name, template.cluster_scope, namespace, names,
-        has_owner=subject.owner is not None, has_mutex=mutex is not False,
+        run,
+        template.name,
+        template.cluster_scope,
+        namespace,
+        names,
+        has_owner=subject.owner is not None,
+        has_mutex=mutex is not False,
     )
     constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
     return Workload(
@@ -213,7 +228,14 @@ def workload(
 
 
 def _resource(
-    run: Run, template: str, cluster_scope: bool, namespace: str, names: tuple[str, ...], *, has_owner: bool, has_mutex: bool
+    run: Run,
+    template: str,
+    cluster_scope: bool,
+    namespace: str,
+    names: tuple[str, ...],
+    *,
+    has_owner: bool,
+    has_mutex: bool,
 ) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": "hookline"}
     if has_owner:

@@ -78,7 +78,9 @@ def declaration_options(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]  # click.option keeps the callable's type, functools.wraps does not say so
 
 
-def header_option(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def header_option(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
     """Callback of --header: Name: value."""
     found = {}
     for value in values:

@@ -17,16 +17,30 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "A push to GitHub, signed with the webhook's secret: a Workflow.",
         ("simulate", "-e", "push.http", "--secret-file", "webhook-secret", "--now", NOW),
     ),
-    ("A new base image in the registry (ACR cannot sign).", ("simulate", "-e", "image-push.http", "--now", NOW)),
+    (
+        "A new base image in the registry (ACR cannot sign).",
+        ("simulate", "-e", "image-push.http", "--now", NOW),
+    ),
     ("The nightly build.", ("next", "--count", "3", "--now", NOW)),
     ("", ("simulate", "-e", "schedule:hello-world", "--now", "2026-11-24T18:34:00Z")),
-    ("A pull request from a fork: refused, and why.", ("explain", "hello-world", "-e", "fork.http", "--now", NOW)),
-    ("A forged push: it never reaches the bus.", ("simulate", "-e", "forged.http", "--secret-file", "webhook-secret")),
+    (
+        "A pull request from a fork: refused, and why.",
+        ("explain", "hello-world", "-e", "fork.http", "--now", NOW),
+    ),
+    (
+        "A forged push: it never reaches the bus.",
+        ("simulate", "-e", "forged.http", "--secret-file", "webhook-secret"),
+    ),
 )
 
 
 @click.command()
-@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the demo's files there, to play with, instead of running it.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the demo's files there, to play with, instead of running it.",
+)
 def command(folder: Path | None) -> None:
     """Show the way from events to Workflows, without a cluster: a push, an image, a schedule, two refusals.
 

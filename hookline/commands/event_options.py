@@ -43,7 +43,9 @@ class EventArguments:
             fail(f"--files {self.files}: {getattr(error, 'strerror', None) or error}")
 
 
-def parse_time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime.datetime | None:
+def parse_time(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> datetime.datetime | None:
     """Callback for a time with zone."""
     if value is None:
         return None
@@ -59,12 +61,37 @@ def parse_time(_context: click.Context, _parameter: click.Parameter, value: str 
 def event_options(command: Command) -> Command:
     """-e and what belongs to it; the command gets them as `event`."""
 
-    @click.option("-e", "--event", "given", required=True, metavar="EVENT", help="The event: a file, - for stdin, or schedule:PIPELINE.")
+    @click.option(
+        "-e",
+        "--event",
+        "given",
+        required=True,
+        metavar="EVENT",
+        help="The event: a file, - for stdin, or schedule:PIPELINE.",
+    )
     @click.option("--source", help="The source that receives it, where EVENT does not tell.")
-    @click.option("--header", "headers", multiple=True, callback=header_option, metavar="'NAME: VALUE'", help="A request header beside a bare body; repeatable.")
-    @click.option("--files", "changed", type=click.Path(path_type=Path), help="The changed files, complete: one a line, or a JSON list.")
-    @click.option("--secret-file", type=click.Path(path_type=Path), help="Check the signature or token too, with the secret in this file.")
-    @click.option("--now", callback=parse_time, metavar="TIME", help="When the event arrives.  [default: now]")
+    @click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        callback=header_option,
+        metavar="'NAME: VALUE'",
+        help="A request header beside a bare body; repeatable.",
+    )
+    @click.option(
+        "--files",
+        "changed",
+        type=click.Path(path_type=Path),
+        help="The changed files, complete: one a line, or a JSON list.",
+    )
+    @click.option(
+        "--secret-file",
+        type=click.Path(path_type=Path),
+        help="Check the signature or token too, with the secret in this file.",
+    )
+    @click.option(
+        "--now", callback=parse_time, metavar="TIME", help="When the event arrives.  [default: now]"
+    )
     @functools.wraps(command)
     def wrapped(
         given: str,
@@ -95,15 +122,22 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
         if output == "table":
             click.echo(f"refused   {refusal.reason}   {refusal}; nothing reaches the bus")
         else:
-            found = {"apiVersion": "hookline.dev/v1", "kind": "Refusal", "reason": refusal.reason, "message": str(refusal)}
+            found = {
+                "apiVersion": "hookline.dev/v1",
+                "kind": "Refusal",
+                "reason": refusal.reason,
+                "message": str(refusal),
+            }
             print_data(found, output)
         sys.exit(EXIT_NEGATIVE)
 
 
 def _content(given: str) -> bytes:
-    stream = click.get_binary_stream("stdin") if given == "-" else Path(given).open("rb")
-    with stream:
-        content = stream.read(LARGEST_EVENT_BYTES + 1)
+    if given == "-":
+        content = sys.stdin.buffer.read(LARGEST_EVENT_BYTES + 1)
+    else:
+        with Path(given).open("rb") as file:
+            content = file.read(LARGEST_EVENT_BYTES + 1)
     if len(content) > LARGEST_EVENT_BYTES:
         raise DeliveryError(f"larger than {LARGEST_EVENT_BYTES:,} bytes; no host sends that")
     return content

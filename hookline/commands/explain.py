@@ -17,7 +17,14 @@ from sensors.reasons import REASONS
 @click.argument("pipeline")
 @declaration_options
 @event_options
-@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format of the answer.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="Format of the answer.",
+)
 @click.option("--strict", is_flag=True, help="Fail with exit code 5 if the verdict is unknown.")
 def command(
     pipeline: str,
@@ -80,4 +87,6 @@ def _print(found: Explanation) -> None:
     ]
     click.echo(table(("RESULT", "CLAUSE", "THE EVENT", "WRITTEN AT"), rows), nl=False)
     if result.verdict == "unknown" and result.action == "run":
-        click.echo("\nThe payload cannot decide, so the pipeline runs; with --files it can, and paths.unknown: skip turns it round.")
+        click.echo(
+            "\nThe payload cannot decide, so the pipeline runs; with --files it can, and paths.unknown: skip turns it round."
+        )

@@ -10,8 +10,17 @@ from hookline.starter import Remote, read_remote, starter
 
 
 @click.command()
-@click.option("--to", "path", type=click.Path(path_type=Path, dir_okay=False), default="hookline.yaml", show_default=True, help="File to write; never overwritten. - for stdout.")
-@click.option("--repository", metavar="SERVER/OWNER/NAME", help="The repository, where you do not stand in one.")
+@click.option(
+    "--to",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="hookline.yaml",
+    show_default=True,
+    help="File to write; never overwritten. - for stdout.",
+)
+@click.option(
+    "--repository", metavar="SERVER/OWNER/NAME", help="The repository, where you do not stand in one."
+)
 def command(path: Path, repository: str | None) -> None:
     """Write a commented hookline.yaml for the repository you stand in.
 

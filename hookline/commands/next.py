@@ -3,7 +3,9 @@
 import datetime
 import heapq
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,10 +18,21 @@ from hookline.schedules import FiringSchedule
 
 @click.command()
 @declaration_options
-@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many fire times.")
+@click.option(
+    "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many fire times."
+)
 @click.option("--pipeline", "pipelines", multiple=True, help="Only this pipeline; repeatable.")
-@click.option("--now", callback=parse_time, metavar="TIME", help="List what comes after this.  [default: now]")
-@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format of the answer.")
+@click.option(
+    "--now", callback=parse_time, metavar="TIME", help="List what comes after this.  [default: now]"
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="Format of the answer.",
+)
 def command(
     files: tuple[Path, ...],
     template_files: tuple[Path, ...],
@@ -39,35 +52,61 @@ def command(
     plan = open_plan(files, template_files, cluster_templates)
     unknown = [name for name in pipelines if name not in plan.schedules]
     if unknown:
-        fail(f'pipeline "{unknown[0]}" has no schedule; with a schedule: {", ".join(plan.schedules) or "none"}')
+        fail(
+            f'pipeline "{unknown[0]}" has no schedule; with a schedule: {", ".join(plan.schedules) or "none"}'
+        )
     after = now or datetime.datetime.now(datetime.UTC)
     chosen = [schedule for name, schedule in plan.schedules.items() if not pipelines or name in pipelines]
-    times = list(itertools.islice(heapq.merge(*(_times(schedule, after) for schedule in chosen), key=lambda each: (each[0], each[1].pipeline)), count))
+    times = list(
+        itertools.islice(
+            heapq.merge(
+                *(_times(schedule, after) for schedule in chosen),
+                key=lambda each: (each[0], each[1].pipeline),
+            ),
+            count,
+        )
+    )
     rows = [_row(time, schedule, excluded) for time, schedule, excluded in times]
     if output != "table":
         keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded")
         items = [dict(zip(keys, row, strict=True)) for row in rows]
         notes = [] if not times else _notes(chosen, after, times[-1][0])
-        print_data({"apiVersion": "hookline.dev/v1", "kind": "FireTimes", "items": items, "clockChanges": notes}, output)
+        print_data(
+            {"apiVersion": "hookline.dev/v1", "kind": "FireTimes", "items": items, "clockChanges": notes},
+            output,
+        )
         return
     if not rows:
         click.echo("no pipeline has a schedule")
         return
     shown = [
-        (str(row[0]), str(row[1]), str(row[2]), str(row[3]), f"+{row[4]}m" if row[4] else "", "excluded: does not fire" if row[5] else "")
+        (
+            str(row[0]),
+            str(row[1]),
+            str(row[2]),
+            str(row[3]),
+            f"+{row[4]}m" if row[4] else "",
+            "excluded: does not fire" if row[5] else "",
+        )
         for row in rows
     ]
     click.echo(table(("PIPELINE", "FIRES", "UTC", "ZONE", "SPREAD", "NOTE"), shown), nl=False)
     for note in _notes(chosen, after, times[-1][0]):
-        click.echo(f"{note['pipeline']}: on {note['date']} the clocks change in {note['timezone']}: {', '.join(note['times'])} {note['effect']}")
+        click.echo(
+            f"{note['pipeline']}: on {note['date']} the clocks change in {note['timezone']}: {', '.join(note['times'])} {note['effect']}"
+        )
 
 
-def _times(schedule: FiringSchedule, after: datetime.datetime):  # type: ignore[no-untyped-def]
+def _times(
+    schedule: FiringSchedule, after: datetime.datetime
+) -> Iterator[tuple[datetime.datetime, FiringSchedule, bool]]:
     for time, excluded in schedule.fire_times(after):
         yield time, schedule, excluded
 
 
-def _row(time: datetime.datetime, schedule: FiringSchedule, excluded: bool) -> tuple[str, str, str, str, int, bool]:  # noqa: FBT001
+def _row(
+    time: datetime.datetime, schedule: FiringSchedule, excluded: bool
+) -> tuple[str, str, str, str, int, bool]:
     return (
         schedule.pipeline,
         time.strftime("%a %Y-%m-%d %H:%M %z"),
@@ -78,7 +117,9 @@ def _row(time: datetime.datetime, schedule: FiringSchedule, excluded: bool) -> t
     )
 
 
-def _notes(schedules: list[FiringSchedule], after: datetime.datetime, until: datetime.datetime) -> list[dict[str, object]]:
+def _notes(
+    schedules: list[FiringSchedule], after: datetime.datetime, until: datetime.datetime
+) -> list[dict[str, Any]]:
     effects = {"skipped": "does not exist, so it does not fire", "twice": "comes twice, so it fires twice"}
     return [
         {

@@ -15,10 +15,30 @@ from hookline.writing import write_folder
 
 @click.command()
 @declaration_options
-@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Format of the objects.")
-@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write a folder: one file per object, and kustomization.yaml.")
-@click.option("--pods", is_flag=True, help="Print the pods that the result needs and why, instead of the objects.")
-@click.option("--against", "old_files", multiple=True, type=click.Path(path_type=Path), help="Print what moves when this old file or folder was applied before, instead of the objects; repeatable.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Format of the objects.",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a folder: one file per object, and kustomization.yaml.",
+)
+@click.option(
+    "--pods", is_flag=True, help="Print the pods that the result needs and why, instead of the objects."
+)
+@click.option(
+    "--against",
+    "old_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Print what moves when this old file or folder was applied before, instead of the objects; repeatable.",
+)
 def command(
     files: tuple[Path, ...],
     template_files: tuple[Path, ...],
@@ -46,12 +66,19 @@ def command(
     report(plan.warnings)
     if old_files:
         moved = changes(open_plan(old_files, template_files, cluster_templates), plan)
-        click.echo(table(("WHAT", "NAME", "EFFECT"), ((each.what, each.name, each.effect) for each in moved)) if moved else "nothing moves", nl=not moved)
+        click.echo(
+            table(("WHAT", "NAME", "EFFECT"), ((each.what, each.name, each.effect) for each in moved))
+            if moved
+            else "nothing moves",
+            nl=not moved,
+        )
         return
     needed = pods_needed(plan)
     if pods:
         rows = [(kind, name, str(count), why) for kind, name, count, why in needed.rows]
-        click.echo(table(("KIND", "NAME", "PODS", "WHY"), [*rows, ("", "", str(needed.total), "in all")]), nl=False)
+        click.echo(
+            table(("KIND", "NAME", "PODS", "WHY"), [*rows, ("", "", str(needed.total), "in all")]), nl=False
+        )
         return
     objects = plan.objects()
     if folder is not None:

@@ -16,7 +16,14 @@ from sensors.reasons import REASONS
 @click.command()
 @declaration_options
 @event_options
-@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format of the answer.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    show_default=True,
+    help="Format of the answer.",
+)
 @click.option("--strict", is_flag=True, help="Fail with exit code 5 if a verdict is unknown.")
 def command(
     files: tuple[Path, ...],

@@ -11,7 +11,9 @@ from hookline.testing import run_tests
 
 @click.command()
 @declaration_options
-def command(files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_templates: tuple[str, ...]) -> None:
+def command(
+    files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_templates: tuple[str, ...]
+) -> None:
     """Run the tests: of a declaration: events with what they must do.
 
     \b
@@ -26,7 +28,9 @@ def command(files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_t
         if verdict.passed:
             click.echo(f"ok     {verdict.name}: {verdict.pipeline} {verdict.found}")
         else:
-            click.echo(f"FAIL   {verdict.name}: {verdict.pipeline} expected {verdict.expected}, got {verdict.found}   {verdict.position}")
+            click.echo(
+                f"FAIL   {verdict.name}: {verdict.pipeline} expected {verdict.expected}, got {verdict.found}   {verdict.position}"
+            )
     failed = sum(not verdict.passed for verdict in verdicts)
     click.echo(f"{len(verdicts) - failed} passed, {failed} failed")
     if failed or not verdicts:

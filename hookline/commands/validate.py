@@ -9,15 +9,18 @@ from hookline.commands.common import EXIT_NEGATIVE, EXIT_USAGE, declaration_opti
 from hookline.controller_check import object_problems
 from hookline.diagnostics import InvalidInput
 from hookline.output import plural
-from hookline.pods import pods_needed
 from hookline.planning import check_sizes
+from hookline.pods import pods_needed
 
 
 @click.command()
 @declaration_options
 @click.option("--strict", is_flag=True, help="Warnings are failures too (exit code 1).")
 def command(
-    files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_templates: tuple[str, ...], strict: bool
+    files: tuple[Path, ...],
+    template_files: tuple[Path, ...],
+    cluster_templates: tuple[str, ...],
+    strict: bool,
 ) -> None:
     """Check a declaration: every problem, with file, line and column.
 
@@ -35,12 +38,16 @@ def command(
     except InvalidInput as invalid:
         report(invalid.diagnostics)
         sys.exit(EXIT_USAGE)
-    problems = [each for manifest in plan.objects() for each in object_problems(manifest, on_ack_one=plan.on_ack_one)]
+    problems = [
+        each for manifest in plan.objects() for each in object_problems(manifest, on_ack_one=plan.on_ack_one)
+    ]
     if problems:  # a fault of hookline, not of the user
         for problem in problems:
             click.echo(f"error: {problem} (please report this: hookline must not render it)", err=True)
         sys.exit(EXIT_USAGE)
     report(plan.warnings)
-    click.echo(f"{plural(len(plan.workloads), 'pipeline')}, {plural(len(plan.endpoints), 'source')}: valid; {pods_needed(plan).sentence}")
+    click.echo(
+        f"{plural(len(plan.workloads), 'pipeline')}, {plural(len(plan.endpoints), 'source')}: valid; {pods_needed(plan).sentence}"
+    )
     if strict and plan.warnings:
         sys.exit(EXIT_NEGATIVE)
