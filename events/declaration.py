@@ -1,5 +1,6 @@
 """The words of hookline.yaml that are about events: `sources:` and a pipeline's `events:`."""
 
+import difflib
 import re
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,7 @@ from events.scalars import (
     check_image_name,
     check_name,
     check_timezone,
+    matching,
     parse_date_range,
     parse_duration,
 )
@@ -50,9 +52,7 @@ __all__ = [
 class Block(BaseModel):
     """A mapping of hookline.yaml: unknown keys and loose types are errors."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, defer_build=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 Glob = Annotated[str, AfterValidator(check_glob)]
@@ -80,9 +80,12 @@ class SecretReference(Block):
     """A key of a Kubernetes Secret in the namespace of the event sources."""
 
     name: Name = Field(description="Name of the Secret.", examples=["github-webhook"])
-    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$")] = Field(
-        description="Key in the Secret.", examples=["secret"]
-    )
+    key: Annotated[
+        str,
+        AfterValidator(
+            matching(r"[A-Za-z0-9._-]{1,253}", "expected a key of a Secret: letters, digits and - _ .")
+        ),
+    ] = Field(description="Key in the Secret.", examples=["secret"])
 
 
 class Unverified(Block):
@@ -100,10 +103,20 @@ class Unverified(Block):
     )
 
 
+def _check_host(value: str) -> str:
+    if value not in host_names():
+        near = difflib.get_close_matches(value, host_names(), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f'"{value[:40]}" is not a host; accepted: {", ".join(host_names())}{hint}')
+    return value
+
+
 class Source(Block):
     """Where events come from: one endpoint for one git host or registry."""
 
-    host: str = Field(description="Which git host or registry sends to it.", examples=["github"])
+    host: Annotated[str, AfterValidator(_check_host)] = Field(
+        description="Which git host or registry sends to it.", examples=["github"]
+    )
     endpoint: Annotated[str, AfterValidator(check_endpoint)] = Field(
         description="URL path that the host delivers to.", examples=["/github"]
     )
@@ -120,8 +133,6 @@ class Source(Block):
 
     @model_validator(mode="after")
     def _can_be_verified(self) -> "Source":
-        if self.host not in host_names():
-            raise ValueError(f'host: "{self.host}" is not a host; accepted: {", ".join(host_names())}')
         record = host(self.host)
         if record.verification is Verification.NONE:
             if self.secret is not None:
@@ -248,6 +259,15 @@ class Tag_(Block):  # noqa: N801 - Tag is pydantic's
     )
 
 
+def _never(value: Any) -> Any:
+    if value != "never":
+        raise ValueError(
+            "accepted: never; a fork's code would run with your secrets and write your caches, and stock ci-go-v1 would build "
+            "your branch of the same name instead of it"
+        )
+    return value
+
+
 class PullRequest(Block):
     """Pull and merge requests: opened, reopened, new commits, ready for review."""
 
@@ -255,7 +275,7 @@ class PullRequest(Block):
         default=None, description="Target branches, as globs. Absent: every branch.", examples=[["main"]]
     )
     drafts: bool = Field(default=False, description="Whether drafts run too.", examples=[False])
-    forks: Literal["never"] = Field(
+    forks: Annotated[Literal["never"], BeforeValidator(_never)] = Field(
         default="never",
         description="Requests from forks never run: they would run foreign code with your secrets and caches. "
         "A fork that was deleted is still a fork.",

@@ -8,6 +8,7 @@ import datetime
 import ipaddress
 import re
 import zoneinfo
+from collections.abc import Callable
 from functools import cache
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "check_name",
     "check_repository_name",
     "check_timezone",
+    "matching",
     "parse_date_range",
     "parse_duration",
 ]
@@ -39,6 +41,11 @@ def parse_duration(value: object) -> int:
     return sum(
         int(number or 0) * seconds for number, seconds in zip(match.groups(), _UNITS.values(), strict=True)
     )
+
+
+def matching(pattern: str, message: str) -> Callable[[str], str]:
+    """A checker for texts of one pattern."""
+    return lambda value: _fullmatch(pattern, value, message)
 
 
 def _fullmatch(pattern: str, value: str, message: str) -> str:

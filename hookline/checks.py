@@ -206,7 +206,7 @@ def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], fi
             if other == name:
                 findings.error(
                     declared.position("events", "image_push", "image"),
-                    f"a loop: {' and '.join(sorted(seen))} push what starts this pipeline, and start from what it pushes",
+                    f"a loop through {', '.join(sorted(seen))}: each of them starts from an image that another one pushes",
                     path,
                 )
                 break

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from events.declaration import Block, Events, Name, Source
-from events.scalars import check_label_value, check_repository_name
+from events.scalars import check_label_value, check_repository_name, matching
 from triggers.declaration import Run
 
 __all__ = ["Cluster", "Defaults", "File", "Pipeline", "TestCase"]
@@ -19,7 +19,15 @@ class EventBus(Block):
 
     name: Name = Field(default="default", description="Name of the EventBus object.", examples=["default"])
     create: bool = Field(default=True, description="Whether render prints the EventBus too.", examples=[True])
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(-alpine)?$")] = Field(
+    version: Annotated[
+        str,
+        AfterValidator(
+            matching(
+                r"[0-9]+\.[0-9]+\.[0-9]+(-alpine)?",
+                "expected a version of NATS that the controller names, such as 2.10.29; latest would change the bus when the controller is upgraded",
+            )
+        ),
+    ] = Field(
         default="2.10.29",
         description="JetStream version, one that the Argo Events controller knows; `latest` is refused, because an upgrade "
         "of the controller would then change the bus under way.",
@@ -44,7 +52,15 @@ class Cluster(Block):
         description="ack-one only: event sources beyond the documented ones that were enabled for your cluster by ticket.",
         examples=[["webhook"]],
     )
-    name: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,20}[a-z0-9])?$")] = Field(
+    name: Annotated[
+        str,
+        AfterValidator(
+            matching(
+                r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?",
+                "expected a short name: a lower-case letter, then letters, digits and -, at most 22 characters",
+            )
+        ),
+    ] = Field(
         default="hookline", description="First part of the names of all objects.", examples=["hookline"]
     )
     shards: Annotated[int, Field(ge=1, le=100)] = Field(

@@ -383,10 +383,24 @@ def validate_document(document: Document, model: type[Model]) -> Model:
         return model.model_validate(document.data)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=True)
-        raise InvalidInput(tuple(_diagnostic(document, model, each) for each in found)) from None
+        raise InvalidInput(tuple(_diagnostics(document, model, found))) from None
 
 
-def _real_path(data: Any, location: Sequence[str | int]) -> tuple[list[str | int], bool]:
+def _diagnostics(document: Document, model: type[BaseModel], errors: Sequence[Any]) -> Iterator[Diagnostic]:
+    """One problem each; a key that is missing because it is misspelt is one problem, not two."""
+    found = [_diagnostic(document, model, each) for each in errors]
+    meant = {
+        f"{each.field.rpartition('.')[0]}.{match[1]}"
+        for each in found
+        if (match := re.search(r"did you mean (\S+)\?", each.message))
+    }
+    for each in found:
+        missing = each.message.removeprefix("missing key ")
+        if missing == each.message or f"{each.field}.{missing}" not in meant:
+            yield each
+
+
+def _real_path(data: Any, location: Sequence[str | int], kind: str) -> tuple[list[str | int], bool]:
     """The part of a pydantic location that exists in the data, and whether it ends at a key.
 
     pydantic adds names of union members and "[key]", which stand nowhere in the file.
@@ -403,13 +417,13 @@ def _real_path(data: Any, location: Sequence[str | int]) -> tuple[list[str | int
             below: Any = node
             node = below[part]
             path.append(part)
-        elif last and isinstance(node, dict):
+        elif last and isinstance(node, dict) and kind == "missing":
             path.append(part)
     return path, False
 
 
 def _diagnostic(document: Document, model: type[BaseModel], error: Any) -> Diagnostic:
-    path, at_key = _real_path(document.data, error["loc"])
+    path, at_key = _real_path(document.data, error["loc"], error["type"])
     kind = error["type"]
     written = document.scalar(path)
     if kind == "missing":
@@ -424,21 +438,24 @@ def _diagnostic(document: Document, model: type[BaseModel], error: Any) -> Diagn
         at_key = True
     else:
         message = _message(error, written)
+        # A check of a whole mapping names the key that it is about; then that is the place to show.
+        key, colon, rest = message.partition(": ")
+        if kind == "value_error" and colon and isinstance(error["input"], dict) and key in error["input"]:
+            path, message = [*path, key], rest
     return Diagnostic(
         document.position(path, key=at_key), message, field=".".join(str(part) for part in path)
     )
 
 
 def _unknown_key(key: str, accepted: list[str]) -> str:
-    near = difflib.get_close_matches(key, accepted, 1)
-    if near:
-        return f"unknown key; did you mean {near[0]}?"
     if key == "on" and "events" in accepted:
         return "unknown key; the key here is events"
     if key == "paths" and "into" in accepted:
         return "no host lists the changed files of a pull request, so paths: cannot be decided here; it belongs to push:"
     if key in {"paths", "files"} and "tags" in accepted:
         return "a tag carries no list of changed files; paths: belongs to push:"
+    if near := difflib.get_close_matches(key, accepted, 1):
+        return f"unknown key; did you mean {near[0]}?"
     return f"unknown key; accepted: {', '.join(accepted)}"
 
 

@@ -39,14 +39,6 @@ def _manifest(content: bytes) -> Any:
     return yaml.safe_load(content)
 
 
-def _manifest(content: bytes) -> Any:
-    if len(content) > LARGEST_BYTES:
-        raise TemplateError(
-            f"the file has {len(content):,} bytes; a template has at most {LARGEST_BYTES:,}"
-        )
-    return yaml.safe_load(content)
-
-
 def template_from_cluster(name: str) -> Template:
     """Capabilities of a ClusterWorkflowTemplate in the cluster of the current kubeconfig context.
 

@@ -7,12 +7,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
 
-from events.scalars import check_name, parse_duration
+from events.scalars import check_name, matching, parse_duration
 
 __all__ = ["Retry", "Run", "Spot", "merge"]
 
@@ -29,7 +31,12 @@ Duration = Annotated[
 ]
 MetadataKey = Annotated[
     str,
-    Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"),
+    AfterValidator(
+        matching(
+            r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
+            "expected the key of a label or annotation, such as team or example.com/team",
+        )
+    ),
 ]
 
 
@@ -46,6 +53,10 @@ Text = Annotated[str, AfterValidator(_not_a_template)]
 ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
 
 
+_SWITCHED = Discriminator(lambda value: "off" if value is False else "on")
+"""A setting that false takes back."""
+
+
 class Block(BaseModel):
     """A mapping of hookline.yaml: unknown keys and loose types are errors."""
 
@@ -60,7 +71,18 @@ class Spot(Block):
         description="ECI's bidding: the market price, or at most price_limit.",
         examples=["SpotAsPriceGo"],
     )
-    price_limit: Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?$")] | None = Field(
+    price_limit: (
+        Annotated[
+            str,
+            AfterValidator(
+                matching(
+                    r"[0-9]{1,6}(\.[0-9]{1,3})?",
+                    'expected a price per hour with at most 3 decimals, such as "0.35"',
+                )
+            ),
+        ]
+        | None
+    ) = Field(
         default=None,
         description="Highest price per hour, at most 3 decimals; with SpotWithPriceLimit only.",
         examples=["0.35"],
@@ -98,7 +120,14 @@ class Run(Block):
         default=None, description="The workflow template to run. Default: ci-go-v1.", examples=["ci-go-v1"]
     )
     parameters: (
-        dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$")], ParameterValue] | None
+        dict[
+            Annotated[
+                str,
+                AfterValidator(matching(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", "expected the name of a parameter")),
+            ],
+            ParameterValue,
+        ]
+        | None
     ) = Field(
         default=None,
         description="Arguments of the template that hookline does not set by itself; switches are true or false.",
@@ -110,22 +139,28 @@ class Run(Block):
         "Default: eci where spot is set, else node.",
         examples=["eci"],
     )
-    spot: Spot | Literal[False] | None = Field(
-        default=None,
-        description="Use spot capacity; false takes a default back.",
-        examples=[{"strategy": "SpotAsPriceGo"}],
+    spot: Annotated[Annotated[Spot, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (
+        Field(
+            default=None,
+            description="Use spot capacity; false takes a default back.",
+            examples=[{"strategy": "SpotAsPriceGo"}],
+        )
     )
-    retry: Retry | Literal[False] | None = Field(
+    retry: (
+        Annotated[Annotated[Retry, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None
+    ) = Field(
         default=None,
         description="Retry steps that infrastructure took away. Refused for templates with inline tasks, as stock ci-go-v1: "
         "Argo would fail every run.",
         examples=[{"limit": 2}],
     )
-    mutex: Name | Literal[False] | None = Field(
-        default=None,
-        description="Runs with the same mutex wait for each other. Default: one per checkout directory. "
-        "false is refused where runs share a checkout.",
-        examples=["shop"],
+    mutex: Annotated[Annotated[Name, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (
+        Field(
+            default=None,
+            description="Runs with the same mutex wait for each other. Default: one per checkout directory. "
+            "false is refused where runs share a checkout.",
+            examples=["shop"],
+        )
     )
     ttl: Duration | None = Field(
         default=None, description="Delete a finished Workflow after this. Default: 1d.", examples=["1d"]

@@ -1,0 +1,569 @@
+"""Every host: how its deliveries read as canonical events. Cases: docs/sources.md, one table a host."""
+
+import json
+from typing import Any
+
+import pytest
+from support import OTHER_SHA, SHA, ZERO, data, edited, github_push, payload, program
+
+from events.host import Host, Verification, host, host_names, program_text
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def canonical(name: str, body: Any, **headers: str) -> dict[str, Any]:
+    return program(name).canonical(data(name, body, **headers))
+
+
+def check(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for path, value in expected.items():
+        node: Any = found
+        for part in path.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        assert node == value, f"{path}: expected {value!r}, found {node!r}"
+
+
+def test_every_host_has_a_record_and_a_program() -> None:
+    assert host_names() == ("acr", "distribution", "dockerhub", "ghcr", "gitea", "github", "gitlab", "harbor")
+    for name in host_names():
+        assert isinstance(host(name), Host)
+        assert "def canonical:" in program_text(name)
+        assert host(name).setup.endswith(".")
+
+
+def test_a_host_that_signs_is_received_by_the_source_that_checks_signatures() -> None:
+    for name in host_names():
+        record = host(name)
+        assert (record.verification is Verification.SIGNATURE) == (record.receiver == "github")
+
+
+# --- GitHub -------------------------------------------------------------------------------------------------------
+
+PR = payload("github/pull_request-opened")
+GITHUB: list[tuple[str, str, Any, dict[str, Any]]] = [
+    (
+        "real push",
+        "push",
+        payload("github/push-branch"),
+        {
+            "kind": "push",
+            "branch": "master",
+            "sha": SHA,
+            "created": True,
+            "files": ["README.md"],
+            "files_complete": False,
+            "repository": "Codertocat/Hello-World",
+        },
+    ),
+    (
+        "push",
+        "push",
+        github_push(),
+        {
+            "kind": "push",
+            "ref": "refs/heads/main",
+            "branch": "main",
+            "before": OTHER_SHA,
+            "files": ["main.go"],
+            "files_complete": True,
+            "actor": "octo",
+            "message": "Change",
+            "delivery": "d-1",
+        },
+    ),
+    (
+        "new branch",
+        "push",
+        github_push(before=ZERO, created=True),
+        {"created": True, "files_complete": False},
+    ),
+    (
+        "deleted branch",
+        "push",
+        github_push(after=ZERO, deleted=True, head_commit=None, commits=[]),
+        {"deleted": True, "files": [], "message": None},
+    ),
+    (
+        "deleted branch of a sha256 repository",
+        "push",
+        github_push(after="0" * 64, deleted=False),
+        {"deleted": True},
+    ),
+    ("forced push", "push", github_push(forced=True), {"forced": True, "files_complete": False}),
+    (
+        "2,048 commits: the list may be cut",
+        "push",
+        github_push(commits=github_push()["commits"] * 2048),
+        {"files": ["main.go"], "files_complete": False},
+    ),
+    ("no commits", "push", github_push(commits=[]), {"files": [], "files_complete": False}),
+    ("several lines of message", "push", github_push(head_commit__message="one\ntwo"), {"message": "one"}),
+    ("empty message", "push", github_push(head_commit__message=""), {"message": None}),
+    (
+        "real tag",
+        "push",
+        payload("github/push-tag-created"),
+        {"kind": "tag", "tag": "simple-tag", "sha": SHA, "branch": None},
+    ),
+    (
+        "annotated tag: after is the tag object",
+        "push",
+        github_push(ref="refs/tags/v1", after="b" * 40),
+        {"kind": "tag", "sha": SHA},
+    ),
+    (
+        "deleted tag",
+        "push",
+        payload("github/push-tag-deleted"),
+        {"kind": "tag", "deleted": True, "sha": None},
+    ),
+    ("other ref", "push", github_push(ref="refs/notes/commits"), {"kind": "other"}),
+    ("create comes with a push", "create", payload("github/create-0"), {"kind": "other"}),
+    ("delete comes with a push", "delete", payload("github/delete-0"), {"kind": "other"}),
+    ("ping", "ping", payload("github/ping-hook"), {"kind": "ping"}),
+    ("comment", "issue_comment", payload("github/issue_comment-created"), {"kind": "other"}),
+    (
+        "opened",
+        "pull_request",
+        PR,
+        {
+            "kind": "pull_request",
+            "pull_request.action": "opened",
+            "pull_request.number": 2,
+            "pull_request.base_ref": "master",
+            "branch": "changes",
+            "pull_request.fork": False,
+            "pull_request.draft": False,
+        },
+    ),
+    (
+        "new commits",
+        "pull_request",
+        payload("github/pull_request-synchronize"),
+        {"pull_request.action": "updated"},
+    ),
+    (
+        "ready",
+        "pull_request",
+        payload("github/pull_request-ready_for_review"),
+        {"pull_request.action": "ready"},
+    ),
+    (
+        "closed",
+        "pull_request",
+        payload("github/pull_request-closed"),
+        {"pull_request.action": "closed", "pull_request.merged": False},
+    ),
+    (
+        "merged",
+        "pull_request",
+        edited(payload("github/pull_request-closed"), pull_request__merged=True),
+        {"pull_request.action": "merged", "pull_request.merged": True},
+    ),
+    ("labeled", "pull_request", payload("github/pull_request-labeled"), {"pull_request.action": "labeled"}),
+    ("draft", "pull_request", edited(PR, pull_request__draft=True), {"pull_request.draft": True}),
+    (
+        "fork",
+        "pull_request",
+        edited(PR, pull_request__head__repo__full_name="mallory/Hello-World"),
+        {"pull_request.fork": True, "pull_request.head_repository": "mallory/Hello-World"},
+    ),
+    (
+        "fork that was deleted",
+        "pull_request",
+        edited(PR, pull_request__head__repo=None),
+        {"pull_request.fork": True},
+    ),
+    (
+        "same repository in other case",
+        "pull_request",
+        edited(PR, pull_request__head__repo__full_name="codertocat/hello-world"),
+        {"pull_request.fork": False},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "expected"), [case[1:] for case in GITHUB], ids=[case[0] for case in GITHUB]
+)
+def test_github(event: str, body: Any, expected: dict[str, Any]) -> None:
+    check(canonical("github", body, X_Github_Event=event, X_Github_Delivery="d-1"), expected)
+
+
+# --- Gitea / Forgejo ----------------------------------------------------------------------------------------------
+
+TEA, TEA_PR = payload("gitea/push"), payload("gitea/pull_request-opened")
+TEA_COMMIT = TEA["commits"][0]
+GITEA: list[tuple[str, str, Any, dict[str, Any]]] = [
+    (
+        "push without head_commit",
+        "push",
+        TEA,
+        {
+            "kind": "push",
+            "branch": "d",
+            "sha": TEA["after"],
+            "files": ["1.c"],
+            "files_complete": True,
+            "message": "commit",
+            "repository": "octo/test",
+        },
+    ),
+    (
+        "5 commits of an old version may be cut",
+        "push",
+        edited(TEA, commits=[TEA_COMMIT] * 5),
+        {"files_complete": False},
+    ),
+    ("total_commits tells of more", "push", edited(TEA, total_commits=40), {"files_complete": False}),
+    (
+        "total_commits tells of all",
+        "push",
+        edited(TEA, commits=[TEA_COMMIT] * 12, total_commits=12),
+        {"files_complete": True},
+    ),
+    ("new branch", "push", edited(TEA, before=ZERO), {"created": True, "files_complete": False}),
+    (
+        "lists that are null",
+        "push",
+        edited(TEA, commits=[{"added": None, "modified": ["a"], "removed": None}]),
+        {"files": ["a"]},
+    ),
+    (
+        "annotated tag",
+        "push",
+        edited(TEA, ref="refs/tags/v1", after="b" * 40, head_commit={"id": SHA, "message": "x"}),
+        {"kind": "tag", "tag": "v1", "sha": SHA},
+    ),
+    (
+        "branch deletion is an event of its own",
+        "delete",
+        payload("gitea/delete-branch"),
+        {"kind": "push", "branch": "test-branch-to-delete", "deleted": True},
+    ),
+    (
+        "tag deletion",
+        "delete",
+        edited(payload("gitea/delete-branch"), ref_type="tag"),
+        {"kind": "tag", "deleted": True},
+    ),
+    ("create comes with a push", "create", payload("gitea/delete-branch"), {"kind": "other"}),
+    (
+        "opened",
+        "pull_request",
+        TEA_PR,
+        {
+            "kind": "pull_request",
+            "pull_request.action": "opened",
+            "pull_request.number": 4,
+            "pull_request.fork": False,
+            "pull_request.base_ref": "master",
+            "branch": "test-branch",
+        },
+    ),
+    (
+        "new commits",
+        "pull_request",
+        edited(TEA_PR, action="synchronized"),
+        {"pull_request.action": "updated"},
+    ),
+    (
+        "merged",
+        "pull_request",
+        edited(TEA_PR, action="closed", pull_request__merged=True),
+        {"pull_request.action": "merged"},
+    ),
+    (
+        "draft by title",
+        "pull_request",
+        edited(TEA_PR, pull_request__title="WIP: later"),
+        {"pull_request.draft": True},
+    ),
+    ("fork", "pull_request", edited(TEA_PR, pull_request__head__repo_id=7), {"pull_request.fork": True}),
+    (
+        "fork that was deleted",
+        "pull_request",
+        edited(TEA_PR, pull_request__head__repo=None),
+        {"pull_request.fork": True},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "expected"), [case[1:] for case in GITEA], ids=[case[0] for case in GITEA]
+)
+def test_gitea(event: str, body: Any, expected: dict[str, Any]) -> None:
+    check(
+        canonical("gitea", body, X_Gitea_Event=event, X_Gitea_Delivery="d-1"), {**expected, "delivery": "d-1"}
+    )
+
+
+def test_forgejo_spells_the_headers_its_own_way() -> None:
+    check(
+        canonical("gitea", TEA, X_Forgejo_Event="push", X_Forgejo_Delivery="d-2"),
+        {"kind": "push", "delivery": "d-2"},
+    )
+
+
+# --- GitLab -------------------------------------------------------------------------------------------------------
+
+LAB, LAB_TAG, LAB_MR = payload("gitlab/push"), payload("gitlab/tag_push"), payload("gitlab/merge_request")
+GITLAB: list[tuple[str, Any, dict[str, Any]]] = [
+    (
+        "push: 2 of 4 commits are listed",
+        LAB,
+        {
+            "kind": "push",
+            "branch": "master",
+            "sha": LAB["checkout_sha"],
+            "files": ["CHANGELOG", "app/controller/application.rb"],
+            "files_complete": False,
+            "actor": "jsmith",
+            "message": "fixed readme",
+            "repository": "mike/diaspora",
+        },
+    ),
+    ("all commits are listed", edited(LAB, total_commits_count=2), {"files_complete": True}),
+    ("no count", edited(LAB, total_commits_count=...), {"files_complete": False}),
+    ("new branch", edited(LAB, before=ZERO), {"created": True, "files_complete": False}),
+    ("deleted branch", edited(LAB, after=ZERO, checkout_sha=None, commits=[]), {"deleted": True}),
+    ("tag", LAB_TAG, {"kind": "tag", "tag": "v1.0.0", "sha": LAB_TAG["checkout_sha"]}),
+    (
+        "annotated tag: after is the tag object",
+        edited(LAB_TAG, after="b" * 40),
+        {"sha": LAB_TAG["checkout_sha"]},
+    ),
+    ("deleted tag", edited(LAB_TAG, after=ZERO, checkout_sha=None), {"deleted": True, "sha": None}),
+    (
+        "opened",
+        LAB_MR,
+        {
+            "kind": "pull_request",
+            "pull_request.action": "opened",
+            "pull_request.number": 1,
+            "branch": "ms-viewport",
+            "pull_request.base_ref": "master",
+            "pull_request.fork": False,
+            "message": "fixed readme",
+            "actor": "user1",
+        },
+    ),
+    (
+        "an update of the title alone",
+        edited(LAB_MR, object_attributes__action="update"),
+        {"pull_request.action": "update"},
+    ),
+    (
+        "new commits",
+        edited(LAB_MR, object_attributes__action="update", object_attributes__oldrev=OTHER_SHA),
+        {"pull_request.action": "updated"},
+    ),
+    (
+        "ready",
+        edited(
+            LAB_MR,
+            object_attributes__action="update",
+            changes={"draft": {"previous": True, "current": False}},
+        ),
+        {"pull_request.action": "ready"},
+    ),
+    ("closed", edited(LAB_MR, object_attributes__action="close"), {"pull_request.action": "closed"}),
+    (
+        "merged",
+        edited(LAB_MR, object_attributes__action="merge"),
+        {"pull_request.action": "merged", "pull_request.merged": True},
+    ),
+    (
+        "draft, old name",
+        edited(LAB_MR, object_attributes__work_in_progress=True),
+        {"pull_request.draft": True},
+    ),
+    ("fork", edited(LAB_MR, object_attributes__source_project_id=99), {"pull_request.fork": True}),
+    (
+        "fork that was deleted",
+        edited(LAB_MR, object_attributes__source_project_id=None),
+        {"pull_request.fork": True},
+    ),
+    ("note", payload("gitlab/note_merge_request"), {"kind": "other"}),
+    ("an update with oldrev, as captured", payload("gitlab/service_merge_request"), {"kind": "pull_request"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"), [case[1:] for case in GITLAB], ids=[case[0] for case in GITLAB]
+)
+def test_gitlab(body: Any, expected: dict[str, Any]) -> None:
+    check(canonical("gitlab", body, Idempotency_Key="k-1"), {**expected, "delivery": "k-1"})
+
+
+def test_gitlab_system_hooks_read_alike() -> None:
+    check(canonical("gitlab", LAB, X_Gitlab_Event="System Hook"), {"kind": "push", "branch": "master"})
+
+
+# --- registries ---------------------------------------------------------------------------------------------------
+
+ACR, HUB, HARBOR = payload("acr/push"), payload("dockerhub/push"), payload("harbor/push_artifact")
+HARBOR_CLOUD_EVENT = {
+    "specversion": "1.0",
+    "id": "5f3a3a24-2b6c-4c1c-8a5e-000000000001",
+    "source": "/projects/1/webhook/policies/1",
+    "type": "harbor.artifact.pushed",
+    "operator": "admin",
+    "data": {"repository": {"repo_full_name": "base/go"}, "resources": [{"digest": DIGEST, "tag": "1.26"}]},
+}
+PACKAGE = payload("github/package-published")
+CONTAINER = edited(
+    PACKAGE,
+    package__package_type="CONTAINER",
+    package__package_version__package_url="ghcr.io/octo/base:1.26",
+    package__package_version__container_metadata={"tag": {"name": "1.26", "digest": DIGEST}},
+)
+REGISTRIES: list[tuple[str, str, Any, dict[str, str], dict[str, Any]]] = [
+    (
+        "acr push",
+        "acr",
+        ACR,
+        {},
+        {
+            "kind": "image_push",
+            "repository": "namespace/repoTest",
+            "image.tag": "latest",
+            "image.digest": ACR["push_data"]["digest"],
+        },
+    ),
+    ("acr without push_data", "acr", edited(ACR, push_data=...), {}, {"kind": "other"}),
+    ("acr: not an object", "acr", [1], {}, {"kind": "other"}),
+    (
+        "docker hub push",
+        "dockerhub",
+        HUB,
+        {},
+        {
+            "kind": "image_push",
+            "repository": "octo/base",
+            "image.tag": "latest",
+            "image.digest": None,
+            "image.occurrence": "1417566161",
+            "actor": "octo",
+        },
+    ),
+    (
+        "docker hub, time as text",
+        "dockerhub",
+        edited(HUB, push_data__pushed_at="2026-11-24T01:02:03Z"),
+        {},
+        {"image.occurrence": "2026-11-24T01:02:03Z"},
+    ),
+    (
+        "harbor push",
+        "harbor",
+        HARBOR,
+        {},
+        {
+            "kind": "image_push",
+            "repository": "base/go",
+            "image.tag": "1.26",
+            "image.digest": HARBOR["event_data"]["resources"][0]["digest"],
+        },
+    ),
+    (
+        "harbor CloudEvents",
+        "harbor",
+        HARBOR_CLOUD_EVENT,
+        {},
+        {
+            "kind": "image_push",
+            "image.tag": "1.26",
+            "image.digest": DIGEST,
+            "delivery": HARBOR_CLOUD_EVENT["id"],
+        },
+    ),
+    (
+        "harbor push by digest",
+        "harbor",
+        edited(HARBOR, event_data__resources=[{"digest": DIGEST, "tag": DIGEST}]),
+        {},
+        {"kind": "image_push", "image.tag": None},
+    ),
+    (
+        "harbor: the child without tag comes first",
+        "harbor",
+        edited(HARBOR, event_data__resources=[{"digest": DIGEST, "tag": ""}, {"digest": DIGEST, "tag": "2"}]),
+        {},
+        {"image.tag": "2"},
+    ),
+    ("harbor pull", "harbor", edited(HARBOR, type="PULL_ARTIFACT"), {}, {"kind": "other"}),
+    ("harbor delete", "harbor", edited(HARBOR, type="DELETE_ARTIFACT"), {}, {"kind": "other"}),
+    (
+        "ghcr",
+        "ghcr",
+        CONTAINER,
+        {"X_Github_Event": "package"},
+        {"kind": "image_push", "repository": "octo/base", "image.tag": "1.26", "image.digest": DIGEST},
+    ),
+    (
+        "ghcr by its older name",
+        "ghcr",
+        {"action": "published", "registry_package": CONTAINER["package"]},
+        {"X_Github_Event": "registry_package"},
+        {"kind": "image_push", "image.tag": "1.26"},
+    ),
+    (
+        "ghcr without tag",
+        "ghcr",
+        edited(CONTAINER, package__package_version__container_metadata__tag__name=""),
+        {"X_Github_Event": "package"},
+        {"kind": "image_push", "image.tag": None},
+    ),
+    (
+        "ghcr: an npm package",
+        "ghcr",
+        edited(PACKAGE, package__ecosystem="npm"),
+        {"X_Github_Event": "package"},
+        {"kind": "other"},
+    ),
+    (
+        "ghcr: deleted",
+        "ghcr",
+        edited(CONTAINER, action="deleted"),
+        {"X_Github_Event": "package"},
+        {"kind": "other"},
+    ),
+    ("ghcr ping", "ghcr", payload("github/ping-hook"), {"X_Github_Event": "ping"}, {"kind": "ping"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "headers", "expected"),
+    [case[1:] for case in REGISTRIES],
+    ids=[case[0] for case in REGISTRIES],
+)
+def test_registries(name: str, body: Any, headers: dict[str, str], expected: dict[str, Any]) -> None:
+    check(canonical(name, body, **headers), expected)
+
+
+def test_one_push_to_a_real_registry_is_one_image_however_many_blobs_it_sends() -> None:
+    envelopes = [body for _, _, body in payload("distribution/notifications")]
+    found = [canonical("distribution", body) for body in envelopes]
+    for body, event in zip(envelopes, found, strict=True):
+        sent = body["events"][0]
+        pushed = sent["action"] == "push" and bool(sent["target"].get("tag"))
+        assert (event["kind"] == "image_push") == pushed, json.dumps(sent)[:200]
+    assert sum(event["kind"] == "image_push" for event in found) >= 2
+    assert all(
+        event["image"]["digest"].startswith("sha256:") for event in found if event["kind"] == "image_push"
+    )
+
+
+def test_an_envelope_with_several_events_is_read_by_its_first_tagged_manifest() -> None:
+    envelopes = [body["events"][0] for _, _, body in payload("distribution/notifications")]
+    found = canonical("distribution", {"events": envelopes})
+    first = next(each for each in envelopes if each["action"] == "push" and each["target"].get("tag"))
+    check(
+        found,
+        {
+            "kind": "image_push",
+            "image.tag": first["target"]["tag"],
+            "image.digest": first["target"]["digest"],
+        },
+    )

@@ -1,0 +1,104 @@
+"""What tests share: payloads, events as they stand on the bus, declarations from text."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from events.canonical import Kind
+from events.delivery import BusEvent
+from events.host import host
+from hookline.loading import load_texts
+from hookline.planning import Plan, make_plan
+from sensors.program import Program, compose
+
+ROOT = Path(__file__).parent.parent
+PAYLOADS = Path(__file__).parent / "data" / "payloads"
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
+
+SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
+OTHER_SHA = "9049f1265b7d61be4a8904a9a27120d2064dab3b"
+ZERO = "0" * 40
+
+
+def payload(name: str) -> Any:
+    """A payload of the corpus, such as github/push-branch."""
+    return json.loads((PAYLOADS / f"{name}.json").read_text("utf-8"))
+
+
+def edited(base: Any, **changes: Any) -> Any:
+    """A copy with values changed at paths: a__b__c=value; ... removes a key."""
+    found = copy.deepcopy(base)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        node = found
+        for part in parents:
+            node = node[part]
+        if value is ...:
+            del node[last]
+        else:
+            node[last] = value
+    return found
+
+
+def data(name: str, body: Any, **headers: str) -> str:
+    """Event data of a host's delivery, as JSON text; header names with _ for -."""
+    named = {key.replace("_", "-"): [value] for key, value in headers.items()}
+    key = "headers" if host(name).receiver == "github" else "header"
+    return BusEvent("", "", {key: named, "body": body}).text()
+
+
+def program(name: str, line: dict[str, Any] | None = None, keys: tuple[str, ...] = ()) -> Program:
+    """A program of a host with one line of the table under some keys."""
+    entry = {"pipeline": "shop", "config": "0123456789ab", "arguments": {"repo_name": "shop"}, **(line or {})}
+    bindings: dict[Kind, dict[str, str]] = {
+        "push": {"target_branch": "branch"},
+        "tag": {"container_tag": "tag"},
+        "pull_request": {"target_branch": "branch"},
+    }
+    return compose(
+        host=host(name),
+        source=name,
+        kinds=host(name).kinds,
+        lines=dict.fromkeys(keys, entry),
+        bindings=bindings,
+        mutex_argument="repo_name",
+    )
+
+
+DECLARATION = """\
+version: 1
+cluster: {namespace: ci}
+sources:
+  github: {host: github, endpoint: /github, secret: {name: github-webhook, key: secret}}
+  harbor: {host: harbor, endpoint: /harbor, secret: {name: harbor-webhook, key: token}}
+pipelines:
+  shop:
+    repository: {source: github, name: acme/shop, url: https://github.com/acme/shop.git}
+    image: registry.example.com/acme/shop
+    events:
+      push: {branches: [main]}
+"""
+
+
+def plan(text: str = DECLARATION) -> Plan:
+    """The plan of a declaration."""
+    return make_plan(load_texts([("hookline.yaml", text.encode())]), {})
+
+
+def github_push(**changes: Any) -> Any:
+    """A push of one commit to acme/shop's main that changed main.go."""
+    commit = {"id": SHA, "message": "Change", "added": [], "removed": [], "modified": ["main.go"]}
+    base = {
+        "ref": "refs/heads/main",
+        "before": OTHER_SHA,
+        "after": SHA,
+        "created": False,
+        "deleted": False,
+        "forced": False,
+        "repository": {"full_name": "acme/shop"},
+        "sender": {"login": "octo"},
+        "commits": [commit],
+        "head_commit": commit,
+    }
+    return edited(base, **changes)
