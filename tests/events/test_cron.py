@@ -1,0 +1,194 @@
+"""Cron: read and fired as robfig/cron does, which both engines use."""
+
+import datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.cron import (
+    CronError,
+    clock_changes,
+    fire_times,
+    largest_shift,
+    parse_cron,
+    shift_cron,
+    spread_minutes,
+)
+
+UTC = datetime.UTC
+
+
+def at(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("* * * *", "4 fields given"),
+        ("60 * * * *", "minute: 60 is not 0-59"),
+        ("* 24 * * *", "hour: 24 is not 0-23"),
+        ("* * 0 * *", "day of month: 0 is not 1-31"),
+        ("* * * 13 *", "month: 13 is not 1-12 or jan-dec"),
+        ("* * * * 7", "Sunday is 0"),
+        ("5-1 * * * *", "ends before it starts"),
+        ("*/0 * * * *", "never moves on"),
+        (",1 * * * *", "is not a value"),
+        ("x * * * *", "minute: x is not 0-59"),
+        ("\u0661 * * * *", "is not a value"),
+        ("0 0 30 2 *", "names dates that never come"),
+        ("0 0 31 4,6 *", "names dates that never come"),
+        ("CRON_TZ=UTC 0 0 * * *", "timezone:"),
+        ("@every 5m", "is refused"),
+        ("@hourly", 'write "0 * * * *"'),
+        ("0 " * 200, "at most 200 characters"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(CronError) as error:
+        parse_cron(text)
+    assert sentence in str(error.value)
+
+
+def test_lists_ranges_steps_and_names() -> None:
+    schedule = parse_cron("0,30 8-18/5 */10 jan-mar MON,fri")
+    assert sorted(schedule.minutes) == [0, 30]
+    assert sorted(schedule.hours) == [8, 13, 18]
+    assert sorted(schedule.days_of_month) == [1, 11, 21, 31]
+    assert sorted(schedule.months) == [1, 2, 3]
+    assert sorted(schedule.days_of_week) == [1, 5]
+    assert sorted(parse_cron("5/20 * * * *").minutes) == [5, 25, 45]
+
+
+def test_a_step_restricts_the_days_and_a_star_does_not() -> None:
+    """As robfig's star bit: 13th and Friday is either, */2 and Friday is either, * and Friday is Friday."""
+    friday_the_twelfth = datetime.date(2026, 6, 12)
+    assert parse_cron("0 0 13 * 5").on(friday_the_twelfth)
+    assert parse_cron("0 0 */2 * 5").on(friday_the_twelfth)
+    assert not parse_cron("0 0 13 * *").on(friday_the_twelfth)
+    assert parse_cron("0 0 31 2 1").on(datetime.date(2026, 2, 2))
+
+
+def test_29_february_comes() -> None:
+    first = next(fire_times(parse_cron("0 0 29 2 *"), ZoneInfo("UTC"), at("2026-01-01T00:00+00:00")))
+    assert first == at("2028-02-29T00:00+00:00")
+
+
+def test_spring_skips_and_autumn_repeats() -> None:
+    rome, schedule = ZoneInfo("Europe/Rome"), parse_cron("30 2 * * *")
+    spring = [str(time) for time in islice(fire_times(schedule, rome, at("2026-03-27T12:00+00:00")), 2)]
+    assert spring == ["2026-03-28 02:30:00+01:00", "2026-03-30 02:30:00+02:00"]
+    autumn = [str(time) for time in islice(fire_times(schedule, rome, at("2026-10-24T12:00+00:00")), 2)]
+    assert autumn == ["2026-10-25 02:30:00+02:00", "2026-10-25 02:30:00+01:00"]
+    changes = clock_changes(schedule, rome, at("2026-01-01T00:00+00:00"), at("2026-12-31T00:00+00:00"))
+    assert [(str(change.date), change.times, change.effect) for change in changes] == [
+        ("2026-03-29", ("02:30",), "skipped"),
+        ("2026-10-25", ("02:30",), "twice"),
+    ]
+
+
+ZONES = [
+    "UTC",
+    "Asia/Shanghai",
+    "Europe/Rome",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "America/Santiago",
+    "Africa/Cairo",
+    "Asia/Kolkata",
+]
+STARTS = [
+    "2026-03-07T00:00+00:00",
+    "2026-03-28T00:00+00:00",
+    "2026-04-04T00:00+00:00",
+    "2026-09-05T00:00+00:00",
+    "2026-10-24T00:00+00:00",
+    "2026-10-31T00:00+00:00",
+]
+FIELD = st.sampled_from(["*", "0", "30", "1,31", "*/15", "0-5"])
+HOUR = st.sampled_from(["*", "0", "1", "2", "23", "*/3", "1-3"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    minute=FIELD,
+    hour=HOUR,
+    day=st.sampled_from(["*", "*", "28", "1-7"]),
+    week=st.sampled_from(["*", "0", "1-5"]),
+    zone=st.sampled_from(ZONES),
+    start=st.sampled_from(STARTS),
+)
+def test_it_fires_at_every_minute_whose_wall_clock_matches(
+    minute: str, hour: str, day: str, week: str, zone: str, start: str
+) -> None:
+    schedule, place, begin = parse_cron(f"{minute} {hour} {day} * {week}"), ZoneInfo(zone), at(start)
+    expected = []
+    for number in range(1, 3 * 1440):
+        local = (begin + datetime.timedelta(minutes=number)).astimezone(place)
+        if local.hour in schedule.hours and local.minute in schedule.minutes and schedule.on(local.date()):
+            expected.append(local)
+    found = []
+    for time in fire_times(schedule, place, begin):
+        if time >= begin + datetime.timedelta(minutes=3 * 1440):
+            break
+        found.append(time)
+        if len(found) > len(expected):
+            break
+    assert [time.astimezone(UTC) for time in found] == [time.astimezone(UTC) for time in expected]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    text=st.sampled_from(
+        [
+            "30 2 * * 1-5",
+            "0 3 * * *",
+            "50 23 * * 1",
+            "0,30 5 * * *",
+            "0 * * * *",
+            "15 1 10 * *",
+            "0 22-23 * * *",
+            "59 23 * * *",
+        ]
+    ),
+    minutes=st.integers(0, 1439),
+)
+def test_a_shifted_schedule_fires_exactly_that_much_later(text: str, minutes: int) -> None:
+    schedule = parse_cron(text)
+    try:
+        moved = shift_cron(schedule, minutes)
+    except CronError:
+        return
+    start = at("2026-06-01T00:00+00:00")
+    delay = datetime.timedelta(minutes=minutes)
+    plain = list(islice(fire_times(schedule, ZoneInfo("UTC"), start), 20))
+    assert list(islice(fire_times(moved, ZoneInfo("UTC"), start + delay), 20)) == [
+        time + delay for time in plain
+    ]
+
+
+def test_what_five_fields_cannot_say_is_refused() -> None:
+    for text, minutes in (
+        ("0,30 2 * * *", 30),
+        ("50 23 1 * *", 20),
+        ("50 23 * 1 *", 20),
+        ("0 0,23 * * 1", 60),
+    ):
+        with pytest.raises(CronError):
+            shift_cron(parse_cron(text), minutes)
+    assert largest_shift(parse_cron("0,30 2 * * *"), 120) == 29
+    assert largest_shift(parse_cron("30 2 * * 1-5"), 1200) == 1200
+
+
+def test_the_spread_follows_from_the_name_alone() -> None:
+    assert [spread_minutes(name, 20) for name in ("shop", "shop", "cart", "hello-world")] == [
+        16,
+        16,
+        spread_minutes("cart", 20),
+        4,
+    ]
+    assert {spread_minutes(f"pipeline-{number}", 20) for number in range(500)} == set(range(21))
+    assert spread_minutes("shop", 0) == 0

@@ -1,0 +1,471 @@
+"""The commands: what they print where, and how they end."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from support import DECLARATION, ROOT, github_push
+
+from hookline.cli import COMMANDS, main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a valid hookline.yaml and a push, in which commands run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hookline.yaml").write_text(DECLARATION, "utf-8")
+    (tmp_path / "push.json").write_text(json.dumps(github_push()), "utf-8")
+    return tmp_path
+
+
+def hookline(*arguments: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(main, list(arguments), input=text)
+
+
+PUSH = ("-e", "push.json", "--source", "github", "--header", "X-GitHub-Event: push")
+
+
+# --- validate, render -----------------------------------------------------------------------------------------------
+
+
+def test_validate_says_what_it_found(folder: Path) -> None:
+    result = hookline("validate")
+    assert (result.exit_code, result.stdout) == (0, "1 pipeline, 2 sources: valid; 5 pods\n")
+    assert "no pipeline uses source" in result.stderr
+    assert hookline("validate", "--strict").exit_code == 1
+
+
+def test_a_folder_or_several_files_are_one_declaration(folder: Path) -> None:
+    whole = hookline("render").stdout
+    head, _, tail = DECLARATION.partition("pipelines:\n")
+    (folder / "ci").mkdir()
+    (folder / "ci" / "a.yaml").write_text(f"version: 1\npipelines:\n{tail}", "utf-8")
+    (folder / "ci" / "b.yml").write_text(head, "utf-8")
+    assert hookline("render", "-f", "ci").stdout == whole
+    assert hookline("render", "-f", "ci/b.yml", "-f", "ci/a.yaml").stdout == whole
+
+
+def test_what_two_files_declare_twice_is_refused(folder: Path) -> None:
+    shutil.copy("hookline.yaml", "again.yaml")
+    result = hookline("validate", "-f", "hookline.yaml", "-f", "again.yaml")
+    assert result.exit_code == 2
+    for what in ("cluster:", "source github", "source harbor", "pipeline shop"):
+        assert f"{what} is declared already at hookline.yaml:" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["nothing.yaml", "folder"])
+def test_a_file_that_cannot_be_read(folder: Path, name: str) -> None:
+    (folder / "folder").mkdir()
+    result = hookline("validate", "-f", name)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"{name}:1:1: error: ")
+
+
+def test_without_a_file_it_says_how_to_begin(folder: Path) -> None:
+    (folder / "hookline.yaml").unlink()
+    assert "hookline init" in hookline("validate").stderr
+
+
+def test_render_does_not_depend_on_the_order_of_anything(folder: Path) -> None:
+    declared = yaml.safe_load((ROOT / "examples" / "monorepo" / "hookline.yaml").read_text("utf-8"))
+    (folder / "a.yaml").write_text(yaml.safe_dump(declared, sort_keys=False), "utf-8")
+
+    def turned(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: turned(node[key]) for key in reversed(node)}
+        return node[::-1] if isinstance(node, list) and all(isinstance(item, str) for item in node) else node
+
+    (folder / "b.yaml").write_text(yaml.safe_dump(turned(declared), sort_keys=False), "utf-8")
+    first, second = hookline("render", "-f", "a.yaml"), hookline("render", "-f", "b.yaml")
+    assert first.exit_code == 0
+    assert first.stdout == second.stdout
+
+
+def test_yaml_and_json_are_the_same_objects(folder: Path) -> None:
+    as_yaml = list(yaml.safe_load_all(hookline("render").stdout))
+    assert json.loads(hookline("render", "-o", "json").stdout) == {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": as_yaml,
+    }
+
+
+def test_a_yaml_1_1_reader_takes_every_text_for_text(folder: Path) -> None:
+    text = DECLARATION.replace("acme/shop, url", "y/n, url").replace("namespace: ci", 'namespace: "1e3"')
+    (folder / "hookline.yaml").write_text(text, "utf-8")
+    printed = hookline("render").stdout
+    assert 'namespace: "1e3"' in printed
+    assert '- "y"' in printed
+
+
+def test_a_folder_is_written_whole_and_what_is_gone_is_removed(folder: Path) -> None:
+    assert hookline("render", "--to", "deploy").exit_code == 0
+    index = yaml.safe_load((folder / "deploy/kustomization.yaml").read_text("utf-8"))
+    names = sorted(path.name for path in (folder / "deploy").iterdir())
+    assert names == sorted([*index["resources"], "kustomization.yaml"])
+    loaded = [yaml.safe_load((folder / "deploy" / name).read_text("utf-8")) for name in index["resources"]]
+    assert loaded == list(yaml.safe_load_all(hookline("render").stdout))
+    (folder / "hookline.yaml").write_text(
+        DECLARATION.replace("namespace: ci", "namespace: ci, event_bus: {create: false}"), "utf-8"
+    )
+    (folder / "deploy/notes.txt").write_text("mine", "utf-8")
+    assert hookline("render", "--to", "deploy").exit_code == 0
+    assert not (folder / "deploy/eventbus-default.yaml").exists()
+    assert (folder / "deploy/notes.txt").read_text("utf-8") == "mine"
+
+
+def test_somebody_elses_kustomization_is_left_alone(folder: Path) -> None:
+    (folder / "deploy").mkdir()
+    (folder / "deploy/kustomization.yaml").write_text("kind: Kustomization\n", "utf-8")
+    result = hookline("render", "--to", "deploy")
+    assert (result.exit_code, [path.name for path in (folder / "deploy").iterdir()]) == (
+        2,
+        ["kustomization.yaml"],
+    )
+
+
+def test_a_refused_declaration_writes_nothing(folder: Path) -> None:
+    (folder / "hookline.yaml").write_text(DECLARATION.replace("[main]", '["!main"]'), "utf-8")
+    result = hookline("render", "--to", "deploy")
+    assert (result.exit_code, result.stdout, (folder / "deploy").exists()) == (2, "", False)
+
+
+def test_pods_add_up(folder: Path) -> None:
+    lines = hookline("render", "--pods").stdout.splitlines()
+    assert lines[0].split() == ["KIND", "NAME", "PODS", "WHY"]
+    counts = [int(line.split()[2]) for line in lines[1:-1]]
+    assert lines[-1].split() == [str(sum(counts)), "in", "all"]
+
+
+def test_against_tells_what_a_change_moves(folder: Path) -> None:
+    shutil.copy("hookline.yaml", "old.yaml")
+    assert hookline("render", "--against", "old.yaml").stdout == "nothing moves\n"
+    (folder / "hookline.yaml").write_text(DECLARATION.replace("[main]", "[main, develop]"), "utf-8")
+    moved = hookline("render", "--against", "old.yaml").stdout
+    assert "changed: starts anew" in moved
+    (folder / "hookline.yaml").write_text(DECLARATION.replace("  shop:", "  cart:"), "utf-8")
+    moved = hookline("render", "--against", "old.yaml").stdout
+    assert "added to" in moved
+    assert "removed from" in moved
+
+
+# --- simulate, explain, test, next ----------------------------------------------------------------------------------
+
+
+def test_simulate_prints_the_verdict_and_the_workflow(folder: Path) -> None:
+    result = hookline("simulate", *PUSH, "--now", "2026-11-24T08:00:00+08:00")
+    assert result.exit_code == 0
+    table, _, workflow = result.stdout.partition("\n---\n")
+    assert table.splitlines()[3].split()[:3] == ["shop", "run", "MATCH"]
+    assert (
+        yaml.safe_load(workflow)["metadata"]["annotations"]["hookline.dev/event-time"]
+        == "2026-11-24T00:00:00Z"
+    )
+
+
+def test_simulate_as_data_is_one_document(folder: Path) -> None:
+    as_json = json.loads(hookline("simulate", *PUSH, "--now", "2026-11-24T00:00:00Z", "-o", "json").stdout)
+    as_yaml = yaml.safe_load(
+        hookline("simulate", *PUSH, "--now", "2026-11-24T00:00:00Z", "-o", "yaml").stdout
+    )
+    assert as_json == as_yaml
+    assert (as_json["kind"], as_json["results"][0]["reason"], as_json["event"]["kind"]) == (
+        "Simulation",
+        "MATCH",
+        "push",
+    )
+
+
+def test_an_event_from_standard_input(folder: Path) -> None:
+    result = hookline("simulate", "-e", "-", *PUSH[2:], text=json.dumps(github_push(ref="refs/heads/x")))
+    assert "skip" in result.stdout
+    assert "BRANCHES" in result.stdout
+
+
+def test_the_changed_files_can_be_given(folder: Path) -> None:
+    (folder / "hookline.yaml").write_text(
+        DECLARATION.replace("{branches: [main]}", '{paths: ["docs/**"]}'), "utf-8"
+    )
+    (folder / "lines.txt").write_text("docs/a.md\n", "utf-8")
+    (folder / "list.json").write_text('["main.go"]', "utf-8")
+    (folder / "bad.json").write_text("[1]", "utf-8")
+    assert " run " in hookline("simulate", *PUSH, "--files", "lines.txt").stdout
+    assert " skip " in hookline("simulate", *PUSH, "--files", "list.json").stdout
+    assert hookline("simulate", *PUSH, "--files", "bad.json").exit_code == 2
+
+
+def test_unknown_is_undecidable_under_strict(folder: Path) -> None:
+    (folder / "hookline.yaml").write_text(
+        DECLARATION.replace("{branches: [main]}", '{paths: ["docs/**"]}'), "utf-8"
+    )
+    (folder / "push.json").write_text(json.dumps(github_push(forced=True)), "utf-8")
+    assert hookline("simulate", *PUSH).exit_code == 0
+    assert hookline("simulate", *PUSH, "--strict").exit_code == 5
+    assert hookline("explain", "shop", *PUSH, "--strict").exit_code == 5
+
+
+def test_explain_names_the_line_of_every_clause(folder: Path) -> None:
+    (folder / "push.json").write_text(json.dumps(github_push(ref="refs/heads/topic")), "utf-8")
+    lines = hookline("explain", "shop", *PUSH).stdout.splitlines()
+    assert lines[0].startswith("SKIP   shop   BRANCHES: ")
+    failed = next(line for line in lines if line.startswith("FAIL"))
+    assert "topic" in failed
+    assert "include main" in failed
+    assert failed.endswith("hookline.yaml:11:24")
+    assert DECLARATION.splitlines()[10][23:].startswith("[main]")
+    as_json = json.loads(hookline("explain", "shop", *PUSH, "-o", "json").stdout)
+    assert [clause["code"] for clause in as_json["clauses"] if clause["result"] == "FAIL"] == ["BRANCHES"]
+
+
+def test_explain_answers_for_a_pipeline_that_listens_elsewhere(folder: Path) -> None:
+    (folder / "push.json").write_text(json.dumps(github_push(repository__full_name="acme/other")), "utf-8")
+    assert "REPOSITORY" in hookline("explain", "shop", *PUSH).stdout
+    (folder / "image.json").write_text("{}", "utf-8")
+    assert "SOURCE" in hookline("explain", "shop", "-e", "image.json", "--source", "harbor").stdout
+    assert hookline("explain", "shopp", *PUSH).exit_code == 2
+
+
+def test_the_tests_of_a_declaration_decide_the_exit_code(folder: Path) -> None:
+    case = "tests:\n  - {name: x, event: push.json, source: github, headers: {X-GitHub-Event: push}, expect: {shop: %s}}\n"
+    for expected, code in (("run", 0), ("run(MATCH)", 0), ("skip", 1), ("skip(PATHS)", 1)):
+        (folder / "hookline.yaml").write_text(DECLARATION + case % expected, "utf-8")
+        result = hookline("test")
+        assert (expected, result.exit_code) == (expected, code)
+    assert "hookline.yaml:13:" in result.stdout
+    (folder / "hookline.yaml").write_text(DECLARATION, "utf-8")
+    assert hookline("test").exit_code == 1
+    (folder / "hookline.yaml").write_text(
+        DECLARATION + case.replace("push.json", "gone.json") % "run", "utf-8"
+    )
+    assert "cannot be read" in hookline("test").stdout
+
+
+SCHEDULE = 'schedule: {at: "30 2 * * *", timezone: Europe/Rome, spread: 20m, except: [2026-03-28]}'
+
+
+def test_next_shows_zone_spread_exclusions_and_clock_changes(folder: Path) -> None:
+    (folder / "hookline.yaml").write_text(DECLARATION.replace("push: {branches: [main]}", SCHEDULE), "utf-8")
+    lines = hookline("next", "--count", "3", "--now", "2026-03-27T12:00:00Z").stdout.splitlines()
+    assert (
+        lines[1]
+        == "shop       Sat 2026-03-28 02:46 +0100   2026-03-28T01:46Z   Europe/Rome   +16m     excluded: does not fire"
+    )
+    assert lines[2].startswith("shop       Mon 2026-03-30 02:46 +0200")
+    assert (
+        lines[-1]
+        == "shop: on 2026-03-29 the clocks change in Europe/Rome: 02:46 does not exist, so it does not fire"
+    )
+    items = json.loads(
+        hookline("next", "--count", "2", "--now", "2026-03-27T12:00:00Z", "-o", "json").stdout
+    )["items"]
+    assert [item["excluded"] for item in items] == [True, False]
+    assert hookline("next", "--pipeline", "cart").exit_code == 2
+
+
+def test_next_without_schedules(folder: Path) -> None:
+    assert hookline("next").stdout == "no pipeline has a schedule\n"
+
+
+# --- templates ------------------------------------------------------------------------------------------------------
+
+TEMPLATE: dict[str, Any] = {
+    "apiVersion": "argoproj.io/v1alpha1",
+    "kind": "ClusterWorkflowTemplate",
+    "metadata": {"name": "our-ci", "annotations": {"hookline.dev/commit-parameter": "revision"}},
+    "spec": {"arguments": {"parameters": [{"name": "repo_url"}, {"name": "revision"}]}, "templates": []},
+}
+OURS = DECLARATION.replace(
+    "    image: registry.example.com/acme/shop\n", "    run: {template: our-ci, retry: {limit: 2}}\n"
+).replace("push: {branches: [main]}", "tag: {}")
+
+
+def test_a_template_that_takes_a_commit_builds_tags_and_may_retry(folder: Path) -> None:
+    (folder / "our-ci.yaml").write_text(yaml.safe_dump(TEMPLATE), "utf-8")
+    (folder / "hookline.yaml").write_text(OURS, "utf-8")
+    (folder / "push.json").write_text(json.dumps(github_push(ref="refs/tags/v1")), "utf-8")
+    assert "hookline knows nothing of the template" in hookline("validate").stderr
+    result = hookline("simulate", "--template", "our-ci.yaml", *PUSH, "-o", "json")
+    workflow = json.loads(result.stdout)["results"][0]["workflow"]
+    assert workflow["spec"]["arguments"]["parameters"][1] == {
+        "name": "revision",
+        "value": github_push()["after"],
+    }
+    assert workflow["spec"]["templateDefaults"]["retryStrategy"]["limit"] == "2"
+
+
+@pytest.mark.parametrize("content", ["", "kind: Pod\n", "[", "a: &a [*a]\n"])
+def test_a_file_that_is_no_template(folder: Path, content: str) -> None:
+    (folder / "x.yaml").write_text(content, "utf-8")
+    result = hookline("validate", "--template", "x.yaml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("x.yaml:1:1: error: not a template: ")
+
+
+@pytest.fixture
+def cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An API server that has one template, and a kubeconfig that leads to it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path == "/apis/argoproj.io/v1alpha1/clusterworkflowtemplates/our-ci"
+            body = json.dumps(TEMPLATE if known else {"kind": "Status", "code": 404}).encode()
+            self.send_response(200 if known else 404)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    kubeconfig = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "x", "users": [{"name": "x", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        "clusters": [{"name": "x", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
+    }  # fmt: skip
+    (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig), "utf-8")
+    yield {**os.environ, "KUBECONFIG": str(folder / "kubeconfig")}
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_template_read_from_a_cluster(folder: Path, cluster: dict[str, str]) -> None:
+    (folder / "hookline.yaml").write_text(OURS, "utf-8")
+    command = [sys.executable, "-m", "hookline", "validate", "--template-from-cluster"]
+    done = subprocess.run([*command, "our-ci"], capture_output=True, text=True, env=cluster, check=False)
+    assert (done.returncode, done.stdout) == (0, "1 pipeline, 2 sources: valid; 5 pods\n"), done.stderr
+    done = subprocess.run([*command, "gone"], capture_output=True, text=True, env=cluster, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "404" in done.stderr
+
+
+def test_a_cluster_that_is_not_there(folder: Path) -> None:
+    environment = {**os.environ, "KUBECONFIG": str(folder / "gone")}
+    command = [sys.executable, "-m", "hookline", "validate", "--template-from-cluster", "x"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 3
+
+
+# --- init, demo, schema and the rest --------------------------------------------------------------------------------
+
+
+def git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "clone"),
+    [
+        ("https://github.com/acme/shop.git", "acme/shop", "https://github.com/acme/shop.git"),
+        (
+            "git@gitlab.example.com:group/sub/shop.git",
+            "group/sub/shop",
+            "https://gitlab.example.com/group/sub/shop.git",
+        ),
+        (
+            "https://user:token@gitea.example.com/acme/Shop_API",
+            "acme/Shop_API",
+            "https://gitea.example.com/acme/Shop_API.git",
+        ),
+        ("ssh://git@github.com:22/acme/shop", "acme/shop", "https://github.com/acme/shop.git"),
+    ],
+)
+def test_init_writes_a_valid_file_for_the_repository_it_stands_in(
+    folder: Path, url: str, name: str, clone: str
+) -> None:
+    (folder / "hookline.yaml").unlink()
+    git("init", "-q", "-b", "trunk")
+    git("remote", "add", "origin", url)
+    assert hookline("init").exit_code == 0
+    text = (folder / "hookline.yaml").read_text("utf-8")
+    assert f"name: {name}\n" in text
+    assert f"url: {clone}\n" in text
+    assert "branches: [trunk]" in text
+    assert "token" not in text
+    assert text.startswith("# yaml-language-server: $schema=")
+    assert hookline("validate").exit_code == 0
+    assert "exists; it stays as it is" in hookline("init").stderr
+    assert (folder / "hookline.yaml").read_text("utf-8") == text
+
+
+def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
+    text = hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout
+    lines = [
+        line.replace("# ", "", 1)
+        if line.lstrip().startswith("# ")
+        and ":" in line
+        and "kubectl" not in line
+        and "This one" not in line
+        and "schema" not in line
+        else line
+        for line in text.splitlines()
+    ]
+    (folder / "hookline.yaml").write_text("\n".join(lines), "utf-8")
+    result = hookline("validate")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_init_prints_another_path_each_time() -> None:
+    first, second = (
+        hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout for _ in range(2)
+    )
+    assert first != second
+
+
+def test_init_without_a_remote(folder: Path) -> None:
+    (folder / "hookline.yaml").unlink()
+    assert hookline("init").exit_code == 2
+    assert hookline("init", "--repository", "shop").exit_code == 2
+
+
+def test_demo_shows_three_runs_and_two_refusals(folder: Path) -> None:
+    result = hookline("demo")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("hello-world   run       MATCH") == 3
+    assert result.stdout.count("kind: Workflow") == 3
+    assert "FAIL          FORKS" in result.stdout
+    assert "refused   SIGNATURE" in result.stdout
+    assert "(exit code 1)" in result.stdout
+
+
+def test_the_demos_files_can_be_had(folder: Path) -> None:
+    assert hookline("demo", "--to", "demo").exit_code == 0
+    assert hookline("validate", "-f", "demo/hookline.yaml").exit_code == 0
+    assert hookline("demo", "--to", "demo").exit_code == 2
+
+
+def test_completion_and_version() -> None:
+    for shell in ("bash", "zsh", "fish"):
+        assert "hookline" in hookline("completion", shell).stdout
+    assert hookline("version").stdout == hookline("--version").stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    result = hookline(name, "--help")
+    assert result.exit_code == 0
+    assert f"hookline {name}" in result.stdout.partition("Example")[2]
+
+
+def test_a_wrong_command_is_answered_with_the_right_one() -> None:
+    result = hookline("simulat")
+    assert result.exit_code == 2
+    assert "Did you mean simulate?" in result.stderr
+
+
+def test_logs_go_to_stderr_and_hold_no_event(folder: Path) -> None:
+    result = hookline("--log-level", "info", "simulate", *PUSH)
+    assert result.exit_code == 0
+    assert "Change" not in result.stderr

@@ -1,0 +1,352 @@
+"""Sensors: who carries what, whether it fits, and that an offline run is what the object says."""
+
+import base64
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import DECLARATION, github_push, plan
+
+from events.controller_rules import event_bus_problems, event_source_problems
+from events.delivery import Delivery, bus_event
+from events.environment import LIMIT_BYTES, environment_bytes, go_json_bytes
+from events.host import host
+from hookline.diagnostics import InvalidInput
+from hookline.incoming import EventOptions, incoming
+from hookline.planning import Plan, check_sizes
+from hookline.simulation import simulate
+from sensors.assignment import LANES, bins, rendezvous
+from sensors.controller_rules import sensor_problems
+from triggers.workflow import run_name
+
+
+def repositories(count: int, *, shards: int = 1, per_repository: int = 1) -> str:
+    lines = [
+        DECLARATION[: DECLARATION.index("pipelines:")].replace(
+            "{namespace: ci}", f"{{namespace: ci, shards: {shards}}}"
+        ),
+        "pipelines:\n",
+    ]
+    for number in range(count):
+        for nth in range(per_repository):
+            lines.append(
+                f"  service-{number}-{nth}:\n"
+                f"    repository: {{source: github, name: acme/service-{number}, url: https://github.com/acme/service-{number}.git}}\n"
+                f"    image: registry.example.com/acme/service-{number}-{nth}\n"
+                f'    events: {{push: {{branches: [main], paths: ["part-{nth}/**"]}}}}\n'
+            )
+    return "".join(lines)
+
+
+def objects(made: Plan, kind: str) -> list[dict[str, Any]]:
+    return [each for each in made.objects() if each["kind"] == kind]
+
+
+def resolve(parameter: dict[str, Any], context: dict[str, str], data: dict[str, Any]) -> str:
+    """An independent reading of `src`, as argo-events pkg/sensors/triggers/params.go has it."""
+    import hashlib
+
+    source = parameter["src"]
+    if "contextKey" in source:
+        return context[source["contextKey"]]
+    if "dataKey" in source:
+        value: Any = data
+        for part in source["dataKey"].split("."):
+            value = value[part]
+        assert isinstance(value, str)
+        return value
+    template = source.get("dataTemplate") or source["contextTemplate"]
+    given_data: Any = data if "dataTemplate" in source else context
+
+    def lookup(path: str) -> str:
+        value: Any = given_data
+        for part in path.removeprefix(".Input.").split("."):
+            value = value[part]
+        return str(value)
+
+    def action(match: re.Match[str]) -> str:
+        words = match[1].strip()
+        if printf := re.fullmatch(
+            r'printf "([^"]*)%s" \((\S+) \| trunc (\d+)\) \| sha256sum \| trunc 16', words
+        ):
+            text = printf[1] + lookup(printf[2])[: int(printf[3])]
+            return hashlib.sha256(text.encode()).hexdigest()[:16]
+        if words.endswith("| sha256sum | trunc 16"):
+            return hashlib.sha256(lookup(words.split(" | ")[0]).encode()).hexdigest()[:16]
+        return lookup(words)
+
+    return re.sub(r"\{\{(.*?)\}\}", action, template)
+
+
+def created(
+    sensor: dict[str, Any], trigger_name: str, context: dict[str, str], data: dict[str, Any]
+) -> dict[str, Any]:
+    trigger = next(each for each in sensor["spec"]["triggers"] if each["template"]["name"] == trigger_name)
+    resource = copy.deepcopy(trigger["template"]["k8s"]["source"]["resource"])
+    for parameter in trigger["template"]["k8s"]["parameters"]:
+        *parents, last = [part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", parameter["dest"])]
+        node = resource
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        node[last] = resolve(parameter, context, data)
+    return dict(resource)
+
+
+@pytest.mark.parametrize("per_repository", [1, 2, 5])
+def test_the_offline_workflow_is_what_the_rendered_sensor_would_create(per_repository: int) -> None:
+    made = plan(repositories(3, per_repository=per_repository))
+    body = github_push(repository__full_name="acme/service-1")
+    body["commits"][0]["modified"] = [f"part-{nth}/x" for nth in range(per_repository)]
+    event = incoming(made, "x", json.dumps(body).encode(), EventOptions("github", {"X-GitHub-Event": "push"}))
+    results = simulate(made, event).results
+    assert [result.pipeline for result in results] == [f"service-1-{nth}" for nth in range(per_repository)]
+    sensors = {each["metadata"]["name"]: each for each in objects(made, "Sensor")}
+    for result in results:
+        assert result.verdict == "run"
+        sensor = sensors[result.sensor or ""]
+        dependency = next(each for each in sensor["spec"]["dependencies"] if each["name"] == result.trigger)
+        import jq
+
+        transformed = jq.compile(dependency["transform"]["jq"]).input_text(event.text()).first()
+        assert re.search(dependency["filters"]["data"][0]["value"][0], transformed["hookline"]["action"])
+        workflow = created(sensor, result.trigger or "", dict(event.context), transformed)
+        assert workflow == result.workflow
+        assert workflow["metadata"]["name"] == run_name(
+            transformed["hookline"]["name"], transformed["hookline"]["identity"]
+        )
+        arguments = {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}
+        assert arguments["target_branch"] == "main"
+        assert arguments["repo_url"] == "https://github.com/acme/service-1.git"
+        assert workflow["spec"]["synchronization"]["mutexes"][0]["name"] == "service-1"
+
+
+def test_the_offline_workflow_of_a_schedule_is_what_the_rendered_sensor_would_create() -> None:
+    made = plan(
+        DECLARATION.replace("push: {branches: [main]}", 'schedule: {at: "30 2 * * *", branch: develop}')
+    )
+    event = incoming(made, "schedule:shop", None, EventOptions())
+    (result,) = simulate(made, event).results
+    (sensor,) = objects(made, "Sensor")
+    workflow = created(sensor, result.trigger or "", dict(event.context), {})
+    assert workflow == result.workflow
+    assert {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}[
+        "target_branch"
+    ] == "develop"
+
+
+def test_two_deliveries_of_one_event_are_one_run_and_another_commit_is_another() -> None:
+    made = plan()
+
+    def name(delivery: str, **changes: Any) -> str:
+        body = json.dumps(github_push(**changes)).encode()
+        event = bus_event(
+            Delivery({"X-Github-Event": ("push",), "X-Github-Delivery": (delivery,)}, body),
+            host("github"),
+            "hookline-webhooks",
+            "github",
+        )
+        context = {"id": delivery, "time": "2026-11-24T00:00:00Z"}
+        from dataclasses import replace
+
+        (result,) = simulate(made, replace(event, context=context)).results
+        assert result.workflow
+        return str(result.workflow["metadata"]["name"])
+
+    assert name("a") == name("b")
+    assert name("a") != name("a", after="b" * 40)
+    assert name("a") != name("a", before="c" * 40)
+
+
+def test_nothing_but_name_labels_annotations_and_arguments_comes_from_an_event() -> None:
+    made = plan(repositories(2, per_repository=5))
+    for sensor in objects(made, "Sensor"):
+        for trigger in sensor["spec"]["triggers"]:
+            for parameter in trigger["template"]["k8s"]["parameters"]:
+                assert re.fullmatch(
+                    r"metadata\.name|metadata\.(labels|annotations)\.hookline\\\.dev/[a-z-]+"
+                    r"|spec\.arguments\.parameters\.\d+\.value|spec\.synchronization\.mutexes\.0\.name",
+                    parameter["dest"],
+                )
+
+
+def test_wider_than_the_lanes_gets_a_trigger_each_and_the_lanes_stay() -> None:
+    few, many = plan(repositories(1, per_repository=LANES)), plan(repositories(1, per_repository=LANES + 2))
+    assert [sensor.name for sensor in few.sensors] == ["hookline-1"]
+    assert [sensor.name for sensor in many.sensors] == ["hookline-1", "hookline-wide-1"]
+    assert [each.name for each in few.sensors[0].dependencies] == [
+        each.name for each in many.sensors[0].dependencies
+    ]
+
+
+def test_every_pipeline_is_carried_once() -> None:
+    made = plan(repositories(40, shards=3, per_repository=2))
+    carried = [name for sensor in made.sensors for each in sensor.dependencies for name in each.pipelines]
+    assert sorted(carried) == sorted(made.workloads)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=60, unique=True), st.integers(1, 9))
+def test_one_shard_more_moves_only_what_goes_to_the_new_one(keys: list[str], count: int) -> None:
+    before, after = ({key: rendezvous(key, number) for key in keys} for number in (count, count + 1))
+    assert all(before[key] == after[key] or after[key] == count + 1 for key in keys)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(min_size=1, max_size=8), st.integers(1, 50), min_size=1, max_size=40))
+def test_bins_hold_what_fits_whatever_the_order(sizes: dict[str, int]) -> None:
+    def packed(names: list[str]) -> dict[int, list[str]]:
+        return {
+            place: sorted(found)
+            for place, found in bins(names, name=str, size=sizes.__getitem__, room=100).items()
+        }
+
+    found = packed(sorted(sizes))
+    assert found == packed(sorted(sizes, reverse=True))
+    assert all(sum(sizes[name] for name in each) <= 100 for each in found.values())
+    assert sorted(name for each in found.values() for name in each) == sorted(sizes)
+
+
+def test_environment_bytes_are_those_of_the_string_that_linux_gets() -> None:
+    (sensor,) = objects(plan(repositories(20)), "Sensor")
+    metadata = {**sensor["metadata"], "creationTimestamp": None}
+    text = json.dumps(
+        {"metadata": metadata, "spec": sensor["spec"], "status": {}},
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    variable = b"SENSOR_OBJECT=" + base64.b64encode(text.encode()) + b"\0"
+    assert environment_bytes(sensor) == len(variable)
+    assert go_json_bytes("<a>\u2028é") == len('"\\u003ca\\u003e\\u2028é"'.encode())
+
+
+def test_too_many_pipelines_say_how_many_shards_they_need() -> None:
+    text = repositories(700)
+    with pytest.raises(InvalidInput) as refused:
+        check_sizes(plan(text))
+    (problem,) = refused.value.diagnostics
+    match = re.search(r"set shards: (\d+)", problem.message)
+    assert match
+    enough = plan(text.replace("shards: 1", f"shards: {match[1]}"))
+    check_sizes(enough)
+    assert max(environment_bytes(enough.sensor_object(each)) for each in enough.sensors) < LIMIT_BYTES
+
+
+def test_the_retry_ends_within_ninety_seconds() -> None:
+    (sensor,) = objects(plan(), "Sensor")
+    for trigger in sensor["spec"]["triggers"]:
+        retry = trigger["retryStrategy"]
+        first, factor = int(retry["duration"].removesuffix("s")), retry["factor"]
+        waits = [first * factor**number * (1 + retry["jitter"]) for number in range(retry["steps"] - 1)]
+        assert sum(waits) <= 90
+
+
+# --- the controllers' rules ---------------------------------------------------------------------------------------
+
+
+def test_what_is_rendered_breaks_no_rule() -> None:
+    for each in plan(repositories(3, per_repository=5)).objects():
+        if each["kind"] == "Sensor":
+            assert sensor_problems(each) == []
+        if each["kind"] == "EventSource":
+            assert event_source_problems(each) == []
+        if each["kind"] == "EventBus":
+            assert event_bus_problems(each) == []
+
+
+def broken(change: Any) -> list[str]:
+    (sensor,) = objects(plan(), "Sensor")
+    sensor = json.loads(json.dumps(sensor))
+    change(sensor["spec"])
+    return sensor_problems(sensor)
+
+
+SENSOR_RULES: list[tuple[str, Any]] = [
+    ("no event dependencies", lambda spec: spec.update(dependencies=[])),
+    ("no triggers", lambda spec: spec.update(triggers=[])),
+    ("duplicate trigger name", lambda spec: spec["triggers"].append(spec["triggers"][0])),
+    (
+        "the later one would win",
+        lambda spec: spec["dependencies"].append(
+            {**spec["dependencies"][0], "name": spec["dependencies"][0]["name"].replace("-", "_")}
+        ),
+    ),
+    ("must define eventName", lambda spec: spec["dependencies"][0].pop("eventName")),
+    ("cannot stand in conditions", lambda spec: spec["dependencies"][0].update(name="1a")),
+    ("dead while the Sensor runs", lambda spec: spec["triggers"][0]["template"].update(conditions="a && b")),
+    ("unknown operation", lambda spec: spec["triggers"][0]["template"]["k8s"].update(operation="apply")),
+    ("absolute action", lambda spec: spec["triggers"][0]["template"]["k8s"].pop("source")),
+    (
+        "it would be skipped",
+        lambda spec: spec["triggers"][0]["template"]["k8s"]["parameters"][0]["src"].update(
+            dependencyName="x"
+        ),
+    ),
+    (
+        "the whole event is written",
+        lambda spec: spec["triggers"][0]["template"]["k8s"]["parameters"][0]["src"].pop("dataTemplate"),
+    ),
+    (
+        "needs src.dependencyName and dest",
+        lambda spec: spec["triggers"][0]["template"]["k8s"]["parameters"][0].pop("dest"),
+    ),
+    ("atLeastOnce must be true", lambda spec: spec["triggers"][0].update(atLeastOnce=False)),
+    ("nothing is retried", lambda spec: spec["triggers"][0].update(atLeastOnce=False)),
+    (
+        "values that are not empty",
+        lambda spec: spec["dependencies"][0]["filters"]["data"][0].update(value=[""]),
+    ),
+    ("not anchored", lambda spec: spec["dependencies"][0]["filters"]["data"][0].update(value=["run"])),
+    ("does not fit", lambda spec: spec["dependencies"][0]["transform"].update(jq="x" * 100_000)),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change"), SENSOR_RULES, ids=[case[0] for case in SENSOR_RULES])
+def test_a_broken_sensor_is_found(sentence: str, change: Any) -> None:
+    assert any(sentence in problem for problem in broken(change))
+
+
+SOURCE_RULES: list[tuple[str, Any]] = [
+    ("endpoint can't be empty", lambda spec: spec["webhook"]["harbor"].update(endpoint="")),
+    ("port must be a number in a string", lambda spec: spec["webhook"]["harbor"].update(port=12001)),
+    ("the service does not lead", lambda spec: spec["webhook"]["harbor"].update(port="9")),
+    ("more than one", lambda spec: spec["webhook"].update(github=spec["webhook"]["harbor"])),
+    ("either repositories or organizations", lambda spec: spec["github"]["github"].update(organizations=[])),
+    ("nothing is verified", lambda spec: spec["github"]["github"].pop("webhookSecret")),
+    ("content type", lambda spec: spec["github"]["github"].update(contentType="xml")),
+    (
+        "recreate strategy",
+        lambda spec: spec.update(calendar={"x": {"schedule": "0 0 * * *", "timezone": "UTC"}}),
+    ),
+    ("schedule:", lambda spec: spec.update(calendar={"x": {"schedule": "0 0 * *", "timezone": "UTC"}})),
+    ("timezone", lambda spec: spec.update(calendar={"x": {"schedule": "0 0 * * *", "timezone": "CST"}})),
+    (
+        "EXDATE",
+        lambda spec: spec.update(
+            calendar={"x": {"schedule": "0 0 * * *", "timezone": "UTC", "exclusionDates": ["2026-12-31"]}}
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("sentence", "change"), SOURCE_RULES, ids=[case[0] for case in SOURCE_RULES])
+def test_a_broken_event_source_is_found(sentence: str, change: Any) -> None:
+    text = DECLARATION.replace(
+        "push: {branches: [main]}",
+        "push: {branches: [main]}\n      image_push: {source: harbor, image: base/go}",
+    )
+    (source,) = objects(plan(text), "EventSource")
+    source = json.loads(json.dumps(source))
+    change(source["spec"])
+    assert any(sentence in problem for problem in event_source_problems(source))
+
+
+def test_a_broken_bus_is_found() -> None:
+    bus = {"spec": {"jetstream": {"version": "latest", "replicas": 2}}}
+    assert len(event_bus_problems(bus)) == 2
+    assert event_bus_problems({"spec": {}}) != []
