@@ -66,18 +66,16 @@ class LazyGroup(click.Group):
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
-    show_default=True,
     help="Logs go to stderr, as lines of key=value. No event content above debug.",
 )
-def main(log_level: str) -> None:
+def main(log_level: str | None) -> None:
     """CI triggers for Argo: hookline.yaml in, Argo Events objects out, and the answer for any event beforehand.
 
     \b
     Exit codes: 0 done; 1 a negative answer (failed tests, warnings under --strict);
     2 wrong usage or declaration; 3 a cluster that cannot be reached; 5 undecidable under --strict.
     """
-    if log_level == "debug" or "--log-level" in sys.argv:
+    if log_level is not None:
         from hookline.logs import configure  # noqa: PLC0415 - structlog is loaded where somebody wants logs
 
         configure(log_level)

@@ -1,16 +1,17 @@
-"""Logs: structlog on stderr. No event content above debug."""
+"""Logs: structlog on stderr, where somebody asked for them. No event content above debug."""
 
-import logging
 import sys
-from typing import Any
+from typing import Any, Literal
 
-import structlog
-
-__all__ = ["configure", "logger"]
+__all__ = ["configure", "log"]
 
 
 def configure(level: str) -> None:
     """Log from this level on, as key=value lines on stderr."""
+    import logging  # noqa: PLC0415 - a command that logs nothing should not load it
+
+    import structlog  # noqa: PLC0415
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -22,8 +23,8 @@ def configure(level: str) -> None:
     )
 
 
-def logger() -> Any:
-    """A logger; before `configure` it lets warnings through."""
-    if not structlog.is_configured():
-        configure("warning")
-    return structlog.get_logger()
+def log(level: Literal["debug", "info", "warning"], event: str, **fields: Any) -> None:
+    """One line; nothing where nobody asked for logs."""
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
+        getattr(structlog.get_logger(), level)(event, **fields)

@@ -10,6 +10,7 @@ import click
 
 from hookline.diagnostics import Diagnostic, InvalidInput
 from hookline.loading import load
+from hookline.logs import log
 from hookline.planning import Plan, make_plan
 from hookline.templates import read_templates, template_from_cluster
 
@@ -102,12 +103,14 @@ def open_plan(
         templates = read_templates(template_files)
         for name in cluster_templates:
             templates[name] = template_from_cluster(name)
-        return make_plan(load(paths), templates)
+        plan = make_plan(load(paths), templates)
     except InvalidInput as invalid:
         report(invalid.diagnostics)
         sys.exit(EXIT_USAGE)
     except ConnectionError as error:
         fail(str(error), EXIT_UNREACHABLE)
+    log("info", "planned", files=[str(path) for path in paths], pipelines=len(plan.workloads), routes=len(plan.routes))
+    return plan
 
 
 def print_data(value: Any, output: str) -> None:

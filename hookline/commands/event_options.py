@@ -12,6 +12,7 @@ import click
 
 from events.delivery import BusEvent, DeliveryError, Refusal
 from hookline.commands.common import EXIT_NEGATIVE, fail, header_option, print_data
+from hookline.logs import log
 from hookline.incoming import SCHEDULE, EventOptions, incoming, read_files
 from hookline.planning import Plan
 
@@ -113,7 +114,7 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
         content = None if event.given.startswith(SCHEDULE) else _content(event.given)
         secret = event.secret_file.read_bytes() if event.secret_file else None
         options = EventOptions(event.source, event.headers, secret, event.now)
-        return incoming(plan, event.given, content, options)
+        found = incoming(plan, event.given, content, options)
     except DeliveryError as error:
         fail(f"{event.given}: {error}")
     except OSError as error:
@@ -130,6 +131,9 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
             }
             print_data(found, output)
         sys.exit(EXIT_NEGATIVE)
+    log("info", "event read", event_source=found.event_source, event_name=found.event_name)
+    log("debug", "event data", data=found.data)
+    return found
 
 
 def _content(given: str) -> bytes:

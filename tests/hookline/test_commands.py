@@ -465,7 +465,14 @@ def test_a_wrong_command_is_answered_with_the_right_one() -> None:
     assert "Did you mean simulate?" in result.stderr
 
 
-def test_logs_go_to_stderr_and_hold_no_event(folder: Path) -> None:
-    result = hookline("--log-level", "info", "simulate", *PUSH)
-    assert result.exit_code == 0
-    assert "Change" not in result.stderr
+def test_logs_go_to_stderr_and_hold_no_event_above_debug(folder: Path) -> None:
+    def logged(level: str) -> str:
+        command = [sys.executable, "-m", "hookline", "--log-level", level, "simulate", *PUSH, "-o", "json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout)["kind"] == "Simulation"
+        return done.stderr
+
+    assert "event='planned'" in logged("info")
+    assert "refs/heads" not in logged("info")
+    assert "refs/heads" in logged("debug")
+    assert logged("warning") == ""

@@ -1,0 +1,136 @@
+"""The generated parts of README and docs: made here, compared by tests/test_docs.py, written again by `make goldens`."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from events.host import host, host_names
+from hookline.cli import COMMANDS, main
+from hookline.schema import json_schema
+from sensors.reasons import REASONS
+
+
+def commands_page() -> str:
+    """docs/commands.md, from --help."""
+    runner = CliRunner()
+    parts = ["# Commands\n\nGenerated from `--help`; `make goldens` writes it again.\n"]
+    for name in ("", *COMMANDS):
+        arguments = [name, "--help"] if name else ["--help"]
+        text = runner.invoke(main, arguments, prog_name="hookline", terminal_width=100).stdout.rstrip()
+        parts.append(f"## hookline{f' {name}' if name else ''}\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        return _type(schema, schema["definitions"][field["$ref"].rpartition("/")[2]])
+    if "allOf" in field:
+        return _type(schema, field["allOf"][0])
+    for key in ("anyOf", "oneOf"):
+        if key in field:
+            return " or ".join(dict.fromkeys(_type(schema, each) for each in field[key]))
+    if "enum" in field:
+        return " or ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{str(field['const']).lower()}`"
+    if field.get("type") == "array":
+        return f"list of {_type(schema, field['items'])}"
+    if "additionalProperties" in field and field["additionalProperties"]:
+        return f"name → {_type(schema, field['additionalProperties'])}"
+    return {"string": "text", "boolean": "true or false", "integer": "whole number", "object": "mapping"}.get(field.get("type", ""), "value")
+
+
+def _model(schema: dict[str, Any], field: dict[str, Any]) -> list[str]:
+    """Definitions that a field leads to."""
+    found = re.findall(r'"#/definitions/(\w+)"|\'#/definitions/(\w+)\'', str(field))
+    return [name for pair in found for name in pair if name and "properties" in schema["definitions"][name]]
+
+
+def declaration_page() -> str:
+    """docs/declaration.md, from the JSON Schema."""
+    schema = json_schema()
+    parts = [
+        "# hookline.yaml\n\nGenerated from the models; `make goldens` writes it again. The JSON Schema for editors: `hookline schema`.\n\n"
+        "Patterns are globs everywhere: `*` within a part between slashes, `**` any number of parts, `?` one character; exclude wins;\n"
+        "a list means include. Unknown keys are errors. Durations are written 90s, 20m, 1h30m or 7d.\n"
+    ]
+    todo, done = [("(file)", schema)], set()
+    while todo:
+        title, model = todo.pop(0)
+        if title in done:
+            continue
+        done.add(title)
+        rows = []
+        for key, field in model["properties"].items():
+            required = key in model.get("required", [])
+            default = "required" if required else "–" if field.get("default") is None else f"`{_plain(field['default'])}`"
+            rows.append(f"| `{key}` | {_type(schema, field)} | {default} | {field['description']} |")
+            todo += [(name, schema["definitions"][name]) for name in _model(schema, field)]
+        heading = "The file" if title == "(file)" else title.rstrip("_")
+        text = model["description"].splitlines()[0]
+        parts.append(f"## {heading}\n\n{text}\n\n| key | value | default | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "{…}" if isinstance(value, dict) and value else str(value)
+
+
+def sources_table() -> str:
+    """The table of docs/sources.md on what to set at a host."""
+    return "\n".join(f"| `{name}` | {host(name).setup} |" for name in host_names())
+
+
+def reasons_table() -> str:
+    """The table of docs/reasons.md."""
+    return "\n".join(f"| `{code}` | {meaning} |" for code, meaning in REASONS.items())
+
+
+def with_table(text: str, head: str, table: str) -> str:
+    """A page with the rows below a table's head replaced."""
+    at = text.index(head) + len(head)
+    end = re.compile(r"\n(?!\|)").search(text, at)
+    rest = text[at:] if end is None else text[end.start() :]
+    if text[at:].startswith("?"):
+        rest = text[at + 1 :]
+    return text[:at] + table + rest
+
+
+CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
+
+def run_block(block: str) -> str:
+    """A console block with the outputs of its commands as they are now, run in the current folder."""
+    lines = []
+    for line in block.splitlines():
+        if not line.startswith("$ "):
+            continue
+        program, *arguments = shlex.split(line[2:])
+        assert program == "hookline", line
+        result = CliRunner().invoke(main, arguments, prog_name="hookline")
+        output = result.output if not arguments[0] == "validate" else result.stdout
+        lines.append(line + "\n" + output)
+    return "".join(lines)
+
+
+def page_with_outputs(text: str, folders: list[Path]) -> str:
+    """A page whose console blocks are run, each in its folder."""
+    import os
+
+    before = Path.cwd()
+    parts, at = [], 0
+    blocks = list(CONSOLE.finditer(text))
+    assert len(blocks) == len(folders)
+    for match, folder in zip(blocks, folders, strict=True):
+        os.chdir(folder)
+        try:
+            parts += [text[at : match.start(1)], run_block(match[1])]
+        finally:
+            os.chdir(before)
+        at = match.end(1)
+    return "".join(parts) + text[at:]

@@ -1,0 +1,96 @@
+"""README and docs: generated parts are as they would be generated, commands give the output shown, links lead somewhere."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from pages import (
+    commands_page,
+    declaration_page,
+    page_with_outputs,
+    reasons_table,
+    sources_table,
+    with_table,
+)
+from support import ROOT
+
+from hookline.cli import COMMANDS, main
+
+REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
+DOCS = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), ROOT / "tests/data/README.md"])
+
+
+def compare(path: Path, expected: str) -> None:
+    if REGENERATE:
+        path.write_text(expected, "utf-8")
+    assert path.read_text("utf-8") == expected
+
+
+def test_the_page_of_commands_is_their_help() -> None:
+    compare(ROOT / "docs/commands.md", commands_page())
+
+
+def test_the_page_of_the_declaration_is_its_models() -> None:
+    compare(ROOT / "docs/declaration.md", declaration_page())
+
+
+def test_the_table_of_hosts_is_their_records() -> None:
+    path = ROOT / "docs/sources.md"
+    compare(path, with_table(path.read_text("utf-8"), "| `host:` | at the host |\n|---|---|\n", sources_table()))
+
+
+def test_the_table_of_reasons_is_the_programs() -> None:
+    path = ROOT / "docs/reasons.md"
+    compare(path, with_table(path.read_text("utf-8"), "| code | a skip means |\n|---|---|\n", reasons_table()))
+
+
+def test_the_readme_shows_real_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    demo = tmp_path / "demo"
+    assert CliRunner().invoke(main, ["demo", "--to", str(demo)]).exit_code == 0
+    (tmp_path / "new").mkdir()
+    path = ROOT / "README.md"
+    compare(path, page_with_outputs(path.read_text("utf-8"), [demo, demo, tmp_path / "new"]))
+
+
+def test_the_readmes_declaration_is_valid(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    (tmp_path / "hookline.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    assert CliRunner().invoke(main, ["validate", "-f", str(tmp_path / "hookline.yaml")]).exit_code == 0
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
+        assert (path.parent / target).exists(), target
+    for target in re.findall(r"\]\(#([^)]+)\)", text):
+        anchors = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("#").strip().lower()).replace(" ", "-") for line in text.splitlines() if line.startswith("#")}
+        assert target in anchors
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> None:
+    for text in re.findall(r"(?:^\$ |`|^    )(hookline [^`\n|>&]*)", path.read_text("utf-8"), re.MULTILINE):
+        words = shlex.split(text.replace("…", "").partition("#")[0], comments=True)
+        if len(words) < 2 or not words[1].isalpha() or words[1] == "exporter":
+            continue
+        assert words[1] in COMMANDS, text
+        help_text = CliRunner().invoke(main, [words[1], "--help"], terminal_width=200).stdout
+        for word in words[2:]:
+            if word.startswith("-") and len(word) > 1:
+                assert word.partition("=")[0] in help_text, text
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(path: Path) -> None:
+    for name in re.findall(r"`((?:events|sensors|triggers|hookline|dashboards|tests|docs|examples)/[\w./-]+)`", path.read_text("utf-8")):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_makefile_has_the_targets_that_the_readme_names() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text("utf-8")):
+        assert f"\n{target}:" in makefile
