@@ -12,13 +12,19 @@ def list: if type == "array" then . else [] end;
 def header($name):
   (at(["headers", $name]) // at(["header", $name])) | list | .[0] | text;
 
+#if push tag pull_request
 def first_line: text | if . == null or . == "" then null else split("\n") | .[0] end;
 
 def zero_commit: type == "string" and test("\\A0+\\z");
+#end
 
+#if pull_request
 # A positive whole number as text; null for anything else. floor makes 7 and 7.0 the same in both engines.
 def whole_number:
   if type == "number" and . > 0 and . < 1000000000 then floor | tostring else null end;
+#end
+
+#if push tag
 
 # Kind, branch and tag that follow from a full ref.
 def pushed($ref):
@@ -26,6 +32,7 @@ def pushed($ref):
   elif $ref | startswith("refs/heads/") then {kind: "push", ref: $ref, branch: $ref[11:]}
   elif $ref | startswith("refs/tags/") then {kind: "tag", ref: $ref, tag: $ref[10:]}
   else {kind: "other"} end;
+#end
 
 #if push
 # The paths that a list of commits names.

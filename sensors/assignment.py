@@ -7,7 +7,7 @@ its own, packed by bytes. Assignment is by rendezvous hashing: one shard more mo
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -63,26 +63,28 @@ def lanes(routes: Iterable[Route], shards: int) -> tuple[list[Group], list[Route
 
 
 def bins(
-    items: Sequence[Item], name: Callable[[Item], str], size: Callable[[Item], int], room: int
-) -> Mapping[int, list[Item]]:
-    """Spread items over as few places as hold them, each item by its name alone.
+    items: Iterable[Item], name: Callable[[Item], str], size: Callable[[Item], int], room: int
+) -> Mapping[str, list[Item]]:
+    """Pack items by size, in the order of their names; a bin is called after its first item.
+
+    A bin also ends at names that are ends by themselves (one in four, by their hash, once it is half full), so that one
+    item more changes the bin that it comes into and seldom the next ones.
 
     Raises:
-        ValueError: One item is larger than a place.
+        ValueError: One item is larger than a bin.
     """
-    if not items:
-        return {}
-    sizes = [size(item) for item in items]
-    if max(sizes) > room:
-        raise ValueError(f"{name(items[sizes.index(max(sizes))])} alone needs {max(sizes)} of {room} bytes")
-    count = max(1, -(-sum(sizes) // room))
-    while True:
-        filled: dict[int, int] = defaultdict(int)
-        placed: dict[int, list[Item]] = defaultdict(list)
-        for item, bytes_needed in zip(items, sizes, strict=True):
-            place = rendezvous(name(item), count)
-            filled[place] += bytes_needed
-            placed[place].append(item)
-        if max(filled.values()) <= room:
-            return dict(sorted(placed.items()))
-        count += 1
+    found: dict[str, list[Item]] = {}
+    current: list[Item] = []
+    filled = 0
+    for item in sorted(items, key=name):
+        needed = size(item)
+        if needed > room:
+            raise ValueError(f"{name(item)} alone needs {needed:,} of {room:,} bytes")
+        if filled + needed > room or not current:
+            current, filled = [], 0
+            found[hashlib.sha256(name(item).encode()).hexdigest()[:6]] = current
+        current.append(item)
+        filled += needed
+        if filled * 2 > room and hashlib.sha256(name(item).encode()).digest()[0] % 4 == 0:
+            filled = room
+    return found

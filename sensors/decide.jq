@@ -23,6 +23,7 @@ def chosen($patterns):
       and ($patterns.include == null or ($text | test("\\A(?:" + $patterns.include + ")\\z")))
       and ($patterns.exclude == null or ($text | test("\\A(?:" + $patterns.exclude + ")\\z") | not)));
 
+#if push tag pull_request
 def commit:
   type == "string" and test("\\A(?:[0-9a-f]{40}|[0-9a-f]{64})\\z") and (test("\\A0+\\z") | not);
 
@@ -30,8 +31,13 @@ def commit:
 def safe_name:
   type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z")
   and (test("[.][.]|//|[.]lock(?:/|\\z)|/\\z|[.]\\z") | not);
+#end
+
+#if tag image_push
 
 def image_tag: type == "string" and test("\\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\\z");
+
+#end
 
 def annotation($allowed): if type == "string" and test($allowed) then . else "" end;
 
@@ -96,22 +102,16 @@ def clauses($event; $rule):
 
 # What makes two events the same: every part has passed a clause, or is empty.
 def subject:
-  (if .before | commit then .before else "" end) as $before
-  |
 #if image_push
-  if .kind == "image_push" then [.image.tag, .image.digest // (.image.occurrence | annotation("\\A[A-Za-z0-9:._+-]{1,64}\\z"))] else
+  if .kind == "image_push" then [.image.tag, .image.digest // (.image.occurrence | annotation("\\A[A-Za-z0-9:._+-]{1,64}\\z"))] else . end |
 #end
 #if pull_request
-  if .kind == "pull_request" then [(.pull_request.number | whole_number // ""), .sha] else
+  if .kind == "pull_request" then [(.pull_request.number | whole_number // ""), .sha] else . end |
 #end
-  [.ref, $before, .sha]
-#if pull_request
-  end
+#if push tag
+  if type == "object" then [.ref, (if .before | commit then .before else "" end), .sha] else . end |
 #end
-#if image_push
-  end
-#end
-  ;
+  .;
 
 def key: .repository | if type == "string" and ignores_case then ascii_downcase else . end;
 

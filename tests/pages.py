@@ -38,9 +38,11 @@ def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
         return f"`{str(field['const']).lower()}`"
     if field.get("type") == "array":
         return f"list of {_type(schema, field['items'])}"
-    if "additionalProperties" in field and field["additionalProperties"]:
+    if field.get("additionalProperties"):
         return f"name → {_type(schema, field['additionalProperties'])}"
-    return {"string": "text", "boolean": "true or false", "integer": "whole number", "object": "mapping"}.get(field.get("type", ""), "value")
+    return {"string": "text", "boolean": "true or false", "integer": "whole number", "object": "mapping"}.get(
+        field.get("type", ""), "value"
+    )
 
 
 def _model(schema: dict[str, Any], field: dict[str, Any]) -> list[str]:
@@ -52,11 +54,12 @@ def _model(schema: dict[str, Any], field: dict[str, Any]) -> list[str]:
 def declaration_page() -> str:
     """docs/declaration.md, from the JSON Schema."""
     schema = json_schema()
-    parts = [
+    introduction = (
         "# hookline.yaml\n\nGenerated from the models; `make goldens` writes it again. The JSON Schema for editors: `hookline schema`.\n\n"
         "Patterns are globs everywhere: `*` within a part between slashes, `**` any number of parts, `?` one character; exclude wins;\n"
         "a list means include. Unknown keys are errors. Durations are written 90s, 20m, 1h30m or 7d.\n"
-    ]
+    )
+    parts = [introduction]
     todo, done = [("(file)", schema)], set()
     while todo:
         title, model = todo.pop(0)
@@ -66,12 +69,22 @@ def declaration_page() -> str:
         rows = []
         for key, field in model["properties"].items():
             required = key in model.get("required", [])
-            default = "required" if required else "–" if field.get("default") is None else f"`{_plain(field['default'])}`"
+            default = (
+                "required"
+                if required
+                else "–"
+                if field.get("default") is None
+                else f"`{_plain(field['default'])}`"
+            )
             rows.append(f"| `{key}` | {_type(schema, field)} | {default} | {field['description']} |")
             todo += [(name, schema["definitions"][name]) for name in _model(schema, field)]
         heading = "The file" if title == "(file)" else title.rstrip("_")
         text = model["description"].splitlines()[0]
-        parts.append(f"## {heading}\n\n{text}\n\n| key | value | default | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
+        parts.append(
+            f"## {heading}\n\n{text}\n\n| key | value | default | |\n|---|---|---|---|\n"
+            + "\n".join(rows)
+            + "\n"
+        )
     return "\n".join(parts)
 
 
@@ -113,7 +126,7 @@ def run_block(block: str) -> str:
         program, *arguments = shlex.split(line[2:])
         assert program == "hookline", line
         result = CliRunner().invoke(main, arguments, prog_name="hookline")
-        output = result.output if not arguments[0] == "validate" else result.stdout
+        output = result.stdout if arguments[0] == "validate" else result.output
         lines.append(line + "\n" + output)
     return "".join(lines)
 

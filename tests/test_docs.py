@@ -20,7 +20,15 @@ from support import ROOT
 from hookline.cli import COMMANDS, main
 
 REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
-DOCS = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), ROOT / "tests/data/README.md"])
+DOCS = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "ARCHITECTURE.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "tests/data/README.md",
+    ]
+)
 
 
 def compare(path: Path, expected: str) -> None:
@@ -39,12 +47,16 @@ def test_the_page_of_the_declaration_is_its_models() -> None:
 
 def test_the_table_of_hosts_is_their_records() -> None:
     path = ROOT / "docs/sources.md"
-    compare(path, with_table(path.read_text("utf-8"), "| `host:` | at the host |\n|---|---|\n", sources_table()))
+    compare(
+        path, with_table(path.read_text("utf-8"), "| `host:` | at the host |\n|---|---|\n", sources_table())
+    )
 
 
 def test_the_table_of_reasons_is_the_programs() -> None:
     path = ROOT / "docs/reasons.md"
-    compare(path, with_table(path.read_text("utf-8"), "| code | a skip means |\n|---|---|\n", reasons_table()))
+    compare(
+        path, with_table(path.read_text("utf-8"), "| code | a skip means |\n|---|---|\n", reasons_table())
+    )
 
 
 def test_the_readme_shows_real_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +79,11 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
         assert (path.parent / target).exists(), target
     for target in re.findall(r"\]\(#([^)]+)\)", text):
-        anchors = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("#").strip().lower()).replace(" ", "-") for line in text.splitlines() if line.startswith("#")}
+        anchors = {
+            re.sub(r"[^a-z0-9 -]", "", line.lstrip("#").strip().lower()).replace(" ", "-")
+            for line in text.splitlines()
+            if line.startswith("#")
+        }
         assert target in anchors
 
 
@@ -86,7 +102,10 @@ def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_that_a_page_names_exists(path: Path) -> None:
-    for name in re.findall(r"`((?:events|sensors|triggers|hookline|dashboards|tests|docs|examples)/[\w./-]+)`", path.read_text("utf-8")):
+    for name in re.findall(
+        r"`((?:events|sensors|triggers|hookline|dashboards|tests|docs|examples)/[\w./-]+)`",
+        path.read_text("utf-8"),
+    ):
         assert (ROOT / name).exists(), name
 
 

@@ -24,7 +24,14 @@ def hookline(*arguments: str) -> Result:
 
 
 def test_the_examples_are_these() -> None:
-    assert [path.name for path in EXAMPLES] == ["ack-one", "base-image", "minimal", "monorepo", "nightly", "teams"]
+    assert [path.name for path in EXAMPLES] == [
+        "ack-one",
+        "base-image",
+        "minimal",
+        "monorepo",
+        "nightly",
+        "teams",
+    ]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -63,7 +70,9 @@ def test_ack_one_keeps_its_limits() -> None:
                 assert trigger["template"]["k8s"]["operation"] == "create"
                 assert trigger["retryStrategy"] == {"steps": 2, "duration": "3s", "factor": 1, "jitter": 0.0}
         if each["kind"] == "Role" and each["metadata"]["name"] == "hookline-sensor":
-            assert each["rules"] == [{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}]
+            assert each["rules"] == [
+                {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}
+            ]
         if each["kind"] == "CronWorkflow":
             assert each["spec"]["schedule"]
             assert each["spec"]["startingDeadlineSeconds"] == 3600
@@ -76,5 +85,11 @@ def test_sensors_may_touch_workflows_and_nothing_else() -> None:
             if each["kind"] == "Role":
                 text = str(each["rules"])
                 assert "*" not in text
-                allowed = {"hookline-sensor": {"workflows"}, "hookline-run": {"workflowtaskresults"}, "hookline-calendar": {"configmaps"}}
-                assert {name for rule in each["rules"] for name in rule["resources"]} == allowed[each["metadata"]["name"]]
+                allowed = {
+                    "hookline-sensor": {"workflows"},
+                    "hookline-run": {"workflowtaskresults"},
+                    "hookline-calendar": {"configmaps"},
+                }
+                assert {name for rule in each["rules"] for name in rule["resources"]} == allowed[
+                    each["metadata"]["name"]
+                ]

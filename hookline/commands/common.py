@@ -109,7 +109,13 @@ def open_plan(
         sys.exit(EXIT_USAGE)
     except ConnectionError as error:
         fail(str(error), EXIT_UNREACHABLE)
-    log("info", "planned", files=[str(path) for path in paths], pipelines=len(plan.workloads), routes=len(plan.routes))
+    log(
+        "info",
+        "planned",
+        files=[str(path) for path in paths],
+        pipelines=len(plan.workloads),
+        routes=len(plan.routes),
+    )
     return plan
 
 

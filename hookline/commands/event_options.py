@@ -12,8 +12,8 @@ import click
 
 from events.delivery import BusEvent, DeliveryError, Refusal
 from hookline.commands.common import EXIT_NEGATIVE, fail, header_option, print_data
-from hookline.logs import log
 from hookline.incoming import SCHEDULE, EventOptions, incoming, read_files
+from hookline.logs import log
 from hookline.planning import Plan
 
 __all__ = ["EventArguments", "event_options", "read_event"]
@@ -123,13 +123,13 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
         if output == "table":
             click.echo(f"refused   {refusal.reason}   {refusal}; nothing reaches the bus")
         else:
-            found = {
+            answer = {
                 "apiVersion": "hookline.dev/v1",
                 "kind": "Refusal",
                 "reason": refusal.reason,
                 "message": str(refusal),
             }
-            print_data(found, output)
+            print_data(answer, output)
         sys.exit(EXIT_NEGATIVE)
     log("info", "event read", event_source=found.event_source, event_name=found.event_name)
     log("debug", "event data", data=found.data)

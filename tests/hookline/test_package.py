@@ -19,14 +19,30 @@ from hookline.version import VERSION
 
 def modules_after(*arguments: str) -> set[str]:
     code = f"import sys; sys.argv = ['hookline', *{list(arguments)!r}]\nfrom hookline.__main__ import main\ntry: main()\nexcept SystemExit: pass\nsys.stderr.write('\\n'.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "examples" / "minimal")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "examples" / "minimal",
+    )
     return set(done.stderr.splitlines())
 
 
 def test_the_version_loads_the_command_line_and_nothing_else() -> None:
     loaded = modules_after("--version")
     assert "click" in loaded
-    heavy = {"pydantic", "yaml", "jq", "kubernetes", "cloudevents", "structlog", "events", "sensors", "triggers"}
+    heavy = {
+        "pydantic",
+        "yaml",
+        "jq",
+        "kubernetes",
+        "cloudevents",
+        "structlog",
+        "events",
+        "sensors",
+        "triggers",
+    }
     assert loaded & heavy == set()
 
 
@@ -45,7 +61,12 @@ def test_the_schema_is_one_and_accepts_every_example() -> None:
         for path in example.glob("*.yaml"):
             text = path.read_text("utf-8")
             assert list(validator.iter_errors(_dates_as_text(yaml.safe_load(text)))) == []
-    for wrong in ({"version": 1, "pipelins": {}}, {"version": 2}, {"version": 1, "sources": {"x": {"host": 1}}}, {"version": 1, "owner": None}):
+    for wrong in (
+        {"version": 1, "pipelins": {}},
+        {"version": 2},
+        {"version": 1, "sources": {"x": {"host": 1}}},
+        {"version": 1, "owner": None},
+    ):
         assert list(validator.iter_errors(wrong)) != []
 
 
@@ -82,14 +103,26 @@ def test_nobody_else_owns_our_folder_names(tmp_path: Path) -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], check=True, cwd=ROOT, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+    )
     (found,) = folder.glob("*.whl")
     return found
 
 
 def test_the_wheel_carries_programs_and_data_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for expected in ("sensors/decide.jq", "events/prelude.jq", "events/hosts/github.jq", "triggers/templates/ci-go-v1.yaml", "hookline/demo_data/push.http", "dashboards/__init__.py"):
+    for expected in (
+        "sensors/decide.jq",
+        "events/prelude.jq",
+        "events/hosts/github.jq",
+        "triggers/templates/ci-go-v1.yaml",
+        "hookline/demo_data/push.http",
+        "dashboards/__init__.py",
+    ):
         assert expected in names
     assert not [name for name in names if name.startswith(("tests/", "examples/", "docs/", "bench/"))]
     assert VERSION in wheel.name
@@ -100,7 +133,14 @@ def test_the_wheel_alone_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = "import sys; sys.argv = ['hookline', 'demo']\nfrom hookline.__main__ import main; main()"
     environment = {"PYTHONPATH": f"{tmp_path / 'site'}:{_dependencies(tmp_path)}", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("kind: Workflow") == 3
 
