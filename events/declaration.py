@@ -26,6 +26,7 @@ from events.scalars import (
     check_endpoint,
     check_image_name,
     check_name,
+    check_source_name,
     check_timezone,
     matching,
     parse_date_range,
@@ -44,6 +45,7 @@ __all__ = [
     "SecretReference",
     "Selection",
     "Source",
+    "SourceName",
     "Tag_",
     "included",
 ]
@@ -57,6 +59,7 @@ class Block(BaseModel):
 
 Glob = Annotated[str, AfterValidator(check_glob)]
 Name = Annotated[str, AfterValidator(check_name)]
+SourceName = Annotated[str, AfterValidator(check_source_name)]
 Branch = Annotated[str, AfterValidator(check_branch)]
 Duration = Annotated[
     int,
@@ -342,7 +345,7 @@ class Schedule(Block):
 class ImagePush(Block):
     """A new image in a registry, such as a base image."""
 
-    source: Name = Field(description="The registry: a name under sources.", examples=["acr"])
+    source: SourceName = Field(description="The registry: a name under sources.", examples=["acr"])
     image: Annotated[str, AfterValidator(check_image_name)] = Field(
         description="The image as the registry reports it: namespace/name, without registry and tag.",
         examples=["acme/go-base"],

@@ -19,6 +19,7 @@ __all__ = [
     "check_label_value",
     "check_name",
     "check_repository_name",
+    "check_source_name",
     "check_timezone",
     "matching",
     "parse_date_range",
@@ -61,6 +62,15 @@ def check_name(value: str) -> str:
         value,
         "expected a Kubernetes name: lower-case letters, digits and -, starting and ending with a letter or digit, "
         "at most 52 characters",
+    )
+
+
+def check_source_name(value: str) -> str:
+    """The name of a source: part of the names of its EventSource, Service and triggers."""
+    return _fullmatch(
+        r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?",
+        value,
+        "expected a short name: a lower-case letter, then letters, digits and -, at most 24 characters",
     )
 
 

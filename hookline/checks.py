@@ -80,6 +80,12 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
             "allow: if it was enabled for your cluster",
             "cluster.schedules",
         )
+    if "version" in cluster.event_bus.model_fields_set:
+        findings.error(
+            declaration.cluster_position("event_bus", "version"),
+            "the bus of ACK One is NATS Streaming, which has no version to choose; leave version: out",
+            "cluster.event_bus.version",
+        )
     if "webhook" in cluster.allow:
         return
     for name, declared in declaration.sources.items():
@@ -307,6 +313,7 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
 def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template: Template) -> None:
     pipeline = checked.declared.pipeline
     _check_parameters(checked, run, template)
+    _check_required(checked, run, template)
     directory = Subject(checked.declared.name, None, pipeline.repository.url, None).checkout_directory
     if "repo_name" in template.parameters and (
         directory in {"pkg", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", directory)
@@ -341,6 +348,35 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
         )
     if declaration.cluster.platform == "ack-one" and run.compute == "node":
         checked.error("ACK One has no nodes of yours: compute: eci or acs", "run", "compute")
+
+
+def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
+    """Parameters without a default that neither hookline, the events nor the user fill."""
+    pipeline = checked.declared.pipeline
+    kinds = pipeline.events.kinds()
+    for name, default in template.parameters.items():
+        if default is not None or name in (run.parameters or {}) or name in {"repo_url", "repo_name"}:
+            continue
+        if name == "container_image":
+            if pipeline.image is None:
+                checked.error(
+                    f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
+                )
+            continue
+        bare = [
+            kind
+            for kind in kinds
+            if name not in template.bindings(kind)
+            and not (name == "target_branch" and getattr(getattr(pipeline.events, kind), "branch", None))
+        ]
+        if name == template.commit_parameter and bare:
+            checked.error(
+                f"a {bare[0]} event has no commit, and the parameter {name} of {template.name} has no default to build instead",
+                "events",
+                bare[0],
+            )
+        elif bare:
+            checked.error(f"{template.name} needs a value for its parameter {name}", "run", "parameters")
 
 
 def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from events.declaration import Block, Events, Name, Source
+from events.declaration import Block, Events, Name, Source, SourceName
 from events.scalars import check_label_value, check_repository_name, matching
 from triggers.declaration import Run
 
@@ -111,7 +111,7 @@ def _check_url(value: str) -> str:
 class Repository(Block):
     """The repository that a pipeline builds."""
 
-    source: Name | None = Field(
+    source: SourceName | None = Field(
         default=None,
         description="Where its events come from: a name under sources. Needed for push, tag and pull_request.",
         examples=["github"],
@@ -193,7 +193,7 @@ class TestCase(Block):
         description="File with the event, relative to this file, or schedule:PIPELINE.",
         examples=["tests/push-docs.json"],
     )
-    source: Name | None = Field(
+    source: SourceName | None = Field(
         default=None,
         description="The source that receives it, where the file is a bare body.",
         examples=["github"],
@@ -226,7 +226,7 @@ class File(Block):
     cluster: Cluster | None = Field(
         default=None, description="Where the objects go; in one file only.", examples=[{"namespace": "ci"}]
     )
-    sources: dict[Name, Source] = Field(
+    sources: dict[SourceName, Source] = Field(
         default={},
         description="Where events come from.",
         examples=[

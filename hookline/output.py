@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 
-__all__ = ["json_text", "plural", "table", "yaml_documents", "yaml_text"]
+__all__ = ["json_text", "manifest_text", "plural", "table", "yaml_documents", "yaml_text"]
+
+VERIFICATION = "hookline.dev/verification."
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -49,7 +51,18 @@ def yaml_text(value: Any) -> str:
 
 def yaml_documents(values: Iterable[Any]) -> str:
     """Several YAML documents, each begun by ---."""
-    return "".join(f"---\n{yaml_text(value)}" for value in values)
+    return "".join(f"---\n{manifest_text(value)}" for value in values)
+
+
+def manifest_text(manifest: Any) -> str:
+    """One manifest; how its sources are verified stands above it for a person who reads it."""
+    annotations = manifest["metadata"].get("annotations", {})
+    notes = (
+        f"# {name.removeprefix(VERIFICATION)}: {note}\n"
+        for name, note in annotations.items()
+        if name.startswith(VERIFICATION)
+    )
+    return "".join(notes) + yaml_text(manifest)
 
 
 def json_text(value: Any) -> str:

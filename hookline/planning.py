@@ -40,7 +40,7 @@ from triggers.cron_workflow import cron_workflow
 from triggers.declaration import merge
 from triggers.rbac import run_rights, sensor_rights
 from triggers.template import Template, stock, stock_names
-from triggers.workflow import RUN_SERVICE_ACCOUNT, Shapes, Subject, Workload, workload
+from triggers.workflow import RUN_SERVICE_ACCOUNT, Shapes, Subject, Workload, digest, workload
 
 __all__ = ["Plan", "check_sizes", "make_plan"]
 
@@ -123,7 +123,9 @@ class Plan:
                 )
             for dependency in alone:
                 yield SensorPlan(
-                    f"{self.prefix}-{dependency.name}", (dependency,), "one pipeline beyond the lanes"
+                    f"{self.prefix}-wide-{digest(dependency.name, 10)}",
+                    (dependency,),
+                    "one pipeline beyond the lanes",
                 )
             return
         for shard in sorted({group.shard for group in groups}):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hookline.output import json_text, yaml_text
+from hookline.output import json_text, manifest_text, yaml_text
 
 __all__ = ["write_folder"]
 
@@ -36,7 +36,7 @@ def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str) -
     names = []
     for manifest in objects:
         name = f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.{output}"
-        _replace(folder / name, json_text(manifest) if output == "json" else yaml_text(manifest))
+        _replace(folder / name, json_text(manifest) if output == "json" else manifest_text(manifest))
         names.append(name)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",

@@ -82,7 +82,7 @@ def bins(
             raise ValueError(f"{name(item)} alone needs {needed:,} of {room:,} bytes")
         if filled + needed > room or not current:
             current, filled = [], 0
-            found[hashlib.sha256(name(item).encode()).hexdigest()[:6]] = current
+            found[hashlib.sha256(name(item).encode()).hexdigest()[:10]] = current
         current.append(item)
         filled += needed
         if filled * 2 > room and hashlib.sha256(name(item).encode()).digest()[0] % 4 == 0:

@@ -80,8 +80,10 @@ _DECISION = (
 
 def _name(source: str, pipeline: str) -> str:
     """A name that is also a label value, which Argo Events makes of a trigger's name when it creates objects."""
-    name = f"{source}-{pipeline}"
-    return name if len(name) <= 52 else f"{name[:45].rstrip('-')}-{digest(name, 6)}"
+    readable = f"{source}-{pipeline}"[:45].rstrip("-")
+    return (
+        f"{readable}-{digest([source, pipeline], 6)}"  # source a-b, pipeline c is not source a, pipeline b-c
+    )
 
 
 def _with_source(resource: Mapping[str, Any], source: str) -> dict[str, Any]:

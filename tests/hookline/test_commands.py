@@ -476,3 +476,46 @@ def test_logs_go_to_stderr_and_hold_no_event_above_debug(folder: Path) -> None:
     assert "refs/heads" not in logged("info")
     assert "refs/heads" in logged("debug")
     assert logged("warning") == ""
+
+
+def test_what_proves_nothing_is_said_above_the_object(folder: Path) -> None:
+    text = DECLARATION.replace(
+        "  harbor: {host: harbor, endpoint: /harbor, secret: {name: harbor-webhook, key: token}}",
+        "  hub: {host: dockerhub, endpoint: /hub/0f9kW3xQ7pL2vN8sT4yB6d, unverified: {because: Docker Hub cannot sign, allowed_cidrs: [203.0.113.0/24]}}",
+    ).replace("push: {branches: [main]}", "image_push: {source: hub, image: library/golang}")
+    (folder / "hookline.yaml").write_text(text, "utf-8")
+    printed = hookline("render").stdout
+    assert (
+        "---\n# hub: weak: only the random endpoint path is secret, and the NetworkPolicy. Accepted because: Docker Hub cannot sign\napiVersion"
+        in printed
+    )
+    policy = next(each for each in yaml.safe_load_all(printed) if each["kind"] == "NetworkPolicy")
+    assert policy["spec"]["podSelector"]["matchLabels"] == {"eventsource-name": "hookline-hub"}
+    assert policy["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "203.0.113.0/24"}}]
+
+
+@pytest.mark.parametrize(
+    ("events", "parameters", "sentence"),
+    [
+        (
+            'schedule: {at: "0 0 * * *"}',
+            [{"name": "repo_url"}, {"name": "revision"}],
+            "a schedule event has no commit",
+        ),
+        (
+            "push: {}",
+            [{"name": "repo_url"}, {"name": "revision"}, {"name": "team"}],
+            "needs a value for its parameter team",
+        ),
+        ("push: {}", [{"name": "container_image"}, {"name": "revision"}], "say where with image:"),
+    ],
+)
+def test_a_template_whose_parameters_nobody_fills_is_refused(
+    folder: Path, events: str, parameters: list[dict[str, str]], sentence: str
+) -> None:
+    template = {**TEMPLATE, "spec": {"arguments": {"parameters": parameters}}}
+    (folder / "our-ci.yaml").write_text(yaml.safe_dump(template), "utf-8")
+    (folder / "hookline.yaml").write_text(OURS.replace("tag: {}", events), "utf-8")
+    result = hookline("validate", "--template", "our-ci.yaml")
+    assert result.exit_code == 2
+    assert sentence in result.stderr
