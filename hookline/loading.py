@@ -7,7 +7,8 @@ from pathlib import Path
 from events.declaration import Source
 from hookline.declaration import Cluster, File, Pipeline, TestCase
 from hookline.diagnostics import Diagnostic, InvalidInput, Position
-from hookline.reading import Document, read_document, validate_document
+from hookline.reading import Document, read_document
+from hookline.validation import validate_document
 from triggers.declaration import Run
 
 __all__ = ["Declaration", "DeclaredPipeline", "DeclaredSource", "DeclaredTest", "load", "load_texts"]

