@@ -55,7 +55,10 @@ def command(folder: Path | None) -> None:
         if folder is not None:
             if folder.exists():
                 fail(f"{folder} exists; it stays as it is")
-            shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__"))
+            try:
+                shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
+            except OSError as error:
+                fail(f"{folder}: cannot be written: {(error.strerror or str(error)).lower()}")
             click.echo(f"wrote {folder}", err=True)
             return
         before = Path.cwd()

@@ -1,10 +1,12 @@
 """hookline init."""
 
 import os
+import re
 from pathlib import Path
 
 import click
 
+from events.scalars import check_repository_name
 from hookline.commands.common import fail
 from hookline.starter import Remote, read_remote, starter
 
@@ -33,7 +35,7 @@ def command(path: Path, repository: str | None) -> None:
     """
     if repository is not None:
         server, _, name = repository.removeprefix("https://").removesuffix(".git").partition("/")
-        if "." not in server or "/" not in name:
+        if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?", server) or not _is_repository(name):
             fail(f"--repository {repository}: expected a server and a name, such as github.com/acme/shop")
         remote: Remote | None = Remote(server, name, "main")
     else:
@@ -53,3 +55,11 @@ def command(path: Path, repository: str | None) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     click.echo(f"wrote {path}; next: set image, then run hookline validate", err=True)
+
+
+def _is_repository(name: str) -> bool:
+    try:
+        check_repository_name(name)
+    except ValueError:
+        return False
+    return not name.endswith((".", "/"))

@@ -427,7 +427,15 @@ def test_init_prints_another_path_each_time() -> None:
 def test_init_without_a_remote(folder: Path) -> None:
     (folder / "hookline.yaml").unlink()
     assert hookline("init").exit_code == 2
-    assert hookline("init", "--repository", "shop").exit_code == 2
+    for wrong in (
+        "shop",
+        "github.com/shop",
+        "github.com/a/b c",
+        "github.com/acme/..",
+        "https://x:y@github.com/a/b",
+    ):
+        assert (wrong, hookline("init", "--repository", wrong).exit_code) == (wrong, 2)
+    assert not (folder / "hookline.yaml").exists()
 
 
 def test_demo_shows_three_runs_and_two_refusals(folder: Path) -> None:
@@ -444,6 +452,7 @@ def test_the_demos_files_can_be_had(folder: Path) -> None:
     assert hookline("demo", "--to", "demo").exit_code == 0
     assert hookline("validate", "-f", "demo/hookline.yaml").exit_code == 0
     assert hookline("demo", "--to", "demo").exit_code == 2
+    assert hookline("demo", "--to", "hookline.yaml/x").exit_code == 2
 
 
 def test_completion_and_version() -> None:
