@@ -23,7 +23,7 @@ from hookline.diagnostics import Diagnostic
 from hookline.loading import Declaration, DeclaredPipeline
 from hookline.output import plural
 from hookline.schedules import FiringSchedule, firing
-from sensors.assignment import LANES, bins, lanes
+from sensors.assignment import LANES, Group, bins, lanes
 from sensors.dependencies import Dependency, of_group, of_route, of_schedule
 from sensors.manifests import (
     CREATE,
@@ -115,34 +115,36 @@ class Plan:
     def _sensors(self) -> Iterator[SensorPlan]:
         groups, wide = lanes(self.routes, self.declaration.cluster.shards)
         alone = [of_route(route) for route in wide]
-        if self.on_ack_one:  # NATS Streaming: one dependency a source and event, so one lane a Sensor
-            for group in groups:
-                name = f"{self.prefix}-{group.shard}-{group.name}"
-                yield SensorPlan(
-                    name, (of_group(group),), f"lane {group.lane} of {group.source}: {_count(group.routes)}"
-                )
-            for dependency in alone:
-                yield SensorPlan(
-                    f"{self.prefix}-wide-{digest(dependency.name, 10)}",
-                    (dependency,),
-                    "one pipeline beyond the lanes",
-                )
-            return
-        for shard in sorted({group.shard for group in groups}):
-            mine = [group for group in groups if group.shard == shard]
-            pipelines = {route.pipeline for group in mine for route in group.routes}
-            yield SensorPlan(
-                f"{self.prefix}-{shard}",
-                tuple(of_group(group) for group in mine),
-                f"{_count(pipelines)} in {len(mine)} {'tables' if len(mine) > 1 else 'table'}",
-            )
-        yield from self._packed(alone, "wide", "pipeline", f" beyond {LANES} of one repository or image")
+        yield from self._lane_by_lane(groups, alone) if self.on_ack_one else self._by_shard(groups, alone)
         scheduled = [
             of_schedule(ScheduledRoute(event_source, entry.name, self.workloads[entry.name]))
             for event_source, entries in self.calendars.items()
             for entry in entries
         ]
         yield from self._packed(scheduled, "schedules", "schedule", "")
+
+    def _by_shard(self, groups: Sequence[Group], alone: Sequence[Dependency]) -> Iterator[SensorPlan]:
+        for shard in sorted({group.shard for group in groups}):
+            mine = [group for group in groups if group.shard == shard]
+            pipelines = {route.pipeline for group in mine for route in group.routes}
+            yield SensorPlan(
+                f"{self.prefix}-{shard}",
+                tuple(of_group(group) for group in mine),
+                f"{plural(len(pipelines), 'pipeline')} in {plural(len(mine), 'table')}",
+            )
+        yield from self._packed(alone, "wide", "pipeline", f" beyond {LANES} of one repository or image")
+
+    def _lane_by_lane(self, groups: Sequence[Group], alone: Sequence[Dependency]) -> Iterator[SensorPlan]:
+        """NATS Streaming takes one dependency a source and event, so a lane is a Sensor."""
+        for group in groups:
+            yield SensorPlan(
+                f"{self.prefix}-{group.shard}-{group.name}",
+                (of_group(group),),
+                f"lane {group.lane} of {group.source}: {plural(len(group.routes), 'pipeline')}",
+            )
+        for dependency in alone:
+            name = f"{self.prefix}-wide-{digest(dependency.name, 10)}"
+            yield SensorPlan(name, (dependency,), "one pipeline beyond the lanes")
 
     def _packed(
         self, dependencies: Sequence[Dependency], name: str, what: str, which: str
@@ -225,10 +227,6 @@ class Plan:
             )
             for name, schedule in sorted(self.schedules.items())
         ]
-
-
-def _count(pipelines: Any) -> str:
-    return plural(len(pipelines), "pipeline")
 
 
 def _event_branches(declared: DeclaredPipeline) -> dict[Kind, str | None]:

@@ -189,6 +189,46 @@ def test_every_pipeline_is_carried_once() -> None:
     assert sorted(carried) == sorted(made.workloads)
 
 
+PLATFORMS = [
+    "{namespace: ci}",
+    "{namespace: ci, shards: 3}",
+    "{namespace: ci, schedules: cron_workflow}",
+    "{platform: ack-one, allow: [webhook]}",
+    "{platform: ack-one, allow: [webhook, calendar], schedules: calendar, shards: 2}",
+]
+
+
+@pytest.mark.parametrize("cluster", PLATFORMS)
+def test_whatever_an_event_source_publishes_has_a_sensor_that_listens(cluster: str) -> None:
+    text = (
+        repositories(4, per_repository=5)
+        .replace("{namespace: ci, shards: 1}", cluster)
+        .replace(
+            "events: {push:",
+            'events: {schedule: {at: "30 2 * * *", branch: main}, image_push: {source: harbor, image: base/go}, push:',
+        )
+    )
+    made = plan(text)
+    published = {
+        (source["metadata"]["name"], event)
+        for source in objects(made, "EventSource")
+        for kind in ("github", "webhook", "calendar")
+        for event in source["spec"].get(kind, {})
+    }
+    heard: dict[tuple[str, str], set[str]] = {}
+    for sensor in made.sensors:
+        for each in sensor.dependencies:
+            heard.setdefault((each.event_source, each.event_name), set()).update(each.pipelines)
+    assert heard.keys() == published
+    assert all(heard["hookline-webhooks", source] == set(made.workloads) for source in ("github", "harbor"))
+    timed = {event for name, event in published if "calendar" in name} | {
+        each["metadata"]["name"] for each in objects(made, "CronWorkflow")
+    }
+    assert timed == set(made.workloads)
+    for sensor in objects(made, "Sensor"):
+        assert sensor_problems(sensor, one_dependency_per_event="ack-one" in cluster) == []
+
+
 @settings(max_examples=50)
 @given(st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=60, unique=True), st.integers(1, 9))
 def test_one_shard_more_moves_only_what_goes_to_the_new_one(keys: list[str], count: int) -> None:
