@@ -38,7 +38,7 @@ bench: compiled  ## Print speed and memory, beside hera's models.
 	@$(RUN)python bench/bench.py
 
 
-goldens: compiled  ## Render the examples into their goldens again.
-	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py
+goldens: compiled  ## Write goldens and generated pages again.
+	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py
 
 .PHONY: help compiled demo test check format bench goldens
