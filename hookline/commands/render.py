@@ -63,7 +63,6 @@ def command(
     except InvalidInput as invalid:
         report(invalid.diagnostics)
         sys.exit(EXIT_USAGE)
-    report(plan.warnings)
     if old_files:
         moved = changes(open_plan(old_files, template_files, cluster_templates), plan)
         click.echo(
@@ -80,6 +79,7 @@ def command(
             table(("KIND", "NAME", "PODS", "WHY"), [*rows, ("", "", str(needed.total), "in all")]), nl=False
         )
         return
+    report(plan.warnings)
     objects = plan.objects()
     if folder is not None:
         try:

@@ -24,7 +24,16 @@ def check(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 def test_every_host_has_a_record_and_a_program() -> None:
-    assert set(host_names()) >= {"acr", "distribution", "dockerhub", "ghcr", "gitea", "github", "gitlab", "harbor"}
+    assert set(host_names()) >= {
+        "acr",
+        "distribution",
+        "dockerhub",
+        "ghcr",
+        "gitea",
+        "github",
+        "gitlab",
+        "harbor",
+    }
     for name in host_names():
         assert isinstance(host(name), Host)
         assert "def canonical:" in program_text(name)
