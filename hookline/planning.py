@@ -286,14 +286,14 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
 def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endpoint]) -> Iterator[Route]:
     events, repository = declared.pipeline.events, declared.pipeline.repository
     git = frozenset(events.kinds()) & {"push", "tag", "pull_request"}
-    if git and repository.source is not None and repository.source in found:
-        endpoint = found[repository.source]
-        key = repository.name.lower() if endpoint.host.ignores_case else repository.name
-        yield Route(Origin(endpoint.name, endpoint.event_source, endpoint.host), key, events, git, load)
-    if events.image_push is not None and events.image_push.source in found:
-        endpoint = found[events.image_push.source]
-        origin = Origin(endpoint.name, endpoint.event_source, endpoint.host)
-        yield Route(origin, events.image_push.image, events, frozenset({"image_push"}), load)
+    listened = [(repository.source, repository.name, git)] if git else []
+    if events.image_push is not None:
+        listened.append((events.image_push.source, events.image_push.image, frozenset({"image_push"})))
+    for source, name, kinds in listened:
+        if source is not None and source in found:
+            endpoint = found[source]
+            key = name.lower() if endpoint.host.ignores_case else name
+            yield Route(Origin(endpoint.name, endpoint.event_source, endpoint.host), key, events, kinds, load)
 
 
 def check_sizes(plan: Plan) -> None:

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["REASONS", "Reason"]
+__all__ = ["REASONS"]
 
-Reason = str
-
-REASONS: Final[Mapping[Reason, str]] = {
+REASONS: Final[Mapping[str, str]] = {
     "MATCH": "every clause holds",
     "SOURCE": "the pipeline does not listen to this source",
     "EVENT": "the pipeline does not listen to this kind of event",

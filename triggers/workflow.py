@@ -140,23 +140,31 @@ def _pod_metadata(run: Run) -> dict[str, Any]:
     return {key: value for key, value in (("labels", labels), ("annotations", annotations)) if value}
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What decides, beside the settings, how a Workflow without its constants looks."""
+
+    template: str
+    cluster_scope: bool
+    namespace: str
+    arguments: tuple[str, ...]
+    has_owner: bool
+    has_mutex: bool
+
+
 class Shapes:
-    """Workflows without their constants, made once for all pipelines that have the same settings."""
+    """Workflows without their constants, made once for all pipelines that have the same settings and form."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[Any, ...], tuple[Run, dict[str, Any], str]] = {}
+        self._made: dict[tuple[int, _Form], tuple[Run, dict[str, Any], str]] = {}
 
-    def get(self, run: Run, *rest: Any, **flags: Any) -> tuple[dict[str, Any], str]:
-        """The resource of `_resource(run, …)` with its digest."""
-        key = (id(run), *rest, *sorted(flags.items()))
-        found = self._made.get(key)
+    def get(self, run: Run, form: _Form) -> tuple[dict[str, Any], str]:
+        """The resource with its digest."""
+        found = self._made.get((id(run), form))
         if found is None:
-            resource = _resource(run, *rest, **flags)
-            found = self._made[key] = (
-                run,
-                resource,
-                digest(resource, 16),
-            )  # keeps the run, and with it its id
+            resource = _resource(run, form)
+            # Keeping the run keeps its id from being given to another one.
+            found = self._made[id(run), form] = (run, resource, digest(resource, 16))
         return found[1], found[2]
 
 
@@ -203,15 +211,15 @@ def workload(
         if run.mutex is not None
         else (subject.checkout_directory if MUTEX_ARGUMENT in declared else False)
     )
-    resource, shape = shapes.get(
-        run,
-        template.name,
-        template.cluster_scope,
-        namespace,
-        names,
+    form = _Form(
+        template=template.name,
+        cluster_scope=template.cluster_scope,
+        namespace=namespace,
+        arguments=names,
         has_owner=subject.owner is not None,
         has_mutex=mutex is not False,
     )
+    resource, shape = shapes.get(run, form)
     constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
     return Workload(
         pipeline=subject.pipeline,
@@ -227,22 +235,14 @@ def workload(
     )
 
 
-def _resource(
-    run: Run,
-    template: str,
-    cluster_scope: bool,
-    namespace: str,
-    names: tuple[str, ...],
-    *,
-    has_owner: bool,
-    has_mutex: bool,
-) -> dict[str, Any]:
+def _resource(run: Run, form: _Form) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": "hookline"}
-    if has_owner:
+    if form.has_owner:
         labels[f"{PREFIX}owner"] = ""
     spec: dict[str, Any] = {
-        "workflowTemplateRef": {"name": template} | ({"clusterScope": True} if cluster_scope else {}),
-        "arguments": {"parameters": [{"name": name, "value": ""} for name in names]},
+        "workflowTemplateRef": {"name": form.template}
+        | ({"clusterScope": True} if form.cluster_scope else {}),
+        "arguments": {"parameters": [{"name": name, "value": ""} for name in form.arguments]},
         "serviceAccountName": run.service_account or RUN_SERVICE_ACCOUNT,
         "ttlStrategy": {"secondsAfterCompletion": DEFAULT_TTL_SECONDS if run.ttl is None else run.ttl},
         "podGC": {
@@ -253,7 +253,7 @@ def _resource(
     }
     if pod_metadata := _pod_metadata(run):
         spec["podMetadata"] = pod_metadata
-    if has_mutex:
+    if form.has_mutex:
         spec["synchronization"] = {"mutexes": [{"name": ""}]}
     if run.retry:
         spec["templateDefaults"] = {
@@ -269,6 +269,6 @@ def _resource(
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
-        "metadata": {"namespace": namespace, "labels": labels},
+        "metadata": {"namespace": form.namespace, "labels": labels},
         "spec": spec,
     }

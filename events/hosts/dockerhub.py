@@ -9,5 +9,6 @@ HOST = Host(
     receiver="webhook",
     verification=Verification.NONE,
     setup="Webhook of the repository with the URL of the endpoint.",
+    ignores_case=True,
     registries=("docker.io", "index.docker.io", "registry-1.docker.io"),
 )

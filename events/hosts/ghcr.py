@@ -11,5 +11,6 @@ HOST = Host(
     setup="Webhook with content type application/json, the same secret, and the event packages (or registry packages).",
     event_header="X-Github-Event",
     delivery_header="X-Github-Delivery",
+    ignores_case=True,
     registries=("ghcr.io",),
 )
