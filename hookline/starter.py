@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from events.host import host_names
+
 __all__ = ["Remote", "read_remote", "starter"]
 
 
@@ -23,8 +25,8 @@ class Remote:
         return f"https://{self.server}/{self.name}.git"
 
     @property
-    def host(self) -> str:
-        """The word for `host:`, guessed from the server's name."""
+    def host(self) -> str | None:
+        """The word for `host:`, by the server's name; None where that does not tell."""
         for word, host in (
             ("github", "github"),
             ("gitlab", "gitlab"),
@@ -34,7 +36,7 @@ class Remote:
         ):
             if word in self.server:
                 return host
-        return "github"
+        return None
 
 
 _REMOTE = re.compile(
@@ -76,6 +78,12 @@ def starter(remote: Remote) -> str:
         re.sub(r"[^a-z0-9]+", "-", remote.name.rsplit("/", 1)[-1].lower()).strip("-")[:52].strip("-")
         or "build"
     )
+    host = remote.host or "github"
+    guess = (
+        ""
+        if remote.host
+        else f"            # a guess: the name of the server does not tell; accepted: {', '.join(host_names())}"
+    )
     image_path = re.sub(r"[^a-z0-9._/-]+", "-", remote.name.lower()).strip("-./_")
     return f"""\
 # yaml-language-server: $schema=./hookline.schema.json
@@ -87,11 +95,11 @@ cluster:
   platform: argo               # or ack-one: the managed product of Alibaba Cloud
 
 sources:
-  {remote.host}:
-    host: {remote.host}
-    endpoint: /{remote.host}            # the path that webhooks are sent to
-    secret: {{name: {remote.host}-webhook, key: secret}}
-    # kubectl -n ci create secret generic {remote.host}-webhook --from-literal=secret="$(openssl rand -hex 32)"
+  {host}:
+    host: {host}{guess}
+    endpoint: /{host}            # the path that webhooks are sent to
+    secret: {{name: {host}-webhook, key: secret}}
+    # kubectl -n ci create secret generic {host}-webhook --from-literal=secret="$(openssl rand -hex 32)"
   # A registry that cannot sign is known by nothing but its path. This one was made for you just now; keep it secret:
   # acr:
   #   host: acr
@@ -106,7 +114,7 @@ defaults:
 pipelines:
   {pipeline}:
     repository:
-      source: {remote.host}
+      source: {host}
       name: {remote.name}
       url: {remote.url}
     image: registry.example.com/{image_path}     # change this: where the image is pushed, without tag

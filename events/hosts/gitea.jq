@@ -20,8 +20,8 @@ def push_event:
   | ($before | zero_commit) as $created
   | $pushed
   + {
-      # `after` of an annotated tag is the tag object; older versions send no head_commit.
-      sha: (if $pushed.kind == "tag" then $head else $after end),
+      # `after` of an annotated tag is the tag object, which git checks out as its commit; old versions send nothing else.
+      sha: (if $pushed.kind == "tag" then $head // $after else $after end),
       before: $before,
       created: $created,
       deleted: ($after | zero_commit),

@@ -92,3 +92,4 @@ def command(
         click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": objects}), nl=False)
     else:
         click.echo(yaml_documents(objects), nl=False)
+    click.echo(f"{needed.sentence}; hookline render --pods says why", err=True)

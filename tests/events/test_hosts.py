@@ -245,6 +245,12 @@ GITEA: list[tuple[str, str, Any, dict[str, Any]]] = [
         {"kind": "tag", "tag": "v1", "sha": SHA},
     ),
     (
+        "tag of an old version",
+        "push",
+        edited(TEA, ref="refs/tags/v1"),
+        {"kind": "tag", "sha": TEA["after"]},
+    ),
+    (
         "branch deletion is an event of its own",
         "delete",
         payload("gitea/delete-branch"),

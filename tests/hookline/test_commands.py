@@ -417,6 +417,12 @@ def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
     assert result.exit_code == 0, result.stderr
 
 
+def test_init_says_where_it_guesses(folder: Path) -> None:
+    text = hookline("init", "--repository", "git.example.com/acme/shop", "--to", "-").stdout
+    assert "host: github            # a guess: the name of the server does not tell; accepted: acr, " in text
+    assert "a guess" not in hookline("init", "--repository", "codeberg.org/acme/shop", "--to", "-").stdout
+
+
 def test_init_prints_another_path_each_time() -> None:
     first, second = (
         hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout for _ in range(2)

@@ -311,6 +311,20 @@ def test_no_repository_name_reaches_into_the_table(name: str) -> None:
     assert found["reason"] == "REPOSITORY"
 
 
+def test_a_path_that_is_too_long_to_try_is_not_a_silent_no() -> None:
+    rules = {"push": {"paths": {"include": expression(["docs/**"])}}}
+    body = github_push()
+    body["commits"][0]["modified"] = ["docs/" + "a" * 5000]
+    assert decide(rules, body)["verdict"] == "unknown"
+
+
+def test_a_pattern_that_the_offline_engine_gives_up_on_is_a_no() -> None:
+    rules = {"push": {"paths": {"include": expression(["*a*a*a*a*a*b"])}}}
+    body = github_push()
+    body["commits"][0]["modified"] = ["a" * 1000]
+    assert decide(rules, body)["verdict"] == "skip"
+
+
 # --- no payload makes a program fail, or lets an unsafe value through ----------------------------------------------
 
 JUNK: list[Any] = [
