@@ -18,6 +18,8 @@ _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/[0-9.]+\r?
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MASKED = "*** Masked Auth Secret ***"
 _DEEPEST = 1_000
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 
 
 class DeliveryError(ValueError):
@@ -175,16 +177,28 @@ def bus_event(delivery: Delivery, host: Host, event_source: str, event_name: str
         name: [_MASKED] if name == "Authorization" else list(values)
         for name, values in delivery.headers.items()
     }
-    form = (delivery.header("Content-Type") or "") == "application/x-www-form-urlencoded"
+    content_type = delivery.header("Content-Type")
     if host.receiver == "github":
-        body = _json(_form_payload(delivery.body) if form else delivery.body)
+        body = _json(_form_payload(delivery.body) if _github_media_type(delivery) == _FORM else delivery.body)
         if not isinstance(body, dict):
             raise Refusal("PAYLOAD", "the body is not a JSON object")
         body["X-GitHub-Event"] = delivery.header("X-GitHub-Event") or ""
         body["X-GitHub-Delivery"] = delivery.header("X-GitHub-Delivery") or ""
         return BusEvent(event_source, event_name, {"headers": headers, "body": body})
+    form = content_type == _FORM  # this source compares the whole header
     body = urllib.parse.parse_qs(delivery.body.decode("utf-8", "replace")) if form else _json(delivery.body)
     return BusEvent(event_source, event_name, {"header": headers, "body": body})
+
+
+def _github_media_type(delivery: Delivery) -> str:
+    """What go-github's ValidatePayload makes of the Content-Type; a bare body is taken for JSON."""
+    given = delivery.header("Content-Type")
+    if given is None and delivery.path is None:
+        return _JSON
+    media_type = (given or "").partition(";")[0].strip().lower()
+    if media_type not in {_JSON, _FORM}:
+        raise Refusal("PAYLOAD", f"the Content-Type is {media_type[:60]!r}, not {_JSON}; the answer is 400")
+    return media_type
 
 
 def _form_payload(body: bytes) -> bytes:
