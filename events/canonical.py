@@ -1,16 +1,11 @@
 """The canonical event: what every host's program produces and every decision reads."""
 
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict
 
-__all__ = ["KINDS", "TRIGGERING_KINDS", "CanonicalEvent", "Kind", "PullRequest"]
+__all__ = ["CanonicalEvent", "Kind", "PullRequest", "summary"]
 
 Kind = Literal["push", "tag", "pull_request", "image_push", "schedule", "manual", "ping", "other"]
 """What happened. `ping` is a host's test of the hook; `other` is anything that never starts a build."""
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-TRIGGERING_KINDS: tuple[Kind, ...] = ("push", "tag", "pull_request", "image_push", "schedule")
-"""The kinds that a pipeline can name under `events:`."""
 
 
 class PullRequest(TypedDict, total=False):

@@ -24,7 +24,6 @@ __all__ = [
     "Workload",
     "argument_path",
     "digest",
-    "run_name",
     "workload",
 ]
 
@@ -104,11 +103,6 @@ def digest(value: Any, length: int = 12) -> str:
     """Hex digest of a JSON value, independent of the order of keys."""
     text = _encode(value)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
-
-
-def run_name(name: str, identity: str) -> str:
-    """The Workflow's name: what sprig's `sha256sum | trunc 16` makes of the identity in the Sensor."""
-    return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def argument_path(index: int) -> str:

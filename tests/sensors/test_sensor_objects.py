@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hashlib
 import json
 import re
 from typing import Any
@@ -21,7 +22,6 @@ from hookline.planning import Plan, check_sizes
 from hookline.simulation import simulate
 from sensors.assignment import LANES, bins, rendezvous
 from sensors.controller_rules import sensor_problems
-from triggers.workflow import run_name
 
 
 def repositories(count: int, *, shards: int = 1, per_repository: int = 1) -> str:
@@ -48,8 +48,6 @@ def objects(made: Plan, kind: str) -> list[dict[str, Any]]:
 
 def resolve(parameter: dict[str, Any], context: dict[str, str], data: dict[str, Any]) -> str:
     """An independent reading of `src`, as argo-events pkg/sensors/triggers/params.go has it."""
-    import hashlib
-
     source = parameter["src"]
     if "contextKey" in source:
         return context[source["contextKey"]]
@@ -115,9 +113,9 @@ def test_the_offline_workflow_is_what_the_rendered_sensor_would_create(per_repos
         assert re.search(dependency["filters"]["data"][0]["value"][0], transformed["hookline"]["action"])
         workflow = created(sensor, result.trigger or "", dict(event.context), transformed)
         assert workflow == result.workflow
-        assert workflow["metadata"]["name"] == run_name(
-            transformed["hookline"]["name"], transformed["hookline"]["identity"]
-        )
+        decided = transformed["hookline"]
+        hashed = hashlib.sha256(decided["identity"].encode()).hexdigest()[:16]
+        assert workflow["metadata"]["name"] == f"{decided['name']}-{hashed}"
         arguments = {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}
         assert arguments["target_branch"] == "main"
         assert arguments["repo_url"] == "https://github.com/acme/service-1.git"

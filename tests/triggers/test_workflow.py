@@ -1,6 +1,5 @@
 """Workflows: what a run looks like for every setting, and what its name depends on."""
 
-import hashlib
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from support import DECLARATION, plan
 
 from triggers.declaration import Run, merge
 from triggers.template import Template, TemplateError, from_manifest, stock
-from triggers.workflow import run_name
 
 
 def resource(settings: str = "{}", events: str = "push: {branches: [main]}") -> dict[str, Any]:
@@ -107,10 +105,6 @@ def test_a_pipelines_settings_win_over_the_defaults_and_mappings_merge() -> None
     )
     assert merged.parameters == {"enable_test": True, "dockerfile": "b"}
     assert merge(default, Run.model_validate({"spot": False})).spot is False
-
-
-def test_the_name_is_what_sprig_makes_of_the_identity() -> None:
-    assert run_name("shop", "abc") == "shop-" + hashlib.sha256(b"abc").hexdigest()[:16]
 
 
 @pytest.mark.parametrize(
