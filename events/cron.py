@@ -52,6 +52,8 @@ _DESCRIPTORS = {
 }
 _LONGEST_MONTH = dict.fromkeys(range(1, 13), 31) | {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 _DAY_MINUTES = 1440
+_LONGEST_TEXT = 200
+_LONGEST_NUMBER = 4  # digits; robfig reads numbers with strconv.Atoi, which refuses what int64 cannot hold
 _FIVE = "expected five fields: minute, hour, day of month, month, day of week"
 
 
@@ -91,13 +93,14 @@ def parse_cron(text: str) -> CronSchedule:
     Raises:
         CronError: They are not five, not in range, or name dates that never come.
     """
-    if len(text) > 200:
-        raise CronError("a schedule has at most 200 characters")
+    if len(text) > _LONGEST_TEXT:
+        raise CronError(f"a schedule has at most {_LONGEST_TEXT} characters")
     fields = text.split()
     if fields and fields[0] in _DESCRIPTORS:
         raise CronError(f'{fields[0]} is refused; write "{_DESCRIPTORS[fields[0]]}"')
     if text.startswith("@"):
-        raise CronError(f"{text.split(maxsplit=1)[0]} is refused; {_FIVE}")
+        same = _same_as_every(text)
+        raise CronError(f"{fields[0]} is refused; " + (f'write "{same}"' if same else _FIVE))
     if text.startswith(("TZ=", "CRON_TZ=")):
         raise CronError("the time zone has a key of its own: timezone:")
     if len(fields) != 5:
@@ -113,6 +116,20 @@ def parse_cron(text: str) -> CronSchedule:
     if not possible and (stars[2] or stars[4]):
         raise CronError(f'"{schedule.text}" names dates that never come')
     return schedule
+
+
+def _same_as_every(text: str) -> str | None:
+    """Five fields at the same distance as `@every 15m` or `@every 2h`, where that divides an hour or a day."""
+    match = re.fullmatch(r"@every ([1-9][0-9]?)([mh])", text, re.ASCII)
+    if not match:
+        return None
+    number, unit = int(match[1]), match[2]
+    if (60 if unit == "m" else 24) % number:
+        return None
+    step = "*" if number == 1 else f"*/{number}"
+    if unit == "m":
+        return "0 * * * *" if number == 60 else f"{step} * * * *"
+    return "0 0 * * *" if number == 24 else f"0 {step} * * *"
 
 
 def _field(
@@ -136,10 +153,15 @@ def _field(
             if match["step"] and not match["last"]:
                 last = high
             if last < first:
-                raise CronError(f"{name}: the range {match['first']}-{match['last']} ends before it starts")
+                raise CronError(
+                    f"{name}: the range {match['first']}-{match['last']} ends before it starts; "
+                    "write the lower value first, or two ranges with a comma"
+                )
         step = int(match["step"] or 1)
         if step == 0:
-            raise CronError(f"{name}: a step of 0 never moves on")
+            raise CronError(f"{name}: a step of 0 never moves on; a step is 1 or more")
+        if len(match["step"] or "") > _LONGEST_NUMBER:
+            raise CronError(f"{name}: a step has at most {_LONGEST_NUMBER} digits, as in */15")
         values.update(range(first, last + 1, step))
     return frozenset(values), star
 
@@ -147,18 +169,26 @@ def _field(
 def _number(text: str, name: str, low: int, high: int, names: Mapping[str, int]) -> int:
     if text.lower() in names:
         return names[text.lower()]
-    if not text.isdigit() or len(text) > 4 or not low <= int(text) <= high:
+    if not text.isdigit() or len(text) > _LONGEST_NUMBER or not low <= int(text) <= high:
         hint = "; Sunday is 0" if name == "day of week" and text == "7" else ""
         also = f" or {next(iter(names))}-{list(names)[-1]}" if names else ""
         raise CronError(f"{name}: {text} is not {low}-{high}{also}{hint}")
     return int(text)
 
 
-def _local_days(zone: ZoneInfo, after: datetime.datetime) -> Iterator[datetime.date]:
-    day = after.astimezone(zone).date()
-    while True:
-        yield day
-        day += datetime.timedelta(days=1)
+def _local_days(first: datetime.date) -> Iterator[datetime.date]:
+    """The days from `first` on; the last two that a date can name have no next day to compare with."""
+    for number in range(first.toordinal(), datetime.date.max.toordinal() - 1):
+        yield datetime.date.fromordinal(number)
+
+
+def _clock_changes_on(day: datetime.date, zone: ZoneInfo) -> bool:
+    """Whether the offset from UTC changes on a day, or across one of its midnights."""
+    midnights = (datetime.datetime.combine(day + datetime.timedelta(days=n), datetime.time()) for n in (0, 1))
+    offsets = {
+        midnight.replace(fold=fold, tzinfo=zone).utcoffset() for midnight in midnights for fold in (0, 1)
+    }
+    return len(offsets) > 1
 
 
 def _instants(day: datetime.date, hour: int, minute: int, zone: ZoneInfo) -> Iterator[datetime.datetime]:
@@ -168,9 +198,19 @@ def _instants(day: datetime.date, hour: int, minute: int, zone: ZoneInfo) -> Ite
         local = datetime.datetime(day.year, day.month, day.day, hour, minute, fold=fold, tzinfo=zone)
         absolute = local.astimezone(datetime.UTC)
         back = absolute.astimezone(zone)
-        if (back.date(), back.hour, back.minute) == (day, hour, minute) and absolute not in seen:
+        if back.replace(tzinfo=None) == local.replace(tzinfo=None) and absolute not in seen:
             seen.add(absolute)
             yield back
+
+
+def _fires_on(schedule: CronSchedule, day: datetime.date, zone: ZoneInfo) -> list[datetime.datetime]:
+    """The fire times that the wall clock puts on a day, in order of the wall clock."""
+    times = [(hour, minute) for hour in sorted(schedule.hours) for minute in sorted(schedule.minutes)]
+    if _clock_changes_on(day, zone):
+        return [time for hour, minute in times for time in _instants(day, hour, minute, zone)]
+    return [
+        datetime.datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone) for hour, minute in times
+    ]
 
 
 def fire_times(
@@ -184,23 +224,23 @@ def fire_times(
         after: An aware time; every yielded time is later.
 
     Yields:
-        Aware times in the zone, for ever, in order.
+        Aware times in the zone, in order, until the end of the year 9999.
     """
-    for day in _local_days(zone, after):
-        if not schedule.on(day):
+    begin = after.astimezone(datetime.UTC)
+    # A clock that goes back across midnight repeats the end of the day before, so that day is not over yet.
+    yesterday = after.astimezone(zone).date() - datetime.timedelta(days=1)
+    waiting: list[tuple[datetime.datetime, datetime.datetime]] = []
+    for day in _local_days(yesterday):
+        if schedule.on(day):
+            fires = [(time.astimezone(datetime.UTC), time) for time in _fires_on(schedule, day, zone)]
+            waiting = sorted(waiting + [fire for fire in fires if fire[0] > begin], key=lambda fire: fire[0])
+        if not waiting:
             continue
-        times = sorted(
-            (
-                time
-                for hour in schedule.hours
-                for minute in schedule.minutes
-                for time in _instants(day, hour, minute, zone)
-            ),
-            key=lambda time: time.astimezone(datetime.UTC),
-        )
-        for time in times:
-            if time.astimezone(datetime.UTC) > after.astimezone(datetime.UTC):
-                yield time
+        following = day + datetime.timedelta(days=1)
+        midnight = datetime.datetime(following.year, following.month, following.day, tzinfo=zone)
+        settled = midnight.astimezone(datetime.UTC)
+        yield from (time for absolute, time in waiting if absolute < settled)
+        waiting = [fire for fire in waiting if fire[0] >= settled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +256,19 @@ class ClockChange:
 def clock_changes(
     schedule: CronSchedule, zone: ZoneInfo, after: datetime.datetime, until: datetime.datetime
 ) -> list[ClockChange]:
-    """Days between two times on which fire times of the schedule are skipped or come twice."""
+    """Days on which fire times of the schedule are skipped or come twice.
+
+    Args:
+        schedule: What fires.
+        zone: Whose wall clock it follows.
+        after: An aware time; its day in the zone is the first that counts, whole.
+        until: An aware time; its day in the zone is the last that counts, whole.
+    """
     found: list[ClockChange] = []
-    for day in _local_days(zone, after):
+    for day in _local_days(after.astimezone(zone).date()):
         if day > until.astimezone(zone).date():
             break
-        start = datetime.datetime(day.year, day.month, day.day, tzinfo=zone)
-        end = start + datetime.timedelta(days=1)
-        if start.utcoffset() == end.utcoffset() and start.replace(fold=1).utcoffset() == start.utcoffset():
-            continue
-        if not schedule.on(day):
+        if not schedule.on(day) or not _clock_changes_on(day, zone):
             continue
         counts = {
             f"{hour:02}:{minute:02}": len(list(_instants(day, hour, minute, zone)))
@@ -252,7 +295,7 @@ def shift_cron(schedule: CronSchedule, minutes: int) -> CronSchedule:
     over = {time >= _DAY_MINUTES for time in moved}
     new_minutes = frozenset(time % 60 for time in moved)
     new_hours = frozenset(time // 60 % 24 for time in moved)
-    every_day = schedule.any_day_of_month and schedule.any_day_of_week and len(schedule.months) == 12
+    every_day = len(schedule.months) == 12 and _every_day(schedule)
     advice = "use a smaller spread, or another time"
     if len(new_minutes) * len(new_hours) != len({time % _DAY_MINUTES for time in moved}):
         raise CronError(
@@ -269,11 +312,35 @@ def shift_cron(schedule: CronSchedule, minutes: int) -> CronSchedule:
     fields[0], fields[1] = _written(new_minutes, 60), _written(new_hours, 24)
     if days != schedule.days_of_week:
         fields[4] = _written(days, 7)
-    return parse_cron(" ".join(fields))
+    text = " ".join(fields)
+    if len(text) > _LONGEST_TEXT:
+        raise CronError(
+            f'"{schedule.text}" moved by {minutes} minutes takes more than {_LONGEST_TEXT} characters; {advice}'
+        )
+    return parse_cron(text)
+
+
+def _every_day(schedule: CronSchedule) -> bool:
+    """Whether the day fields let every day of their months pass, however they are written."""
+    of_month, of_week = len(schedule.days_of_month) == 31, len(schedule.days_of_week) == 7
+    if schedule.any_day_of_month or schedule.any_day_of_week:
+        return of_month and of_week
+    return of_month or of_week
 
 
 def _written(values: frozenset[int], size: int) -> str:
-    return "*" if len(values) == size else ",".join(str(value) for value in sorted(values))
+    """A field that has these values; runs of three and more as ranges, so that the text stays short."""
+    if len(values) == size:
+        return "*"
+    runs: list[list[int]] = []
+    for value in sorted(values):
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    return ",".join(
+        f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(str(value) for value in run) for run in runs
+    )
 
 
 def largest_shift(schedule: CronSchedule, limit: int) -> int:

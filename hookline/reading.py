@@ -7,10 +7,12 @@ PyYAML finds the nodes; this module turns them into values, so that duplicate ke
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
 from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from hookline.diagnostics import Diagnostic, InvalidInput, Position
 from hookline.yaml_syntax import shown, syntax_message
@@ -35,6 +37,8 @@ class Document:
     file: str
     data: Any
     root: yaml.Node = field(repr=False, compare=False)
+    holds_nothing: bool = False
+    """Whether nothing stands somewhere (null, or a key without a value)."""
     _children: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -105,6 +109,20 @@ class _Limits:
     def ascend_resolver(self) -> None:
         self.depth -= 1
 
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        return (
+            _scalar_tag(value, implicit) if kind is yaml.ScalarNode else _plain.resolve(kind, value, implicit)
+        )
+
+
+_plain: Any = Resolver()
+
+
+@lru_cache(maxsize=65_536)
+def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
+    """The tag of a scalar; a declaration says the same few words thousands of times."""
+    return str(_plain.resolve(yaml.ScalarNode, value, implicit))
+
 
 _TOO_DEEP = f"nested too deeply; at most {_DEEPEST} levels are read"
 _TOO_MANY = f"too many values; at most {_MOST_NODES:,} are read, with every alias written out"
@@ -131,7 +149,7 @@ def read_document(text: str | bytes, file: str) -> Document:
     data = reader.value(root).data
     if reader.problems:
         raise InvalidInput(tuple(reader.problems))
-    return Document(file, data, root)
+    return Document(file, data, root, holds_nothing=reader.holds_nothing)
 
 
 def _refusal(position: Position, message: str) -> InvalidInput:
@@ -224,13 +242,16 @@ class _Reader:
         self.done: dict[int, _Value] = {}
         self.open: set[int] = set()
         self.limited = False
+        self.holds_nothing = False
 
     def problem(self, node: yaml.Node, message: str) -> None:
         self.problems.append(Diagnostic(_position(self.file, node.start_mark), message))
 
     def value(self, node: yaml.Node) -> _Value:
         if isinstance(node, yaml.ScalarNode):
-            return _Value(self.scalar(node))
+            data = self.scalar(node)
+            self.holds_nothing = self.holds_nothing or data is None
+            return _Value(data)
         identity = id(node)
         if identity in self.done:
             return self.done[identity]

@@ -30,7 +30,7 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
     Raises:
         InvalidInput: With every problem, each at its position.
     """
-    empty = set(_empty(document.data, (), set()))
+    empty = set(_empty(document.data, (), set())) if document.holds_nothing else set[Path]()
     try:
         checked = model.model_validate(document.data, strict=True)
     except ValidationError as error:
