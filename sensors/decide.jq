@@ -38,9 +38,7 @@ def safe_name:
 #end
 
 #if tag image_push
-
 def image_tag: type == "string" and test("\\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\\z");
-
 #end
 
 def annotation($allowed): if type == "string" and test($allowed) then . else "" end;
