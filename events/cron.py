@@ -3,8 +3,9 @@
 Both engines use it: the calendar event source (argo-events pkg/eventsources/sources/calendar/start.go) and
 CronWorkflows. They fire at every absolute minute whose wall clock in the zone matches: a time in the hour that
 spring skips never fires, one in the hour that autumn repeats fires twice (robfig/cron spec.go, doc.go). On the day of
-the change itself robfig departs from this in zones that change by half an hour or at midnight (Australia/Lord_Howe,
-Africa/Cairo, America/Santiago): against v3.0.1, 15 of 6,000 random schedules around such days differed, and no other.
+the change itself robfig departs from this in zones that change by half an hour or around midnight
+(Australia/Lord_Howe, Africa/Cairo, America/Santiago, America/Havana): it may leave fire times out, or add one on a day
+that does not match. Across a day that a zone left out (Pacific/Apia, 30 December 2011) its search never returns.
 """
 
 import datetime
