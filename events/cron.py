@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -344,6 +345,7 @@ def _written(values: frozenset[int], size: int) -> str:
     )
 
 
+@lru_cache(maxsize=1024)  # many pipelines fire at the same time and spread over the same span
 def largest_shift(schedule: CronSchedule, limit: int) -> int:
     """The greatest number of minutes, at most `limit`, such that every smaller shift can be said too."""
     for minutes in range(1, limit + 1):
