@@ -2,9 +2,12 @@
 # registry_package$published.
 def lower: text | if . == null then null else ascii_downcase end;
 
-# owner/name of ghcr.io/owner/name:tag
+# owner/name of ghcr.io/owner/name:tag; a version without a tag ends after the name, or with @ and its digest.
+# The test keeps split from an empty text, which gojq splits into one part and libjq into none.
 def name_of_url:
-  text | if . != null and startswith("ghcr.io/") then ltrimstr("ghcr.io/") | split(":") | .[0] | ascii_downcase else null end;
+  text
+  | if . != null and test("\\Aghcr[.]io/[^:@]") then ltrimstr("ghcr.io/") | split(":") | .[0] | split("@") | .[0] | ascii_downcase
+    else null end;
 
 def canonical:
   header("X-Github-Event") as $event
@@ -18,6 +21,7 @@ def canonical:
   | ($package | at(["ecosystem"]) | lower) as $ecosystem
   | ($package | at(["namespace"]) | lower) as $namespace
   | ($package | at(["name"]) | lower) as $name
+  | ($tag | at(["name"]) | text | if . == "" then null else . end) as $name_of_tag
   | (($package | at(["package_version", "package_url"]) | name_of_url)
       // (if $name == null then null elif $namespace == null then $name
           # the namespace is sometimes owner, sometimes owner/name
@@ -26,16 +30,17 @@ def canonical:
       kind: (
         if $event == "ping" then "ping"
         elif ($event == "package" or $event == "registry_package")
-          and ($action == "published" or $action == "updated")
+          and ($action == "published" or $action == "updated" or ($action == "deleted" and $name_of_tag != null))
           and ($type == "container" or $type == "docker" or $ecosystem == "container" or $ecosystem == "docker")
           and $image != null
         then "image_push" else "other" end),
       repository: $image,
       actor: $actor,
       delivery: $delivery,
+      deleted: ($action == "deleted"),
       image: {
         name: $image,
-        tag: ($tag | at(["name"]) | text | if . == "" then null else . end),
+        tag: $name_of_tag,
         digest: ($tag | at(["digest"]) | text)
       }
     };

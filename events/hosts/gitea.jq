@@ -49,8 +49,6 @@ def pull_request_event:
   | at(["pull_request"])
   | (at(["merged"]) == true) as $merged
   | (at(["title"]) | text // "" | ascii_downcase) as $title
-  | at(["head", "repo_id"]) as $head
-  | at(["base", "repo_id"]) as $base
   | {
       kind: "pull_request",
       sha: (at(["head", "sha"]) | text),
@@ -64,7 +62,10 @@ def pull_request_event:
         base_ref: (at(["base", "ref"]) | text),
         # Older versions say it in the title.
         draft: (at(["draft"]) == true or ($title | startswith("wip:") or startswith("[wip]"))),
-        fork: (($head | type) != "number" or ($base | type) != "number" or $head != $base or (at(["head", "repo"]) | type) != "object"),
+        # As text: beyond 2^53 gojq compares numbers as float64, libjq digit by digit.
+        fork: (
+          (at(["head", "repo"]) | type) != "object"
+          or is_fork(at(["head", "repo_id"]) | whole_number; at(["base", "repo_id"]) | whole_number)),
         merged: $merged
       }
     };

@@ -5,7 +5,7 @@ from events.host import Host, Verification
 HOST = Host(
     name="gitlab",
     title="GitLab",
-    kinds=frozenset({"push", "tag", "pull_request", "ping", "other"}),
+    kinds=frozenset({"push", "tag", "pull_request", "other"}),
     # GitLab's own event source verifies nothing unless it manages the hooks (tried on argo-events 1.9.10).
     receiver="webhook",
     verification=Verification.BEARER,

@@ -7,15 +7,20 @@ def tagged: select(type == "object" and (.tag | type) == "string" and .tag != ""
 def canonical:
   at(["body"])
   | (at(["type"]) | text) as $type
-  | (if $type == "harbor.artifact.pushed" then at(["data"]) else at(["event_data"]) end) as $data
+  | ($type == "DELETE_ARTIFACT" or $type == "harbor.artifact.deleted") as $deleted
+  | (at(["event_data"]) // at(["data"])) as $data
   | ($data | at(["repository", "repo_full_name"]) | text) as $name
   # One push is one event; of several resources the first with a tag stands for it.
   | (first($data | at(["resources"]) | list | .[] | tagged) // null) as $resource
   | {
-      kind: (if $name != null and ($type == "PUSH_ARTIFACT" or $type == "harbor.artifact.pushed") then "image_push" else "other" end),
+      kind: (
+        if $name != null
+          and ($type == "PUSH_ARTIFACT" or $type == "harbor.artifact.pushed" or ($deleted and $resource != null))
+        then "image_push" else "other" end),
       repository: $name,
       actor: (at(["operator"]) | text),
-      delivery: (if $type == "harbor.artifact.pushed" then at(["id"]) | text else null end),
+      delivery: (at(["id"]) | text),
+      deleted: $deleted,
       image: {
         name: $name,
         tag: ($resource | at(["tag"]) | text),
