@@ -6,16 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
-    WithJsonSchema,
     model_validator,
 )
 
+from events.blocks import Block, Duration, Name
 from events.canonical import Kind
 from events.cron import parse_cron
 from events.globs import check_glob
@@ -25,19 +23,15 @@ from events.scalars import (
     check_cidr,
     check_endpoint,
     check_image_name,
-    check_name,
     check_source_name,
     check_timezone,
     matching,
     parse_date_range,
-    parse_duration,
 )
 
 __all__ = [
-    "Duration",
     "Events",
     "ImagePush",
-    "Name",
     "Paths",
     "PullRequest",
     "Push",
@@ -51,24 +45,9 @@ __all__ = [
 ]
 
 
-class Block(BaseModel):
-    """A mapping of hookline.yaml: unknown keys and loose types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
-
-
 Glob = Annotated[str, AfterValidator(check_glob)]
-Name = Annotated[str, AfterValidator(check_name)]
 SourceName = Annotated[str, AfterValidator(check_source_name)]
 Branch = Annotated[str, AfterValidator(check_branch)]
-Duration = Annotated[
-    int,
-    BeforeValidator(parse_duration),
-    WithJsonSchema(
-        {"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}
-    ),
-]
-"""Written as 90s, 20m, 1h30m or 7d; held as seconds."""
 
 
 def _secret_is_a_reference(value: Any) -> Any:

@@ -11,7 +11,7 @@ __all__ = [
     "CalendarEntry",
     "Endpoint",
     "calendar_manifest",
-    "calendar_rights",
+    "calendar_rules",
     "endpoints",
     "event_bus_manifest",
     "network_policy",
@@ -211,35 +211,15 @@ def calendar_manifest(
     return _object("EventSource", name, namespace, spec)
 
 
-def calendar_rights(name: str, namespace: str) -> list[dict[str, Any]]:
-    """What catch-up needs: its ConfigMap, by name (argo-events pkg/eventsources/persist/event_persist.go).
+def calendar_rules(name: str) -> list[dict[str, Any]]:
+    """RBAC rules that catch-up needs: its ConfigMap (argo-events pkg/eventsources/persist/event_persist.go).
 
     `create` cannot be limited to a name.
     """
-    metadata = {"name": name, "namespace": namespace, "labels": dict(LABELS)}
+    config_maps: dict[str, Any] = {"apiGroups": [""], "resources": ["configmaps"]}
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": metadata,
-            "rules": [
-                {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
-                {
-                    "apiGroups": [""],
-                    "resources": ["configmaps"],
-                    "resourceNames": [name],
-                    "verbs": ["get", "update"],
-                },
-            ],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-        },
+        {**config_maps, "verbs": ["create"]},
+        {**config_maps, "resourceNames": [name], "verbs": ["get", "update"]},
     ]
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from events.declaration import Block, Events, Name, Source, SourceName
+from events.blocks import Block, Name
+from events.declaration import Events, Source, SourceName
 from events.scalars import check_label_value, check_repository_name, matching
 from triggers.declaration import Run
 

@@ -12,7 +12,7 @@ from events.eventsource import (
     CalendarEntry,
     Endpoint,
     calendar_manifest,
-    calendar_rights,
+    calendar_rules,
     endpoints,
     event_bus_manifest,
     network_policy,
@@ -38,7 +38,7 @@ from sensors.manifests import (
 from sensors.routes import Origin, Route, ScheduledRoute
 from triggers.cron_workflow import cron_workflow
 from triggers.declaration import merge
-from triggers.rbac import run_rights, sensor_rights
+from triggers.rbac import bound_account, run_rights, sensor_rights
 from triggers.template import Template, stock, stock_names
 from triggers.workflow import RUN_SERVICE_ACCOUNT, Shapes, Subject, Workload, digest, workload
 
@@ -183,7 +183,7 @@ class Plan:
         for name, entries in self.calendars.items():
             found.append(calendar_manifest(name, entries, self.namespace, bus))
             if any(entry.catch_up_seconds is not None for entry in entries):
-                found += calendar_rights(name, self.namespace)
+                found += bound_account(name, self.namespace, calendar_rules(name))
         return found
 
     def objects(self) -> list[dict[str, Any]]:

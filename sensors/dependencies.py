@@ -12,13 +12,15 @@ from sensors.program import Program, compose
 from sensors.routes import Route, ScheduledRoute, entry
 from triggers.workflow import (
     ANNOTATIONS,
-    LABELS,
     MUTEX_ARGUMENT,
     NAME_LENGTH,
     PREFIX,
     Workload,
     argument_path,
     digest,
+    filled,
+    scheduled,
+    with_source,
 )
 
 __all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
@@ -86,12 +88,6 @@ def _name(source: str, pipeline: str) -> str:
     )
 
 
-def _with_source(resource: Mapping[str, Any], source: str) -> dict[str, Any]:
-    copied = copy.deepcopy(dict(resource))
-    copied["metadata"]["labels"][PREFIX + "source"] = source
-    return copied
-
-
 def _arguments(workload: Workload, names: frozenset[str]) -> list[Parameter]:
     return [
         Parameter(tuple(argument_path(index).split(".")), DataKey(f"hookline.parameters.{name}"))
@@ -124,7 +120,7 @@ def of_group(group: Group) -> Dependency:
             bindings=_bindings(group.routes),
             mutex_argument=MUTEX_ARGUMENT,
         ),
-        resource=_with_source(first.workload.resource, group.source),
+        resource=with_source(first.workload.resource, group.source),
         parameters=(
             *_DECISION,
             *constants,
@@ -159,7 +155,7 @@ def of_route(route: Route) -> Dependency:
             lines={route.key: line},
             bindings=_bindings((route,)),
         ),
-        resource=_filled(
+        resource=filled(
             workload,
             source,
             {name: value for name, value in workload.arguments.items() if name not in from_event},
@@ -174,11 +170,7 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
     """A trigger for a calendar event: everything but the minute is constant, and there is no program."""
     workload = route.workload
     name = workload.pipeline[:NAME_LENGTH].rstrip("-")
-    resource = _filled(
-        workload, "calendar", {**workload.arguments, **workload.kind_arguments.get("schedule", {})}
-    )
-    resource["metadata"]["labels"][PREFIX + "event-kind"] = "schedule"
-    resource["metadata"]["annotations"] = {PREFIX + "reason": "MATCH"}
+    resource = scheduled(workload, "calendar")
     return Dependency(
         name=f"schedule-{workload.pipeline}",
         event_source=route.event_source,
@@ -195,19 +187,3 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
         ),
         pipelines=(workload.pipeline,),
     )
-
-
-def _filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-    """The resource with the pipeline's constants, and these arguments, in their places."""
-    resource = _with_source(workload.resource, source)
-    labels = resource["metadata"]["labels"]
-    labels[PREFIX + LABELS["pipeline"]] = workload.pipeline
-    labels[PREFIX + LABELS["config"]] = workload.config
-    if workload.owner is not None:
-        labels[PREFIX + "owner"] = workload.owner
-    if workload.mutex is not None:
-        set_path(resource, _MUTEX, workload.mutex)
-    for index, name in enumerate(workload.argument_names):
-        if name in arguments:
-            set_path(resource, tuple(argument_path(index).split(".")), arguments[name])
-    return resource

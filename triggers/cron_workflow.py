@@ -1,9 +1,8 @@
 """CronWorkflows: schedules that Argo Workflows fires itself, without an event pod."""
 
-import copy
 from typing import Any
 
-from triggers.workflow import PREFIX, Workload
+from triggers.workflow import Workload, scheduled
 
 __all__ = ["cron_workflow"]
 
@@ -20,22 +19,7 @@ def cron_workflow(
         catch_up_seconds: Run a missed fire time that is at most this old; None = never.
         single_schedule: Write `schedule`, which versions before 3.6 read, for `schedules`, which they do not.
     """
-    resource = copy.deepcopy(dict(workload.resource))
-    spec = resource["spec"]
-    values = {**workload.arguments, **workload.kind_arguments.get("schedule", {})}
-    for item in spec["arguments"]["parameters"]:
-        item["value"] = values[item["name"]]
-    if workload.mutex is not None:
-        spec["synchronization"]["mutexes"][0]["name"] = workload.mutex
-    labels = {
-        **resource["metadata"]["labels"],
-        PREFIX + "pipeline": workload.pipeline,
-        PREFIX + "config": workload.config,
-        PREFIX + "source": "schedule",
-        PREFIX + "event-kind": "schedule",
-    }
-    if workload.owner is not None:
-        labels[PREFIX + "owner"] = workload.owner
+    resource = scheduled(workload, "schedule")
     fields: dict[str, Any] = {"schedule": cron} if single_schedule else {"schedules": [cron]}
     if catch_up_seconds is not None:
         fields["startingDeadlineSeconds"] = catch_up_seconds
@@ -54,7 +38,7 @@ def cron_workflow(
             "concurrencyPolicy": "Allow",
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 3,
-            "workflowMetadata": {"labels": labels, "annotations": {PREFIX + "reason": "MATCH"}},
-            "workflowSpec": spec,
+            "workflowMetadata": {key: resource["metadata"][key] for key in ("labels", "annotations")},
+            "workflowSpec": resource["spec"],
         },
     }

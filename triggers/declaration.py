@@ -4,31 +4,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
-    WithJsonSchema,
     model_validator,
 )
 
-from events.scalars import check_name, matching, parse_duration
+from events.blocks import Block, Duration, Name
+from events.scalars import matching
 
 __all__ = ["Retry", "Run", "Spot", "merge"]
 
 SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
 
-Name = Annotated[str, AfterValidator(check_name)]
-Duration = Annotated[
-    int,
-    BeforeValidator(parse_duration),
-    WithJsonSchema(
-        {"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}
-    ),
-]
 MetadataKey = Annotated[
     str,
     AfterValidator(
@@ -55,12 +44,6 @@ ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
 
 _SWITCHED = Discriminator(lambda value: "off" if value is False else "on")
 """A setting that false takes back."""
-
-
-class Block(BaseModel):
-    """A mapping of hookline.yaml: unknown keys and loose types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Spot(Block):

@@ -1,16 +1,17 @@
-"""Rights: what creates Workflows, and what their pods run as."""
+"""Rights: what creates Workflows, what their pods run as, and whatever else needs an account."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from triggers.workflow import RUN_SERVICE_ACCOUNT
 
-__all__ = ["run_rights", "sensor_rights"]
+__all__ = ["bound_account", "run_rights", "sensor_rights"]
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 
 
-def _bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A ServiceAccount that may do this, and nothing else, in its namespace."""
     metadata = {"name": name, "namespace": namespace, "labels": dict(_LABELS)}
     api = "rbac.authorization.k8s.io/v1"
     return [
@@ -31,7 +32,7 @@ def sensor_rights(name: str, namespace: str, verbs: Iterable[str]) -> list[dict[
 
     `patch` on a missing Workflow reads, then creates it (argo-events pkg/sensors/triggers/standard-k8s).
     """
-    return _bound_account(
+    return bound_account(
         name, namespace, [{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": list(verbs)}]
     )
 
@@ -42,7 +43,7 @@ def run_rights(namespace: str) -> list[dict[str, Any]]:
     Less than this ends every step in an error: the executor creates a WorkflowTaskResult when it starts
     (argo-workflows 3.7.4 workflow/executor/executor.go, InitializeOutput).
     """
-    return _bound_account(
+    return bound_account(
         RUN_SERVICE_ACCOUNT,
         namespace,
         [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}],

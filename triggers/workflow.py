@@ -4,6 +4,7 @@ Nothing here comes from an event. What may is listed in `EVENT_FIELDS`: values t
 into a name, labels, annotations and named arguments, never into images, URLs, accounts or pod specs.
 """
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,7 +17,6 @@ from triggers.template import Template
 
 __all__ = [
     "ANNOTATIONS",
-    "LABELS",
     "MUTEX_ARGUMENT",
     "PREFIX",
     "Shapes",
@@ -24,14 +24,14 @@ __all__ = [
     "Workload",
     "argument_path",
     "digest",
+    "filled",
+    "scheduled",
+    "with_source",
     "workload",
 ]
 
 PREFIX = "hookline.dev/"
 """Every label and annotation of hookline begins with it."""
-
-LABELS: Mapping[str, str] = {"pipeline": "pipeline", "config": "config", "event-kind": "kind"}
-"""Label (without prefix) → field of the decision. `source` and `event` are added by the trigger."""
 
 ANNOTATIONS: Mapping[str, str] = {
     "ref": "ref",
@@ -160,6 +160,37 @@ class Shapes:
             # Keeping the run keeps its id from being given to another one.
             found = self._made[id(run), form] = (run, resource, digest(resource, 16))
         return found[1], found[2]
+
+
+def with_source(resource: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """A copy of a Workflow that is labelled with where its events come from."""
+    copied = copy.deepcopy(dict(resource))
+    copied["metadata"]["labels"][PREFIX + "source"] = source
+    return copied
+
+
+def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+    """The resource with the pipeline's constants, and these arguments, in their places."""
+    resource = with_source(workload.resource, source)
+    labels, spec = resource["metadata"]["labels"], resource["spec"]
+    labels[PREFIX + "pipeline"] = workload.pipeline
+    labels[PREFIX + "config"] = workload.config
+    if workload.owner is not None:
+        labels[PREFIX + "owner"] = workload.owner
+    if workload.mutex is not None:
+        spec["synchronization"]["mutexes"][0]["name"] = workload.mutex
+    for item in spec["arguments"]["parameters"]:
+        item["value"] = arguments.get(item["name"], item["value"])
+    return resource
+
+
+def scheduled(workload: Workload, source: str) -> dict[str, Any]:
+    """The Workflow of a schedule: apart from the time, nothing of it comes from an event."""
+    arguments = {**workload.arguments, **workload.kind_arguments.get("schedule", {})}
+    resource = filled(workload, source, arguments)
+    resource["metadata"]["labels"][PREFIX + "event-kind"] = "schedule"
+    resource["metadata"]["annotations"] = {PREFIX + "reason": "MATCH"}
+    return resource
 
 
 def workload(
