@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -11,7 +12,7 @@ import click
 from hookline.diagnostics import Diagnostic, InvalidInput
 from hookline.loading import load
 from hookline.logs import log
-from hookline.planning import Plan, make_plan
+from hookline.planning import Plan, check_sizes, make_plan
 from hookline.templates import read_templates, template_from_cluster
 
 __all__ = [
@@ -19,10 +20,11 @@ __all__ = [
     "EXIT_UNDECIDABLE",
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
+    "DeclarationArguments",
     "declaration_options",
     "fail",
     "header_option",
-    "open_plan",
+    "output_option",
     "print_data",
     "report",
 ]
@@ -41,14 +43,61 @@ def fail(message: str, code: int = EXIT_USAGE) -> NoReturn:
     sys.exit(code)
 
 
+def refuse(invalid: InvalidInput) -> NoReturn:
+    """End the command with every problem of the input."""
+    report(invalid.diagnostics)
+    sys.exit(EXIT_USAGE)
+
+
 def report(diagnostics: Iterable[Diagnostic]) -> None:
     """Problems, one a line, on stderr."""
     for each in diagnostics:
         click.echo(str(each), err=True)
 
 
+@dataclass(frozen=True, slots=True)
+class DeclarationArguments:
+    """What the command line says about the declaration."""
+
+    files: tuple[Path, ...]
+    template_files: tuple[Path, ...]
+    cluster_templates: tuple[str, ...]
+
+    def plan(self) -> Plan:
+        """The plan of the declaration; its problems end the command with code 2."""
+        paths = self.files or (Path("hookline.yaml"),)
+        if not self.files and not paths[0].exists():
+            fail("there is no hookline.yaml here; name one with -f, or write a first one with: hookline init")
+        try:
+            templates = read_templates(self.template_files)
+            for name in self.cluster_templates:
+                templates[name] = template_from_cluster(name)
+            plan = make_plan(load(paths), templates)
+        except InvalidInput as invalid:
+            refuse(invalid)
+        except ConnectionError as error:
+            fail(str(error), EXIT_UNREACHABLE)
+        log(
+            "info",
+            "planned",
+            files=[str(path) for path in paths],
+            pipelines=len(plan.workloads),
+            routes=len(plan.routes),
+        )
+        return plan
+
+    def plan_that_fits(self) -> Plan:
+        """The plan, if every object of it fits into its pod's environment too."""
+        plan = self.plan()
+        try:
+            check_sizes(plan)
+        except InvalidInput as invalid:
+            refuse(invalid)
+        return plan
+
+
 def declaration_options(command: Command) -> Command:
-    """-f and --template: which declaration, and what is known of templates."""
+    """-f, --template and --template-from-cluster; the command gets them as `declared`."""
 
     @click.option(
         "-f",
@@ -73,10 +122,27 @@ def declaration_options(command: Command) -> Command:
         help="Read this ClusterWorkflowTemplate from the cluster of the current kubeconfig context; repeatable.",
     )
     @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return command(*args, **kwargs)
+    def wrapped(
+        files: tuple[Path, ...],
+        template_files: tuple[Path, ...],
+        cluster_templates: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        return command(declared=DeclarationArguments(files, template_files, cluster_templates), **others)
 
     return wrapped  # type: ignore[return-value]  # click.option keeps the callable's type, functools.wraps does not say so
+
+
+def output_option(command: Command) -> Command:
+    """-o table, json or yaml: the format of an answer."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json", "yaml"]),
+        default="table",
+        show_default=True,
+        help="Format of the answer.",
+    )(command)
 
 
 def header_option(
@@ -90,33 +156,6 @@ def header_option(
             raise click.BadParameter(f"expected 'Name: value', not {value!r}")
         found[name.strip()] = content.strip()
     return found
-
-
-def open_plan(
-    files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_templates: tuple[str, ...] = ()
-) -> Plan:
-    """The plan of a declaration; its problems end the command with code 2."""
-    paths = files or (Path("hookline.yaml"),)
-    if not files and not paths[0].exists():
-        fail("there is no hookline.yaml here; name one with -f, or write a first one with: hookline init")
-    try:
-        templates = read_templates(template_files)
-        for name in cluster_templates:
-            templates[name] = template_from_cluster(name)
-        plan = make_plan(load(paths), templates)
-    except InvalidInput as invalid:
-        report(invalid.diagnostics)
-        sys.exit(EXIT_USAGE)
-    except ConnectionError as error:
-        fail(str(error), EXIT_UNREACHABLE)
-    log(
-        "info",
-        "planned",
-        files=[str(path) for path in paths],
-        pipelines=len(plan.workloads),
-        routes=len(plan.routes),
-    )
-    return plan
 
 
 def print_data(value: Any, output: str) -> None:

@@ -1,12 +1,18 @@
 """hookline explain."""
 
 import sys
-from pathlib import Path
 
 import click
 
 from events.canonical import summary
-from hookline.commands.common import EXIT_UNDECIDABLE, declaration_options, fail, open_plan, print_data
+from hookline.commands.common import (
+    EXIT_UNDECIDABLE,
+    DeclarationArguments,
+    declaration_options,
+    fail,
+    output_option,
+    print_data,
+)
 from hookline.commands.event_options import EventArguments, event_options, read_event
 from hookline.explanation import Explanation, explain
 from hookline.output import table
@@ -17,20 +23,11 @@ from sensors.reasons import REASONS
 @click.argument("pipeline")
 @declaration_options
 @event_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="Format of the answer.",
-)
+@output_option
 @click.option("--strict", is_flag=True, help="Fail with exit code 5 if the verdict is unknown.")
 def command(
     pipeline: str,
-    files: tuple[Path, ...],
-    template_files: tuple[Path, ...],
-    cluster_templates: tuple[str, ...],
+    declared: DeclarationArguments,
     output: str,
     strict: bool,
     event: EventArguments,
@@ -44,7 +41,7 @@ def command(
       hookline explain shop -e delivery.json
       hookline explain shop -e delivery.json --files changed.txt
     """
-    plan = open_plan(files, template_files, cluster_templates)
+    plan = declared.plan()
     if pipeline not in plan.workloads:
         fail(f'there is no pipeline "{pipeline}"; pipelines: {", ".join(list(plan.workloads)[:20])}')
     found = explain(plan, read_event(plan, event, output), pipeline, event.changed_files())

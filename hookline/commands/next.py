@@ -4,13 +4,18 @@ import datetime
 import heapq
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
 from events.cron import clock_changes
-from hookline.commands.common import declaration_options, fail, open_plan, print_data
+from hookline.commands.common import (
+    DeclarationArguments,
+    declaration_options,
+    fail,
+    output_option,
+    print_data,
+)
 from hookline.commands.event_options import parse_time
 from hookline.output import table
 from hookline.schedules import FiringSchedule
@@ -25,18 +30,9 @@ from hookline.schedules import FiringSchedule
 @click.option(
     "--now", callback=parse_time, metavar="TIME", help="List what comes after this.  [default: now]"
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="Format of the answer.",
-)
+@output_option
 def command(
-    files: tuple[Path, ...],
-    template_files: tuple[Path, ...],
-    cluster_templates: tuple[str, ...],
+    declared: DeclarationArguments,
     count: int,
     pipelines: tuple[str, ...],
     now: datetime.datetime | None,
@@ -49,7 +45,7 @@ def command(
       hookline next
       hookline next --pipeline shop --count 3 --now 2026-03-28T00:00:00Z
     """
-    plan = open_plan(files, template_files, cluster_templates)
+    plan = declared.plan()
     unknown = [name for name in pipelines if name not in plan.schedules]
     if unknown:
         fail(

@@ -1,14 +1,12 @@
 """hookline render."""
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from hookline.commands.common import EXIT_USAGE, declaration_options, fail, open_plan, report
-from hookline.diagnostics import InvalidInput
+from hookline.commands.common import DeclarationArguments, declaration_options, fail, report
 from hookline.output import json_text, table, yaml_documents
-from hookline.planning import check_sizes
 from hookline.pods import changes, pods_needed
 from hookline.writing import write_folder
 
@@ -40,9 +38,7 @@ from hookline.writing import write_folder
     help="Print what moves when this old file or folder was applied before, instead of the objects; repeatable.",
 )
 def command(
-    files: tuple[Path, ...],
-    template_files: tuple[Path, ...],
-    cluster_templates: tuple[str, ...],
+    declared: DeclarationArguments,
     output: str,
     folder: Path | None,
     pods: bool,
@@ -57,14 +53,9 @@ def command(
       hookline render --pods
       hookline render --against yesterday.yaml
     """
-    plan = open_plan(files, template_files, cluster_templates)
-    try:
-        check_sizes(plan)
-    except InvalidInput as invalid:
-        report(invalid.diagnostics)
-        sys.exit(EXIT_USAGE)
+    plan = declared.plan_that_fits()
     if old_files:
-        moved = changes(open_plan(old_files, template_files, cluster_templates), plan)
+        moved = changes(replace(declared, files=old_files).plan(), plan)
         click.echo(
             table(("WHAT", "NAME", "EFFECT"), ((each.what, each.name, each.effect) for each in moved))
             if moved

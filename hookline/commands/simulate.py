@@ -1,12 +1,17 @@
 """hookline simulate."""
 
 import sys
-from pathlib import Path
 
 import click
 
 from events.canonical import summary
-from hookline.commands.common import EXIT_UNDECIDABLE, declaration_options, open_plan, print_data
+from hookline.commands.common import (
+    EXIT_UNDECIDABLE,
+    DeclarationArguments,
+    declaration_options,
+    output_option,
+    print_data,
+)
 from hookline.commands.event_options import EventArguments, event_options, read_event
 from hookline.output import plural, table, yaml_documents
 from hookline.simulation import Simulation, simulate
@@ -16,19 +21,10 @@ from sensors.reasons import REASONS
 @click.command()
 @declaration_options
 @event_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="Format of the answer.",
-)
+@output_option
 @click.option("--strict", is_flag=True, help="Fail with exit code 5 if a verdict is unknown.")
 def command(
-    files: tuple[Path, ...],
-    template_files: tuple[Path, ...],
-    cluster_templates: tuple[str, ...],
+    declared: DeclarationArguments,
     output: str,
     strict: bool,
     event: EventArguments,
@@ -46,7 +42,7 @@ def command(
       hookline simulate -e push.http --secret-file webhook-secret
       hookline simulate -e schedule:shop --now 2026-11-25T02:30:00Z
     """
-    plan = open_plan(files, template_files, cluster_templates)
+    plan = declared.plan()
     found = simulate(plan, read_event(plan, event, output), event.changed_files())
     if output == "table":
         _print(found)

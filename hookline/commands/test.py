@@ -1,19 +1,16 @@
 """hookline test."""
 
 import sys
-from pathlib import Path
 
 import click
 
-from hookline.commands.common import EXIT_NEGATIVE, declaration_options, open_plan
+from hookline.commands.common import EXIT_NEGATIVE, DeclarationArguments, declaration_options
 from hookline.testing import run_tests
 
 
 @click.command()
 @declaration_options
-def command(
-    files: tuple[Path, ...], template_files: tuple[Path, ...], cluster_templates: tuple[str, ...]
-) -> None:
+def command(declared: DeclarationArguments) -> None:
     """Run the tests: of a declaration: events with what they must do.
 
     \b
@@ -22,7 +19,7 @@ def command(
 
     Exit code 1 if an event does something else than expected, or if there is no test.
     """
-    plan = open_plan(files, template_files, cluster_templates)
+    plan = declared.plan()
     verdicts = list(run_tests(plan))
     for verdict in verdicts:
         if verdict.passed:

@@ -1,15 +1,18 @@
 """hookline validate."""
 
 import sys
-from pathlib import Path
 
 import click
 
-from hookline.commands.common import EXIT_NEGATIVE, EXIT_USAGE, declaration_options, open_plan, report
+from hookline.commands.common import (
+    EXIT_NEGATIVE,
+    EXIT_USAGE,
+    DeclarationArguments,
+    declaration_options,
+    report,
+)
 from hookline.controller_check import object_problems
-from hookline.diagnostics import InvalidInput
 from hookline.output import plural
-from hookline.planning import check_sizes
 from hookline.pods import pods_needed
 
 
@@ -17,9 +20,7 @@ from hookline.pods import pods_needed
 @declaration_options
 @click.option("--strict", is_flag=True, help="Warnings are failures too (exit code 1).")
 def command(
-    files: tuple[Path, ...],
-    template_files: tuple[Path, ...],
-    cluster_templates: tuple[str, ...],
+    declared: DeclarationArguments,
     strict: bool,
 ) -> None:
     """Check a declaration: every problem, with file, line and column.
@@ -32,12 +33,7 @@ def command(
 
     Problems and warnings go to stderr. Exit code 2 if something is refused, 1 for warnings under --strict.
     """
-    plan = open_plan(files, template_files, cluster_templates)
-    try:
-        check_sizes(plan)
-    except InvalidInput as invalid:
-        report(invalid.diagnostics)
-        sys.exit(EXIT_USAGE)
+    plan = declared.plan_that_fits()
     problems = [
         each for manifest in plan.objects() for each in object_problems(manifest, on_ack_one=plan.on_ack_one)
     ]
