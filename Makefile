@@ -13,7 +13,7 @@ $(BOOT)/bin/uv:
 
 # Bytecode is compiled once here: a command then starts in a fraction of the time.
 .venv/.ready: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --group dev --group bench --compile-bytecode
+	@$(UV) sync --quiet --frozen --group dev --group bench --group cluster --compile-bytecode
 	@touch $@
 
 compiled: .venv/.ready
@@ -37,8 +37,17 @@ format:  ## Rewrite the code as ruff formats it.
 bench: compiled  ## Print speed and memory, beside hera's models.
 	@$(RUN)python bench/bench.py
 
+# In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
+cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 15 min).
+	@$(RUN)python tests/cluster/launch.py $(RUN)python -m pytest -q tests/cluster
+
+cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
+	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
+
+bench-cluster: compiled  ## Print what Sensors of many pipelines cost, beside hand-written ones, on the real engines.
+	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench.py
 
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py
 
-.PHONY: help compiled demo test check format bench goldens
+.PHONY: help compiled demo test check format bench cluster-test cluster bench-cluster goldens

@@ -1,0 +1,165 @@
+"""The API server, asked as a test needs it: JSON in and out, and no models that could hide a field."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+__all__ = ["Api", "ApiError", "Json"]
+
+Json = dict[str, Any]
+
+PLURALS = {
+    "ClusterWorkflowTemplate": "clusterworkflowtemplates",
+    "ConfigMap": "configmaps",
+    "CronWorkflow": "cronworkflows",
+    "CustomResourceDefinition": "customresourcedefinitions",
+    "Deployment": "deployments",
+    "EventBus": "eventbus",
+    "EventSource": "eventsources",
+    "Namespace": "namespaces",
+    "NetworkPolicy": "networkpolicies",
+    "Node": "nodes",
+    "Pod": "pods",
+    "ResourceQuota": "resourcequotas",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "Secret": "secrets",
+    "Sensor": "sensors",
+    "Service": "services",
+    "ServiceAccount": "serviceaccounts",
+    "StatefulSet": "statefulsets",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+    "Workflow": "workflows",
+}
+CLUSTER_WIDE = {
+    "ClusterWorkflowTemplate",
+    "CustomResourceDefinition",
+    "Namespace",
+    "Node",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
+
+
+class ApiError(Exception):
+    """The API server said no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class Api:
+    """One user's view of the API server."""
+
+    def __init__(self, server: str, authority: Path, token: str) -> None:
+        self._server = server
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._pool = urllib3.PoolManager(ca_certs=str(authority), retries=False, timeout=30, maxsize=4)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        """One request.
+
+        Raises:
+            ApiError: The answer is an error.
+        """
+        response = self._pool.request(
+            method,
+            f"{self._server}{path}?{urlencode(query or {})}",
+            body=body if body is None or isinstance(body, str) else json.dumps(body),
+            headers=self._headers | {"Content-Type": content_type},
+        )
+        if response.status >= 300:
+            try:
+                message = response.json()["message"]
+            except (ValueError, KeyError, TypeError):
+                message = response.data.decode("utf-8", "replace")
+            raise ApiError(response.status, message)
+        return response.json()
+
+    def ready(self) -> bool:
+        """Whether the API server is."""
+        try:
+            return self._pool.request("GET", f"{self._server}/readyz", headers=self._headers).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    @staticmethod
+    def path(api_version: str, kind: str, namespace: str | None = None, name: str | None = None) -> str:
+        """Of an object, or of its collection."""
+        parts = ["", "apis" if "/" in api_version else "api", api_version]
+        if namespace is not None and kind not in CLUSTER_WIDE:
+            parts += ["namespaces", namespace]
+        parts.append(PLURALS[kind])
+        if name is not None:
+            parts.append(name)
+        return "/".join(parts)
+
+    def apply(self, manifest: Mapping[str, Any], text: str | None = None) -> Json:
+        """Server-side apply; of the YAML text where one is given, which the API server then parses."""
+        metadata = manifest["metadata"]
+        path = self.path(
+            manifest["apiVersion"], manifest["kind"], metadata.get("namespace"), metadata["name"]
+        )
+        return self.call(
+            "PATCH",
+            path,
+            text or manifest,
+            {"fieldManager": "cluster-test", "force": "true"},
+            "application/apply-patch+yaml",
+        )
+
+    def create(self, manifest: Mapping[str, Any]) -> Json:
+        """A new object."""
+        metadata = manifest["metadata"]
+        return self.call(
+            "POST",
+            self.path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace")),
+            manifest,
+        )
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Json:
+        """One object."""
+        return self.call("GET", self.path(api_version, kind, namespace, name))
+
+    def list(self, api_version: str, kind: str, namespace: str | None = None, labels: str = "") -> list[Json]:
+        """All objects of a kind, whole."""
+        query = {"labelSelector": labels} if labels else {}
+        return self.call("GET", self.path(api_version, kind, namespace), query=query)["items"]
+
+    def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Json:
+        """Delete one object."""
+        return self.call("DELETE", self.path(api_version, kind, namespace, name))
+
+    def delete_all(self, api_version: str, kind: str, namespace: str) -> Json:
+        """Delete every object of a kind in a namespace."""
+        return self.call("DELETE", self.path(api_version, kind, namespace))
+
+    def patch(
+        self, api_version: str, kind: str, name: str, namespace: str | None, body: Any, part: str = ""
+    ) -> Json:
+        """Merge-patch an object, or a part of it such as /status."""
+        return self.call(
+            "PATCH",
+            self.path(api_version, kind, namespace, name) + part,
+            body,
+            content_type="application/merge-patch+json",
+        )
+
+    def token(self, namespace: str, account: str) -> str:
+        """A token of a service account."""
+        path = self.path("v1", "ServiceAccount", namespace, account) + "/token"
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        return self.call("POST", path, request)["status"]["token"]

@@ -1,0 +1,124 @@
+"""The bus as a test sees it: events put on it, and the consumers that Sensors left there."""
+
+import asyncio
+import base64
+import json
+import ssl
+import threading
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+
+import nats
+import yaml
+from nats.js.api import ConsumerInfo, StreamInfo
+
+from cluster.api import Api
+from cluster.waiting import until
+
+__all__ = ["Bus", "cloud_event"]
+
+T = TypeVar("T")
+STREAM = "default"
+"""The one stream of an EventBus; subjects default.<event source>.<event> (argo-events pkg/eventbus/jetstream)."""
+
+
+def cloud_event(
+    source: str,
+    subject: str,
+    data: Mapping[str, Any],
+    event_id: str,
+    time: str = "2026-11-24T02:30:00Z",
+) -> dict[str, Any]:
+    """An event as an event source puts it on the bus (argo-events pkg/eventsources/eventing.go)."""
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": source,
+        "subject": subject,
+        "type": "webhook",
+        "time": time,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+class Bus:
+    """A client of one namespace's bus, with the credentials that the controller made for its Sensors."""
+
+    def __init__(self, api: Api, namespace: str, addresses: Iterable[str], name: str = "default") -> None:
+        secret = api.get("v1", "Secret", f"eventbus-{name}-js-client-auth", namespace)
+        auth = yaml.safe_load(base64.b64decode(secret["data"]["client-auth"]))
+        insecure = ssl.create_default_context()  # as Sensors do: any certificate
+        insecure.check_hostname = False
+        insecure.verify_mode = ssl.CERT_NONE
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._client = nats.NATS()
+        self._wait(
+            self._client.connect(
+                [f"tls://{address}:4222" for address in addresses],
+                user=auth["username"],
+                password=auth["password"],
+                tls=insecure,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.2,
+                error_cb=self._ignore,
+            )
+        )
+        self._stream = self._client.jetstream(timeout=20)
+
+    @staticmethod
+    async def _ignore(_: Exception) -> None:
+        """Lost connections are part of some tests; what matters is asked for."""
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
+
+    def publish(self, events: Iterable[Mapping[str, Any]]) -> int:
+        """Put events on the bus, each acknowledged; how many."""
+
+        async def all_of_them() -> int:
+            waiting: list[asyncio.Future[Any]] = []
+            count = 0
+            for event in events:
+                message = json.dumps(event).encode()
+                subject = f"{STREAM}.{event['source']}.{event['subject']}"
+                headers = {"Nats-Msg-Id": event["id"]}  # as the event source does, against doubles
+                waiting.append(await self._stream.publish_async(subject, message, headers=headers))
+                count += 1
+                if len(waiting) == 100:
+                    await asyncio.gather(*waiting)
+                    waiting.clear()
+            await asyncio.gather(*waiting)
+            return count
+
+        return self._wait(all_of_them())
+
+    def consumers(self) -> list[ConsumerInfo]:
+        """Every consumer of the stream."""
+        return self._wait(self._stream.consumers_info(STREAM))
+
+    def stream(self) -> StreamInfo:
+        """The stream."""
+        return self._wait(self._stream.stream_info(STREAM))
+
+    def message(self, sequence: int) -> Any:
+        """The event at a sequence number of the stream."""
+        return json.loads(self._wait(self._stream.get_msg(STREAM, sequence)).data)
+
+    def settled(self, consumers: int) -> bool:
+        """Whether that many consumers have nothing waiting and nothing under way."""
+        found = self.consumers()
+        return len(found) == consumers and not any(each.num_pending or each.num_ack_pending for each in found)
+
+    def until_settled(self, consumers: int, seconds: float = 120) -> None:
+        """Wait until every Sensor has dealt with every event."""
+        until(lambda: self.settled(consumers), f"{consumers} consumers have dealt with all events", seconds)
+
+    def close(self) -> None:
+        """Leave."""
+        self._wait(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

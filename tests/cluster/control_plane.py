@@ -1,0 +1,221 @@
+"""The control plane: etcd, the API server and the controllers, in the namespaces that the launcher made."""
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from cluster.api import Api
+from cluster.engines import ENGINES
+from cluster.kubelet import Kubelet
+from cluster.network import CONTROL_PLANE, lay_bridge
+from cluster.processes import Process
+from cluster.waiting import NotYet, until
+
+__all__ = ["ControlPlane"]
+
+SERVER = f"https://{CONTROL_PLANE}:6443"
+START_ATTEMPTS = 3
+CONTROLLERS = (
+    "serviceaccount-controller",
+    "namespace-controller",
+    "garbage-collector-controller",
+    "root-ca-certificate-publisher-controller",
+)
+
+
+class ControlPlane:
+    """A running cluster without nodes. Everything that it writes lies in one folder, in memory."""
+
+    def __init__(self) -> None:
+        folders = os.environ.get("HOOKLINE_CLUSTER_ENGINES")
+        if not folders:
+            raise RuntimeError("the engines are started by make cluster-test, make bench-cluster or make cluster")
+        self.engines = dict(zip((engine.name for engine in ENGINES), map(Path, folders.split(":")), strict=True))
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+        self.folder = Path("/run/cluster")
+        self.folder.mkdir()
+        self._token = secrets.token_hex(16)
+        self._processes: dict[str, Process] = {}
+        self.certificate = self.folder / "server.crt"
+        self.kubeconfig = self.folder / "kubeconfig"
+        lay_bridge()
+        self._write_files()
+        self._start("etcd", *self._etcd())
+        self.start_api_server()
+        self.api = Api(SERVER, self.certificate, self._token)
+        self._apply_definitions()
+        self._start_controllers()
+        self.kubelet = Kubelet(
+            self.api,
+            self.folder / "pods",
+            {
+                "argo-events": self._binary("argo-events", "argo-events"),
+                "nats": self._binary("nats", "nats-server"),
+            },
+            self.certificate,
+        )
+
+    def _binary(self, engine: str, name: str) -> Path:
+        return self.engines[engine] / name
+
+    def _write_files(self) -> None:
+        names = f"subjectAltName=IP:{CONTROL_PLANE},IP:127.0.0.1,DNS:localhost"
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=test"]
+        files = ["-keyout", str(self.folder / "server.key"), "-out", str(self.certificate)]
+        subprocess.run([*request, "-addext", names, *files], check=True, capture_output=True)
+        (self.folder / "tokens.csv").write_text(f"{self._token},admin,admin,system:masters\n")
+        self.kubeconfig.write_text(self.kubeconfig_text(SERVER))
+
+    def kubeconfig_text(self, server: str) -> str:
+        """An administrator's kubeconfig, as JSON, which is YAML."""
+        certificate = self.certificate.read_bytes().decode()
+        cluster = {"server": server, "certificate-authority-data": _base64(certificate)}
+        return json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "test", "cluster": cluster}],
+                "users": [{"name": "admin", "user": {"token": self._token}}],
+                "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+                "current-context": "test",
+            }
+        )
+
+    def _start(self, name: str, *arguments: str, environment: dict[str, str] | None = None) -> Process:
+        process = Process(name, arguments, self.folder / f"{name}.log", environment)
+        self._processes[name] = process
+        return process
+
+    def process(self, name: str) -> Process:
+        """An engine by name."""
+        return self._processes[name]
+
+    def _etcd(self) -> list[str]:
+        client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
+        return [
+            str(self._binary("etcd", "etcd")),
+            "--data-dir",
+            str(self.folder / "etcd"),
+            "--unsafe-no-fsync",
+            "--log-level=error",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+        ]
+
+    def start_api_server(self) -> None:
+        """Start it, or start it again, and wait until it is ready."""
+        key = str(self.folder / "server.key")
+        probe = Api(SERVER, self.certificate, self._token)
+        arguments = [
+            str(self._binary("kubernetes", "kube-apiserver")),
+            "--etcd-servers=http://127.0.0.1:2379",
+            f"--advertise-address={CONTROL_PLANE}",
+            f"--tls-cert-file={self.certificate}",
+            f"--tls-private-key-file={key}",
+            f"--token-auth-file={self.folder / 'tokens.csv'}",
+            "--authorization-mode=RBAC",
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--watch-cache=true",
+        ]
+        for _ in range(START_ATTEMPTS):
+            process = self._start("kube-apiserver", *arguments)
+            try:
+                until(lambda: probe.ready() or not process.running, "the API server is ready", 60, pause=0.1)
+            except NotYet:
+                process.kill()
+            if process.running:
+                return
+        process.check()
+
+    def _apply_definitions(self) -> None:
+        definitions = [
+            document
+            for engine in ("argo-events", "argo-workflows")
+            for path in sorted((self.engines[engine] / "crds").glob("argoproj.io_*.yaml"))
+            for document in yaml.safe_load_all(path.read_text("utf-8"))
+            if document["kind"] == "CustomResourceDefinition"
+        ]
+        for definition in definitions:
+            self.api.apply(definition)
+        until(
+            lambda: all(
+                any(
+                    condition["type"] == "Established" and condition["status"] == "True"
+                    for condition in found.get("status", {}).get("conditions", [])
+                )
+                for found in self.api.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+            ),
+            "the custom resources are established",
+        )
+        for namespace in ("argo", "argo-events"):
+            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        settings = {"name": "workflow-controller-configmap", "namespace": "argo"}
+        self.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": {}})
+
+    def _start_controllers(self) -> None:
+        self._start(
+            "kube-controller-manager",
+            str(self._binary("kubernetes", "kube-controller-manager")),
+            f"--kubeconfig={self.kubeconfig}",
+            f"--controllers={','.join(CONTROLLERS)}",
+            f"--service-account-private-key-file={self.folder / 'server.key'}",
+            f"--root-ca-file={self.certificate}",
+            "--leader-elect=false",
+        )
+        root = self.folder / "argo-events"
+        for name in ("bin", "etc/argo-events", "tmp"):
+            (root / name).mkdir(parents=True)
+        (root / "bin/argo-events").touch()
+        binary = self._binary("argo-events", "argo-events")
+        subprocess.run(["mount", "--bind", str(binary), str(root / "bin/argo-events")], check=True)
+        (root / "kubeconfig").write_text(self.kubeconfig.read_text())
+        settings = yaml.safe_load((self.engines["argo-events"] / "controller-config.yaml").read_text("utf-8"))
+        (root / "etc/argo-events/controller-config.yaml").write_text(settings["data"]["controller-config.yaml"])
+        self._start(
+            "argo-events-controller",
+            "nsenter",
+            f"--root={root}",
+            "--wd=/",
+            "/bin/argo-events",
+            "controller",
+            "--leader-election=false",
+            environment={"KUBECONFIG": "/kubeconfig", "ARGO_EVENTS_IMAGE": "argo-events:v1.9.10"},
+        )
+        self.start_workflow_controller()
+
+    def start_workflow_controller(self) -> None:
+        """Start the workflow-controller, or start it again."""
+        self._start(
+            "workflow-controller",
+            str(self._binary("argo-workflows", "workflow-controller")),
+            f"--kubeconfig={self.kubeconfig}",
+            "--executor-image=argoexec:v3.7.4",
+            "--namespace=argo",
+            environment={
+                "LEADER_ELECTION_DISABLE": "true",
+                "LEADER_ELECTION_IDENTITY": "test",
+                "ARGO_NAMESPACE": "argo",
+            },
+        )
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        for namespace in {place for place, _ in self.kubelet.pods}:
+            self.kubelet.clear(namespace)
+        for process in reversed(self._processes.values()):
+            process.stop()
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,135 @@
+"""The engines: which binary of which version comes from where, built once and kept outside the checkout.
+
+Each engine is a Go module of its own in `engines/`, since their dependencies disagree; its `go.mod` and `go.sum` pin every
+byte that is built. A built engine is a folder named by a digest of those two files and of the Go release, so that
+changing a pin builds anew and nothing else does.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["ENGINES", "Engine", "EngineError", "build", "cache_folder", "stored"]
+
+MODULES = Path(__file__).parent / "engines"
+
+
+class EngineError(Exception):
+    """An engine cannot be built here; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One Go module and what is taken from it."""
+
+    name: str
+    """Of its folder in `engines/`."""
+    module: str
+    """The Go module whose version is shown."""
+    binaries: Mapping[str, str]
+    """File name → Go package."""
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    """File or folder to keep → where it lies in the module."""
+    minutes: int = 1
+    """Roughly, for the first build on two cores; said to the user while it runs."""
+
+
+ENGINES = (
+    Engine("nats", "github.com/nats-io/nats-server/v2", {"nats-server": "github.com/nats-io/nats-server/v2"}),
+    Engine("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "go.etcd.io/etcd/server/v3"}),
+    Engine(
+        "argo-events",
+        "github.com/argoproj/argo-events",
+        {"argo-events": "github.com/argoproj/argo-events/cmd"},
+        {
+            "crds": "manifests/base/crds",
+            "controller-config.yaml": "manifests/base/controller-manager/controller-config.yaml",
+        },
+        minutes=4,
+    ),
+    Engine(
+        "argo-workflows",
+        "github.com/argoproj/argo-workflows/v3",
+        {"workflow-controller": "github.com/argoproj/argo-workflows/v3/cmd/workflow-controller"},
+        {"crds": "manifests/base/crds/minimal"},
+        minutes=3,
+    ),
+    Engine(
+        "kubernetes",
+        "k8s.io/kubernetes",
+        {
+            "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+            "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        },
+        minutes=6,
+    ),
+)
+
+
+def cache_folder() -> Path:
+    """Where built engines are kept: HOOKLINE_ENGINES, or a folder of the user's cache."""
+    given = os.environ.get("HOOKLINE_ENGINES")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hookline" / "engines"
+
+
+def _go(*arguments: str, folder: Path) -> str:
+    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+    done = subprocess.run(
+        ["go", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise EngineError(f"go {' '.join(arguments[:2])} in {folder} failed:\n{done.stderr.strip()[-2_000:]}")
+    return done.stdout.strip()
+
+
+def _version(engine: Engine) -> str:
+    required = (MODULES / engine.name / "go.mod").read_text("utf-8")
+    found = re.search(rf"^(?:require )?\s*{re.escape(engine.module)} (v\S+)", required, re.MULTILINE)
+    if found is None:
+        raise EngineError(f"engines/{engine.name}/go.mod requires no {engine.module}")
+    return found[1]
+
+
+def stored(engine: Engine) -> Path:
+    """The folder of the built engine, whether it is there or not."""
+    digest = hashlib.sha256(_go("env", "GOVERSION", folder=MODULES).encode())
+    digest.update(repr(engine).encode())
+    for name in ("go.mod", "go.sum"):
+        digest.update((MODULES / engine.name / name).read_bytes())
+    return cache_folder() / f"{engine.name}-{_version(engine)}-{digest.hexdigest()[:12]}"
+
+
+def build(engine: Engine) -> Path:
+    """The folder of the engine, built now unless it is kept already. Says what it does on stderr."""
+    kept = stored(engine)
+    title = f"{engine.name} {_version(engine)}"
+    if kept.is_dir():
+        print(f"{title}: kept in {kept}", file=sys.stderr)
+        return kept
+    print(f"{title}: building, about {engine.minutes} min on 2 cores ...", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    module = MODULES / engine.name
+    # Built beside its place and renamed: a build that was killed leaves no half engine.
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".building-") as made:
+        folder = Path(made) / "engine"
+        folder.mkdir()
+        for binary, package in engine.binaries.items():
+            _go("build", "-ldflags=-s -w", "-o", str(folder / binary), package, folder=module)
+        source = Path(_go("list", "-m", "-f", "{{.Dir}}", engine.module, folder=module))
+        for name, path in engine.manifests.items():
+            copy = shutil.copytree if (source / path).is_dir() else shutil.copyfile
+            copy(source / path, folder / name)
+        folder.rename(kept)
+    print(f"{title}: built in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    return kept

@@ -1,0 +1,124 @@
+"""Runs a command beside engines of its own: builds what is missing, then steps into new namespaces of Linux.
+
+    python tests/cluster/launch.py COMMAND [ARGUMENT...]
+
+The command gets network, process and mount namespaces of its own. So every port is free, nothing outside is
+touched, and when the command ends, whatever ended it, the kernel ends every engine and drops their files.
+
+Exit codes: the command's own; 2 when something is missing here.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from cluster.engines import ENGINES, EngineError, build
+
+TOOLS = {
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "mount": "mount",
+    "openssl": "openssl",
+    "docker-registry": "docker-registry",
+}
+"""Program → its Debian package."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _install(packages: list[str]) -> bool:
+    """Whether Debian's packages could be installed."""
+    if shutil.which("apt-get") is None:
+        return False
+    print(f"installing {' '.join(packages)} ...", file=sys.stderr, flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    return all(
+        subprocess.run(
+            ["apt-get", *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+        == 0
+        for arguments in (["-qq", "update"], ["-qq", "-y", "--no-install-recommends", "install", *packages])
+    )
+
+
+def missing() -> list[str]:
+    """What a cluster needs and this machine lacks, a sentence each."""
+    if sys.platform != "linux":
+        return [f"Linux is needed (network namespaces); this is {sys.platform}"]
+    found = []
+    if os.geteuid() != 0:
+        found.append("root is needed (network namespaces); run it as root, on a machine or in a VM of your own")
+    if shutil.which("go") is None:
+        found.append("Go 1.25 or newer is needed to build the engines; install it and put go on the PATH")
+    if found:
+        return found
+    packages = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+    if packages:
+        _install(packages)
+    return [
+        f"the program {tool} is needed and could not be installed (Debian package {package})"
+        for tool, package in TOOLS.items()
+        if shutil.which(tool) is None
+    ]
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run(command: list[str]) -> int:
+    """Run a command in namespaces of its own; its exit code."""
+    engines = ":".join(str(build(engine)) for engine in ENGINES)
+    # A listening socket stays in the network namespace that made it: the way in for `make cluster`.
+    door = socket.create_server(("127.0.0.1", 0))
+    environment = os.environ | {
+        "HOOKLINE_CLUSTER_ENGINES": engines,
+        "HOOKLINE_CLUSTER_DOOR": str(door.fileno()),
+    }
+    child = subprocess.Popen(
+        ["unshare", "--net", "--pid", "--mount", "--mount-proc", "--fork", "--kill-child", "--", *command],
+        env=environment,
+        pass_fds=[door.fileno()],
+        preexec_fn=_die_with_parent,
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: child.kill())
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue  # the command got it too, and ends in its own way
+
+
+def main() -> int:
+    """The command line."""
+    if len(sys.argv) < 2:
+        print("usage: launch.py COMMAND [ARGUMENT...]", file=sys.stderr)
+        return 2
+    lacking = missing()
+    if lacking:
+        for sentence in lacking:
+            print(f"error: {sentence}", file=sys.stderr)
+        return 2
+    try:
+        code = run(sys.argv[1:])
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

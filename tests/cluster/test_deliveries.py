@@ -1,0 +1,73 @@
+"""Deliveries of every host, for real: what simulate prints is what stands in the API server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.deliveries import ACR_PATH, DECLARATION, DELIVERIES, Sample
+from cluster.installation import TOKEN, Installation, Request, masked
+from cluster.waiting import until
+
+HOOKLINE = Path(sys.executable).with_name("hookline")
+
+
+def simulated(site: Installation, folder: Path, sample: Sample) -> list[Any]:
+    """The Workflows that `hookline simulate` prints for a delivery."""
+    declaration, event, secret = folder / "hookline.yaml", folder / "event.http", folder / "secret"
+    declaration.write_text(DECLARATION.replace("namespace: ci", f"namespace: {site.namespace}"))
+    event.write_bytes(sample.request().raw())
+    secret.write_text(TOKEN)
+    checked = [] if sample.source in {"acr", "hub"} else ["--secret-file", str(secret)]
+    command = [HOOKLINE, "simulate", "-f", declaration, "-e", event, *checked, "-o", "json"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [found["workflow"] for found in json.loads(printed)["results"] if found.get("workflow")]
+
+
+def by_name(workflows: list[Any]) -> dict[str, Any]:
+    return {workflow["metadata"]["name"]: masked(workflow) for workflow in workflows}
+
+
+def test_every_delivery_becomes_the_workflow_that_simulate_prints(site: Installation, tmp_path: Path) -> None:
+    site.install(DECLARATION)
+    printed: list[Any] = []
+    for sample in DELIVERIES:
+        found = simulated(site, tmp_path, sample)
+        assert [each["metadata"]["labels"]["hookline.dev/pipeline"] for each in found] == [sample.pipeline]
+        printed += found
+        assert site.deliver(sample.source, sample.request()) == (200, "success")
+    assert by_name(site.until_workflows(len(DELIVERIES))) == by_name(printed)
+
+
+def test_a_replayed_delivery_is_the_same_run(site: Installation) -> None:
+    site.install(DECLARATION)
+    sample = DELIVERIES[0]
+    site.deliver(sample.source, sample.request())
+    first = site.until_workflows(1)
+    for _ in range(3):
+        assert site.deliver(sample.source, sample.request()) == (200, "success")
+    until(lambda: site.bus.stream().state.messages == 4, "four events are on the bus")
+    assert by_name(site.until_workflows(1)) == by_name(first)
+
+
+def without_proof(sample: Sample) -> Request:
+    proof = {"X-Hub-Signature-256", "Authorization"}
+    request = sample.request()
+    return Request(request.path, {k: v for k, v in request.headers.items() if k not in proof}, request.body)
+
+
+def test_a_delivery_without_the_right_proof_is_refused_and_starts_nothing(site: Installation) -> None:
+    site.install(DECLARATION)
+    for sample in DELIVERIES:
+        if sample.source in {"acr", "hub"}:
+            continue
+        refused = 400 if site.plan.endpoints[sample.source].host.receiver == "github" else 401
+        assert site.deliver(sample.source, sample.request("another secret"))[0] == refused
+        assert site.deliver(sample.source, without_proof(sample))[0] == refused
+    # Who does not know the random path of a source that cannot prove anything, finds nothing there.
+    unverified = next(sample for sample in DELIVERIES if sample.source == "acr").request()
+    assert site.deliver("acr", Request(ACR_PATH[:-1], unverified.headers, unverified.body))[0] == 404
+    assert site.bus.stream().state.messages == 0
+    assert site.workflows() == []
