@@ -1,13 +1,32 @@
 """What the cluster's tests share: one cluster, and a fresh namespace for each test."""
 
 import itertools
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from cluster.control_plane import ControlPlane
 from cluster.installation import Installation
 
 _numbers = itertools.count(1)
+FOLDER = Path("/run/cluster")
+LOGS = os.environ.get("HOOKLINE_CLUSTER_LOGS")
+"""Where the engines' logs are kept; without it they go with the namespaces."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the ends of its engines' logs."""
+    report = yield
+    site = getattr(item, "funcargs", {}).get("site")
+    if report.failed and site is not None:
+        logs = [*sorted(FOLDER.glob("*.log")), *sorted((FOLDER / "pods").glob(f"{site.namespace}.*.log"))]
+        for log in logs:
+            end = "\n".join(log.read_text("utf-8", "replace").splitlines()[-15:])
+            report.sections.append((f"end of {log.name}", end))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +35,8 @@ def cluster() -> Iterator[ControlPlane]:
     plane = ControlPlane()
     yield plane
     plane.stop()
+    if LOGS:
+        shutil.copytree(FOLDER, LOGS, dirs_exist_ok=True, ignore=lambda _, names: [n for n in names if not n.endswith(".log") and n != "pods"])
 
 
 @pytest.fixture

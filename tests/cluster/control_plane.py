@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from cluster.api import Api
+from cluster.api import Api, ApiError, Json
 from cluster.engines import ENGINES
 from cluster.kubelet import Kubelet
 from cluster.network import CONTROL_PLANE, lay_bridge
@@ -158,10 +158,21 @@ class ControlPlane:
             ),
             "the custom resources are established",
         )
+        for definition in definitions:
+            until(lambda definition=definition: self._served(definition), "every custom resource is served")
         for namespace in ("argo", "argo-events"):
             self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         settings = {"name": "workflow-controller-configmap", "namespace": "argo"}
         self.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": {}})
+
+    def _served(self, definition: Json) -> bool:
+        """An established kind still answers 429 until its storage is ready."""
+        group, plural = definition["spec"]["group"], definition["spec"]["names"]["plural"]
+        try:
+            self.api.call("GET", f"/apis/{group}/v1alpha1/{plural}")
+        except ApiError:
+            return False
+        return True
 
     def _start_controllers(self) -> None:
         self._start(
@@ -190,7 +201,12 @@ class ControlPlane:
             "/bin/argo-events",
             "controller",
             "--leader-election=false",
-            environment={"KUBECONFIG": "/kubeconfig", "ARGO_EVENTS_IMAGE": "argo-events:v1.9.10"},
+            environment={
+                "KUBECONFIG": "/kubeconfig",
+                "ARGO_EVENTS_IMAGE": "argo-events:v1.9.10",
+                "HOME": "/",
+                "USER": "root",  # the client looks for its user, and there is no /etc/passwd
+            },
         )
         self.start_workflow_controller()
 

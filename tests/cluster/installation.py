@@ -146,7 +146,7 @@ class Installation:
             }
             return owners == {f"{kind}/{name}" for kind, name in kept if kind in {"EventSource", "Sensor"}}
 
-        until(deployed, "the controller has deployed every object", 60)
+        until(deployed, "the controller has deployed every object", 20)
 
     def start(self) -> None:
         """Run the pods, and wait until events would be received and decided."""
