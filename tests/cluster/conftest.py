@@ -7,8 +7,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from cluster.control_plane import ControlPlane
 from cluster.installation import Installation
+from cluster.virtual_node import VirtualNode
 
 _numbers = itertools.count(1)
 FOLDER = Path("/run/cluster")
@@ -37,6 +39,13 @@ def cluster() -> Iterator[ControlPlane]:
     plane.stop()
     if LOGS:
         shutil.copytree(FOLDER, LOGS, dirs_exist_ok=True, ignore=lambda _, names: [n for n in names if not n.endswith(".log") and n != "pods"])
+
+
+@pytest.fixture(scope="session")
+def node(cluster: ControlPlane) -> VirtualNode:
+    """A node for the pods of Workflows, and the template that they refer to."""
+    cluster.api.apply(yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8")))
+    return VirtualNode(cluster.api)
 
 
 @pytest.fixture

@@ -2,25 +2,19 @@
 
 import base64
 import copy
-import itertools
-import json
-import re
-import urllib.error
+import dataclasses
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
-from pathlib import Path
+from http.client import HTTPConnection
 from typing import Any
 
-import yaml
 from cluster.api import Api, ApiError, Json
 from cluster.bus import Bus
 from cluster.control_plane import ControlPlane
 from cluster.kubelet import Pod
 from cluster.waiting import until
 from events.delivery import BusEvent
-from hookline.incoming import EventOptions, incoming
 from hookline.loading import load_texts
 from hookline.output import manifest_text
 from hookline.planning import Plan, make_plan
@@ -83,10 +77,9 @@ class Installation:
 
     def declare_files(self, files: Sequence[tuple[str, bytes]]) -> Plan:
         """The same, of several files."""
-        files = [(name, re.sub(rb"namespace: \w+", f"namespace: {self.namespace}".encode(), text)) for name, text in files]
-        self.plan = make_plan(load_texts(files), {})
-        if self.plan.namespace != self.namespace:
-            raise ValueError("the declaration names no namespace that can be replaced")
+        declaration = load_texts(files)
+        placed = declaration.cluster.model_copy(update={"namespace": self.namespace})
+        self.plan = make_plan(dataclasses.replace(declaration, cluster=placed), {})
         return self.plan
 
     def secrets(self) -> list[Json]:

@@ -33,7 +33,7 @@ def registry(site: Installation, tmp_path: Path) -> Iterator[Registry]:
 def test_an_image_of_one_architecture_is_one_workflow(site: Installation, registry: Registry) -> None:
     pushed = registry.push("team/base", "1.26", b"a layer")
     found = site.until_workflows(1)[0]
-    assert found["metadata"]["annotations"]["hookline.dev/ref"] == "1.26"
+    assert found["metadata"]["annotations"]["hookline.dev/ref"] == "team/base:1.26"
     assert pushed["digest"].startswith("sha256:")
     # The registry told of two blobs and a manifest, one event each.
     assert site.bus.stream().state.messages == 3
@@ -42,7 +42,7 @@ def test_an_image_of_one_architecture_is_one_workflow(site: Installation, regist
 def test_an_image_of_two_architectures_is_one_workflow(site: Installation, registry: Registry) -> None:
     registry.push_index("team/base", "1.27", ["amd64", "arm64"])
     found = site.until_workflows(1)[0]
-    assert found["metadata"]["annotations"]["hookline.dev/ref"] == "1.27"
+    assert found["metadata"]["annotations"]["hookline.dev/ref"] == "team/base:1.27"
     assert site.bus.stream().state.messages > 3
 
 

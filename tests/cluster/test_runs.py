@@ -1,11 +1,7 @@
 """The real workflow-controller takes the Workflows that Sensors create: pods, parameters, lock, account."""
 
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
-from cluster.control_plane import ControlPlane
 from cluster.deliveries import signed
 from cluster.installation import API, Installation
 from cluster.virtual_node import VirtualNode
@@ -26,13 +22,6 @@ pipelines:
     image: registry.example.com/acme/shop
     events: {push: {branches: ["**"]}}
 """
-
-
-@pytest.fixture(scope="session")
-def node(cluster: ControlPlane) -> VirtualNode:
-    template = yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8"))
-    cluster.api.apply(template)
-    return VirtualNode(cluster.api)
 
 
 def push(site: Installation, sha: str, branch: str = "main") -> None:

@@ -1,0 +1,85 @@
+"""Schedules, by the real clock: a calendar fires, catches up and honours an exclusion; a CronWorkflow is run."""
+
+import base64
+import datetime
+import json
+from typing import Any
+
+from cluster.installation import API, Installation, masked
+from cluster.virtual_node import VirtualNode
+from cluster.waiting import until
+from events.delivery import BusEvent
+
+CALENDAR = """\
+version: 1
+cluster: {{namespace: ci, event_bus: {{replicas: 1}}}}
+pipelines:
+  every-minute:
+    repository: {{name: acme/shop, url: "https://github.com/acme/shop.git"}}
+    image: registry.example.com/acme/shop
+    events: {{schedule: {{at: "* * * * *", timezone: Asia/Shanghai, branch: main, missed: {{within: 1h}}}}}}
+  not-today:
+    repository: {{name: acme/cart, url: "https://github.com/acme/cart.git"}}
+    image: registry.example.com/acme/cart
+    events: {{schedule: {{at: "* * * * *", timezone: Asia/Shanghai, branch: main, except: [{today}, {tomorrow}]}}}}
+"""
+
+CRON_WORKFLOW = """\
+version: 1
+cluster: {namespace: ci, platform: ack-one, event_bus: {create: false}}
+pipelines:
+  every-minute:
+    repository: {name: acme/shop, url: "https://github.com/acme/shop.git"}
+    image: registry.example.com/acme/shop
+    events: {schedule: {at: "* * * * *", timezone: Asia/Shanghai, branch: main}}
+"""
+
+
+def started(site: Installation, pipeline: str) -> list[Any]:
+    return [each for each in site.workflows() if each["metadata"]["labels"]["hookline.dev/pipeline"] == pipeline]
+
+
+def last_event(site: Installation) -> BusEvent:
+    message = site.bus.message(site.bus.stream().state.last_seq)
+    data = json.loads(base64.b64decode(message["data_base64"]))
+    return BusEvent(message["source"], message["subject"], data, {"id": message["id"], "time": message["time"]})
+
+
+def minute() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(second=0, microsecond=0)
+
+
+def test_a_calendar_fires_catches_up_after_downtime_and_honours_an_exclusion(site: Installation) -> None:
+    today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8))).date()
+    site.install(CALENDAR.format(today=today, tomorrow=today + datetime.timedelta(days=1)))
+
+    until(lambda: started(site, "every-minute"), "the calendar has fired", 70)
+    event = last_event(site)
+    expected = [each.workflow for each in site.simulated(event).results if each.workflow]
+    created = next(each for each in started(site, "every-minute") if each["metadata"]["name"] == expected[0]["metadata"]["name"])
+    assert masked(created) == masked(expected[0])
+
+    (pod,) = site.pods("EventSource/hookline-calendar")
+    pod.running.kill()
+    fired, stopped = len(started(site, "every-minute")), minute()
+    # Two whole minutes go by while nothing fires.
+    until(lambda: minute() >= stopped + datetime.timedelta(minutes=3), "two minutes were missed", 190, pause=0.5)
+    assert len(started(site, "every-minute")) == fired
+    pod.start()
+    # What was missed within the hour becomes one run, however many fires it was: they come in the same minute.
+    until(lambda: len(started(site, "every-minute")) > fired, "the missed fires were made up for", 20)
+    site.bus.until_settled(site.consumers)
+    assert len(started(site, "every-minute")) <= fired + 2
+    assert started(site, "not-today") == []
+
+
+def test_the_workflow_controller_runs_the_cron_workflow_of_ack_one(site: Installation, node: VirtualNode) -> None:
+    site.apply(CRON_WORKFLOW)
+    assert site.pods() == []
+    (found,) = until(lambda: started(site, "every-minute"), "the CronWorkflow has started a Workflow", 130)[:1]
+    assert found["metadata"]["labels"]["hookline.dev/event-kind"] == "schedule"
+    assert found["spec"]["workflowTemplateRef"] == {"name": "ci-go-v1", "clusterScope": True}
+    cron = site.api.get(API, "CronWorkflow", found["metadata"]["labels"]["workflows.argoproj.io/cron-workflow"], site.namespace)
+    assert {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]} == {
+        each["name"]: each["value"] for each in cron["spec"]["workflowSpec"]["arguments"]["parameters"]
+    }
