@@ -1,0 +1,212 @@
+"""The Sensor and the offline run agree: every shipped program, the corpus and edited events, by the real engine.
+
+Three kinds of proof. Decisions: whole decisions and every value of the Workflow go to a recorder, dropped events
+included (the Sensor's filter is left out there, since it would hide them). Workflows: a sample goes through the Sensors
+as rendered into Workflow objects. A Sensor that says something else is seen: the last test changes one.
+"""
+
+import copy
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from cluster.bus import cloud_event
+from cluster.installation import Installation, masked
+from cluster.recorder import Recorder
+from events.delivery import BusEvent
+from events.host import host, host_names
+from hookline.output import yaml_text
+from mutations import events, mutated
+from sensors.dependencies import Dependency
+from sensors.manifests import SensorPlan
+from sensors.program import reader
+
+SEED = 20261124
+EDITED = 2_000
+"""Edited events per host."""
+SAMPLE = 12
+"""Edited events per host that go on to Workflow objects, about half of which run."""
+TIME = "2026-11-24T02:30:00Z"
+
+GIT: dict[str, Any] = {
+    "push": {
+        "branches": ["**"],
+        "paths": {"include": ["**/*.go", "**/*.md", "src/**"], "exclude": ["docs/**"]},
+        "authors": {"exclude": ["*-bot"]},
+    },
+    "tag": {"tags": ["**"], "branch": "main"},
+    "pull_request": {"into": ["**"], "drafts": False},
+}
+
+
+def declaration() -> str:
+    """A pipeline for every repository and image in the events of every host."""
+    sources: dict[str, Any] = {}
+    pipelines: dict[str, Any] = {}
+    for name in host_names():
+        record = host(name)
+        endpoint = f"/{name}-4f9d0a31c7be25864f9d0a31c7be2586"
+        if record.verification == "none":
+            why = {"because": "the test's own", "allowed_cidrs": ["10.244.0.0/16"]}
+            sources[name] = {"host": name, "endpoint": endpoint, "unverified": why}
+        else:
+            sources[name] = {"host": name, "endpoint": endpoint, "secret": {"name": "hooks", "key": name}}
+        read = reader(record, name)
+        keys = {read.key(BusEvent("", "", event).text()) for event in events(name)}
+        for number, key in enumerate(sorted(key for key in keys if key and "/" in key)):
+            pipeline = f"{name}-{number}"
+            git = f"https://example.com/{pipeline}.git"
+            found: dict[str, Any] = {"image": f"registry.example.com/out/{pipeline}"}
+            if "push" in record.kinds:
+                found["repository"] = {"source": name, "name": key, "url": git}
+                found["events"] = GIT
+            else:
+                found["repository"] = {"name": f"acme/{pipeline}", "url": git}
+                found["events"] = {"image_push": {"source": name, "image": key, "branch": "main"}}
+            pipelines[pipeline] = found
+    cluster = {"namespace": "ci", "shards": 2, "event_bus": {"replicas": 1}}
+    return yaml_text({"version": 1, "cluster": cluster, "sources": sources, "pipelines": pipelines})
+
+
+def recording(sensor: dict[str, Any], url: str) -> dict[str, Any]:
+    """The Sensor with its transforms and parameters as rendered, sending to a recorder what they come to."""
+    found = copy.deepcopy(sensor)
+    for dependency in found["spec"]["dependencies"]:
+        del dependency["filters"]
+    for trigger in found["spec"]["triggers"]:
+        template = trigger["template"]
+        parameters = template.pop("k8s")["parameters"]
+        name = template["name"]
+        payload = [
+            {"src": {"dependencyName": name, "contextKey": "id"}, "dest": "id"},
+            {"src": {"dependencyName": name, "dataKey": "hookline"}, "dest": "decision"},
+            *(
+                {"src": {**parameter["src"], "value": "absent"}, "dest": f"values.v{number}"}
+                for number, parameter in enumerate(parameters)
+            ),
+        ]
+        template["http"] = {"url": f"{url}/{found['metadata']['name']}/{name}", "method": "POST", "payload": payload}
+        del trigger["dlqTrigger"]
+    return found
+
+
+def expected(dependency: Dependency, event: Mapping[str, Any]) -> Any:
+    """What the offline run says that the recorder gets."""
+    if dependency.program is None:
+        raise ValueError("schedules have no program")
+    text = BusEvent("", "", event["data"]).text()
+    decision = dependency.program.decide(text)
+    values = {}
+    for number, parameter in enumerate(dependency.parameters):
+        try:
+            value = parameter.value.resolve(event, {"hookline": decision})
+        except KeyError:
+            value = "absent"
+        values[f"v{number}"] = value
+    return {"id": event["id"], "decision": decision, "values": values}
+
+
+def cases(site: Installation, name: str, count: int, first: int = 0) -> Iterator[dict[str, Any]]:
+    """The corpus of a host and edits of it, as events on the bus."""
+    endpoint = site.plan.endpoints[name]
+    for number, data in enumerate(itertools.chain(events(name), mutated(name, SEED + first, count))):
+        if isinstance(data, dict):
+            yield cloud_event(endpoint.event_source, endpoint.name, data, f"{name}-{first}-{number}", TIME)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    running = Recorder()
+    yield running
+    running.stop()
+
+
+def recorded(recorder: Recorder, sensor: SensorPlan, dependency: Dependency, event: Mapping[str, Any]) -> Any:
+    """What the recorder got from one Sensor's trigger for an event."""
+    found = recorder.received.get((f"{sensor.name}/{dependency.name}", event["id"]), [])
+    if len(found) != 1:
+        return f"{len(found)} times"
+    return {**found[0], "decision": json.loads(found[0]["decision"])}
+
+
+def start_recording(site: Installation, recorder: Recorder, change: str = "") -> None:
+    """Apply recording Sensors, with a change of every program."""
+    site.declare(declaration())
+    objects = site.plan.objects()
+    sensors = [recording(each, recorder.url) for each in objects if each["kind"] == "Sensor"]
+    for sensor in sensors:
+        for dependency in sensor["spec"]["dependencies"]:
+            dependency["transform"]["jq"] += change
+    site.apply_objects([each for each in objects if each["kind"] not in {"Sensor", "EventSource"}] + sensors)
+    site.start()
+
+def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder: Recorder) -> None:
+    start_recording(site, recorder)
+    carried = [(sensor, each) for sensor in site.plan.sensors for each in sensor.dependencies]
+    differences: list[str] = []
+    verdicts: dict[str, int] = {}
+    total, seconds = 0, 0.0
+    for name in host_names():
+        batch = list(cases(site, name, EDITED))
+        mine = [(sensor, each) for sensor, each in carried if each.event_name == name]
+        assert mine
+        started = time.monotonic()
+        site.bus.publish(batch)
+        site.bus.until_settled(site.consumers, 300)
+        seconds += time.monotonic() - started
+        for event in batch:
+            for sensor, dependency in mine:
+                total += 1
+                offline = expected(dependency, event)
+                online = recorded(recorder, sensor, dependency, event)
+                reason = offline["decision"]["reason"]
+                verdicts[reason] = verdicts.get(reason, 0) + 1
+                if online != offline:
+                    differences.append(f"{event['id']}: {offline} but the Sensor: {online}")
+        recorder.received.clear()
+    print(f"{total} decisions, {len(differences)} differences, {total / seconds:.0f} a second; {verdicts}")
+    assert not differences, differences[:3]
+    assert total >= EDITED * len(host_names())
+    assert verdicts["MATCH"] > 500, "most edits must not only be refused"
+    assert len(verdicts) >= 10
+
+
+def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
+    site.declare(declaration())
+    site.apply_objects([each for each in site.plan.objects() if each["kind"] != "EventSource"])
+    site.start()
+    simulated: dict[str, Any] = {}
+    for name in host_names():
+        chosen = []
+        for event in cases(site, name, 400, first=1):
+            found = site.simulated(BusEvent(event["source"], event["subject"], event["data"], event))
+            workflows = {each.workflow["metadata"]["name"]: each.workflow for each in found.results if each.workflow}
+            running = sum(1 for _, ran in chosen if ran)
+            if simulated.keys() & workflows.keys() or (running if workflows else len(chosen) - running) >= SAMPLE // 2:
+                continue
+            simulated |= workflows
+            chosen.append((event, bool(workflows)))
+        assert chosen
+        site.bus.publish([event for event, _ in chosen])
+    found = {each["metadata"]["name"]: masked(each) for each in site.until_workflows(len(simulated))}
+    assert found == {name: masked(workflow) for name, workflow in simulated.items()}
+
+
+def test_a_sensor_that_decides_otherwise_is_seen(site: Installation, recorder: Recorder) -> None:
+    start_recording(site, recorder, change=' | .hookline.reason |= (if . == "MATCH" then "TAG" else . end)')
+    batch = list(cases(site, "gitlab", 100))
+    site.bus.publish(batch)
+    site.bus.until_settled(site.consumers)
+    wrong = [
+        expected(dependency, event)["decision"]["reason"]
+        for sensor in site.plan.sensors
+        for dependency in sensor.dependencies
+        for event in batch
+        if dependency.event_name == "gitlab"
+        and recorded(recorder, sensor, dependency, event) != expected(dependency, event)
+    ]
+    assert wrong
+    assert set(wrong) == {"MATCH"}

@@ -1,0 +1,144 @@
+"""Events of every host, as they stand on the bus, and edits of them that aim at what a program reads."""
+
+import copy
+import json
+import random
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from support import PAYLOADS, SHA, ZERO, edited, payload
+
+from events.delivery import BusEvent
+from events.host import host, program_text
+
+Path = tuple[str | int, ...]
+
+DIGEST = "sha256:" + "a" * 64
+TEXTS = [
+    "", "a", "main", "main\n", "\nmain", "refs/heads/", "refs/heads/main", "refs/heads/main\n", "refs/heads/-x", "refs/heads/a..b",
+    "refs/heads/{{workflow.name}}", "refs/heads/\u202emain", "refs/tags/v1", "refs/tags/{{x}}", ZERO, "0" * 64, SHA, SHA + "\n", "b" * 64, "A" * 40,
+    "é", "\U0001f600", "\ud800", "\x00\x1f\x7f", "\u2028", "'", '"', "\\", "acme/x {'", "=1", "[skip ci]", "***NO_CI***", "latest", "1.26",
+    "1.26{{x}}", DIGEST, DIGEST + "\n", "WIP: x", "ghcr.io/", "ghcr.io/:", "ghcr.io/o/n@" + DIGEST, "CONTAINER", "opened", "open", "update",
+    "synchronize", "push", "delete", "branch", "tag", "PUSH_ARTIFACT", "harbor.artifact.deleted", "1417566161",
+    "a" * 100_000, "refs/heads/" + "a/" * 50_000, "{{" * 50_000, "\U0001f600" * 25_000,
+]  # fmt: skip
+OTHERS: list[Any] = [
+    None, True, False, 0, 1, -1, 1.0, 1.5, 7, 15, 20, 999_999_999, 10**9, 2**53, 2**53 + 1, 10**20, 1e300, 1417566161.5,
+    [], {}, [[]], [{}], [None], ["x"], [["x"]], {"a": 1}, {"name": None}, [None, {"added": ["a", 1, None], "id": None}],
+]  # fmt: skip
+
+
+def container(**changes: Any) -> Any:
+    """A package event of GHCR; the corpus has none of a container."""
+    return edited(
+        payload("github/package-published"),
+        package__ecosystem="CONTAINER",
+        package__package_version__package_url="ghcr.io/codertocat/base:1.26",
+        package__package_version__container_metadata={"tag": {"name": "1.26", "digest": DIGEST}},
+        **changes,
+    )
+
+
+def derived(name: str) -> list[tuple[str, Any]]:
+    """Deliveries that no package holds, as event name and body."""
+    if name == "ghcr":
+        registry_package = {"action": "updated", "registry_package": container()["package"]}
+        return [("package", container()), ("registry_package", registry_package)]
+    if name == "gitea":
+        tag = edited(payload("gitea/push"), ref="refs/tags/v1", head_commit={"id": SHA, "message": "x"})
+        return [("push", tag)]
+    if name == "harbor":
+        default = payload("harbor/push_artifact")
+        cloud_event = {"specversion": "1.0", "id": "4b2f89a6", "type": "harbor.artifact.pushed"}
+        return [("push", {**cloud_event, "operator": "admin", "data": default["event_data"]})]
+    if name == "github":
+        return [("pull_request", edited(payload("github/pull_request-opened"), pull_request__draft=True))]
+    return []
+
+
+@cache
+def events(name: str) -> list[dict[str, Any]]:
+    """Event data of a host as it stands on the bus: the corpus, and what is derived from it."""
+    found = derived(name)
+    for path in sorted((PAYLOADS / ("github" if name == "ghcr" else name)).glob("*.json")):
+        event = path.stem.removeprefix("octokit-").split("-")[0]
+        # GHCR is a registry of GitHub: of its host's many pull requests, none is about an image.
+        if name != "ghcr" or event in {"package", "ping"}:
+            body = json.loads(path.read_text("utf-8"))
+            found += [(event, each[2]) for each in body] if name == "distribution" else [(event, body)]
+    record = host(name)
+    return [
+        {
+            "headers" if record.receiver == "github" else "header": {
+                header: [value]
+                for header, value in ((record.event_header, event), (record.delivery_header, "72d3162e-cc78"))
+                if header
+            },
+            "body": body,
+        }
+        for event, body in found
+    ]
+
+
+def text(event: Any) -> str:
+    return BusEvent("", "", event).text()
+
+
+def places(value: Any, path: Path = ()) -> list[Path]:
+    found: list[Path] = [path] if path else []
+    if isinstance(value, dict):
+        for key, child in value.items():
+            found += places(child, (*path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value[:3]):
+            found += places(child, (*path, index))
+    return found
+
+
+@cache
+def targets(name: str) -> list[list[Path]]:
+    """Per event, the places that the program reads."""
+    words = {"headers", "header", "body", "added", "modified", "removed"}
+    words |= set(re.findall(r"[A-Za-z_-]+", re.sub(r"(?m)^ *#.*", "", program_text(name))))
+    return [
+        [place for place in places(event) if all(isinstance(part, int) or part in words for part in place)]
+        for event in events(name)
+    ]
+
+
+def change(event: dict[str, Any], place: Path, operation: int, value: Any) -> None:
+    """Edit a place, unless an earlier edit took it away."""
+    node: Any = event
+    *parents, last = place
+    for part in [*parents, last]:
+        if not (isinstance(part, str) and isinstance(node, dict) and part in node) and not (
+            isinstance(part, int) and isinstance(node, list) and part < len(node)
+        ):
+            return
+        parent, node = node, node[part]
+    if operation == 0:
+        del parent[last]
+    elif operation == 1:
+        parent[last] = [node]  # a list for an object or a text
+    elif operation == 2 and isinstance(node, list) and node:
+        parent[last] = node[0]  # a text for a header's list
+    elif operation == 3 and isinstance(node, list):
+        parent[last] = node * 20  # longer than GitLab's and Gitea's limits
+    elif operation == 4 and isinstance(node, str):
+        parent[last] = node + str(value)
+    else:
+        parent[last] = copy.deepcopy(value)
+
+
+def mutated(name: str, seed: int, count: int) -> Iterator[dict[str, Any]]:
+    """Events of a host with one to four edits each; the same ones for the same seed."""
+    chance = random.Random(f"{seed} {name}")
+    strange = [*(each for each in TEXTS if len(each) < 1000), *OTHERS]
+    for _ in range(count):
+        index = chance.randrange(len(events(name)))
+        event = copy.deepcopy(events(name)[index])
+        for _ in range(chance.randint(1, 4)):
+            change(event, chance.choice(targets(name)[index]), chance.randrange(10), chance.choice(strange))
+        yield event
