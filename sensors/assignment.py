@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sensors.routes import Route
+from triggers.workflow import digest
 
 __all__ = ["LANES", "Group", "bins", "lanes", "rendezvous"]
 
@@ -34,8 +35,11 @@ class Group:
 
     @property
     def name(self) -> str:
-        """Name of dependency and trigger: the same from render to render while the shared Workflow is the same."""
-        return f"{self.source}-{self.lane}-{self.shape[:6]}"
+        """Name of dependency and trigger: the same from render to render while the shared Workflow is the same.
+
+        Another event source is another name: a consumer of the bus keeps its subject for life.
+        """
+        return f"{self.source}-{self.lane}-{digest([self.shape, self.routes[0].origin.event_source], 6)}"
 
 
 def rendezvous(key: str, count: int) -> int:

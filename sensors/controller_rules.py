@@ -91,11 +91,17 @@ def _dependency(dependency: Mapping[str, Any]) -> Iterator[str]:
             yield "a value that is not anchored matches everywhere in the text"
 
 
+def _as_evaluated(name: Any) -> str:
+    """Conditions are evaluated with _ for - (argo-events pkg/sensors/listener.go)."""
+    return str(name).replace("-", "_")
+
+
 def _trigger(trigger: Mapping[str, Any], dependencies: list[Any]) -> Iterator[str]:
     template = trigger.get("template") or {}
     if not template.get("name"):
         yield "trigger must define a name"
-    if template.get("conditions") not in dependencies:
+    conditions = str(template.get("conditions")).partition(" //")[0]
+    if _as_evaluated(conditions) not in map(_as_evaluated, dependencies):
         yield "conditions name no dependency: the trigger would be dead while the Sensor runs"
     k8s = template.get("k8s") or {}
     resource = k8s.get("source", {}).get("resource")

@@ -80,12 +80,11 @@ _DECISION = (
 """What every trigger takes from the decision, whoever shares it."""
 
 
-def _name(source: str, pipeline: str) -> str:
+def _name(event_source: str, source: str, pipeline: str) -> str:
     """A name that is also a label value, which Argo Events makes of a trigger's name when it creates objects."""
     readable = f"{source}-{pipeline}"[:45].rstrip("-")
-    return (
-        f"{readable}-{digest([source, pipeline], 6)}"  # source a-b, pipeline c is not source a, pipeline b-c
-    )
+    # Source a-b, pipeline c is not source a, pipeline b-c; and another event source is another name, as in Group.name.
+    return f"{readable}-{digest([event_source, source, pipeline], 6)}"
 
 
 def _arguments(workload: Workload, names: frozenset[str]) -> list[Parameter]:
@@ -145,7 +144,7 @@ def of_route(route: Route) -> Dependency:
         line["arguments"] = {name: workload.arguments[name] for name in sorted(mixed)}
     source = route.origin.source
     return Dependency(
-        name=_name(source, workload.pipeline),
+        name=_name(route.origin.event_source, source, workload.pipeline),
         event_source=route.origin.event_source,
         event_name=source,
         program=compose(

@@ -5,7 +5,7 @@ from typing import Any
 
 from events.environment import go_json_bytes, usable_json_bytes
 from sensors.dependencies import Dependency
-from triggers.workflow import PREFIX
+from triggers.workflow import PREFIX, digest
 
 __all__ = ["CREATE", "PATCH", "Delivery", "SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
 
@@ -19,17 +19,21 @@ class Delivery:
     operation: str
     """patch: an existing Workflow of the name is left as it is; create: it is an error there."""
     retry: dict[str, Any]
+    keeps_events: bool
+    """Whether events that wait on the bus survive an edit of the table: see `_conditions`."""
 
 
 PATCH = Delivery(
     operation="patch",
     # 2 + 4 + 8 + 16 + 32 seconds with 10 % jitter: at most 69 s, in the trigger's only goroutine.
     retry={"steps": 6, "duration": "2s", "factor": 2, "jitter": 0.1},
+    keeps_events=True,
 )
 CREATE = Delivery(
     operation="create",
     # A redelivery finds its Workflow there and fails: nothing is gained by trying for long.
     retry={"steps": 2, "duration": "3s", "factor": 1, "jitter": 0.0},
+    keeps_events=False,  # the product's bus has other consumers, and its version is not known
 )
 
 
@@ -57,6 +61,20 @@ def _dependency(dependency: Dependency) -> dict[str, Any]:
     return found
 
 
+def _conditions(dependency: Dependency, delivery: Delivery) -> str:
+    """When the trigger acts: on its dependency, spelled so that an edit of the table loses no event that waits.
+
+    A Sensor that starts with a changed dependency deletes the dependency's consumer, and every event that waited there is
+    gone. It looks for the changed trigger's consumers by the names as its *former* conditions spelled them, and while it
+    evaluates conditions, `_` is the same as `-`. So the spelling with one `_` is evaluated and not found, as long as the
+    conditions change whenever the dependency does, which the comment sees to (argo-events
+    pkg/eventbus/jetstream/sensor/sensor_jetstream.go, pkg/sensors/listener.go; tests/cluster/test_faults.py).
+    """
+    if dependency.program is None or not delivery.keeps_events:
+        return dependency.name
+    return f"{dependency.name.replace('-', '_', 1)} // {digest(_dependency(dependency), 8)}"
+
+
 def _trigger(dependency: Dependency, delivery: Delivery) -> dict[str, Any]:
     k8s: dict[str, Any] = {"operation": delivery.operation}
     if delivery.operation == "patch":
@@ -64,7 +82,7 @@ def _trigger(dependency: Dependency, delivery: Delivery) -> dict[str, Any]:
     k8s["source"] = {"resource": dependency.resource}
     k8s["parameters"] = [parameter.argo(dependency.name) for parameter in dependency.parameters]
     return {
-        "template": {"name": dependency.name, "conditions": dependency.name, "k8s": k8s},
+        "template": {"name": dependency.name, "conditions": _conditions(dependency, delivery), "k8s": k8s},
         "retryStrategy": delivery.retry,
         # Without it nothing is ever retried and the dead letter never written (argo-events pkg/sensors/listener.go).
         "atLeastOnce": True,

@@ -121,13 +121,14 @@ class Api:
             "application/apply-patch+yaml",
         )
 
-    def create(self, manifest: Mapping[str, Any]) -> Json:
-        """A new object."""
+    def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """A new object; with a dry run, only what the API server says to it."""
         metadata = manifest["metadata"]
         return self.call(
             "POST",
             self.path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace")),
             manifest,
+            {"dryRun": "All"} if dry_run else {},
         )
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Json:

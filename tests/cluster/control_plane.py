@@ -49,6 +49,7 @@ class ControlPlane:
         self.start_api_server()
         self.api = Api(SERVER, self.certificate, self._token)
         self._apply_definitions()
+        self._make_root_of_argo_events()
         self._start_controllers()
         self.kubelet = Kubelet(
             self.api,
@@ -164,6 +165,17 @@ class ControlPlane:
             return False
         return True
 
+    def _make_root_of_argo_events(self) -> None:
+        root = self.folder / "argo-events"
+        for name in ("bin", "etc/argo-events", "tmp"):
+            (root / name).mkdir(parents=True)
+        (root / "bin/argo-events").touch()
+        binary = self._binary("argo-events", "argo-events")
+        subprocess.run(["mount", "--bind", str(binary), str(root / "bin/argo-events")], check=True)
+        (root / "kubeconfig").write_text(self.kubeconfig.read_text())
+        settings = yaml.safe_load((self.engines["argo-events"] / "controller-config.yaml").read_text("utf-8"))
+        (root / "etc/argo-events/controller-config.yaml").write_text(settings["data"]["controller-config.yaml"])
+
     def _start_controllers(self) -> None:
         self._start(
             "kube-controller-manager",
@@ -175,14 +187,6 @@ class ControlPlane:
             "--leader-elect=false",
         )
         root = self.folder / "argo-events"
-        for name in ("bin", "etc/argo-events", "tmp"):
-            (root / name).mkdir(parents=True)
-        (root / "bin/argo-events").touch()
-        binary = self._binary("argo-events", "argo-events")
-        subprocess.run(["mount", "--bind", str(binary), str(root / "bin/argo-events")], check=True)
-        (root / "kubeconfig").write_text(self.kubeconfig.read_text())
-        settings = yaml.safe_load((self.engines["argo-events"] / "controller-config.yaml").read_text("utf-8"))
-        (root / "etc/argo-events/controller-config.yaml").write_text(settings["data"]["controller-config.yaml"])
         self._start(
             "argo-events-controller",
             "nsenter",
@@ -198,10 +202,6 @@ class ControlPlane:
                 "USER": "root",  # the client looks for its user, and there is no /etc/passwd
             },
         )
-        self.start_workflow_controller()
-
-    def start_workflow_controller(self) -> None:
-        """Start the workflow-controller, or start it again."""
         self._start(
             "workflow-controller",
             str(self._binary("argo-workflows", "workflow-controller")),
@@ -214,6 +214,13 @@ class ControlPlane:
                 "ARGO_NAMESPACE": "argo",
             },
         )
+
+    def restart_api_server(self) -> None:
+        """End an outage. Controllers that gave up meanwhile are started again, as a kubelet does."""
+        self.start_api_server()
+        for name in ("argo-events-controller", "workflow-controller", "kube-controller-manager"):
+            self._processes[name].kill()
+        self._start_controllers()
 
     def stop(self) -> None:
         """Stop everything, the last started first."""

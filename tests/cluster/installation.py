@@ -233,6 +233,14 @@ class Installation:
         """Every Workflow of the namespace."""
         return self.api.list(API, "Workflow", self.namespace)
 
+    def refuses(self, manifest: Json) -> bool:
+        """Whether the API server refuses to create an object; nothing is created (dry run)."""
+        try:
+            self.api.create(manifest, dry_run=True)
+        except ApiError as error:
+            return error.status in {403, 422}
+        return False
+
     def until_workflows(self, count: int, seconds: float = 120) -> list[Json]:
         """Wait for that many Workflows, and until every event was dealt with; more of them are an error."""
         until(lambda: len(self.workflows()) >= count, f"{count} Workflows exist", seconds)
