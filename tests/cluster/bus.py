@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 
 import nats
 import yaml
-from nats.js.api import ConsumerInfo, StreamInfo
-
 from cluster.api import Api
 from cluster.waiting import until
+from nats.js.api import ConsumerInfo, StreamInfo
 
 __all__ = ["Bus", "cloud_event"]
 

@@ -38,7 +38,12 @@ def cluster() -> Iterator[ControlPlane]:
     yield plane
     plane.stop()
     if LOGS:
-        shutil.copytree(FOLDER, LOGS, dirs_exist_ok=True, ignore=lambda _, names: [n for n in names if not n.endswith(".log") and n != "pods"])
+        shutil.copytree(
+            FOLDER,
+            LOGS,
+            dirs_exist_ok=True,
+            ignore=lambda _, names: [n for n in names if not n.endswith(".log") and n != "pods"],
+        )
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import yaml
-
 from cluster.api import Api, ApiError, Json
 from cluster.engines import ENGINES
 from cluster.kubelet import Kubelet
@@ -34,8 +33,12 @@ class ControlPlane:
     def __init__(self) -> None:
         folders = os.environ.get("HOOKLINE_CLUSTER_ENGINES")
         if not folders:
-            raise RuntimeError("the engines are started by make cluster-test, make bench-cluster or make cluster")
-        self.engines = dict(zip((engine.name for engine in ENGINES), map(Path, folders.split(":")), strict=True))
+            raise RuntimeError(
+                "the engines are started by make cluster-test, make bench-cluster or make cluster"
+            )
+        self.engines = dict(
+            zip((engine.name for engine in ENGINES), map(Path, folders.split(":")), strict=True)
+        )
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
         self.folder = Path("/run/cluster")
         self.folder.mkdir()
@@ -66,7 +69,18 @@ class ControlPlane:
 
     def _write_files(self) -> None:
         names = f"subjectAltName=IP:{CONTROL_PLANE},IP:127.0.0.1,DNS:localhost"
-        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=test"]
+        request = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            "/CN=test",
+        ]
         files = ["-keyout", str(self.folder / "server.key"), "-out", str(self.certificate)]
         subprocess.run([*request, "-addext", names, *files], check=True, capture_output=True)
         (self.folder / "tokens.csv").write_text(f"{self._token},admin,admin,system:masters\n")
@@ -132,7 +146,12 @@ class ControlPlane:
         for _ in range(START_ATTEMPTS):
             process = self._start("kube-apiserver", *arguments)
             try:
-                until(lambda: probe.ready() or not process.running, "the API server is ready", 60, pause=0.1)
+                until(
+                    lambda process=process: probe.ready() or not process.running,
+                    "the API server is ready",
+                    60,
+                    pause=0.1,
+                )
             except NotYet:
                 process.kill()
             if process.running:
@@ -174,7 +193,9 @@ class ControlPlane:
         subprocess.run(["mount", "--bind", str(binary), str(root / "bin/argo-events")], check=True)
         (root / "kubeconfig").write_text(self.kubeconfig.read_text())
         settings = yaml.safe_load((self.engines["argo-events"] / "controller-config.yaml").read_text("utf-8"))
-        (root / "etc/argo-events/controller-config.yaml").write_text(settings["data"]["controller-config.yaml"])
+        (root / "etc/argo-events/controller-config.yaml").write_text(
+            settings["data"]["controller-config.yaml"]
+        )
 
     def _start_controllers(self) -> None:
         self._start(

@@ -3,6 +3,7 @@
 import base64
 import copy
 import dataclasses
+import json
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from cluster.bus import Bus
 from cluster.control_plane import ControlPlane
 from cluster.kubelet import Pod
 from cluster.waiting import until
+
 from events.delivery import BusEvent
 from hookline.loading import load_texts
 from hookline.output import manifest_text
@@ -51,10 +53,21 @@ def masked(workflow: Mapping[str, Any]) -> Json:
         metadata.pop(name, None)
     for name in ("event-id", "event-time"):
         metadata["annotations"][f"hookline.dev/{name}"] = "masked"
-    for name in [name for name in metadata["labels"] if name.startswith(("events.argoproj.io/", "workflows."))]:
+    for name in [
+        name for name in metadata["labels"] if name.startswith(("events.argoproj.io/", "workflows."))
+    ]:
         del metadata["labels"][name]  # what create adds, and what the workflow-controller does
     found.pop("status", None)
     return found
+
+
+def _carried(deployment: Json) -> Json:
+    """The object that a Deployment of the controller hands to its pod."""
+    for variable in deployment["spec"]["template"]["spec"]["containers"][0]["env"]:
+        if variable["name"] in {"EVENTSOURCE_OBJECT", "SENSOR_OBJECT"}:
+            found: Json = json.loads(base64.b64decode(variable["value"]))
+            return found
+    raise ValueError(f"{deployment['metadata']['name']} carries no object")
 
 
 @dataclass
@@ -90,7 +103,12 @@ class Installation:
                 value = base64.b64encode(TOKEN.encode()).decode()
                 named.setdefault(endpoint.secret.name, {})[endpoint.secret.key] = value
         return [
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": self.namespace}, "data": data}
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name, "namespace": self.namespace},
+                "data": data,
+            }
             for name, data in named.items()
         ]
 
@@ -117,6 +135,7 @@ class Installation:
         """Wait until the controller has taken every object; what it says against one is an error."""
 
         def deployed() -> bool:
+            specs: dict[str, Any] = {}
             for kind, name in kept:
                 if kind not in {"EventBus", "EventSource", "Sensor"}:
                     continue
@@ -125,19 +144,25 @@ class Installation:
                 refused = [
                     each
                     for each in conditions.values()
-                    if each["status"] == "False" and each.get("reason") not in {"EventBusNotReady", "GetEventBusFailed"}
+                    if each["status"] == "False"
+                    and each.get("reason") not in {"EventBusNotReady", "GetEventBusFailed"}
                 ]
                 if refused:
                     raise AssertionError(f"the controller refuses {kind} {name}: {refused}")
                 if conditions.get("Deployed", {}).get("status") != "True":
                     return False
-            owners = {
-                f"{owner['kind']}/{owner['name']}"
+                specs[f"{kind}/{name}"] = found["spec"]
+            carried = {
+                f"{workload['metadata']['ownerReferences'][0]['kind']}/{found['metadata']['name']}": found[
+                    "spec"
+                ]
                 for workload in self.api.list("apps/v1", "Deployment", self.namespace)
                 if "deletionTimestamp" not in workload["metadata"]
-                for owner in workload["metadata"]["ownerReferences"]
+                for found in [_carried(workload)]
             }
-            return owners == {f"{kind}/{name}" for kind, name in kept if kind in {"EventSource", "Sensor"}}
+            return carried == {
+                owner: spec for owner, spec in specs.items() if not owner.startswith("EventBus/")
+            }
 
         until(deployed, "the controller has deployed every object", 20)
 
@@ -206,7 +231,9 @@ class Installation:
         pod.running.check()
         for port in spec["service"]["ports"]:
             try:
-                with urllib.request.urlopen(f"http://{pod.address.ip}:{port['targetPort']}/health", timeout=5):
+                with urllib.request.urlopen(
+                    f"http://{pod.address.ip}:{port['targetPort']}/health", timeout=5
+                ):
                     pass
             except OSError:
                 return False
@@ -247,7 +274,9 @@ class Installation:
         self.bus.until_settled(self.consumers)
         found = self.workflows()
         if len(found) != count:
-            raise AssertionError(f"{len(found)} Workflows, not {count}: {sorted(each['metadata']['name'] for each in found)}")
+            raise AssertionError(
+                f"{len(found)} Workflows, not {count}: {sorted(each['metadata']['name'] for each in found)}"
+            )
         return found
 
     def remove(self) -> None:

@@ -126,7 +126,9 @@ class Kubelet:
         ended: list[Pod] = []
         for key, workload in wanted.items():
             running = self.pods.get(key, [])
-            if [pod.template for pod in running] == [workload["spec"]["template"]] * workload["spec"]["replicas"]:
+            if [pod.template for pod in running] == [workload["spec"]["template"]] * workload["spec"][
+                "replicas"
+            ]:
                 continue
             made = self._pods(key[1], workload)
             ended += running

@@ -59,7 +59,9 @@ def missing() -> list[str]:
         return [f"Linux is needed (network namespaces); this is {sys.platform}"]
     found = []
     if os.geteuid() != 0:
-        found.append("root is needed (network namespaces); run it as root, on a machine or in a VM of your own")
+        found.append(
+            "root is needed (network namespaces); run it as root, on a machine or in a VM of your own"
+        )
     if shutil.which("go") is None:
         found.append("Go 1.25 or newer is needed to build the engines; install it and put go on the PATH")
     if found:
@@ -91,7 +93,7 @@ def run(command: list[str]) -> int:
         ["unshare", "--net", "--pid", "--mount", "--mount-proc", "--fork", "--kill-child", "--", *command],
         env=environment,
         pass_fds=[door.fileno()],
-        preexec_fn=_die_with_parent,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - there are no threads here
     )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: child.kill())

@@ -22,7 +22,7 @@ class Recorder:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def do_POST(self) -> None:  # noqa: N802 - the server's name for it
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 received.setdefault((self.path[1:], body["id"]), []).append(body)
                 self.send_response_only(200)

@@ -83,7 +83,9 @@ class Registry:
 
     def push(self, name: str, tag: str | None, content: bytes, architecture: str = "amd64") -> dict[str, Any]:
         """An image of one layer, under a tag or by its digest alone; its descriptor."""
-        config = json.dumps({"architecture": architecture, "os": "linux", "rootfs": {"type": "layers"}}).encode()
+        config = json.dumps(
+            {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers"}}
+        ).encode()
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,

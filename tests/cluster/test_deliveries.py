@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cluster.deliveries import ACR_PATH, DECLARATION, DELIVERIES, Sample
 from cluster.installation import TOKEN, Installation, Request, masked
 from cluster.waiting import until

@@ -16,10 +16,11 @@ import pytest
 from cluster.bus import cloud_event
 from cluster.installation import Installation, masked
 from cluster.recorder import Recorder
+from mutations import events, mutated
+
 from events.delivery import BusEvent
 from events.host import host, host_names
 from hookline.output import yaml_text
-from mutations import events, mutated
 from sensors.dependencies import Dependency
 from sensors.manifests import SensorPlan
 from sensors.program import reader
@@ -88,7 +89,11 @@ def recording(sensor: dict[str, Any], url: str) -> dict[str, Any]:
                 for number, parameter in enumerate(parameters)
             ),
         ]
-        template["http"] = {"url": f"{url}/{found['metadata']['name']}/{name}", "method": "POST", "payload": payload}
+        template["http"] = {
+            "url": f"{url}/{found['metadata']['name']}/{name}",
+            "method": "POST",
+            "payload": payload,
+        }
         del trigger["dlqTrigger"]
     return found
 
@@ -143,6 +148,7 @@ def start_recording(site: Installation, recorder: Recorder, change: str = "") ->
     site.apply_objects([each for each in objects if each["kind"] not in {"Sensor", "EventSource"}] + sensors)
     site.start()
 
+
 def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder: Recorder) -> None:
     start_recording(site, recorder)
     carried = [(sensor, each) for sensor in site.plan.sensors for each in sensor.dependencies]
@@ -183,9 +189,14 @@ def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
         chosen = []
         for event in cases(site, name, 400, first=1):
             found = site.simulated(BusEvent(event["source"], event["subject"], event["data"], event))
-            workflows = {each.workflow["metadata"]["name"]: each.workflow for each in found.results if each.workflow}
+            workflows = {
+                each.workflow["metadata"]["name"]: each.workflow for each in found.results if each.workflow
+            }
             running = sum(1 for _, ran in chosen if ran)
-            if simulated.keys() & workflows.keys() or (running if workflows else len(chosen) - running) >= SAMPLE // 2:
+            if (
+                simulated.keys() & workflows.keys()
+                or (running if workflows else len(chosen) - running) >= SAMPLE // 2
+            ):
                 continue
             simulated |= workflows
             chosen.append((event, bool(workflows)))

@@ -15,7 +15,10 @@ def files(example: Path) -> list[tuple[str, bytes]]:
 def test_the_controllers_take_every_object_of_an_example(site: Installation, example: Path) -> None:
     site.declare_files(files(example))
     site.apply()  # raises what the Argo Events controller has against an EventBus, EventSource or Sensor
-    applied = {kind: len(site.api.list(API, kind, site.namespace)) for kind in ("EventSource", "Sensor", "CronWorkflow")}
+    applied = {
+        kind: len(site.api.list(API, kind, site.namespace))
+        for kind in ("EventSource", "Sensor", "CronWorkflow")
+    }
     assert applied == {kind: sum(each["kind"] == kind for each in site.plan.objects()) for kind in applied}
     assert any(applied.values())
 

@@ -69,7 +69,9 @@ def test_a_second_run_of_a_repository_waits_for_the_first(site: Installation, no
     first = site.until_workflows(1)[0]["metadata"]["name"]
     pod = until_pod(site, first, "git-checkout-pr")
     push(site, OTHER_SHA, "release")
-    second = next(each["metadata"]["name"] for each in site.until_workflows(2) if each["metadata"]["name"] != first)
+    second = next(
+        each["metadata"]["name"] for each in site.until_workflows(2) if each["metadata"]["name"] != first
+    )
     until(lambda: "Waiting for" in phase(site, second), "the second run waits for the lock")
     assert phase(site, second).startswith("Pending")
     node.run(pod)

@@ -8,6 +8,7 @@ from typing import Any
 from cluster.installation import API, Installation, masked
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
+
 from events.delivery import BusEvent
 
 CALENDAR = """\
@@ -36,13 +37,17 @@ pipelines:
 
 
 def started(site: Installation, pipeline: str) -> list[Any]:
-    return [each for each in site.workflows() if each["metadata"]["labels"]["hookline.dev/pipeline"] == pipeline]
+    return [
+        each for each in site.workflows() if each["metadata"]["labels"]["hookline.dev/pipeline"] == pipeline
+    ]
 
 
 def last_event(site: Installation) -> BusEvent:
     message = site.bus.message(site.bus.stream().state.last_seq)
     data = json.loads(base64.b64decode(message["data_base64"]))
-    return BusEvent(message["source"], message["subject"], data, {"id": message["id"], "time": message["time"]})
+    return BusEvent(
+        message["source"], message["subject"], data, {"id": message["id"], "time": message["time"]}
+    )
 
 
 def minute() -> datetime.datetime:
@@ -56,14 +61,20 @@ def test_a_calendar_fires_catches_up_after_downtime_and_honours_an_exclusion(sit
     until(lambda: started(site, "every-minute"), "the calendar has fired", 70)
     event = last_event(site)
     expected = [each.workflow for each in site.simulated(event).results if each.workflow]
-    created = next(each for each in started(site, "every-minute") if each["metadata"]["name"] == expected[0]["metadata"]["name"])
+    created = next(
+        each
+        for each in started(site, "every-minute")
+        if each["metadata"]["name"] == expected[0]["metadata"]["name"]
+    )
     assert masked(created) == masked(expected[0])
 
     (pod,) = site.pods("EventSource/hookline-calendar")
     pod.running.kill()
     fired, stopped = len(started(site, "every-minute")), minute()
     # Two whole minutes go by while nothing fires.
-    until(lambda: minute() >= stopped + datetime.timedelta(minutes=3), "two minutes were missed", 190, pause=0.5)
+    until(
+        lambda: minute() >= stopped + datetime.timedelta(minutes=3), "two minutes were missed", 190, pause=0.5
+    )
     assert len(started(site, "every-minute")) == fired
     pod.start()
     # What was missed within the hour becomes one run, however many fires it was: they come in the same minute.
@@ -73,13 +84,22 @@ def test_a_calendar_fires_catches_up_after_downtime_and_honours_an_exclusion(sit
     assert started(site, "not-today") == []
 
 
-def test_the_workflow_controller_runs_the_cron_workflow_of_ack_one(site: Installation, node: VirtualNode) -> None:
+def test_the_workflow_controller_runs_the_cron_workflow_of_ack_one(
+    site: Installation, node: VirtualNode
+) -> None:
     site.apply(CRON_WORKFLOW)
     assert site.pods() == []
-    (found,) = until(lambda: started(site, "every-minute"), "the CronWorkflow has started a Workflow", 130)[:1]
+    (found,) = until(lambda: started(site, "every-minute"), "the CronWorkflow has started a Workflow", 130)[
+        :1
+    ]
     assert found["metadata"]["labels"]["hookline.dev/event-kind"] == "schedule"
     assert found["spec"]["workflowTemplateRef"] == {"name": "ci-go-v1", "clusterScope": True}
-    cron = site.api.get(API, "CronWorkflow", found["metadata"]["labels"]["workflows.argoproj.io/cron-workflow"], site.namespace)
+    cron = site.api.get(
+        API,
+        "CronWorkflow",
+        found["metadata"]["labels"]["workflows.argoproj.io/cron-workflow"],
+        site.namespace,
+    )
     assert {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]} == {
         each["name"]: each["value"] for each in cron["spec"]["workflowSpec"]["arguments"]["parameters"]
     }

@@ -21,7 +21,13 @@ class VirtualNode:
     def __init__(self, api: Api, name: str = "virtual-kubelet-cn-hongkong-b") -> None:
         self._api = api
         self.name = name
-        api.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"type": "virtual-kubelet"}}})
+        api.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": name, "labels": {"type": "virtual-kubelet"}},
+            }
+        )
         ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": _now()}
         api.patch("v1", "Node", name, None, {"status": {"conditions": [ready]}}, "/status")
 
