@@ -70,6 +70,14 @@ def _carried(deployment: Json) -> Json:
     raise ValueError(f"{deployment['metadata']['name']} carries no object")
 
 
+def _essence(spec: Json) -> Json:
+    """What of a spec shows that it is the latest; Go leaves empty fields away when it writes one again."""
+    programs = {each["name"]: each.get("transform", {}).get("jq") for each in spec.get("dependencies", [])}
+    conditions = [each["template"]["conditions"] for each in spec.get("triggers", [])]
+    received = {kind: sorted(spec.get(kind, {})) for kind in ("github", "webhook", "calendar")}
+    return {"programs": programs, "conditions": conditions, "received": received}
+
+
 @dataclass
 class Installation:
     """One namespace with its bus, event sources and Sensors."""
@@ -151,18 +159,14 @@ class Installation:
                     raise AssertionError(f"the controller refuses {kind} {name}: {refused}")
                 if conditions.get("Deployed", {}).get("status") != "True":
                     return False
-                specs[f"{kind}/{name}"] = found["spec"]
-            carried = {
-                f"{workload['metadata']['ownerReferences'][0]['kind']}/{found['metadata']['name']}": found[
-                    "spec"
-                ]
-                for workload in self.api.list("apps/v1", "Deployment", self.namespace)
-                if "deletionTimestamp" not in workload["metadata"]
-                for found in [_carried(workload)]
-            }
-            return carried == {
-                owner: spec for owner, spec in specs.items() if not owner.startswith("EventBus/")
-            }
+                specs[f"{kind}/{name}"] = _essence(found["spec"])
+            carried = {}
+            for workload in self.api.list("apps/v1", "Deployment", self.namespace):
+                if "deletionTimestamp" not in workload["metadata"]:
+                    owner, handed = workload["metadata"]["ownerReferences"][0], _carried(workload)
+                    carried[f"{owner['kind']}/{handed['metadata']['name']}"] = _essence(handed["spec"])
+            wanted = {owner: spec for owner, spec in specs.items() if not owner.startswith("EventBus/")}
+            return carried == wanted
 
         until(deployed, "the controller has deployed every object", 20)
 
