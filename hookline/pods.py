@@ -63,8 +63,10 @@ def changes(old: Plan, new: Plan) -> list[Change]:
     """What moves between two plans: pipelines to other Sensors, and subscriptions that start anew.
 
     A Sensor that starts with a changed dependency deletes its consumer and subscribes at now
-    (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go): what waits on the bus is then not delivered.
+    (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go), unless both renderings keep it
+    (`sensors.manifests.Delivery.keeps_events`).
     """
+    keeps_events = old.delivery.keeps_events and new.delivery.keeps_events
 
     def places(plan: Plan) -> dict[tuple[str, str], str]:
         return {
@@ -106,7 +108,9 @@ def changes(old: Plan, new: Plan) -> list[Change]:
                 Change(
                     "subscription",
                     name,
-                    "changed: starts anew; what waits on the bus at that moment is not delivered",
+                    "changed: what waits on the bus is decided by the new table"
+                    if keeps_events
+                    else "changed: starts anew; what waits on the bus at that moment is not delivered",
                 )
             )
     return found

@@ -215,16 +215,20 @@ class Installation:
             if pod.owner.startswith("EventSource/"):
                 until(lambda pod=pod: self._receives(pod), f"{pod.owner} is ready", 60)
         if self.sensor_pods:
-            until(self._fetching, "every trigger of every Sensor fetches", 90)
+            self.until_fetching(self.consumers)
 
-    def _fetching(self) -> bool:
+    def until_fetching(self, consumers: int) -> None:
+        """Wait until that many triggers fetch."""
+        until(lambda: self._fetching(consumers), "every trigger of every Sensor fetches", 90)
+
+    def _fetching(self, consumers: int) -> bool:
         for pod in self.sensor_pods:
             pod.running.check()
         try:
             found = self.bus.consumers()
         except Exception:  # noqa: BLE001 - the stream is made by the first client
             return False
-        return len(found) == self.consumers and all(each.num_waiting for each in found)
+        return len(found) == consumers and all(each.num_waiting for each in found)
 
     def _receives(self, pod: Pod) -> bool:
         spec = self.api.get(API, "EventSource", pod.owner.split("/")[1], self.namespace)["spec"]

@@ -151,7 +151,7 @@ def test_against_tells_what_a_change_moves(folder: Path) -> None:
     assert hookline("render", "--against", "old.yaml").stdout == "nothing moves\n"
     (folder / "hookline.yaml").write_text(DECLARATION.replace("[main]", "[main, develop]"), "utf-8")
     moved = hookline("render", "--against", "old.yaml").stdout
-    assert "changed: starts anew" in moved
+    assert "changed: what waits on the bus is decided by the new table" in moved
     (folder / "hookline.yaml").write_text(DECLARATION.replace("  shop:", "  cart:"), "utf-8")
     moved = hookline("render", "--against", "old.yaml").stdout
     assert "added to" in moved

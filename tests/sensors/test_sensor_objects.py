@@ -389,3 +389,43 @@ def test_a_broken_bus_is_found() -> None:
     bus = {"spec": {"jetstream": {"version": "latest", "replicas": 2}}}
     assert len(event_bus_problems(bus)) == 2
     assert event_bus_problems({"spec": {}}) != []
+
+
+def conditions(made: Plan) -> dict[str, str]:
+    """Dependency → the conditions of its trigger."""
+    return {
+        trigger["template"]["name"]: trigger["template"]["conditions"]
+        for sensor in objects(made, "Sensor")
+        for trigger in sensor["spec"]["triggers"]
+    }
+
+
+def test_conditions_change_with_the_table_and_never_spell_the_dependency_as_it_is() -> None:
+    """Both keep the events that wait on the bus over an edit: docs/decisions/2026-11-24-conditions-keep-events.md."""
+    before, after = conditions(plan()), conditions(plan(DECLARATION.replace("[main]", "[main, next]")))
+    assert before.keys() == after.keys()
+    for name, text in before.items():
+        assert text != after[name]
+        assert name not in text
+        assert text.partition(" // ")[0].replace("_", "-") == name
+
+
+def test_conditions_are_plain_on_ack_one_and_for_schedules() -> None:
+    ack_one = DECLARATION.replace("{namespace: ci}", "{namespace: ci, platform: ack-one, allow: [webhook]}")
+    scheduled = DECLARATION.replace("push: {branches: [main]}", 'schedule: {at: "30 2 * * *", branch: main}')
+    for made in (plan(ack_one), plan(scheduled)):
+        assert conditions(made)
+        assert all(name == text for name, text in conditions(made).items())
+
+
+def test_another_event_source_is_another_dependency() -> None:
+    """A consumer of the bus keeps its subject for life; under the old name the trigger would be dead."""
+    images = DECLARATION.replace(
+        "push: {branches: [main]}", "image_push: {source: harbor, image: a/b, branch: main}"
+    )
+    unverified = images.replace(
+        "harbor: {host: harbor, endpoint: /harbor, secret: {name: harbor-webhook, key: token}}",
+        "harbor: {host: acr, endpoint: /acr-4f9d0a31c7be25864f9d0a31c7be2586, "
+        "unverified: {because: it cannot prove anything, allowed_cidrs: [10.0.0.0/8]}}",
+    )
+    assert conditions(plan(images)).keys().isdisjoint(conditions(plan(unverified)).keys())
