@@ -39,7 +39,7 @@ bench: compiled  ## Print speed and memory, beside hera's models.
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
 cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 15 min).
-	@$(RUN)python tests/cluster/launch.py $(RUN)python -m pytest -q tests/cluster
+	@$(RUN)python tests/cluster/launch.py $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
 
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
