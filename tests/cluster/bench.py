@@ -1,6 +1,6 @@
 """What Sensors of many pipelines cost on the real engines, beside the usual hand-written ones: `make bench-cluster`.
 
-One run measures both ways one after the other, each in a namespace of its own: CPU and memory of the Sensors, Workflows a
+One run measures both ways one after the other, each in a namespace of its own: CPU and memory of the Sensors, decisions a
 second and webhook-to-Workflow latency. Loads are bounded; everything ends with the namespaces.
 """
 
@@ -8,24 +8,27 @@ import copy
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from cluster.bus import cloud_event
 from cluster.control_plane import ControlPlane
 from cluster.deliveries import signed
 from cluster.fleet import fleet, push_body, push_event
 from cluster.installation import Installation
+from support import payload
 
-SIZES = (10, 100, 300, 1_000)
+from events.environment import fits
+
 EVENTS = 300
 """Published to measure CPU; none of them starts a run, so that only deciding counts."""
-RUNS = 20
+RUNS = 100
 """Delivered one after the other to measure latency."""
-HAND_WRITTEN_ROOM = 75
-"""Pipelines that fit into one hand-written Sensor: 131,072 bytes of environment (shared measurements; checked below)."""
 
 
 def hand_written(plan_objects: list[Any], pipelines: int) -> list[Any]:
@@ -60,8 +63,26 @@ def hand_written(plan_objects: list[Any], pipelines: int) -> list[Any]:
         }
         made.pop("dlqTrigger")
         triggers.append(made)
-    sensor["spec"] |= {"dependencies": dependencies, "triggers": triggers}
-    return [each for each in plan_objects if each["kind"] != "Sensor"] + [sensor]
+    others = [each for each in plan_objects if each["kind"] != "Sensor"]
+    return others + _packed(sensor, dependencies, triggers)
+
+
+def _packed(sensor: Any, dependencies: list[Any], triggers: list[Any]) -> list[Any]:
+    """As few Sensors as hold them."""
+    made: list[Any] = []
+    start = 0
+    while start < len(triggers):
+        taken = 0
+        for end in range(start + 1, len(triggers) + 1):
+            candidate = copy.deepcopy(sensor)
+            candidate["metadata"]["name"] = f"by-hand-{len(made) + 1}"
+            candidate["spec"] |= {"dependencies": dependencies[start:end], "triggers": triggers[start:end]}
+            if not fits(candidate):
+                break
+            taken, best = end, candidate
+        made.append(best)
+        start = taken
+    return made
 
 
 def environment_bytes(site: Installation) -> int:
@@ -92,74 +113,160 @@ def latencies(site: Installation, runs: int) -> list[float]:
     return found
 
 
-def measure(plane: ControlPlane, title: str, pipelines: int, *, by_hand: bool) -> dict[str, float]:
+@dataclass
+class Case:
     """One row of the table."""
-    namespace = f"{'hand' if by_hand else 'table'}-{pipelines}"
+
+    title: str
+    pipelines: int
+    text: str
+    event: Callable[[Installation, int], dict[str, Any]] | None = None
+    """An event that is decided and starts nothing."""
+    by_hand: bool = False
+    runs: int = RUNS
+
+
+def topic_push(site: Installation, number: int) -> dict[str, Any]:
+    """A push to a branch that nobody builds, of a repository that has pipelines."""
+    event = push_event(site, number % len(site.plan.workloads), commit=number)
+    event["data"]["body"]["ref"] = "refs/heads/topic"
+    return event
+
+
+def other_image(site: Installation, number: int) -> dict[str, Any]:
+    """A tag of the image that nobody waits for."""
+    body = copy.deepcopy(payload("harbor/push_artifact"))
+    body["event_data"]["resources"][0]["tag"] = "nightly"
+    endpoint = site.plan.endpoints["harbor"]
+    return cloud_event(endpoint.event_source, endpoint.name, {"header": {}, "body": body}, f"event-{number}")
+
+
+def other_file(site: Installation, number: int) -> dict[str, Any]:
+    """A push to the monorepo that changes a file of no part."""
+    event = push_event(site, 0, commit=number)
+    event["data"]["body"]["commits"][0]["modified"] = ["README.md"]
+    return event
+
+
+def one_image(pipelines: int) -> str:
+    """Many pipelines on one base image."""
+    return """\
+version: 1
+cluster: {namespace: ci, event_bus: {replicas: 1}}
+sources:
+  harbor: {host: harbor, endpoint: /harbor, secret: {name: hooks, key: harbor}}
+pipelines:
+""" + "".join(
+        f"""\
+  service-{number:04d}:
+    repository: {{name: acme/service-{number:04d}, url: "https://github.com/acme/service-{number:04d}.git"}}
+    image: registry.example.com/acme/service-{number:04d}
+    events: {{image_push: {{source: harbor, image: base/go, tags: ["1.*"], branch: main}}}}
+"""
+        for number in range(pipelines)
+    )
+
+
+def monorepo(parts: int) -> str:
+    """One repository with a pipeline for each of its parts."""
+    return """\
+version: 1
+cluster: {namespace: ci, event_bus: {replicas: 1}}
+sources:
+  github: {host: github, endpoint: /github, secret: {name: hooks, key: github}}
+pipelines:
+""" + "".join(
+        f"""\
+  part-{number:02d}:
+    repository: {{source: github, name: acme/service-0000, url: "https://github.com/acme/service-0000.git"}}
+    image: registry.example.com/acme/part-{number:02d}
+    events: {{push: {{branches: [main], paths: ["part-{number:02d}/**"]}}}}
+"""
+        for number in range(parts)
+    )
+
+
+def nightly(pipelines: int) -> str:
+    """Many schedules, spread over an hour of the night."""
+    return "version: 1\ncluster: {namespace: ci, event_bus: {replicas: 1}}\npipelines:\n" + "".join(
+        f"""\
+  service-{number:04d}:
+    repository: {{name: acme/service-{number:04d}, url: "https://github.com/acme/service-{number:04d}.git"}}
+    image: registry.example.com/acme/service-{number:04d}
+    events: {{schedule: {{at: "{number % 60} 2 31 12 *", branch: main}}}}
+"""
+        for number in range(pipelines)
+    )
+
+
+def measure(plane: ControlPlane, case: Case, namespace: str) -> float:
+    """Print one row; CPU of one event in milliseconds."""
     plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     site = Installation(plane, namespace)
-    shards = 1 if pipelines <= 300 else 4
-    plan = site.declare(fleet(pipelines, shards))
+    objects = site.declare(case.text).objects()
     for manifest in site.secrets():
         plane.api.apply(manifest)
-    objects = plan.objects()
-    consumers = pipelines if by_hand else site.consumers
-    site.apply_objects(hand_written(objects, pipelines) if by_hand else objects)
+    consumers = case.pipelines if case.by_hand else site.consumers
+    site.apply_objects(hand_written(objects, case.pipelines) if case.by_hand else objects)
     plane.kubelet.sync(namespace)
     site.until_fetching(consumers)
     before = cpu(site)
     time.sleep(5)
     idle = (cpu(site) - before) / 5
-    others = [push_event(site, number % pipelines, commit=number) for number in range(EVENTS)]
-    for event in others:
-        event["data"]["body"]["ref"] = "refs/heads/topic"
-    before, started = cpu(site), time.monotonic()
-    site.bus.publish(others)
-    site.bus.until_settled(consumers, 600)
-    seconds = time.monotonic() - started
-    decided = (cpu(site) - before - idle * seconds) / EVENTS
-    times = latencies(site, RUNS)
-    row = {
-        "pipelines": pipelines,
-        "pods": len(site.sensor_pods),
-        "environment": environment_bytes(site),
-        "cpu_ms": decided * 1_000,
-        "idle_ms": idle * 1_000,
-        "rss_mib": sum(pod.running.resident_bytes() for pod in site.sensor_pods) / 2**20,
-        "events_s": EVENTS / seconds,
-        "median_ms": statistics.median(times) * 1_000,
-        "p99_ms": max(times) * 1_000,
-    }
-    print(
-        f"| {title} | {pipelines:,} | {row['pods']} | {row['environment']:,} | {row['cpu_ms']:.1f} | {row['idle_ms']:.0f} | "
-        f"{row['rss_mib']:.0f} | {row['events_s']:.0f} | {row['median_ms']:.0f} | {row['p99_ms']:.0f} |",
-        flush=True,
-    )
+    figures = ["–"] * 4
+    decided = 0.0
+    if case.event is not None:
+        events = [case.event(site, number) for number in range(EVENTS)]
+        before, started = cpu(site), time.monotonic()
+        site.bus.publish(events)
+        site.bus.until_settled(consumers, 600)
+        seconds = time.monotonic() - started
+        decided = (cpu(site) - before - idle * seconds) / EVENTS * 1_000
+        figures[:2] = [f"{decided:.1f}", f"{EVENTS / seconds:.0f}"]
+    resident = sum(pod.running.resident_bytes() for pod in site.sensor_pods) / 2**20
+    if case.runs:
+        times = [each * 1_000 for each in latencies(site, case.runs)]
+        figures[2:] = [f"{statistics.median(times):.0f}", f"{statistics.quantiles(times, n=100)[-1]:.0f}"]
+    row = [case.title, f"{case.pipelines:,}", str(len(site.sensor_pods)), f"{environment_bytes(site):,}"]
+    row += [figures[0], f"{idle * 1_000:.0f}", f"{resident:.0f}", *figures[1:]]
+    print(f"| {' | '.join(row)} |", flush=True)
     site.remove()
-    return row
+    return decided
+
+
+CASES = (
+    *(
+        Case("rendered", size, fleet(size, 1 if size <= 300 else 4), topic_push)
+        for size in (10, 100, 300, 1_000)
+    ),
+    *(Case("by hand", size, fleet(size), topic_push, by_hand=True) for size in (10, 100, 300)),
+    Case("rendered: 1 image", 300, one_image(300), other_image, runs=0),
+    Case("rendered: 1 repository, path filters", 50, monorepo(50), other_file, runs=0),
+    Case("rendered: schedules", 300, nightly(300), runs=0),
+)
 
 
 def main() -> None:
     """Print the table."""
     plane = ControlPlane()
     print(
-        f"{datetime.now().astimezone():%Y-%m-%d}; {EVENTS} events that start nothing, then {RUNS} that do, a row\n"
+        f"{datetime.now().astimezone():%Y-%m-%d}; {EVENTS} events that start nothing, then {RUNS} deliveries, a row\n"
     )
     print(
-        "| Sensors | pipelines | pods | environment bytes of the largest | CPU ms an event | idle CPU ms a second | RSS MiB | events/s | latency ms, median | largest of 20 |"
+        "| Sensors | pipelines | Sensor pods | environment bytes, largest | CPU ms an event | idle CPU ms a second | RSS MiB | "
+        "events/s | latency ms, median | p99 |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    tables = {size: measure(plane, "rendered", size, by_hand=False) for size in SIZES}
-    hands = {size: measure(plane, "by hand", size, by_hand=True) for size in (10, HAND_WRITTEN_ROOM)}
+    found = {
+        (case.title, case.pipelines): measure(plane, case, f"bench-{number}")
+        for number, case in enumerate(CASES)
+    }
     print(
-        f"\nCPU of an event at 300 pipelines : at 10, rendered: {tables[300]['cpu_ms'] / tables[10]['cpu_ms']:.2f}"
+        f"\nCPU of an event at 300 pipelines : at 10, rendered: {found['rendered', 300] / found['rendered', 10]:.2f}"
     )
-    per_pipeline = hands[HAND_WRITTEN_ROOM]["cpu_ms"] / HAND_WRITTEN_ROOM
-    print(
-        f"CPU of an event by hand, {HAND_WRITTEN_ROOM} pipelines : rendered, 100: {hands[HAND_WRITTEN_ROOM]['cpu_ms'] / tables[100]['cpu_ms']:.1f}"
-    )
-    print(
-        f"By hand for 300 ({300 / HAND_WRITTEN_ROOM:.0f} Sensors of {HAND_WRITTEN_ROOM}, {per_pipeline * 300:.0f} ms an event, worked out) : rendered, 300: {per_pipeline * 300 / tables[300]['cpu_ms']:.1f}"
-    )
+    for size in (10, 100, 300):
+        ratio = found["by hand", size] / found["rendered", size]
+        print(f"CPU of an event by hand : rendered, {size} pipelines: {ratio:.1f}")
     plane.stop()
 
 

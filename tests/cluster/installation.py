@@ -53,10 +53,10 @@ def masked(workflow: Mapping[str, Any]) -> Json:
         metadata.pop(name, None)
     for name in ("event-id", "event-time"):
         metadata["annotations"][f"hookline.dev/{name}"] = "masked"
-    for name in [
-        name for name in metadata["labels"] if name.startswith(("events.argoproj.io/", "workflows."))
-    ]:
-        del metadata["labels"][name]  # what create adds, and what the workflow-controller does
+    # What `create` adds, and what the workflow-controller writes as soon as it has seen the Workflow.
+    foreign = ("events.argoproj.io/", "workflows.argoproj.io/")
+    for kind in ("labels", "annotations"):
+        metadata[kind] = {name: text for name, text in metadata[kind].items() if not name.startswith(foreign)}
     found.pop("status", None)
     return found
 
