@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 import ssl
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
@@ -17,6 +18,7 @@ from nats.js.api import ConsumerInfo, StreamInfo
 __all__ = ["Bus", "cloud_event"]
 
 T = TypeVar("T")
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # warns of every TLS connection that a restarted bus drops
 STREAM = "default"
 """The one stream of an EventBus; subjects default.<event source>.<event> (argo-events pkg/eventbus/jetstream)."""
 
