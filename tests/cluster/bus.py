@@ -18,7 +18,9 @@ from nats.js.api import ConsumerInfo, StreamInfo
 __all__ = ["Bus", "cloud_event"]
 
 T = TypeVar("T")
-logging.getLogger("asyncio").setLevel(logging.ERROR)  # warns of every TLS connection that a restarted bus drops
+logging.getLogger("asyncio").setLevel(
+    logging.ERROR
+)  # warns of every TLS connection that a restarted bus drops
 STREAM = "default"
 """The one stream of an EventBus; subjects default.<event source>.<event> (argo-events pkg/eventbus/jetstream)."""
 
@@ -97,8 +99,13 @@ class Bus:
         return self._wait(all_of_them())
 
     def consumers(self) -> list[ConsumerInfo]:
-        """Every consumer of the stream."""
-        return self._wait(self._stream.consumers_info(STREAM))
+        """Every consumer of the stream; the server gives 256 at a time."""
+        found: list[ConsumerInfo] = []
+        while True:
+            page = self._wait(self._stream.consumers_info(STREAM, offset=len(found)))
+            found += page
+            if len(page) < 256:
+                return found
 
     def stream(self) -> StreamInfo:
         """The stream."""
