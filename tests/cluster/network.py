@@ -13,9 +13,16 @@ def _ip(batch: str) -> None:
 
 
 def lay_bridge() -> None:
-    """Make the bridge, in the network namespace that the launcher made."""
+    """Make the bridge, in the network namespace that the launcher made.
+
+    Its hardware address is set, since a bridge otherwise takes the lowest one of its ports: when a pod came or went,
+    the others went on sending to the old one, for up to a minute.
+    """
     _ip(
-        f"link set lo up\nlink add pods0 type bridge\naddr add {CONTROL_PLANE}/16 dev pods0\nlink set pods0 up\n"
+        "link set lo up\n"
+        "link add pods0 address 02:00:0a:f4:00:01 type bridge\n"
+        f"addr add {CONTROL_PLANE}/16 dev pods0\n"
+        "link set pods0 up\n"
     )
 
 
