@@ -1,0 +1,116 @@
+"""What is remembered of finished runs, for people: the shapes that the ledger keeps and the pages show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["Attempt", "History", "Page", "Query", "Run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One pod of a run. Times are Unix seconds; None where the API never told."""
+
+    step: str
+    """The step's name in the template: "run-test"."""
+    pod: str
+    outcome: str
+    """success, failure, error, timeout, cancellation, skip, or unknown: the pod vanished unseen."""
+    capacity: str
+    """spot or on_demand."""
+    platform: str
+    """eci, acs or node."""
+    created: float
+    started: float | None
+    finished: float | None
+    message: str = ""
+    """Why it ended as it did, in the words of Kubernetes; may hold anything."""
+    reclaimed: bool = False
+    degraded: bool = False
+    cache_state: str = ""
+    """What the step's log says of its cache: "full", "cold_missing", "clone"; empty where nothing is known."""
+    cost: float | None = None
+    list_cost: float | None = None
+    scheduled: float | None = None
+    """When the pod got its node."""
+    node: str = ""
+    """id of its node in the Workflow's status."""
+    uid: str = ""
+    """uid of the pod."""
+    caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Cache → hits, requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run. Times are Unix seconds."""
+
+    uid: str
+    namespace: str
+    name: str
+    pipeline: str
+    event: str
+    """push, tag, pull_request, image_push, schedule or manual."""
+    outcome: str
+    created: float
+    started: float | None
+    finished: float
+    message: str = ""
+    ref: str = ""
+    sha: str = ""
+    actor: str = ""
+    reason: str = ""
+    """The reason code of the decision that started it; empty for a run that hookline did not start."""
+    delivery: str = ""
+    """The host's delivery id."""
+    cost: float | None = None
+    """Estimate, in `currency`; None where a price is missing."""
+    list_cost: float | None = None
+    """What on-demand capacity would have cost."""
+    currency: str = ""
+    caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Cache (image_layer, go_module, ...) → hits, requests; a cache that is not in use is absent."""
+    cache_state: str = ""
+    """The state of the image build's cache."""
+    attempts: Sequence[Attempt] = ()
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start (from the creation where nothing started) to the end."""
+        return max(0.0, self.finished - (self.created if self.started is None else self.started))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which runs a reader wants: the newest first; empty means any."""
+
+    pipeline: str = ""
+    event: str = ""
+    outcome: str = ""
+    text: str = ""
+    """Part of a run's name, ref, sha or actor."""
+    before: tuple[float, str] | None = None
+    """(finished, uid) of the last run of the page before."""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of runs, without their attempts."""
+
+    runs: Sequence[Run]
+    more: tuple[float, str] | None
+    """Where the next page begins; None on the last one."""
+
+
+class History(Protocol):
+    """Where finished runs are read; every call is safe from any thread."""
+
+    def page(self, query: Query) -> Page:
+        """Runs, the newest first."""
+
+    def run(self, namespace: str, name: str) -> Run | None:
+        """One run with its attempts, the newest of that name."""
+
+    def pipelines(self) -> Sequence[str]:
+        """Names of pipelines that have runs, in order."""
