@@ -50,7 +50,8 @@ def cluster() -> Iterator[ControlPlane]:
 def node(cluster: ControlPlane) -> VirtualNode:
     """A node for the pods of Workflows, and the template that they refer to."""
     cluster.api.apply(yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8")))
-    return VirtualNode(cluster.api)
+    certificate = (str(cluster.certificate), str(cluster.folder / "server.key"))
+    return VirtualNode(cluster.api, certificate=certificate)
 
 
 @pytest.fixture

@@ -142,6 +142,7 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--watch-cache=true",
+            "--kubelet-preferred-address-types=InternalIP",
         ]
         for _ in range(START_ATTEMPTS):
             process = self._start("kube-apiserver", *arguments)

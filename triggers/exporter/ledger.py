@@ -300,7 +300,11 @@ class Ledger:
     # The text, and the pages
 
     def exposition(
-        self, live: Mapping[str, Mapping[tuple[str, ...], float]], *, openmetrics: bool, zipped: bool
+        self,
+        live: Mapping[str, Mapping[tuple[str, ...], float]],
+        *,
+        openmetrics: bool = False,
+        zipped: bool = False,
     ) -> bytes:
         """All series: the kept ones, and those that are asked for now (family → labels → value)."""
         with self._lock:

@@ -33,7 +33,7 @@ class Prices(BaseModel):
     """Prices per hour, in one currency."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    currency: Annotated[str, Field(pattern=r"\A[A-Z]{3}\Z")]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     source: Annotated[str, Field(min_length=1, max_length=100)]
     date: datetime.date
     """The day on which the prices were read."""
@@ -45,6 +45,12 @@ class Prices(BaseModel):
     """ECS types, as `eci-instance-spec` names them."""
     platforms: tuple[Literal["eci", "acs", "node"], ...] = ("eci",)
     """Where the prices apply; pods elsewhere have no cost."""
+
+    @property
+    def as_of(self) -> float:
+        """The day in Unix seconds."""
+        midnight = datetime.datetime.combine(self.date, datetime.time(), datetime.UTC)
+        return midnight.timestamp()
 
     def cost(
         self, seconds: float, vcpu: float, memory_bytes: float, *, instance_type: str, spot: bool

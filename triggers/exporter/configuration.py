@@ -1,0 +1,111 @@
+"""The exporter's own settings: a small YAML file, read again when it changes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from triggers.exporter.metrics import STEPS
+from triggers.exporter.prices import BUILT_IN, InvalidPrices, Prices, read_prices
+
+__all__ = ["Configuration", "InvalidConfiguration", "read_configuration"]
+
+Name = Annotated[str, Field(min_length=1, max_length=253)]
+
+
+class InvalidConfiguration(ValueError):
+    """A file that cannot be used; the text says where, what is wrong and what is accepted."""
+
+
+class CDEvents(BaseModel):
+    """Where finished runs and steps are sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    source: Annotated[str, Field(min_length=1)] = "/hookline"
+    """The URI that identifies this exporter in events."""
+
+
+class Configuration(BaseModel):
+    """What the file may say; every key is optional."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    templates: tuple[Name, ...] = ("ci-go-v1",)
+    """Runs of these templates are measured, whoever started them; and every run that hookline started."""
+    adopt: tuple[Name, ...] = ()
+    """`repo_name`s, or globs of them, that become the pipeline of runs that hookline did not start."""
+    steps: tuple[Name, ...] = STEPS
+    """Steps with series of their own; the others are `other`."""
+    max_pipelines: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Pipelines with series of their own; the next ones are `other`."""
+    prices: Path | None = None
+    """A price file, relative to this one."""
+    keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
+    """Runs that the pages show."""
+    log_limit_bytes: Annotated[int, Field(ge=65_536, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
+    """A log is read up to here; a longer one gives no samples."""
+    log_seconds: Annotated[float, Field(gt=0, le=600)] = 60
+    """Time for one log."""
+    log_readers: Annotated[int, Field(ge=1, le=64)] = 4
+    """Logs that are read at once."""
+    cdevents: CDEvents | None = None
+
+    def price_list(self) -> Prices:
+        """The prices in use."""
+        return BUILT_IN if self.prices is None else read_prices(self.prices)
+
+
+def read_configuration(path: Path | None) -> Configuration:
+    """Read the file; without one everything is at its default.
+
+    Raises:
+        InvalidConfiguration: It cannot be read, is no YAML, or has wrong or unknown keys.
+    """
+    if path is None:
+        return Configuration()
+    try:
+        text = path.read_text("utf-8")
+        found = Configuration.model_validate(yaml.safe_load(text) or {})
+        if found.prices is not None:
+            found = found.model_copy(update={"prices": path.parent / found.prices})
+        found.price_list()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"{path}: {error}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise InvalidConfiguration(f"{where}: {error.problem}") from error
+    except InvalidPrices as error:
+        raise InvalidConfiguration(str(error)) from error
+    except ValidationError as error:
+        raise InvalidConfiguration(_first_problem(path, text, error)) from error
+    return found
+
+
+def _first_problem(path: Path, text: str, error: ValidationError) -> str:
+    first = error.errors()[0]
+    line, column = _position(text, first["loc"])
+    key = ".".join(str(each) for each in first["loc"]) or "the file"
+    problem = first["msg"]
+    if first["type"] == "extra_forbidden":
+        problem = f"unknown key; known are {', '.join(Configuration.model_fields)}"
+    return f"{path}:{line}:{column}: {key}: {problem}"
+
+
+def _position(text: str, location: tuple[int | str, ...]) -> tuple[int, int]:
+    """Line and column of a key, both from 1."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    mark = node.start_mark if node is not None else None
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == step), None)
+            if pair is None:
+                break
+            mark, node = pair[0].start_mark, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            mark = node.start_mark
+        else:
+            break
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

@@ -1,0 +1,54 @@
+"""What the parsers find out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Checkout", "GoTest", "ImageBuild"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuild:
+    """An image build with BuildKit."""
+
+    cache_state: str
+    """One of metrics.CACHE_STATES."""
+    steps: int
+    """Distinct steps, without FROM."""
+    hits: int
+    """Those that did not have to run."""
+    counted: bool
+    """Whether hits and steps are samples: the build succeeded, its log is whole, and they are of the registry's cache."""
+    local: bool
+    """Whether layers came from a local store; not possible in a pod whose daemon is its own."""
+    import_seconds: float | None
+    export_seconds: float | None
+    export: Literal["ok", "error", "none"]
+    pulled_bytes: int
+    """Size of the cached layers that were pulled, each once."""
+    exported_layers: int
+    infrastructure: bool
+    """It failed by the registry, the cache, the network or the daemon, not by what the Dockerfile does."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoTest:
+    """A run of go test."""
+
+    cache_state: Literal["cold", "partial", "full", "missed", "unknown"]
+    downloaded: int
+    """Distinct modules that it began to download."""
+    needed: int | None
+    packages: Mapping[str, int]
+    """cached, ran, failed, build_failed, no_tests → packages."""
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A checkout on the shared volume."""
+
+    state: Literal["clone", "noop", "update", "broken", "unreachable", "unknown"]
+    commit: str
+    """The abbreviated commit that was checked out; empty if it did not come so far."""
+    counted: bool
