@@ -123,11 +123,10 @@ class Sender:
 
     def _sent(self, event: CloudEvent) -> bool:
         message = to_structured(event, JSONFormat())
-        body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
         pause = FIRST_PAUSE_SECONDS
         for _ in range(ATTEMPTS):
             try:
-                status = self._post(message.headers, body)
+                status = self._post(message.headers, message.body)
             except OSError:
                 status = 0
             if 200 <= status < 300:

@@ -61,7 +61,7 @@ def live_series(live: Live, counting: Counting, now: float) -> Mapping[str, Seri
         "hookline_config_last_reload_success_timestamp_seconds": {(): live.reloaded_at},
         "hookline_cdevents_total": {(result,): float(count) for result, count in live.cdevents.items()},
     }
-    return found | _watches(live.statistics.items(), now)
+    return {**found, **_watches(live.statistics.items(), now)}
 
 
 def _watches(statistics: Iterable[tuple[str, WatchStatistics]], now: float) -> Mapping[str, Series]:

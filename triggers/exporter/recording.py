@@ -5,6 +5,7 @@ Types are those of a watch (ADDED, MODIFIED, DELETED), and SYNCED after a comple
 """
 
 import gzip
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._lock = threading.Lock()
         self._file: BinaryIO = gzip.open(folder / CHANGES, "ab")  # type: ignore[assignment]  # noqa: SIM115 - closed by close()
 
     def __enter__(self) -> Self:
@@ -68,8 +70,8 @@ class Recorder:
         self._file.close()
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        self._file.write(orjson.dumps(line) + b"\n")
-        self._file.flush()
+        with self._lock:
+            self._file.write(orjson.dumps(line) + b"\n")
 
 
 def light(raw: Mapping[str, Any]) -> Mapping[str, Any]:

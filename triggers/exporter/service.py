@@ -24,7 +24,7 @@ from triggers.exporter.recording import Recorder
 from triggers.exporter.rules import make_rules
 from triggers.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from triggers.exporter.tracker import LogRequest
-from triggers.exporter.watching import Connection, Reflector, WatchStatistics, download
+from triggers.exporter.watching import Connection, Reflector, Selection, WatchStatistics, download
 
 __all__ = ["Service", "Sources", "render_metrics"]
 
@@ -77,7 +77,7 @@ def render_metrics(
     openmetrics = "application/openmetrics-text" in accept
     series = live_series(live, counting, time.time())
     if openmetrics:
-        first = openmetrics_exposition.generate_latest(process).removesuffix(b"# EOF\n")
+        first = openmetrics_exposition.generate_latest(process).removesuffix(b"# EOF\n")  # type: ignore[no-untyped-call]
     else:
         first = generate_latest(process)
     body = gzip.compress(first, 1, mtime=0) if zipped else first
@@ -90,8 +90,8 @@ def render_metrics(
 class _Sink:
     """Hands what a reflector sees to the counting thread; waits when that cannot keep up."""
 
-    def __init__(self, changes: "queue.Queue[Change]") -> None:
-        self._changes = changes
+    def __init__(self, changes: "queue.Queue[Change]", recorder: Recorder | None) -> None:
+        self._changes, self._recorder = changes, recorder
 
     def changed(self, resource: str, record: Workflow | Pod | Notice) -> None:
         self._changes.put(Change(resource, "changed", record))
@@ -100,9 +100,13 @@ class _Sink:
         self._changes.put(Change(resource, "deleted", record))
 
     def vanished(self, resource: str, uid: str) -> None:
+        if self._recorder is not None:
+            self._recorder.vanished(time.time(), resource, uid)
         self._changes.put(Change(resource, "vanished", uid=uid))
 
     def synced(self, resource: str) -> None:
+        if self._recorder is not None:
+            self._recorder.synced(time.time(), resource)
         self._changes.put(Change(resource, "synced"))
 
 
@@ -135,11 +139,9 @@ class Service:
         for resource in RESOURCES:
             reflector: Reflector[Any] = Reflector(
                 self._sources.connection,
-                resource,
-                self._sources.path(resource),
+                Selection(resource, self._sources.path(resource), SELECTORS[resource]),
                 keep[resource],
-                _Sink(self._changes),
-                query=SELECTORS[resource],
+                _Sink(self._changes, self._recorder),
                 record=self._record(resource),
             )
             self.statistics[resource] = reflector.statistics

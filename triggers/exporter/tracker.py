@@ -220,9 +220,9 @@ class Tracker:
         pods = [pod for run in self._runs.values() for pod in run.pods.values()]
         return len(self._runs), len(pods), sum(pod.log_asked and not pod.log_result for pod in pods)
 
-    def active(self) -> dict[tuple[str, str], float]:
+    def active(self) -> dict[tuple[str, ...], float]:
         """How many runs are not counted yet, by pipeline and state."""
-        found: dict[tuple[str, str], float] = {}
+        found: dict[tuple[str, ...], float] = {}
         for run in self._runs.values():
             if run.workflow is None or run.gone:
                 continue

@@ -1,0 +1,270 @@
+"""An API server on loopback that lists and watches what a test puts in, and fails as the test says."""
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Json = dict[str, Any]
+Fault = Callable[["Handler", dict[str, str]], bool]
+"""Does something to a request; True if that was all."""
+
+
+class FakeApiServer:
+    """One collection of objects at any path, logs of pods, leases. Versions count up from 1."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Json] = {}
+        self.version = 1
+        self.oldest = 0
+        """Watches from before this version are told 410."""
+        self.history: list[tuple[int, str, Json]] = []
+        self.watchers: list[queue.Queue[tuple[str, Json] | None]] = []
+        self.faults: dict[str, list[Fault]] = {"list": [], "watch": [], "log": [], "lease": []}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.logs: dict[str, bytes] = {}
+        self.leases: dict[str, Json] = {}
+        self.token: str | None = None
+        self.streaming_lists = True
+        self.page_limit: int | None = None
+        self.lock = threading.RLock()
+        handler = type("BoundHandler", (Handler,), {"api": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        self.end_watches()
+        self._server.shutdown()
+        self._server.server_close()
+
+    # What tests do to it
+
+    def put(self, uid: str, silently: bool = False, **fields: Any) -> Json:
+        """Make or change an object; silently: no watch hears of it."""
+        with self.lock:
+            self.version += 1
+            kind = "MODIFIED" if uid in self.objects else "ADDED"
+            raw = {"metadata": {"uid": uid, "name": uid, "resourceVersion": str(self.version)}, **fields}
+            self.objects[uid] = raw
+            self._tell(kind, raw, silently)
+            return raw
+
+    def delete(self, uid: str, silently: bool = False) -> None:
+        with self.lock:
+            self.version += 1
+            raw = self.objects.pop(uid)
+            raw = {**raw, "metadata": {**raw["metadata"], "resourceVersion": str(self.version)}}
+            self._tell("DELETED", raw, silently)
+
+    def bookmark(self, version: int | None = None, **annotations: str) -> None:
+        with self.lock:
+            raw = {
+                "kind": "Bookmark",
+                "metadata": {"resourceVersion": str(version or self.version), "annotations": annotations},
+            }
+            for each in self.watchers:
+                each.put(("BOOKMARK", raw))
+
+    def send(self, kind: str, raw: Json) -> None:
+        """Send an event that is not true to all watches."""
+        for each in self.watchers:
+            each.put((kind, raw))
+
+    def compact(self) -> None:
+        """Forget the past: who watches from an old version gets 410."""
+        with self.lock:
+            self.version += 1
+            self.oldest = self.version
+            self.history.clear()
+
+    def end_watches(self) -> None:
+        with self.lock:
+            for each in self.watchers:
+                each.put(None)
+            self.watchers.clear()
+
+    def fail(self, kind: str, *faults: Fault) -> None:
+        """The next requests of this kind (list, watch, log, lease) go wrong so, one each."""
+        self.faults[kind] += faults
+
+    def _tell(self, kind: str, raw: Json, silently: bool) -> None:
+        if silently:
+            return
+        self.history.append((self.version, kind, raw))
+        for each in self.watchers:
+            each.put((kind, raw))
+
+
+def status(code: int, reason: str = "", **headers: str) -> Fault:
+    """Answer with an error."""
+
+    def fault(handler: "Handler", _: dict[str, str]) -> bool:
+        body = {"kind": "Status", "code": code, "reason": reason, "message": f"{code} as the test wants"}
+        handler.answer(code, json.dumps(body).encode(), **headers)
+        return True
+
+    return fault
+
+
+def reset(handler: "Handler", _: dict[str, str]) -> bool:
+    """Close the connection without an answer."""
+    handler.close_connection = True
+    handler.connection.close()
+    return True
+
+
+def raw_stream(*lines: bytes) -> Fault:
+    """Answer a watch with these bytes, then end."""
+
+    def fault(handler: "Handler", _: dict[str, str]) -> bool:
+        handler.answer(200, b"".join(lines))
+        return True
+
+    return fault
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves one request."""
+
+    api: FakeApiServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def answer(self, code: int, body: bytes, **headers: str) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        if url.path.endswith("/log"):
+            kind = "log"
+        elif "/leases/" in url.path:
+            kind = "lease"
+        else:
+            kind = "watch" if query.get("watch") else "list"
+        api = self.api
+        with api.lock:
+            api.requests.append((kind, query))
+            fault = api.faults[kind].pop(0) if api.faults[kind] else None
+        if api.token is not None and self.headers.get("Authorization") != f"Bearer {api.token}":
+            fault = status(401, "Unauthorized")
+        if fault is not None and fault(self, query):
+            return
+        if kind == "log":
+            self._log(url.path, query)
+        elif kind == "lease":
+            self._lease(url.path)
+        elif kind == "watch":
+            self._watch(query)
+        else:
+            self._list(query)
+
+    def _log(self, path: str, query: dict[str, str]) -> None:
+        log = self.api.logs.get(path.split("/")[-2])
+        if log is None:
+            status(404, "NotFound")(self, query)
+        else:
+            self.answer(200, log[: int(query.get("limitBytes", len(log)))])
+
+    def _lease(self, path: str) -> None:
+        found = self.api.leases.get(path.rpartition("/")[2])
+        if found is None:
+            status(404, "NotFound")(self, {})
+        else:
+            self.answer(200, json.dumps(found).encode())
+
+    def do_POST(self) -> None:
+        self._write_lease("POST")
+
+    def do_PUT(self) -> None:
+        self._write_lease("PUT")
+
+    def _write_lease(self, method: str) -> None:
+        api = self.api
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        name = body["metadata"]["name"]
+        with api.lock:
+            if api.faults["lease"]:
+                api.faults["lease"].pop(0)(self, {})
+                return
+            found = api.leases.get(name)
+            if (found is not None) != (method == "PUT") or (
+                found is not None
+                and body["metadata"].get("resourceVersion") != found["metadata"]["resourceVersion"]
+            ):
+                status(409, "Conflict")(self, {})
+                return
+            api.version += 1
+            body["metadata"]["resourceVersion"] = str(api.version)
+            api.leases[name] = body
+        self.answer(200, json.dumps(body).encode())
+
+    def _list(self, query: dict[str, str]) -> None:
+        api = self.api
+        with api.lock:
+            uids = sorted(api.objects)
+            limit = api.page_limit or int(query.get("limit", "500"))
+            begin = int(query.get("continue", "0"))
+            chosen = uids[begin : begin + limit]
+            metadata: Json = {"resourceVersion": str(api.version)}
+            if begin + limit < len(uids):
+                metadata["continue"] = str(begin + limit)
+            body = {"metadata": metadata, "items": [api.objects[uid] for uid in chosen]}
+        self.answer(200, json.dumps(body).encode())
+
+    def _watch(self, query: dict[str, str]) -> None:
+        api = self.api
+        events: queue.Queue[tuple[str, Json] | None] = queue.Queue()
+        with api.lock:
+            if query.get("sendInitialEvents"):
+                if not api.streaming_lists:
+                    status(422, "Invalid")(self, query)
+                    return
+                for raw in api.objects.values():
+                    events.put(("ADDED", raw))
+                end = {"k8s.io/initial-events-end": "true"}
+                events.put(
+                    ("BOOKMARK", {"metadata": {"resourceVersion": str(api.version), "annotations": end}})
+                )
+            else:
+                begin = int(query["resourceVersion"])
+                if begin < api.oldest:
+                    status(410, "Expired")(self, query)
+                    return
+                for version, kind, raw in api.history:
+                    if version > begin:
+                        events.put((kind, raw))
+            api.watchers.append(events)
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            while (event := events.get()) is not None:
+                line = json.dumps({"type": event[0], "object": event[1]}).encode() + b"\n"
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.close_connection = True
+
+
+@contextmanager
+def fake_api_server() -> Iterator[FakeApiServer]:
+    server = FakeApiServer()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,197 @@
+"""Raw requests to the API server, over the connection that the `kubernetes` client makes of a kubeconfig or a pod's account.
+
+The client's models are left out: they cost more than four times the CPU of the JSON itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+import urllib3
+from kubernetes import client, config
+
+__all__ = ["Connection", "Refused", "Unreachable"]
+
+CONNECT_SECONDS = 5.0
+CHUNK = 1 << 16
+MAX_LINE_BYTES = 64 * 1024 * 1024
+"""A watch that sends a longer line is broken; etcd keeps no object of a tenth of that."""
+
+
+class Refused(Exception):
+    """The API server answered with an error."""
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        """Of the Status object: Expired, Forbidden, TooManyRequests; empty where there is none."""
+        self.retry_after = retry_after
+        """Seconds that it asks to wait."""
+
+
+class Unreachable(Exception):
+    """Nobody answered, or not in time, or the answer broke off."""
+
+
+class Connection:
+    """One pool of connections to one API server. Safe for threads."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        """Connect as a configuration of the `kubernetes` client says."""
+        self._configuration = configuration
+        self.server: str = configuration.host
+        api = client.ApiClient(configuration)
+        # Its pool knows the authority, client certificate and proxy.
+        self._pool: urllib3.PoolManager = api.rest_client.pool_manager
+        self._agent: str = api.user_agent
+
+    @classmethod
+    def of_kubeconfig(cls, path: Path | None, context: str | None) -> "Connection":
+        """As kubectl connects: by this file, $KUBECONFIG or ~/.kube/config.
+
+        Raises:
+            ConnectionError: There is no such file or context, or it cannot be read.
+        """
+        configuration = client.Configuration()
+        try:
+            config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=None if path is None else str(path),
+                context=context,
+                client_configuration=configuration,
+            )
+        except (config.ConfigException, OSError, ValueError) as error:
+            raise ConnectionError(f"kubeconfig: {error}") from error
+        return cls(configuration)
+
+    @classmethod
+    def of_pod(cls) -> "Connection":
+        """By the account of the pod it runs in; its token is read again every minute.
+
+        Raises:
+            ConnectionError: It runs in no pod.
+        """
+        configuration = client.Configuration()
+        try:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except (config.ConfigException, OSError) as error:
+            raise ConnectionError(f"not in a cluster: {error}") from error
+        return cls(configuration)
+
+    @classmethod
+    def plain(cls, server: str) -> "Connection":
+        """Without credentials."""
+        return cls(client.Configuration(host=server))
+
+    def _headers(self) -> dict[str, str]:
+        found = {"Accept": "application/json", "User-Agent": self._agent}
+        settings: Any = self._configuration.auth_settings()
+        for setting in settings.values():
+            if setting["in"] == "header" and setting["value"]:
+                found[setting["key"]] = setting["value"]
+        return found
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Any = None,
+        read_seconds: float = 60.0,
+        accept_gzip: bool = False,
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """One request; the answer is read by the caller, chunk by chunk.
+
+        Raises:
+            Refused: An answer of 400 or more.
+            Unreachable: No answer; also while the caller reads, since it reads within the block.
+        """
+        url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            for last_try in (False, True):
+                headers = self._headers() | ({"Accept-Encoding": "gzip"} if accept_gzip else {})
+                if body is not None:
+                    headers["Content-Type"] = "application/json"
+                response = self._pool.request(
+                    method,
+                    url,
+                    body=None if body is None else orjson.dumps(body),
+                    headers=headers,
+                    preload_content=False,
+                    redirect=False,
+                    retries=False,
+                    timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+                )
+                # A token may have just been replaced: asked again, the hook of the client reads the new one.
+                if response.status != 401 or last_try:
+                    break
+                response.drain_conn()
+                response.release_conn()
+            try:
+                _check(response)
+                yield response
+            except BaseException:
+                response.close()
+                raise
+            finally:
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Any = None,
+        read_seconds: float = 60.0,
+    ) -> Any:
+        """The decoded answer.
+
+        Raises:
+            Refused, Unreachable: As open().
+            orjson.JSONDecodeError: The answer is no JSON.
+        """
+        with self.open(
+            method, path, query, body=body, read_seconds=read_seconds, accept_gzip=True
+        ) as response:
+            return orjson.loads(response.data)
+
+    def lines(self, path: str, query: Mapping[str, str], *, read_seconds: float) -> Iterator[bytes]:
+        """The whole lines of an answer that goes on; what follows the last line break is dropped.
+
+        Raises:
+            Refused, Unreachable: As open(); Unreachable also after `read_seconds` of silence.
+        """
+        with self.open("GET", path, query, read_seconds=read_seconds) as response:
+            rest = bytearray()
+            while chunk := response.read1(CHUNK):
+                rest += chunk
+                if len(rest) > MAX_LINE_BYTES:
+                    raise Unreachable("a line without an end")
+                end = rest.rfind(b"\n")
+                if end >= 0:
+                    whole = bytes(rest[:end])
+                    del rest[: end + 1]
+                    yield from whole.split(b"\n")
+            if rest:
+                raise Unreachable("the last line was cut")
+
+
+def _check(response: urllib3.BaseHTTPResponse) -> None:
+    if response.status < 400:
+        return
+    reason, message = "", ""
+    try:
+        status = orjson.loads(response.read(1 << 16))
+        reason, message = str(status.get("reason", "")), str(status.get("message", ""))
+    except (orjson.JSONDecodeError, AttributeError, urllib3.exceptions.HTTPError):
+        pass
+    after = response.headers.get("Retry-After", "")
+    raise Refused(response.status, reason, message[:500], float(after) if after.isdigit() else None)
