@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triggers.exporter.metrics import STEPS
+from triggers.exporter.positions import first_problem
 from triggers.exporter.prices import BUILT_IN, InvalidPrices, Prices, read_prices
 
 __all__ = ["Configuration", "InvalidConfiguration", "read_configuration"]
@@ -79,33 +80,7 @@ def read_configuration(path: Path | None) -> Configuration:
     except InvalidPrices as error:
         raise InvalidConfiguration(str(error)) from error
     except ValidationError as error:
-        raise InvalidConfiguration(_first_problem(path, text, error)) from error
+        raise InvalidConfiguration(
+            first_problem(path, text, error, lambda _: ", ".join(Configuration.model_fields))
+        ) from error
     return found
-
-
-def _first_problem(path: Path, text: str, error: ValidationError) -> str:
-    first = error.errors()[0]
-    line, column = _position(text, first["loc"])
-    key = ".".join(str(each) for each in first["loc"]) or "the file"
-    problem = first["msg"]
-    if first["type"] == "extra_forbidden":
-        problem = f"unknown key; known are {', '.join(Configuration.model_fields)}"
-    return f"{path}:{line}:{column}: {key}: {problem}"
-
-
-def _position(text: str, location: tuple[int | str, ...]) -> tuple[int, int]:
-    """Line and column of a key, both from 1."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    mark = node.start_mark if node is not None else None
-    for step in location:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((key, value) for key, value in node.value if key.value == step), None)
-            if pair is None:
-                break
-            mark, node = pair[0].start_mark, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            mark = node.start_mark
-        else:
-            break
-    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from triggers.exporter.counting import Counting
+from triggers.exporter.ledger import Ledger
 from triggers.exporter.prices import Prices
 from triggers.exporter.watching import WatchStatistics
 
@@ -36,9 +36,8 @@ class Live:
     series: int = 0
 
 
-def live_series(live: Live, counting: Counting, now: float) -> Mapping[str, Series]:
+def live_series(live: Live, ledger: Ledger, now: float) -> Mapping[str, Series]:
     """Family → labels → value."""
-    ledger = counting.ledger
     size, runs = ledger.size()
     prices = live.prices
     found: dict[str, Series] = {

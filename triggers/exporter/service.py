@@ -62,12 +62,12 @@ SELECTORS: Mapping[str, Mapping[str, str]] = {
 
 
 def render_metrics(
-    counting: Counting, live: Live, process: CollectorRegistry, accept: str, *, zipped: bool
+    ledger: Ledger, live: Live, process: CollectorRegistry, accept: str, *, zipped: bool
 ) -> tuple[bytes, str, str | None]:
     """The answer to a scrape: body, content type, content encoding.
 
     Args:
-        counting: The ledger's series.
+        ledger: The series that are kept.
         live: The exporter's own.
         process: Those of the process, by the names that every client library uses.
         accept: The request's header.
@@ -75,14 +75,14 @@ def render_metrics(
     """
     began = time.perf_counter()
     openmetrics = "application/openmetrics-text" in accept
-    series = live_series(live, counting, time.time())
+    series = live_series(live, ledger, time.time())
     if openmetrics:
         first = openmetrics_exposition.generate_latest(process).removesuffix(b"# EOF\n")  # type: ignore[no-untyped-call]
     else:
         first = generate_latest(process)
     body = gzip.compress(first, 1, mtime=0) if zipped else first
-    body += counting.ledger.exposition(series, openmetrics=openmetrics, zipped=zipped)
-    live.series = len(counting.ledger.series)
+    body += ledger.exposition(series, openmetrics=openmetrics, zipped=zipped)
+    live.series = len(ledger.series)
     live.scrape_seconds = time.perf_counter() - began
     return body, OPENMETRICS_TYPE if openmetrics else TEXT_TYPE, "gzip" if zipped else None
 

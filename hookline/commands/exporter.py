@@ -1,0 +1,178 @@
+"""hookline exporter."""
+
+import datetime
+import itertools
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import EXIT_NEGATIVE, DeclarationArguments, fail
+from hookline.commands.exporter_options import (
+    ENVIRONMENT,
+    ClusterArguments,
+    address,
+    cluster_options,
+    config_option,
+    require_extra,
+    stop_signal,
+)
+from hookline.logs import configure
+from hookline.output import table, yaml_documents
+from hookline.version import VERSION
+from sensors.reasons import REASONS
+
+PORT = 9893
+
+
+@click.command()
+@cluster_options
+@config_option
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar=ENVIRONMENT + "LEDGER",
+    help="File that keeps counters over restarts.  [default: none; counters then start anew]",
+)
+@click.option(
+    "--listen",
+    default=f"0.0.0.0:{PORT}",
+    show_default=True,
+    envvar=ENVIRONMENT + "LISTEN",
+    metavar="HOST:PORT",
+    help="Where metrics and pages are served.",
+)
+@click.option(
+    "--web.config.file",
+    "web_configuration",
+    type=click.Path(path_type=Path),
+    envvar=ENVIRONMENT + "WEB_CONFIG_FILE",
+    help="TLS and passwords, in the form of Prometheus' own exporters.",
+)
+@click.option(
+    "--lease",
+    envvar=ENVIRONMENT + "LEASE",
+    metavar="NAMESPACE/NAME",
+    help="Of instances with the same lease one counts, the others wait.",
+)
+@click.option(
+    "-f",
+    "--file",
+    "declaration",
+    type=click.Path(path_type=Path),
+    envvar=ENVIRONMENT + "FILE",
+    help="hookline.yaml: tells the coming fire times of schedules.",
+)
+@click.option("--forecast", is_flag=True, help="Print how many series a pipeline will have, and exit.")
+@click.option("--manifests", metavar="IMAGE", help="Print the objects that run IMAGE in a cluster, and exit.")
+def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **settings: object) -> None:
+    """Serve metrics of runs to Prometheus: outcomes, step durations, cache hit rates, spot capacity and cost.
+
+    It watches Workflows of ci-go-v1 and their pods, reads the log of each step once, and counts every run exactly once, with a
+    ledger over restarts too. For people: / and /runs. What is asked for on the command line can be set by environment
+    variables: HOOKLINE_EXPORTER_NAMESPACE, _CONFIG, _LEDGER, _LISTEN, _WEB_CONFIG_FILE, _LEASE, _FILE.
+
+    \b
+    Examples:
+      hookline exporter -n ci --ledger ledger.db
+      hookline exporter --forecast
+      hookline exporter -n ci --manifests registry.example.com/hookline:0.2.0
+    """
+    if forecast:
+        _print_forecast()
+        return
+    if manifests is not None:
+        from triggers.exporter.manifests import exporter_manifests  # noqa: PLC0415
+
+        click.echo(
+            yaml_documents(exporter_manifests(cluster.namespace or "default", manifests, PORT)), nl=False
+        )
+        return
+    require_extra()
+    configure("info")
+    _serve(cluster, ServeArguments(**settings))  # type: ignore[arg-type]  # click checked them
+
+
+@dataclass(frozen=True, slots=True)
+class ServeArguments:
+    """What the command line says about serving."""
+
+    configuration: Path | None
+    ledger: Path | None
+    listen: str
+    web_configuration: Path | None
+    lease: str | None
+    declaration: Path | None
+
+
+def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
+    from triggers.exporter.configuration import InvalidConfiguration  # noqa: PLC0415
+    from triggers.exporter.instance import Instance, Options  # noqa: PLC0415
+    from triggers.exporter.ledger import UnusableLedger  # noqa: PLC0415
+    from triggers.exporter.web.web_config import InvalidWebConfiguration, Security  # noqa: PLC0415
+
+    host, port = address(settings.listen)
+    options = Options(
+        version=VERSION,
+        host=host,
+        port=port,
+        reasons=REASONS,
+        configuration=settings.configuration,
+        ledger=settings.ledger,
+        lease=_lease(settings.lease),
+        identity=socket.gethostname(),
+        next_fires=_next_fires(settings.declaration),
+    )
+    try:
+        instance = Instance(options, cluster.sources(), Security(settings.web_configuration))
+    except (InvalidConfiguration, InvalidWebConfiguration) as error:
+        fail(str(error))
+    try:
+        well = instance.run(stop_signal(), lambda found: click.echo(f"listening on {host}:{found}", err=True))
+    except UnusableLedger as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"--listen {settings.listen}: {error.strerror or error}")
+    sys.exit(0 if well else EXIT_NEGATIVE)
+
+
+def _lease(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    namespace, slash, name = text.partition("/")
+    if not slash or not namespace or not name or "/" in name:
+        fail(f"--lease {text}: write NAMESPACE/NAME")
+    return namespace, name
+
+
+def _next_fires(declaration: Path | None) -> Callable[[float], Mapping[str, float]]:
+    if declaration is None:
+        return lambda _: {}
+    schedules = DeclarationArguments((declaration,), (), ()).plan().schedules
+
+    def coming(now: float) -> Mapping[str, float]:
+        after = datetime.datetime.fromtimestamp(now, datetime.UTC)
+        found = {}
+        for name, schedule in schedules.items():
+            # A schedule may exclude its next days, not the next thousand.
+            for time, excluded in itertools.islice(schedule.fire_times(after), 1000):
+                if not excluded:
+                    found[name] = time.timestamp()
+                    break
+        return found
+
+    return coming
+
+
+def _print_forecast() -> None:
+    from triggers.exporter.forecast import forecast  # noqa: PLC0415
+
+    found = forecast()
+    rows = [(name, str(series)) for name, series in found.items()]
+    click.echo(
+        table(("FAMILY", "SERIES"), [*rows, ("a pipeline of ci-go-v1, about", str(sum(found.values())))]),
+        nl=False,
+    )

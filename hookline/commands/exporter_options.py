@@ -1,0 +1,126 @@
+"""What exporter, record and replay share: which cluster, where to listen, how to stop."""
+
+import functools
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hookline.commands.common import EXIT_UNREACHABLE, fail
+
+if TYPE_CHECKING:
+    from triggers.exporter.service import Sources
+
+__all__ = [
+    "ENVIRONMENT",
+    "ClusterArguments",
+    "address",
+    "cluster_options",
+    "config_option",
+    "require_extra",
+    "stop_signal",
+]
+
+ENVIRONMENT = "HOOKLINE_EXPORTER_"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterArguments:
+    """What the command line says about the cluster."""
+
+    kubeconfig: Path | None
+    context: str | None
+    namespace: str
+
+    def sources(self) -> "Sources":
+        """Where to watch; a cluster that cannot be found ends the command with code 3."""
+        from triggers.exporter.service import Sources  # noqa: PLC0415 - brings the cluster's client
+        from triggers.exporter.watching import Connection  # noqa: PLC0415
+
+        try:
+            if (
+                self.kubeconfig is None
+                and self.context is None
+                and Path("/var/run/secrets/kubernetes.io").exists()
+            ):
+                connection = Connection.of_pod()
+            else:
+                connection = Connection.of_kubeconfig(self.kubeconfig, self.context)
+        except ConnectionError as error:
+            fail(str(error), EXIT_UNREACHABLE)
+        return Sources(connection, self.namespace)
+
+
+def cluster_options(command: Command) -> Command:
+    """--kubeconfig, --context and --namespace; the command gets them as `cluster`."""
+
+    @click.option(
+        "--kubeconfig",
+        type=click.Path(path_type=Path),
+        help="Cluster to watch.  [default: the one it runs in, else as kubectl]",
+    )
+    @click.option("--context", help="Context of the kubeconfig.")
+    @click.option(
+        "-n",
+        "--namespace",
+        envvar=ENVIRONMENT + "NAMESPACE",
+        default="",
+        help="Only this namespace.  [default: all]",
+    )
+    @functools.wraps(command)
+    def wrapped(kubeconfig: Path | None, context: str | None, namespace: str, **others: Any) -> Any:
+        return command(cluster=ClusterArguments(kubeconfig, context, namespace), **others)
+
+    return wrapped  # type: ignore[return-value]  # functools.wraps keeps the command
+
+
+def config_option(command: Command) -> Command:
+    """--config."""
+    return click.option(
+        "--config",
+        "configuration",
+        type=click.Path(path_type=Path),
+        envvar=ENVIRONMENT + "CONFIG",
+        help="Settings of the exporter (docs/exporter.md).",
+    )(command)
+
+
+def require_extra() -> None:
+    """End the command where the packages of the exporter are not installed."""
+    try:
+        import bcrypt  # noqa: F401, PLC0415
+        import cheroot  # noqa: F401, PLC0415
+        import jinja2  # noqa: F401, PLC0415
+        import orjson  # noqa: F401, PLC0415
+        import prometheus_client  # noqa: F401, PLC0415
+    except ImportError as error:
+        fail(
+            f"the exporter's packages are missing ({error.name}); install them with: pip install 'hookline[exporter]'"
+        )
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT, :PORT or [IPv6]:PORT."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        fail(f"--listen {text}: write HOST:PORT, as in 0.0.0.0:9893")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - a scraper is on another machine
+
+
+def stop_signal() -> threading.Event:
+    """Set by SIGTERM and Ctrl-C; a second one ends the process at once."""
+    stop = threading.Event()
+
+    def stopped(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)
+    return stop

@@ -1,0 +1,62 @@
+"""hookline record."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import EXIT_NEGATIVE, fail
+from hookline.commands.exporter_options import (
+    ClusterArguments,
+    cluster_options,
+    config_option,
+    require_extra,
+    stop_signal,
+)
+from hookline.version import VERSION
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@cluster_options
+@config_option
+@click.option("--seconds", type=click.FloatRange(min=1), help="Stop after so long.  [default: at Ctrl-C]")
+def command(
+    folder: Path, cluster: ClusterArguments, configuration: Path | None, seconds: float | None
+) -> None:
+    """Write down what a cluster says of its runs, for `hookline replay`: Workflows, pods, Events and the logs of steps.
+
+    A recording holds names, refs, messages and logs of the runs as they are: keep it like the logs themselves.
+
+    \b
+    Examples:
+      hookline record recording -n ci
+      hookline record recording -n ci --seconds 600
+    """
+    require_extra()
+    from triggers.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
+    from triggers.exporter.ledger import Ledger  # noqa: PLC0415
+    from triggers.exporter.live import Live  # noqa: PLC0415
+    from triggers.exporter.recording import Recorder  # noqa: PLC0415
+    from triggers.exporter.service import Service  # noqa: PLC0415
+
+    if folder.exists() and any(folder.iterdir()):
+        fail(f"{folder} is not empty; it stays as it is")
+    try:
+        chosen = read_configuration(configuration)
+    except InvalidConfiguration as error:
+        fail(str(error))
+    sources = cluster.sources()
+    with Recorder(folder) as recorder:
+        # What ended before the start is recorded too.
+        ledger = Ledger(None, 0.0, count_from=0.0)
+        live = Live(version=VERSION, prices=chosen.price_list())
+        service = Service(sources, chosen, ledger, live, recorder=recorder)
+        service.start()
+        click.echo(f"recording to {folder}; Ctrl-C ends it", err=True)
+        stop_signal().wait(seconds)
+        service.stop()
+    if service.failed is not None or not all(each.synced for each in service.statistics.values()):
+        reasons = {name: each.last_error for name, each in service.statistics.items() if each.last_error}
+        fail(f"not everything could be listed: {reasons or service.failed}", EXIT_NEGATIVE)
+    sys.exit(0)

@@ -1,0 +1,51 @@
+"""hookline replay."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import fail
+from hookline.commands.exporter_options import address, config_option, require_extra, stop_signal
+from hookline.version import VERSION
+from sensors.reasons import REASONS
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@config_option
+@click.option(
+    "--listen", metavar="HOST:PORT", help="Serve metrics and pages there instead of printing metrics."
+)
+@click.option("--openmetrics", is_flag=True, help="Print OpenMetrics, with the Workflows behind the samples.")
+def command(folder: Path, configuration: Path | None, listen: str | None, openmetrics: bool) -> None:
+    """Measure a recording, without a cluster: the code of the exporter over what `hookline record` wrote.
+
+    \b
+    Examples:
+      hookline replay recording
+      hookline replay recording --listen 127.0.0.1:9893
+    """
+    require_extra()
+    from triggers.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
+    from triggers.exporter.recording import InvalidRecording  # noqa: PLC0415
+    from triggers.exporter.replaying import Replayed  # noqa: PLC0415
+
+    if not folder.is_dir():
+        fail(f"{folder}: no such folder")
+    try:
+        replayed = Replayed(folder, read_configuration(configuration))
+    except (InvalidConfiguration, InvalidRecording) as error:
+        fail(str(error))
+    if listen is None:
+        sys.stdout.buffer.write(replayed.ledger.exposition({}, openmetrics=openmetrics))
+        return
+    host, port = address(listen)
+    server = replayed.server(VERSION, REASONS, host, port)
+    try:
+        found = server.start()
+    except OSError as error:
+        fail(f"--listen {listen}: {error.strerror or error}")
+    click.echo(f"listening on http://{host}:{found}; Ctrl-C ends it", err=True)
+    stop_signal().wait()
+    server.stop()

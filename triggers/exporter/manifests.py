@@ -1,0 +1,107 @@
+"""The objects that run the exporter: least rights, no root, a read-only file system, a volume for the ledger."""
+
+from typing import Any
+
+__all__ = ["exporter_manifests"]
+
+NAME = "hookline-exporter"
+LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/managed-by": "hookline"}
+RBAC = "rbac.authorization.k8s.io"
+RULES: list[dict[str, Any]] = [
+    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
+]
+
+
+def exporter_manifests(namespace: str, image: str, port: int) -> list[dict[str, Any]]:
+    """Account, rights, volume, Deployment, Service and ServiceMonitor for the runs of one namespace.
+
+    The ServiceMonitor carries the annotation by which Alibaba Cloud's managed Prometheus finds it
+    (aliyun/terraform-provider-alicloud, arms_env_service_monitor).
+    """
+    metadata = {"name": NAME, "namespace": namespace, "labels": LABELS}
+    selector = {"app.kubernetes.io/name": NAME}
+    subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": NAME},
+            "subjects": [subject],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": metadata,
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        },
+        _deployment(metadata, namespace, image, port),
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": selector, "ports": [{"name": "http", "port": port, "targetPort": "http"}]},
+        },
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "ServiceMonitor",
+            "metadata": {**metadata, "annotations": {"arms.prometheus.io/discovery": "true"}},
+            "spec": {
+                "selector": {"matchLabels": selector},
+                "endpoints": [{"port": "http", "interval": "30s", "scrapeTimeout": "10s"}],
+            },
+        },
+    ]
+
+
+def _deployment(metadata: dict[str, Any], namespace: str, image: str, port: int) -> dict[str, Any]:
+    container = {
+        "name": "exporter",
+        "image": image,
+        "args": [
+            "exporter",
+            f"--namespace={namespace}",
+            "--ledger=/ledger/ledger.db",
+            f"--listen=0.0.0.0:{port}",
+            f"--lease={namespace}/{NAME}",
+        ],
+        "ports": [{"name": "http", "containerPort": port}],
+        "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "http"}},
+        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http"}},
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "ledger", "mountPath": "/ledger"}],
+    }
+    pod = {
+        "serviceAccountName": NAME,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [{"name": "ledger", "persistentVolumeClaim": {"claimName": NAME}}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            "replicas": 1,
+            # The volume is of one node: the old pod goes before the new one comes.
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": {"app.kubernetes.io/name": NAME}},
+            "template": {"metadata": {"labels": LABELS}, "spec": pod},
+        },
+    }

@@ -1,0 +1,59 @@
+"""A recording, measured whole: the ledger of it, and a server of its metrics and pages."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from triggers.exporter.configuration import Configuration
+from triggers.exporter.counting import Counting
+from triggers.exporter.history import History
+from triggers.exporter.ledger import Ledger
+from triggers.exporter.live import Live
+from triggers.exporter.recording import replay
+from triggers.exporter.rules import make_rules
+from triggers.exporter.service import render_metrics
+from triggers.exporter.web import application
+from triggers.exporter.web.pages import Pages
+from triggers.exporter.web.server import WebServer
+from triggers.exporter.web.web_config import Security
+
+__all__ = ["Replayed"]
+
+
+class Replayed:
+    """What a recording comes to."""
+
+    def __init__(self, folder: Path, configuration: Configuration) -> None:
+        """Measure it.
+
+        Raises:
+            InvalidRecording: The folder holds none.
+        """
+        self._folder = folder
+        self._prices = configuration.price_list()
+        self.ledger = Ledger(None, 0.0, count_from=0.0, keep_runs=configuration.keep_runs)
+        counting = Counting(self.ledger, make_rules(configuration, self.ledger))
+        self.counted = sum(len(found) for _, found in replay(folder, counting, configuration.templates))
+
+    def server(self, version: str, reasons: Mapping[str, str], host: str, port: int) -> WebServer:
+        """Serves its metrics and pages; not started yet."""
+        live = Live(version=version, prices=self._prices)
+        live.reloaded_at = time.time()
+        process = CollectorRegistry()
+
+        def metrics(accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
+            return render_metrics(self.ledger, live, process, accept, zipped=zipped)
+
+        def history() -> History:
+            return self.ledger
+
+        facts = {"version": version, "recording": self._folder.name}
+        security = Security(None)
+        sources = application.Sources(
+            metrics=metrics, not_ready=lambda: None, history=history, facts=lambda: facts
+        )
+        return WebServer(
+            host, port, application.Application(sources, Pages(version, reasons), security), security
+        )

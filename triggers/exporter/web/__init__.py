@@ -1,0 +1,1 @@
+"""The exporter over HTTP: metrics, health, and pages for people."""
