@@ -93,7 +93,8 @@ class Pages:
 
 def chart(run: Run) -> tuple[Sequence[Bar], float]:
     """The bars of a run's attempts, and how many seconds the chart spans: from the run's creation to its last end."""
-    ends = [run.finished] + [each.finished for each in run.attempts if each.finished is not None]
+    known = [time for each in run.attempts for time in (each.created, each.started, each.finished)]
+    ends = [run.finished, *(time for time in known if time is not None)]
     begin = min([run.created] + [each.created for each in run.attempts])
     span = max(1.0, max(ends) - begin)
 
