@@ -326,9 +326,9 @@ class Ledger:
         with self._lock:
             rows = self._database.execute(
                 # One seek a name, where DISTINCT would read the whole index.
-                "WITH RECURSIVE names(name) AS (SELECT min(pipeline) FROM runs UNION ALL "
-                "SELECT (SELECT min(pipeline) FROM runs WHERE pipeline > name) FROM names WHERE name IS NOT NULL) "
-                "SELECT name FROM names WHERE name IS NOT NULL"
+                "WITH RECURSIVE known(last) AS (SELECT min(pipeline) FROM runs UNION ALL "
+                "SELECT (SELECT min(pipeline) FROM runs WHERE pipeline > known.last) FROM known WHERE last IS NOT NULL) "
+                "SELECT last FROM known WHERE last IS NOT NULL"
             ).fetchall()
         return [name for (name,) in rows]
 

@@ -212,7 +212,11 @@ def test_filters_reach_the_history(sites: list[Site]) -> None:
 
 def test_pages_lead_through_ten_thousand_runs(sites: list[Site]) -> None:
     ledger = Ledger(None, 0.0)
-    ledger.commit(Observation(f"run/{number}", 1.0, (), run=a_run(number)) for number in range(10_000))
+    ledger.commit(
+        Observation(f"run/{number}", 1.0, (), run=a_run(number, pipeline=f"shop-{number % 7}"))
+        for number in range(10_000)
+    )
+    assert ledger.pipelines() == [f"shop-{number}" for number in range(7)]
     site = Site(ledger)
     sites.append(site)
     path, pages, seen = "/runs?outcome=success", 0, set[str]()
