@@ -14,16 +14,26 @@ Fault = Callable[["Handler", dict[str, str]], bool]
 """Does something to a request; True if that was all."""
 
 
+class Watcher(queue.Queue[tuple[str, Json] | None]):
+    """A watch of one collection."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__()
+        self.collection = collection
+
+
 class FakeApiServer:
-    """One collection of objects at any path, logs of pods, leases. Versions count up from 1."""
+    """Collections of objects by the last part of their path, logs of pods, leases. Versions count up from 1."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, Json] = {}
+        self.collections: dict[str, dict[str, Json]] = {"workflows": {}, "pods": {}, "events": {}}
+        self.objects = self.collections["workflows"]
         self.version = 1
         self.oldest = 0
         """Watches from before this version are told 410."""
-        self.history: list[tuple[int, str, Json]] = []
-        self.watchers: list[queue.Queue[tuple[str, Json] | None]] = []
+        self.history: list[tuple[int, str, str, Json]] = []
+        """Version, collection, type, object."""
+        self.watchers: list[Watcher] = []
         self.faults: dict[str, list[Fault]] = {"list": [], "watch": [], "log": [], "lease": []}
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.logs: dict[str, bytes] = {}
@@ -46,21 +56,26 @@ class FakeApiServer:
     # What tests do to it
 
     def put(self, uid: str, silently: bool = False, **fields: Any) -> Json:
-        """Make or change an object; silently: no watch hears of it."""
+        """Make or change a Workflow; silently: no watch hears of it."""
+        return self.store("workflows", {**fields, "metadata": {"uid": uid, "name": uid}}, silently=silently)
+
+    def store(self, collection: str, raw: Json, *, silently: bool = False) -> Json:
+        """Make or change any object."""
         with self.lock:
             self.version += 1
-            kind = "MODIFIED" if uid in self.objects else "ADDED"
-            raw = {"metadata": {"uid": uid, "name": uid, "resourceVersion": str(self.version)}, **fields}
-            self.objects[uid] = raw
-            self._tell(kind, raw, silently)
+            uid = raw["metadata"]["uid"]
+            kind = "MODIFIED" if uid in self.collections[collection] else "ADDED"
+            raw = {**raw, "metadata": {**raw["metadata"], "resourceVersion": str(self.version)}}
+            self.collections[collection][uid] = raw
+            self._tell(collection, kind, raw, silently)
             return raw
 
-    def delete(self, uid: str, silently: bool = False) -> None:
+    def delete(self, uid: str, silently: bool = False, collection: str = "workflows") -> None:
         with self.lock:
             self.version += 1
-            raw = self.objects.pop(uid)
+            raw = self.collections[collection].pop(uid)
             raw = {**raw, "metadata": {**raw["metadata"], "resourceVersion": str(self.version)}}
-            self._tell("DELETED", raw, silently)
+            self._tell(collection, "DELETED", raw, silently)
 
     def bookmark(self, version: int | None = None, **annotations: str) -> None:
         with self.lock:
@@ -93,12 +108,13 @@ class FakeApiServer:
         """The next requests of this kind (list, watch, log, lease) go wrong so, one each."""
         self.faults[kind] += faults
 
-    def _tell(self, kind: str, raw: Json, silently: bool) -> None:
+    def _tell(self, collection: str, kind: str, raw: Json, silently: bool) -> None:
         if silently:
             return
-        self.history.append((self.version, kind, raw))
+        self.history.append((self.version, collection, kind, raw))
         for each in self.watchers:
-            each.put((kind, raw))
+            if each.collection == collection:
+                each.put((kind, raw))
 
 
 def status(code: int, reason: str = "", **headers: str) -> Fault:
@@ -168,9 +184,9 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "lease":
             self._lease(url.path)
         elif kind == "watch":
-            self._watch(query)
+            self._watch(url.path.rpartition("/")[2], query)
         else:
-            self._list(query)
+            self._list(url.path.rpartition("/")[2], query)
 
     def _log(self, path: str, query: dict[str, str]) -> None:
         log = self.api.logs.get(path.split("/")[-2])
@@ -212,28 +228,29 @@ class Handler(BaseHTTPRequestHandler):
             api.leases[name] = body
         self.answer(200, json.dumps(body).encode())
 
-    def _list(self, query: dict[str, str]) -> None:
+    def _list(self, collection: str, query: dict[str, str]) -> None:
         api = self.api
         with api.lock:
-            uids = sorted(api.objects)
+            objects = api.collections[collection]
+            uids = sorted(objects)
             limit = api.page_limit or int(query.get("limit", "500"))
             begin = int(query.get("continue", "0"))
             chosen = uids[begin : begin + limit]
             metadata: Json = {"resourceVersion": str(api.version)}
             if begin + limit < len(uids):
                 metadata["continue"] = str(begin + limit)
-            body = {"metadata": metadata, "items": [api.objects[uid] for uid in chosen]}
+            body = {"metadata": metadata, "items": [objects[uid] for uid in chosen]}
         self.answer(200, json.dumps(body).encode())
 
-    def _watch(self, query: dict[str, str]) -> None:
+    def _watch(self, collection: str, query: dict[str, str]) -> None:
         api = self.api
-        events: queue.Queue[tuple[str, Json] | None] = queue.Queue()
+        events = Watcher(collection)
         with api.lock:
             if query.get("sendInitialEvents"):
                 if not api.streaming_lists:
                     status(422, "Invalid")(self, query)
                     return
-                for raw in api.objects.values():
+                for raw in api.collections[collection].values():
                     events.put(("ADDED", raw))
                 end = {"k8s.io/initial-events-end": "true"}
                 events.put(
@@ -244,8 +261,8 @@ class Handler(BaseHTTPRequestHandler):
                 if begin < api.oldest:
                     status(410, "Expired")(self, query)
                     return
-                for version, kind, raw in api.history:
-                    if version > begin:
+                for version, place, kind, raw in api.history:
+                    if version > begin and place == collection:
                         events.put((kind, raw))
             api.watchers.append(events)
         self.send_response(200)

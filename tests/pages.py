@@ -11,6 +11,7 @@ from events.host import host, host_names
 from hookline.cli import COMMANDS, main
 from hookline.schema import json_schema
 from sensors.reasons import REASONS
+from triggers.exporter.metrics import FAMILIES, Family
 
 
 def commands_page() -> str:
@@ -147,3 +148,34 @@ def page_with_outputs(text: str, folders: list[Path]) -> str:
             os.chdir(before)
         at = match.end(1)
     return "".join(parts) + text[at:]
+
+
+def metrics_page() -> str:
+    """docs/metrics.md, from the declarations of the families."""
+    parts = [
+        "# Metrics\n\nGenerated from the declarations; `make goldens` writes it again. What is kept over restarts stands in the ledger; the rest "
+        + "is\nabout the exporter itself, or about what has not ended. How they are counted: [the exporter](exporter.md).\n"
+    ]
+    for title, kept in (("Runs, steps, caches, capacity", True), ("Now, and the exporter itself", False)):
+        parts.append(f"## {title}\n\n| name | type | labels | says |\n|---|---|---|---|")
+        parts += [_metric(family) for family in FAMILIES.values() if family.kept is kept]
+        parts.append("")
+    parts.append("## Values of labels\n\n| label | values |\n|---|---|")
+    values: dict[str, dict[str, None]] = {}
+    for family in FAMILIES.values():
+        for label, words in (family.values or {}).items():
+            values.setdefault(label, {}).update(dict.fromkeys(words))
+    parts += [f"| `{label}` | {', '.join(words)} |" for label, words in values.items()]
+    parts.append("\n## Buckets\n\n| name | upper bounds, seconds |\n|---|---|")
+    parts += [
+        f"| `{family.name}` | {', '.join(f'{bound:g}' for bound in family.buckets)} |"
+        for family in FAMILIES.values()
+        if family.buckets
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _metric(family: Family) -> str:
+    labels = ", ".join(family.labels)
+    note = "" if family.stability == "stable" else f" ({family.stability})"
+    return f"| `{family.name}` | {family.type}{note} | {labels} | {family.help} |"

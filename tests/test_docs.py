@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from pages import (
     commands_page,
     declaration_page,
+    metrics_page,
     page_with_outputs,
     reasons_table,
     sources_table,
@@ -43,6 +44,10 @@ def test_the_page_of_commands_is_their_help() -> None:
 
 def test_the_page_of_the_declaration_is_its_models() -> None:
     compare(ROOT / "docs/declaration.md", declaration_page())
+
+
+def test_the_page_of_metrics_is_their_declarations() -> None:
+    compare(ROOT / "docs/metrics.md", metrics_page())
 
 
 def test_the_table_of_hosts_is_their_records() -> None:
@@ -91,7 +96,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> None:
     for text in re.findall(r"(?:^\$ |`|^    )(hookline [^`\n|>&]*)", path.read_text("utf-8"), re.MULTILINE):
         words = shlex.split(text.replace("…", "").partition("#")[0], comments=True)
-        if len(words) < 2 or not words[1].isalpha() or words[1] == "exporter":
+        if len(words) < 2 or not words[1].isalpha():
             continue
         assert words[1] in COMMANDS, text
         help_text = CliRunner().invoke(main, [words[1], "--help"], terminal_width=200).stdout

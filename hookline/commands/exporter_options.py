@@ -101,7 +101,7 @@ def require_extra() -> None:
         import prometheus_client  # noqa: F401, PLC0415
     except ImportError as error:
         fail(
-            f"the exporter's packages are missing ({error.name}); install them with: pip install 'hookline[exporter]'"
+            f"the exporter's packages are missing ({error.name}); install hookline with its extra `exporter`"
         )
 
 

@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -128,9 +127,9 @@ class Service:
         self.counting = Counting(ledger, make_rules(configuration, ledger))
         self._changes: queue.Queue[Change] = queue.Queue(QUEUE)
         self._stop = threading.Event()
-        self._readers = ThreadPoolExecutor(configuration.log_readers, thread_name_prefix="log")
+        self._requests: queue.SimpleQueue[LogRequest] = queue.SimpleQueue()
         self.statistics: dict[str, WatchStatistics] = {}
-        self._threads: list[threading.Thread] = []
+        self._counter: threading.Thread | None = None
         self.failed: BaseException | None = None
 
     def start(self) -> None:
@@ -145,14 +144,11 @@ class Service:
                 record=self._record(resource),
             )
             self.statistics[resource] = reflector.statistics
-            self._thread(f"watch-{resource}", reflector.run, self._stop)
+            _thread(f"watch-{resource}", reflector.run, self._stop)
         self.live.statistics = self.statistics
-        self._thread("count", self._count)
-
-    def _thread(self, name: str, run: Callable[..., None], *arguments: Any) -> None:
-        thread = threading.Thread(target=run, args=arguments, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        for number in range(self._configuration.log_readers):
+            _thread(f"log-{number}", self._read_logs)
+        self._counter = _thread("count", self._count)
 
     def _record(self, resource: str) -> Callable[[str, Mapping[str, Any]], None] | None:
         recorder = self._recorder
@@ -163,9 +159,9 @@ class Service:
     def stop(self) -> None:
         """End: what was seen is counted, what is being read is read again after the next start."""
         self._stop.set()
-        self._readers.shutdown(wait=False, cancel_futures=True)
-        for thread in self._threads:
-            thread.join(10)
+        # Watches and log readers wait for the network, and hold nothing that is not asked for again.
+        if self._counter is not None:
+            self._counter.join(10)
 
     def not_ready(self, now: float) -> str | None:
         """Why the exporter does not know the state of the cluster; None when it does."""
@@ -228,7 +224,7 @@ class Service:
         counted, requests = self.counting.apply(batch, time.time())
         if not self._stop.is_set():
             for request in requests:
-                self._readers.submit(self._read, request)
+                self._requests.put(request)
         self._tell(counted)
         tracker = self.counting.tracker
         self.live.active = tracker.active()
@@ -240,6 +236,10 @@ class Service:
             self.live.cdevents = dict(self._sender.results)
 
     # The log readers
+
+    def _read_logs(self) -> None:
+        while not self._stop.is_set():
+            self._read(self._requests.get())
 
     def _read(self, request: LogRequest) -> None:
         change = Change("logs", "read", uid=request.uid, result="error")
@@ -262,3 +262,9 @@ class Service:
             # A log that cannot be read costs its samples, never the attempt.
             _log.warning("log not read", pod=request.pod, namespace=request.namespace, error=repr(error))
         self._changes.put(change)
+
+
+def _thread(name: str, run: Callable[..., None], *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=run, args=arguments, name=name, daemon=True)
+    thread.start()
+    return thread
