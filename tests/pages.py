@@ -152,10 +152,11 @@ def page_with_outputs(text: str, folders: list[Path]) -> str:
 
 def metrics_page() -> str:
     """docs/metrics.md, from the declarations of the families."""
-    parts = [
+    introduction = (
         "# Metrics\n\nGenerated from the declarations; `make goldens` writes it again. What is kept over restarts stands in the ledger; the rest "
-        + "is\nabout the exporter itself, or about what has not ended. How they are counted: [the exporter](exporter.md).\n"
-    ]
+        "is\nabout the exporter itself, or about what has not ended. How they are counted: [the exporter](exporter.md).\n"
+    )
+    parts = [introduction]
     for title, kept in (("Runs, steps, caches, capacity", True), ("Now, and the exporter itself", False)):
         parts.append(f"## {title}\n\n| name | type | labels | says |\n|---|---|---|---|")
         parts += [_metric(family) for family in FAMILIES.values() if family.kept is kept]
