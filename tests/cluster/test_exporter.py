@@ -401,6 +401,9 @@ HISTORIES: Mapping[str, History] = {
 }
 
 
+VANISHING = {"evicted-retried", "pod-deleted", "workflow-deleted", "early-pod-gc", "short-ttl"}
+
+
 class Exporter:
     """The process, over one ledger."""
 
@@ -499,7 +502,8 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
     cluster: ControlPlane, node: VirtualNode, exporter: Exporter
 ) -> None:
     cluster.api.apply(RETRYING)
-    names = list(HISTORIES)
+    # What goes away is seen by an exporter that is up; else it is lost, as other tests show.
+    names = sorted(HISTORIES, key=lambda name: name not in VANISHING)
     assert len(names) >= 30
     expected: Counter[tuple[str, ...]] = Counter()
     half = len(names) // 2
