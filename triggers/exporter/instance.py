@@ -25,6 +25,7 @@ from triggers.exporter.web.web_config import Security
 
 __all__ = ["Instance", "Options"]
 
+LOOK_SECONDS = 0.5
 RELOAD_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
 FLUSH_SECONDS = 5.0
@@ -140,14 +141,17 @@ class Instance:
         )
         self._service, self._live.leader = service, True
         service.start()
-        forgot = time.monotonic()
+        forgot = looked = time.monotonic()
         try:
-            while not stop.wait(0.5 if lost is not None else RELOAD_SECONDS):
+            while not stop.wait(LOOK_SECONDS):
                 if service.failed is not None:
                     self._failed = str(service.failed)
                     return
                 if lost is not None and lost.is_set():
                     return
+                if time.monotonic() - looked < RELOAD_SECONDS:
+                    continue
+                looked = time.monotonic()
                 self._reload(service)
                 self._live.next_fires = {
                     (name,): at for name, at in self._options.next_fires(time.time()).items()

@@ -106,6 +106,7 @@ class Ledger:
             self.counting_since = float(self._about("counting_since"))
             self._counted_before = float(self._about("counted_before"))
             self.series = SeriesTable(_zeros() | self._kept_series())
+            self._seen_version = self._data_version()
         except sqlite3.Error as error:
             raise UnusableLedger(
                 f"{path}: {error}; hookline needs a file that it can write, made by no other program"
@@ -163,6 +164,18 @@ class Ledger:
                 found[key] = value
         return found
 
+    def _data_version(self) -> int:
+        """Changes when another connection has written (sqlite.org, PRAGMA data_version)."""
+        version: int = self._database.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def _begin(self) -> None:
+        """Begin to write, unless somebody else has: counters in memory would overwrite theirs."""
+        self._database.execute("BEGIN IMMEDIATE")
+        if self._data_version() != self._seen_version:
+            self._database.execute("ROLLBACK")
+            raise UnusableLedger(f"{self._path}: another process has written to it; a start reads it anew")
+
     def close(self) -> None:
         """Close the file; everything committed is in it."""
         with self._lock:
@@ -187,11 +200,14 @@ class Ledger:
 
         Returns:
             The observations that were new.
+
+        Raises:
+            UnusableLedger: Another process has written to the file.
         """
         changes = _Changes()
         execute = self._database.execute
         with self._lock:
-            execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 for each in observations:
                     self._count(each, changes)
@@ -271,7 +287,7 @@ class Ledger:
         with self._lock:
             execute = self._database.execute
             before = max(self._counted_before, now - KEEP_SECONDS)
-            execute("BEGIN IMMEDIATE")
+            self._begin()
             execute("DELETE FROM counted WHERE at < ?", (before,))
             execute("UPDATE about SET value = ? WHERE name = 'counted_before'", (repr(before),))
             last = execute(

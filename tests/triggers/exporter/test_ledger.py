@@ -35,6 +35,16 @@ def test_what_ended_before_the_first_start_is_not_counted(tmp_path: Path) -> Non
     assert len(ledger.commit([success(1, NOW + 1)])) == 1
 
 
+def test_of_two_writers_the_second_overwrites_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    first, second = Ledger(path, NOW), Ledger(path, NOW)
+    first.commit([success(1)])
+    with pytest.raises(UnusableLedger, match="another process has written"):
+        second.commit([success(2)])
+    first.commit([success(3)])
+    assert Ledger(path, NOW).series.get("hookline_runs_total", ("shop", "push", "success")) == 2
+
+
 def test_forgetting_keys_counts_nothing_again(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.db", NOW)
     ledger.commit([success(1, NOW + 1), success(2, NOW + KEEP_SECONDS)])

@@ -326,3 +326,22 @@ def test_a_folder_that_is_no_recording_is_refused(
     done = run_cli("replay", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+def test_a_changed_configuration_counts_soon_and_a_wrong_one_is_told(
+    api: FakeApiServer, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "config.yaml"
+    configuration.write_text("adopt: []\n")
+    exporter = Process(api, tmp_path, "--ledger", str(count_from(tmp_path)), "--config", str(configuration))
+    exporter.until(exporter.ready)
+    before = exporter.value("hookline_config_last_reload_success_timestamp_seconds") or 0
+    configuration.write_text("adopt: [shop]\n")
+    exporter.until(
+        lambda: (exporter.value("hookline_config_last_reload_success_timestamp_seconds") or 0) > before
+    )
+    put(api, green_run("a", START, labels={}, annotations={}))
+    labels = {"pipeline": "shop", "event": "manual", "outcome": "success"}
+    exporter.until(lambda: exporter.value("hookline_runs_total", **labels) == 1)
+    configuration.write_text("adpt: [shop]\n# wrong")
+    exporter.until(lambda: exporter.value("hookline_config_last_reload_successful") == 0)
