@@ -36,6 +36,8 @@ format:  ## Rewrite the code as ruff formats it.
 
 bench: compiled  ## Print speed and memory, beside hera's models.
 	@$(RUN)python bench/bench.py
+	@PYTHONPATH=. $(RUN)python bench/log_parsing.py
+	@PYTHONPATH=. $(RUN)python bench/exporter.py
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
 cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 15 min).
