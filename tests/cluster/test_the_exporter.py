@@ -476,10 +476,11 @@ def account(cluster: ControlPlane) -> Path:
 
 
 @pytest.fixture
-def exporter(account: Path, tmp_path: Path) -> Iterator[Exporter]:
+def exporter(cluster: ControlPlane, account: Path, tmp_path: Path) -> Iterator[Exporter]:
     found = Exporter(account, tmp_path)
     yield found
     found.kill()
+    cluster.api.delete_all(API, "Workflow", NAMESPACE)
     if logs := os.environ.get("HOOKLINE_CLUSTER_LOGS"):
         Path(logs).mkdir(exist_ok=True)
         (Path(logs) / "exporter.log").write_bytes((tmp_path / "exporter.log").read_bytes())
