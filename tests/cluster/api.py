@@ -1,6 +1,7 @@
 """The API server, asked as a test needs it: JSON in and out, and no models that could hide a field."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ PLURALS = {
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     "Workflow": "workflows",
 }
+BUSY_SECONDS = 30.0
 CLUSTER_WIDE = {
     "ClusterWorkflowTemplate",
     "CustomResourceDefinition",
@@ -75,12 +77,18 @@ class Api:
         Raises:
             ApiError: The answer is an error.
         """
-        response = self._pool.request(
-            method,
-            f"{self._server}{path}?{urlencode(query or {})}",
-            body=body if body is None or isinstance(body, str) else json.dumps(body),
-            headers=self._headers | {"Content-Type": content_type},
-        )
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            response = self._pool.request(
+                method,
+                f"{self._server}{path}?{urlencode(query or {})}",
+                body=body if body is None or isinstance(body, str) else json.dumps(body),
+                headers=self._headers | {"Content-Type": content_type},
+            )
+            # 429 until the storage of a kind is ready, after a restart for instance: clients of Kubernetes ask again.
+            if response.status != 429 or time.monotonic() > end:
+                break
+            time.sleep(0.1)
         if response.status >= 300:
             try:
                 message = response.json()["message"]
