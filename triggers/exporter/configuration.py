@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from triggers.exporter.metrics import STEPS
-from triggers.exporter.positions import first_problem
 from triggers.exporter.prices import BUILT_IN, InvalidPrices, Prices, read_prices
+from triggers.exporter.yaml_files import read_model
 
 __all__ = ["Configuration", "InvalidConfiguration", "read_configuration"]
 
@@ -65,22 +64,11 @@ def read_configuration(path: Path | None) -> Configuration:
     """
     if path is None:
         return Configuration()
+    found = read_model(path, Configuration, InvalidConfiguration)
+    if found.prices is not None:
+        found = found.model_copy(update={"prices": path.parent / found.prices})
     try:
-        text = path.read_text("utf-8")
-        found = Configuration.model_validate(yaml.safe_load(text) or {})
-        if found.prices is not None:
-            found = found.model_copy(update={"prices": path.parent / found.prices})
         found.price_list()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"{path}: {error}") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise InvalidConfiguration(f"{where}: {error.problem}") from error
     except InvalidPrices as error:
         raise InvalidConfiguration(str(error)) from error
-    except ValidationError as error:
-        raise InvalidConfiguration(
-            first_problem(path, text, error, lambda _: ", ".join(Configuration.model_fields))
-        ) from error
     return found

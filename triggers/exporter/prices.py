@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from triggers.exporter.objects import GIB
+from triggers.exporter.yaml_files import read_model
 
 __all__ = ["BUILT_IN", "InvalidPrices", "Prices", "read_prices"]
 
 Hourly = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-GIB = 1024.0**3
 
 
 class InvalidPrices(ValueError):
@@ -82,11 +83,4 @@ def read_prices(path: Path) -> Prices:
     Raises:
         InvalidPrices: It cannot be read, is no YAML, or has wrong or unknown keys.
     """
-    try:
-        return Prices.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidPrices(f"{path}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(each) for each in first["loc"]) or "the file"
-        raise InvalidPrices(f"{path}: {where}: {first['msg']}") from error
+    return read_model(path, Prices, InvalidPrices)

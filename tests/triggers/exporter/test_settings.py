@@ -34,7 +34,13 @@ instance_types: {ecs.c6.large: {on_demand: 1.0}}
             ":2:1: max_pipelines: Input should be greater than or equal to 1",
         ),
         ("cdevents: {url: ftp://x}\n", ":1:12: cdevents.url: String should match pattern"),
+        (
+            "cdevents: {url: http://x, sorce: y}\n",
+            ":1:27: cdevents.sorce: unknown key; known are url, source",
+        ),
         ("adopt: [\n", ":2:1: "),
+        ("adopt: [\x01]\n", "config.yaml: unacceptable character"),
+        ("[" * 5000, "config.yaml: "),
         ("prices: missing.yaml\n", "missing.yaml"),
         ("[]\n", ""),
     ],

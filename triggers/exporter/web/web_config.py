@@ -14,10 +14,9 @@ from typing import Annotated, Literal
 
 import bcrypt
 import structlog
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from triggers.exporter.positions import first_problem
+from triggers.exporter.yaml_files import read_model
 
 __all__ = ["InvalidWebConfiguration", "Security"]
 
@@ -190,27 +189,10 @@ def _context(path: Path, tls: _Tls) -> ssl.SSLContext:
 
 
 def _read(path: Path) -> _Configuration:
-    try:
-        text = path.read_text("utf-8")
-        found = _Configuration.model_validate(yaml.safe_load(text) or {})
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidWebConfiguration(f"{path}: {error}") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise InvalidWebConfiguration(f"{where}: {error.problem}") from error
-    except ValidationError as error:
-        raise InvalidWebConfiguration(first_problem(path, text, error, _known_keys)) from error
+    found = read_model(path, _Configuration, InvalidWebConfiguration)
     tls = found.tls_server_config
     if tls is not None:
         files = {name: getattr(tls, name) for name in ("cert_file", "key_file", "client_ca_file")}
         placed = {name: path.parent / file for name, file in files.items() if file is not None}
         found = found.model_copy(update={"tls_server_config": tls.model_copy(update=placed)})
     return found
-
-
-def _known_keys(location: tuple[int | str, ...]) -> str:
-    inner = str(location[0]) if len(location) > 1 else ""
-    if inner == "tls_server_config":
-        return ", ".join(_Tls.model_fields)
-    return ", ".join(_Http.model_fields if inner == "http_server_config" else _Configuration.model_fields)
