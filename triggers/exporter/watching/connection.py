@@ -6,7 +6,7 @@ The client's models are left out: they cost more than four times the CPU of the 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import orjson
@@ -35,6 +35,10 @@ class Refused(Exception):
 
 class Unreachable(Exception):
     """Nobody answered, or not in time, or the answer broke off."""
+
+    def __init__(self, reason: Literal["unreachable", "timeout", "truncated"], message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Connection:
@@ -141,7 +145,10 @@ class Connection:
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"{type(error).__name__}: {error}") from error
+            reason: Literal["timeout", "unreachable"] = (
+                "timeout" if isinstance(error, urllib3.exceptions.ReadTimeoutError) else "unreachable"
+            )
+            raise Unreachable(reason, f"{type(error).__name__}: {error}") from error
 
     def json(
         self,
@@ -174,14 +181,14 @@ class Connection:
             while chunk := response.read1(CHUNK):
                 rest += chunk
                 if len(rest) > MAX_LINE_BYTES:
-                    raise Unreachable("a line without an end")
+                    raise Unreachable("truncated", "a line without an end")
                 end = rest.rfind(b"\n")
                 if end >= 0:
                     whole = bytes(rest[:end])
                     del rest[: end + 1]
                     yield from whole.split(b"\n")
             if rest:
-                raise Unreachable("the last line was cut")
+                raise Unreachable("truncated", "the last line was cut")
 
 
 def _check(response: urllib3.BaseHTTPResponse) -> None:

@@ -310,9 +310,7 @@ class _Failures:
             reason = _STATUS_REASONS.get(error.status, "server_error" if error.status >= 500 else "invalid")
             raise _Failed(reason, str(error), error.retry_after) from error
         if isinstance(error, Unreachable):
-            text = str(error)
-            reason = "timeout" if "ReadTimeout" in text else "truncated" if "cut" in text else "unreachable"
-            raise _Failed(reason, text) from error
+            raise _Failed(error.reason, str(error)) from error
 
 
 def _of_status(raw: Any) -> Exception:
