@@ -1,6 +1,5 @@
 """hookline record."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -59,4 +58,3 @@ def command(
     if service.failed is not None or not all(each.synced for each in service.statistics.values()):
         reasons = {name: each.last_error for name, each in service.statistics.items() if each.last_error}
         fail(f"not everything could be listed: {reasons or service.failed}", EXIT_NEGATIVE)
-    sys.exit(0)

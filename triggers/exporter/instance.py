@@ -11,11 +11,10 @@ import urllib3
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from triggers.exporter.cdevents import Post, Sender
-from triggers.exporter.configuration import Configuration, InvalidConfiguration, read_configuration
+from triggers.exporter.configuration import InvalidConfiguration, read_configuration
 from triggers.exporter.history import History
 from triggers.exporter.ledger import Ledger
 from triggers.exporter.live import Live
-from triggers.exporter.recording import Recorder
 from triggers.exporter.service import Service, Sources, render_metrics
 from triggers.exporter.watching import Lease
 from triggers.exporter.web import application
@@ -54,21 +53,18 @@ class Options:
 class Instance:
     """Runs until it is told to stop."""
 
-    def __init__(
-        self, options: Options, sources: Sources, security: Security, recorder: Recorder | None = None
-    ) -> None:
+    def __init__(self, options: Options, sources: Sources, security: Security) -> None:
         """Check the settings.
 
         Raises:
             InvalidConfiguration: The configuration cannot be used.
         """
-        self._options, self._sources, self._recorder = options, sources, recorder
+        self._options, self._sources = options, sources
         self._configuration = read_configuration(options.configuration)
         self._configured_at = self._stamp()
         self._live = Live(version=options.version, prices=self._configuration.price_list(), leader=False)
         self._service: Service | None = None
         self._ledger: Ledger | None = None
-        self._sender: Sender | None = None
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         self._standby = Ledger(None, time.time())
@@ -130,15 +126,8 @@ class Instance:
             _log.warning("no ledger: counters start anew with each start")
         self._ledger = ledger
         settings = self._configuration.cdevents
-        self._sender = None if settings is None else Sender(_post(settings.url), settings.source)
-        service = Service(
-            self._sources,
-            self._configuration,
-            ledger,
-            self._live,
-            sender=self._sender,
-            recorder=self._recorder,
-        )
+        sender = None if settings is None else Sender(_post(settings.url), settings.source)
+        service = Service(self._sources, self._configuration, ledger, self._live, sender=sender)
         self._service, self._live.leader = service, True
         service.start()
         forgot = looked = time.monotonic()
@@ -162,8 +151,8 @@ class Instance:
         finally:
             self._live.leader = False
             service.stop()
-            if self._sender is not None:
-                self._sender.close(FLUSH_SECONDS)
+            if sender is not None:
+                sender.close(FLUSH_SECONDS)
 
     # Settings
 
@@ -202,20 +191,16 @@ class Instance:
         return self._ledger
 
     def _metrics(self, accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
-        if self._service is not None:
-            return render_metrics(
-                self._service.counting.ledger, self._live, self._process, accept, zipped=zipped
-            )
-        return render_metrics(self._standby, self._live, self._process, accept, zipped=zipped)
+        ledger = self._standby if self._ledger is None else self._ledger
+        return render_metrics(ledger, self._live, self._process, accept, zipped=zipped)
 
     def _facts(self) -> Mapping[str, str]:
-        configuration: Configuration = self._configuration
         prices = self._live.prices
         return {
             "version": self._options.version,
             "counting": "yes" if self._live.leader else "no, another instance does",
             "namespace": self._sources.namespace or "all",
-            "templates": ", ".join(configuration.templates),
+            "templates": ", ".join(self._configuration.templates),
             "ledger": "in memory: counters start anew with each start"
             if self._options.ledger is None
             else "on disk",

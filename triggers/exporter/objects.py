@@ -9,6 +9,7 @@ import base64
 import binascii
 import datetime
 import re
+import typing
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +17,17 @@ from typing import Any
 
 import orjson
 
+from triggers.declaration import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, Spot
+from triggers.workflow import PREFIX
+
 __all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "unix", "workflow_of"]
 
 Json = Mapping[str, Any]
 
 MAX_NODE_STATUS_BYTES = 32 * 1024 * 1024
 """Compressed node status is unpacked up to this size."""
-PREFIX = "hookline.dev/"
 ARGO = "workflows.argoproj.io/"
-SPOT_STRATEGIES = frozenset({"SpotAsPriceGo", "SpotWithPriceLimit"})
+SPOT_STRATEGIES = frozenset(typing.get_args(Spot.model_fields["strategy"].annotation))
 NOTICES = frozenset({"SpotToBeReleased", "SpotDegraded"})
 """Reasons of Events on ECI pods that concern spot capacity."""
 
@@ -38,7 +41,6 @@ class Node:
     """Its task's name, without the number that a retry adds."""
     phase: str
     message: str
-    started: float | None
     finished: float | None
     memoized: bool | None
     """Whether the memoization cache had it; None where the node has none."""
@@ -62,7 +64,6 @@ class Workflow:
     uid: str
     namespace: str
     name: str
-    template: str
     pipeline: str
     """The label of a run that hookline started; empty for others."""
     repository: str
@@ -150,15 +151,13 @@ class Pod:
 class Notice:
     """A Kubernetes Event about a pod's spot capacity."""
 
-    uid: str
     pod: str
     """uid of the pod."""
     reason: str
-    message: str
 
 
 def unix(text: Any) -> float | None:
-    """Unix seconds of a Kubernetes time; None for anything else. Cached: objects repeat their times."""
+    """Unix seconds of a Kubernetes time; None for anything else."""
     if not isinstance(text, str) or not text:
         return None
     try:
@@ -199,7 +198,6 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         uid=uid,
         namespace=_text(metadata.get("namespace")),
         name=_text(metadata.get("name")),
-        template=template,
         pipeline=pipeline,
         repository=_argument(spec, "repo_name"),
         event=_text(labels.get(PREFIX + "event-kind")) or ("schedule" if cron else "manual"),
@@ -285,7 +283,6 @@ def _node(raw: Json) -> Node:
         step=step,
         phase=_text(raw.get("phase")),
         message=_text(raw.get("message")),
-        started=unix(raw.get("startedAt")),
         finished=unix(raw.get("finishedAt")),
         memoized=bool(memoization.get("hit")) if isinstance(memoization, Mapping) else None,
         outputs=outputs,
@@ -350,8 +347,8 @@ def pod_of(raw: Json) -> Pod | None:
         ended=_ended(containers, conditions, reclaimed=reclaimed),
         expired=reclaimed,
         degraded=_map(conditions.get("ContainerInstanceCreated")).get("reason") == "SpotDegraded",
-        spot=annotations.get("k8s.aliyun.com/eci-spot-strategy") in SPOT_STRATEGIES
-        or labels.get("alibabacloud.com/compute-qos") == "best-effort",
+        spot=annotations.get(SPOT_ANNOTATION_PREFIX + "strategy") in SPOT_STRATEGIES
+        or labels.get(ACS_SPOT_LABEL) == "best-effort",
         platform=_platform(labels, annotations, _text(spec.get("nodeName"))),
         vcpu=vcpu,
         memory_bytes=memory,
@@ -440,9 +437,7 @@ def _quantity(value: Any) -> float:
 def notice_of(raw: Json) -> Notice | None:
     """The record of an Event about spot capacity; None for any other Event."""
     reason, about = raw.get("reason"), _map(raw.get("involvedObject"))
-    if reason not in NOTICES or about.get("kind") != "Pod" or not _text(about.get("uid")):
+    pod = _text(about.get("uid"))
+    if reason not in NOTICES or about.get("kind") != "Pod" or not pod:
         return None
-    uid = _text(_map(raw.get("metadata")).get("uid"))
-    return Notice(
-        uid=uid, pod=_text(about.get("uid")), reason=_text(reason), message=_text(raw.get("message"))
-    )
+    return Notice(pod, _text(reason))

@@ -1,6 +1,5 @@
 """A recording, measured whole: the ledger of it, and a server of its metrics and pages."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,7 +39,6 @@ class Replayed:
     def server(self, version: str, reasons: Mapping[str, str], host: str, port: int) -> WebServer:
         """Serves its metrics and pages; not started yet."""
         live = Live(version=version, prices=self._prices)
-        live.reloaded_at = time.time()
         process = CollectorRegistry()
 
         def metrics(accept: str, zipped: bool) -> tuple[bytes, str, str | None]:

@@ -191,7 +191,7 @@ class Service:
                     # What the first lists left behind stays: the collector need not look at it again.
                     gc.collect()
                     gc.freeze()
-            self._take(self._rest())
+            self._take(self._waiting(QUEUE))
         except BaseException as error:
             # Nothing is counted any more: say so, and let the orchestrator start a new one, which loses nothing.
             self.failed = error
@@ -205,20 +205,16 @@ class Service:
         except queue.Empty:
             return []
         self._stop.wait(PAUSE_SECONDS)
-        while len(batch) < BATCH:
-            try:
-                batch.append(self._changes.get_nowait())
-            except queue.Empty:
-                break
-        return batch
+        return batch + self._waiting(BATCH - 1)
 
-    def _rest(self) -> list[Change]:
-        found = []
-        while True:
+    def _waiting(self, most: int) -> list[Change]:
+        found: list[Change] = []
+        while len(found) < most:
             try:
                 found.append(self._changes.get_nowait())
             except queue.Empty:
-                return found
+                break
+        return found
 
     def _take(self, batch: Sequence[Change]) -> None:
         counted, requests = self.counting.apply(batch, time.time())

@@ -246,8 +246,8 @@ class Tracker:
         for tracked in run.pods.values():
             if not tracked.counted:
                 found += self._attempt(run, workflow, tracked, nodes.get(tracked.pod.node), logs)
-        if workflow.ended and workflow.finished is not None:
-            found += self._run(uid, run, workflow, nodes, now)
+        if workflow.ended and (finished := workflow.finished) is not None:
+            found += self._run(run, workflow, finished, nodes, now)
         elif run.gone:
             # It never ended, so nobody knows how it would have.
             found += [_lost("pod", each.pod.uid, now) for each in run.pods.values() if not each.counted]
@@ -314,9 +314,9 @@ class Tracker:
         return [Observation(key=_attempt_key(pod), ended=end, samples=samples, attempt=found)]
 
     def _run(
-        self, uid: str, run: _TrackedRun, workflow: Workflow, nodes: dict[str, Node], now: float
+        self, run: _TrackedRun, workflow: Workflow, finished: float, nodes: dict[str, Node], now: float
     ) -> list[Observation]:
-        finished = now if workflow.finished is None else workflow.finished
+        uid = workflow.uid
         key = f"run/{uid}/{finished:.0f}"
         if self._ledger.counted(key, finished):
             self._finish(uid, run, finished)

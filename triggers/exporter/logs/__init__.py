@@ -4,10 +4,11 @@ A parser is bound to its step, since the output of tests and of RUN commands can
 "unknown" and no samples. The exit code decides what succeeded, never the text.
 """
 
-from triggers.exporter.logs.checkout import Checkout, read_checkout
-from triggers.exporter.logs.go_test import GoTest, read_go_test
-from triggers.exporter.logs.image_build import ImageBuild, read_image_build
-from triggers.exporter.logs.text import LogText, StepLog
+from triggers.exporter.logs.checkout import read_checkout
+from triggers.exporter.logs.go_test import read_go_test
+from triggers.exporter.logs.image_build import read_image_build
+from triggers.exporter.logs.results import Checkout, GoTest, ImageBuild, StepLog
+from triggers.exporter.logs.text import LogText
 
 __all__ = ["Checkout", "GoTest", "ImageBuild", "StepLog", "read_step"]
 

@@ -10,7 +10,7 @@ from typing import Literal
 from triggers.exporter.logs.results import Checkout
 from triggers.exporter.logs.text import LogText
 
-__all__ = ["Checkout", "read_checkout"]
+__all__ = ["read_checkout"]
 
 State = Literal["clone", "noop", "update", "broken", "unreachable", "unknown"]
 _COMMIT = rb"(?:^)Commit id is got: ([0-9a-f]{7,64})\b"

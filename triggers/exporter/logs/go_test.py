@@ -10,7 +10,7 @@ from typing import Literal
 from triggers.exporter.logs.results import GoTest
 from triggers.exporter.logs.text import LogText, pattern
 
-__all__ = ["GoTest", "read_go_test"]
+__all__ = ["read_go_test"]
 
 State = Literal["cold", "partial", "full", "missed", "unknown"]
 MAX_PACKAGES = 20_000

@@ -12,7 +12,7 @@ from typing import Literal
 from triggers.exporter.logs.results import ImageBuild
 from triggers.exporter.logs.text import LogText, pattern
 
-__all__ = ["ImageBuild", "read_image_build"]
+__all__ = ["read_image_build"]
 
 MAX_VERTICES = 5_000
 _LINE = (

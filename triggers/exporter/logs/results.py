@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Checkout", "GoTest", "ImageBuild"]
+__all__ = ["Checkout", "GoTest", "ImageBuild", "StepLog"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +52,13 @@ class Checkout:
     commit: str
     """The abbreviated commit that was checked out; empty if it did not come so far."""
     counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepLog:
+    """What a log says; the part of its step is set."""
+
+    completeness: Literal["complete", "truncated"]
+    image_build: ImageBuild | None = None
+    go_test: GoTest | None = None
+    checkout: Checkout | None = None

@@ -4,28 +4,14 @@ Every pattern begins with a line break, which the search looks for at the speed 
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
-from triggers.exporter.logs.results import Checkout, GoTest, ImageBuild
-
-__all__ = ["LogText", "StepLog", "pattern"]
+__all__ = ["LogText", "pattern"]
 
 _STAMP = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) "
 _STAMPED = re.compile(_STAMP)
 LINE = b"(?:^)"
 """Stands in a pattern for the beginning of a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepLog:
-    """What a log says; the part of its step is set."""
-
-    completeness: Literal["complete", "truncated"]
-    image_build: ImageBuild | None = None
-    go_test: GoTest | None = None
-    checkout: Checkout | None = None
 
 
 @cache
