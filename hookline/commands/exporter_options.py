@@ -1,6 +1,7 @@
 """What exporter, record and replay share: which cluster, where to listen, how to stop."""
 
 import functools
+import gc
 import signal
 import threading
 from collections.abc import Callable
@@ -115,6 +116,8 @@ def address(text: str) -> tuple[str, int]:
 
 def stop_signal() -> threading.Event:
     """Set by SIGTERM and Ctrl-C; a second one ends the process at once."""
+    # Other commands end before collecting pays, so the command line switches it off; what waits for a signal runs for weeks.
+    gc.enable()
     stop = threading.Event()
 
     def stopped(number: int, _: FrameType | None) -> None:

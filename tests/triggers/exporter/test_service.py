@@ -189,6 +189,12 @@ def test_a_hundred_kills_lose_and_double_nothing(api: FakeApiServer, tmp_path: P
     assert total(ledger, "hookline_cache_requests_total") == runs
 
 
+def test_a_process_that_runs_for_weeks_collects_its_garbage() -> None:
+    code = "import gc; gc.disable()\nfrom hookline.commands.exporter_options import stop_signal\nstop_signal(); print(gc.isenabled())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "True\n"
+
+
 def test_a_second_instance_waits_and_takes_over(api: FakeApiServer, tmp_path: Path) -> None:
     arguments = ("--ledger", str(count_from(tmp_path)), "--lease", "ci/hookline-exporter")
     first = Process(api, tmp_path, *arguments)
