@@ -4,6 +4,7 @@ import datetime
 import itertools
 import socket
 import sys
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,8 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
         configuration=settings.configuration,
         ledger=settings.ledger,
         lease=_lease(settings.lease),
-        identity=socket.gethostname(),
+        # Two on one machine, and a container started again in its pod, are different instances.
+        identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         next_fires=_next_fires(settings.declaration),
     )
     try:

@@ -1,463 +1,44 @@
 """The exporter on the real API server: runs that the real controller drives, on pods that the virtual node plays.
 
-Every history says what it must add to the metrics; all of them run at once, and then the whole is compared. Runs are started as
-people start them (a Workflow of the template) and as hookline does (labels); in the middle the exporter is killed and started again.
+All histories run, six at a time, and then the whole is compared; in the middle the exporter is killed and started again.
 """
 
+import functools
 import os
-import re
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from cluster.control_plane import ControlPlane
+from cluster.histories import HISTORIES, NAMESPACE, RETRYING, VANISHING, play
 from cluster.installation import API
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
-from prometheus_client.parser import text_string_to_metric_families
+from exporter_process import ExporterProcess
 
 from triggers.exporter.manifests import exporter_manifests
 
-NAMESPACE = "exporter"
-ROOT = Path(__file__).parents[2]
-LOGS = ROOT / "tests" / "data" / "logs"
-STEPS = ("git-checkout-pr", "run-test", "build-push-image")
-SPOT = {"k8s.aliyun.com/eci-spot-strategy": "SpotAsPriceGo", "k8s.aliyun.com/eci-spot-fallback": "true"}
-INFRASTRUCTURE = 'lastRetry.status == "Error" || lastRetry.message contains "spot instance"'
-
-# The same steps as named templates, so that a step can be retried; and one without a retry.
-RETRYING: dict[str, Any] = {
-    "apiVersion": "argoproj.io/v1alpha1",
-    "kind": "ClusterWorkflowTemplate",
-    "metadata": {"name": "ci-go-retrying"},
-    "spec": {
-        "entrypoint": "main",
-        "arguments": {"parameters": [{"name": "repo_name", "value": ""}]},
-        "templates": [
-            {"name": "main", "dag": {"tasks": [{"name": "run-test", "template": "test"}]}},
-            {
-                "name": "test",
-                "retryStrategy": {"limit": "2", "retryPolicy": "Always", "expression": INFRASTRUCTURE},
-                "container": {"image": "golang:1.22-alpine", "command": ["sh", "-c"], "args": ["echo test"]},
-            },
-        ],
-    },
+WORDS = {
+    "hookline_runs_total": "runs",
+    "hookline_step_attempts_total": "attempts",
+    "hookline_image_builds_total": "images",
+    "hookline_cache_hits_total": "hits",
+    "hookline_spot_pods_total": "spot",
+    "hookline_spot_reclaims_total": "reclaims",
+    "hookline_spot_degraded_total": "degraded",
+    "hookline_spot_wasted_vcpu_seconds_total": "wasted",
+    "hookline_observations_lost_total": "lost",
 }
+"""Family → how histories call it."""
 
 
-def log(folder: str, name: str, before: bytes, after: bytes) -> bytes:
-    text = next((LOGS / folder).glob(f"{name}*.log")).read_bytes()
-    return before + re.sub(rb"(?m)^(?:rc=\d+|\$ .*)\n?", b"", text) + after
-
-
-CHECKOUT = log("git", "03", b"", b"")
-CLONE = log("git", "01", b"", b"")
-TEST = log("go", "go1.22-02", b"Start Go Test...\n", b"Go Test Complete.\n")
-BUILD_START, BUILT = (
-    b"Start to Build And Push Container Image\n",
-    b"Build And Push Container Image x Complete.\n",
-)
-BUILD = log("buildkit", "03", BUILD_START, BUILT)
-COLD = log("buildkit", "01", BUILD_START, BUILT)
-BROKEN = log("buildkit", "13", BUILD_START, b"")
-GREEN = {"git-checkout-pr": CHECKOUT, "run-test": TEST, "build-push-image": BUILD}
-
-
-class Play:
-    """Plays the pods of one run."""
-
-    def __init__(self, cluster: ControlPlane, node: VirtualNode, name: str) -> None:
-        self.api, self.node, self.name = cluster.api, node, name
-        self.seen: set[str] = set()
-
-    def pod(self, step: str) -> Any:
-        """The next pod of a step."""
-
-        def found() -> Any:
-            for pod in self.api.list("v1", "Pod", NAMESPACE, f"workflows.argoproj.io/workflow={self.name}"):
-                metadata = pod["metadata"]
-                task = re.sub(
-                    r"\(\d+\)$",
-                    "",
-                    metadata["annotations"]["workflows.argoproj.io/node-name"].rpartition(".")[2],
-                )
-                if task == step and metadata["uid"] not in self.seen:
-                    self.seen.add(metadata["uid"])
-                    return pod
-            return None
-
-        return until(found, f"{self.name}: the pod of {step}", 120)
-
-    def run(self, step: str, text: bytes | None = None) -> Any:
-        pod = self.pod(step)
-        if text is not None:
-            self.node.logs[NAMESPACE, pod["metadata"]["name"]] = text
-        self.node.run(pod)
-        return pod
-
-    def green(self, steps: Iterable[str] = STEPS, logs: Mapping[str, bytes] = GREEN) -> None:
-        for step in steps:
-            self.node.end(self.run(step, logs.get(step)))
-
-    def phase(self) -> str:
-        return str(self.api.get(API, "Workflow", self.name, NAMESPACE).get("status", {}).get("phase", ""))
-
-    def patch(self, **spec: Any) -> None:
-        self.api.patch(API, "Workflow", self.name, NAMESPACE, {"spec": spec})
-
-    def delete(self) -> None:
-        self.api.delete(API, "Workflow", self.name, NAMESPACE)
-
-    def until_phase(self, *phases: str) -> None:
-        until(lambda: self.phase() in phases, f"{self.name}: {phases}", 120)
-
-
-Expected = Counter[tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class History:
-    """What happens to a run, and what it adds to the metrics."""
-
-    play: Callable[[Play], None]
-    adds: Mapping[tuple[str, ...], int]
-    template: str = "ci-go-v1"
-    spot: bool = False
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(
-        default_factory=lambda: {"hookline.dev/pipeline": "shop", "hookline.dev/event-kind": "push"}
-    )
-
-
-def runs(outcome: str, pipeline: str = "shop", event: str = "push") -> dict[tuple[str, ...], int]:
-    return {("runs", pipeline, event, outcome): 1}
-
-
-def attempts(
-    *found: tuple[str, str], capacity: str = "on_demand", pipeline: str = "shop"
-) -> dict[tuple[str, ...], int]:
-    counted = Counter(("attempts", pipeline, step, outcome, capacity) for step, outcome in found)
-    return dict(counted)
-
-
-GREEN_ATTEMPTS = [(step, "success") for step in STEPS]
-
-
-def fails(step: str, exit_code: int, text: bytes | None = None, reason: str = "") -> Callable[[Play], None]:
-    def play(run: Play) -> None:
-        run.green(STEPS[: STEPS.index(step)])
-        run.node.end(run.run(step, text), exit_code, reason=reason)
-
-    return play
-
-
-def reclaimed(run: Play) -> None:
-    run.green(["git-checkout-pr"])
-    run.node.reclaim(run.run("run-test"))
-
-
-def evicted_then_retried(run: Play) -> None:
-    pod = run.run("run-test")
-    until(lambda: run.phase() == "Running", "it runs")
-    until(lambda: _node_phase(run, "Running"), "the controller has seen it run")
-    run.node.notify(pod, "SpotToBeReleased", "Spot ECI will be released in 3 minutes")
-    run.node.delete(pod)
-    run.node.end(run.run("run-test", TEST))
-
-
-def _node_phase(run: Play, phase: str) -> bool:
-    nodes = run.api.get(API, "Workflow", run.name, NAMESPACE).get("status", {}).get("nodes", {}).values()
-    return any(each["type"] == "Pod" and each["phase"] == phase for each in nodes)
-
-
-def reclaimed_then_retried(run: Play) -> None:
-    run.node.reclaim(run.run("run-test"))
-    run.node.end(run.run("run-test", TEST))
-
-
-def degraded(run: Play) -> None:
-    pod = run.run("git-checkout-pr", CHECKOUT)
-    run.node.notify(
-        pod, "SpotDegraded", "Spot [x] will be degraded because the specified instance is out of stock"
-    )
-    time.sleep(0.5)  # ECI says so before the containers start; here nothing else orders the two
-    run.node.end(pod)
-    run.green(["run-test", "build-push-image"])
-
-
-def image_pull_error(run: Play) -> None:
-    pod = run.pod("git-checkout-pr")
-    run.node.bind(pod)
-    run.node.status(
-        pod, "Pending", {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
-    )
-    run.node.status(
-        pod, "Failed", {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
-    )
-
-
-def step_deadline(run: Play) -> None:
-    run.green(["git-checkout-pr"])
-    pod = run.run("run-test")
-    more = {
-        "reason": "DeadlineExceeded",
-        "message": "Pod was active on the node longer than the specified deadline",
-    }
-    ended = {"exitCode": 137, "reason": "Error", "startedAt": None, "finishedAt": None}
-    run.node.status(
-        pod, "Failed", {"terminated": {k: v for k, v in ended.items() if v is not None}}, more=more
-    )
-
-
-def stopped(run: Play) -> None:
-    pod = run.run("git-checkout-pr")
-    until(lambda: _node_phase(run, "Running"), "the controller has seen it run")
-    run.patch(shutdown="Stop")
-    run.node.end(pod, 143)
-
-
-def pod_deleted(run: Play) -> None:
-    pod = run.run("git-checkout-pr")
-    until(lambda: _node_phase(run, "Running"), "the controller has seen it run")
-    run.node.delete(pod)
-
-
-def workflow_deleted(run: Play) -> None:
-    run.run("git-checkout-pr")
-    until(lambda: _node_phase(run, "Running"), "the controller has seen it run")
-    run.delete()
-
-
-def other_container_failed(run: Play) -> None:
-    pod = run.run("git-checkout-pr")
-    times = {
-        "startedAt": pod["metadata"]["creationTimestamp"],
-        "finishedAt": pod["metadata"]["creationTimestamp"],
-    }
-    ended = {"terminated": {"exitCode": 0, "reason": "Completed", **times}}
-    failed = {"terminated": {"exitCode": 2, "reason": "Error", **times}}
-    run.node.status(pod, "Failed", ended, others=failed)
-
-
-PERSON: dict[str, str] = {}
-SHOP = {"hookline.dev/pipeline": "shop"}
-CACHED = {
-    ("images", "shop", "partial"): 1,
-    ("hits", "shop", "image_layer"): 5,
-    ("hits", "shop", "git_checkout"): 1,
-}
-CHECKED_OUT = {("hits", "shop", "git_checkout"): 1}
-
-HISTORIES: Mapping[str, History] = {
-    "green": History(Play.green, runs("success") | attempts(*GREEN_ATTEMPTS) | CACHED),
-    "green-tag": History(
-        Play.green,
-        runs("success", event="tag") | attempts(*GREEN_ATTEMPTS) | CACHED,
-        labels={**SHOP, "hookline.dev/event-kind": "tag"},
-    ),
-    "green-person": History(
-        Play.green,
-        runs("success", "other", "manual") | attempts(*GREEN_ATTEMPTS, pipeline="other"),
-        labels=PERSON,
-    ),
-    "green-adopted": History(
-        Play.green,
-        runs("success", "adopted", "manual") | attempts(*GREEN_ATTEMPTS, pipeline="adopted"),
-        labels=PERSON,
-        spec={"arguments": {"parameters": [{"name": "repo_name", "value": "adopted"}]}},
-    ),
-    "green-cron": History(
-        Play.green,
-        runs("success", "other", "schedule") | attempts(*GREEN_ATTEMPTS, pipeline="other"),
-        labels={"workflows.argoproj.io/cron-workflow": "nightly"},
-    ),
-    "green-odd-event": History(
-        Play.green,
-        runs("success", event="other") | attempts(*GREEN_ATTEMPTS) | CACHED,
-        labels={**SHOP, "hookline.dev/event-kind": "flood"},
-    ),
-    "green-cold": History(
-        lambda run: run.green(logs=GREEN | {"git-checkout-pr": CLONE, "build-push-image": COLD}),
-        runs("success") | attempts(*GREEN_ATTEMPTS) | {("images", "shop", "cold_missing"): 1},
-    ),
-    "green-no-logs": History(lambda run: run.green(logs={}), runs("success") | attempts(*GREEN_ATTEMPTS)),
-    "green-spot": History(
-        Play.green,
-        runs("success") | attempts(*GREEN_ATTEMPTS, capacity="spot") | CACHED | {("spot", "shop"): 3},
-        spot=True,
-    ),
-    "no-test": History(
-        lambda run: run.green(["git-checkout-pr", "build-push-image"]),
-        runs("success") | attempts(("git-checkout-pr", "success"), ("build-push-image", "success")) | CACHED,
-        spec={"arguments": {"parameters": [{"name": "enable_test", "value": "false"}]}},
-    ),
-    "red-test": History(
-        fails("run-test", 1),
-        runs("failure") | attempts(("git-checkout-pr", "success"), ("run-test", "failure")) | CHECKED_OUT,
-    ),
-    "red-test-2": History(
-        fails("run-test", 2),
-        runs("failure") | attempts(("git-checkout-pr", "success"), ("run-test", "failure")) | CHECKED_OUT,
-    ),
-    "red-build": History(
-        fails("build-push-image", 1, log("buildkit", "07", BUILD_START, b"")),
-        runs("failure")
-        | attempts(("git-checkout-pr", "success"), ("run-test", "success"), ("build-push-image", "failure"))
-        | CHECKED_OUT
-        | {("images", "shop", "failed"): 1},
-    ),
-    "broken-cache": History(
-        fails("build-push-image", 1, BROKEN),
-        runs("error")
-        | attempts(("git-checkout-pr", "success"), ("run-test", "success"), ("build-push-image", "error"))
-        | CHECKED_OUT
-        | {("images", "shop", "broken"): 1},
-    ),
-    "checkout-fails": History(
-        fails("git-checkout-pr", 128), runs("error") | attempts(("git-checkout-pr", "error"))
-    ),
-    "killed": History(
-        fails("run-test", 137),
-        runs("error") | attempts(("git-checkout-pr", "success"), ("run-test", "error")) | CHECKED_OUT,
-    ),
-    "out-of-memory": History(
-        fails("run-test", 137, reason="OOMKilled"),
-        runs("error") | attempts(("git-checkout-pr", "success"), ("run-test", "error")) | CHECKED_OUT,
-    ),
-    "terminated-143": History(
-        fails("run-test", 143),
-        runs("error") | attempts(("git-checkout-pr", "success"), ("run-test", "error")) | CHECKED_OUT,
-    ),
-    "reclaimed": History(
-        reclaimed,
-        runs("error")
-        | attempts(("git-checkout-pr", "success"), ("run-test", "error"), capacity="spot")
-        | CHECKED_OUT
-        | {("spot", "shop"): 2, ("reclaims", "shop", "BidFailed"): 1, ("wasted", "shop"): 2 * 39},
-        spot=True,
-    ),
-    "reclaimed-retried": History(
-        reclaimed_then_retried,
-        runs("success")
-        | attempts(("run-test", "error"), ("run-test", "success"), capacity="spot")
-        | {("spot", "shop"): 2, ("reclaims", "shop", "BidFailed"): 1, ("wasted", "shop"): 2 * 39},
-        template="ci-go-retrying",
-        spot=True,
-    ),
-    "evicted-retried": History(
-        evicted_then_retried,
-        runs("success")
-        | attempts(("run-test", "error"), ("run-test", "success"), capacity="spot")
-        | {("spot", "shop"): 2, ("reclaims", "shop", "evicted"): 1},
-        template="ci-go-retrying",
-        spot=True,
-    ),
-    "degraded": History(
-        degraded,
-        runs("success")
-        | attempts(("git-checkout-pr", "success"))
-        | attempts(("run-test", "success"), ("build-push-image", "success"), capacity="spot")
-        | CACHED
-        | {("spot", "shop"): 3, ("degraded", "shop", "SpotDegraded"): 1},
-        spot=True,
-    ),
-    "image-pull": History(image_pull_error, runs("error") | attempts(("git-checkout-pr", "error"))),
-    "step-deadline": History(
-        step_deadline,
-        runs("timeout") | attempts(("git-checkout-pr", "success"), ("run-test", "timeout")) | CHECKED_OUT,
-    ),
-    "stopped": History(stopped, runs("cancellation") | attempts(("git-checkout-pr", "cancellation"))),
-    "pod-deleted": History(pod_deleted, runs("error") | attempts(("git-checkout-pr", "error"))),
-    "workflow-deleted": History(workflow_deleted, {("lost", "run"): 1, ("lost", "pod"): 1}),
-    "other-container": History(
-        other_container_failed, runs("error") | attempts(("git-checkout-pr", "error"))
-    ),
-    "early-pod-gc": History(
-        Play.green,
-        runs("success") | attempts(*GREEN_ATTEMPTS),
-        spec={"podGC": {"strategy": "OnPodCompletion"}},
-    ),
-    "short-ttl": History(
-        Play.green,
-        runs("success") | attempts(*GREEN_ATTEMPTS) | CACHED,
-        spec={"ttlStrategy": {"secondsAfterCompletion": 20}},
-    ),
-    "other-template": History(
-        lambda run: run.node.end(run.run("run-test")),
-        {},
-        template="ci-go-retrying",
-        labels=PERSON,
-    ),
-}
-
-
-VANISHING = {"evicted-retried", "pod-deleted", "workflow-deleted", "early-pod-gc", "short-ttl"}
-
-
-class Exporter:
-    """The process, over one ledger."""
-
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
-        (folder / "config.yaml").write_text("adopt: [adopted]\n")
-        self._command = [
-            *(sys.executable, "-m", "hookline", "exporter", "--kubeconfig", str(kubeconfig), "-n", NAMESPACE),
-            *(
-                "--listen",
-                "127.0.0.1:0",
-                "--ledger",
-                str(folder / "ledger.db"),
-                "--config",
-                str(folder / "config.yaml"),
-            ),
-            *("--lease", f"{NAMESPACE}/hookline-exporter"),
-        ]
-        self._log = folder / "exporter.log"
-        self.start()
-
-    def start(self) -> None:
-        with self._log.open("ab") as said:
-            begin = said.tell()
-            self.process = subprocess.Popen(self._command, stderr=said, cwd=ROOT)
-        match = until(
-            lambda: re.search(r"listening on \S+:(\d+)", self._log.read_text()[begin:]), "it listens", 30
-        )
-        self.url = f"http://127.0.0.1:{match[1]}"
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-    def metrics(self) -> Counter[tuple[str, ...]]:
-        """Family (its short word) and labels → value, without zeros."""
-        with urllib.request.urlopen(self.url + "/metrics", timeout=10) as answer:  # noqa: S310 - loopback
-            text = answer.read().decode()
-        words = {
-            "hookline_runs_total": "runs",
-            "hookline_step_attempts_total": "attempts",
-            "hookline_image_builds_total": "images",
-            "hookline_cache_hits_total": "hits",
-            "hookline_spot_pods_total": "spot",
-            "hookline_spot_reclaims_total": "reclaims",
-            "hookline_spot_degraded_total": "degraded",
-            "hookline_spot_wasted_vcpu_seconds_total": "wasted",
-            "hookline_observations_lost_total": "lost",
-        }
-        found: Counter[tuple[str, ...]] = Counter()
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name in words and sample.value:
-                    found[words[sample.name], *sample.labels.values()] = round(sample.value)
-        return found
+def metrics(exporter: ExporterProcess) -> Counter[tuple[str, ...]]:
+    """What the exporter says: the word of a family and its labels → value, without zeros."""
+    samples = [each for each in exporter.samples() if each.name in WORDS and each.value]
+    return Counter({(WORDS[each.name], *each.labels.values()): round(each.value) for each in samples})
 
 
 @pytest.fixture
@@ -476,31 +57,25 @@ def account(cluster: ControlPlane) -> Path:
 
 
 @pytest.fixture
-def exporter(cluster: ControlPlane, account: Path, tmp_path: Path) -> Iterator[Exporter]:
-    found = Exporter(account, tmp_path)
+def exporter(cluster: ControlPlane, account: Path, tmp_path: Path) -> Iterator[ExporterProcess]:
+    configuration = tmp_path / "config.yaml"
+    configuration.write_text("adopt: [adopted]\n")
+    found = ExporterProcess(
+        account,
+        tmp_path,
+        *("-n", NAMESPACE, "--ledger", str(tmp_path / "ledger.db"), "--config", str(configuration)),
+        *("--lease", f"{NAMESPACE}/hookline-exporter"),
+    )
     yield found
     found.kill()
     cluster.api.delete_all(API, "Workflow", NAMESPACE)
     if logs := os.environ.get("HOOKLINE_CLUSTER_LOGS"):
         Path(logs).mkdir(exist_ok=True)
-        (Path(logs) / "exporter.log").write_bytes((tmp_path / "exporter.log").read_bytes())
-
-
-def start(cluster: ControlPlane, name: str, history: History) -> None:
-    spec: dict[str, Any] = {
-        "workflowTemplateRef": {"name": history.template, "clusterScope": True},
-        "arguments": {"parameters": [{"name": "repo_name", "value": "shop"}]},
-        "serviceAccountName": "hookline-exporter",
-        **history.spec,
-    }
-    if history.spot:
-        spec["podMetadata"] = {"annotations": SPOT}
-    metadata = {"name": name, "namespace": NAMESPACE, "labels": dict(history.labels)}
-    cluster.api.create({"apiVersion": API, "kind": "Workflow", "metadata": metadata, "spec": spec})
+        (Path(logs) / "exporter.log").write_text(found.said)
 
 
 def test_thirty_histories_add_up_to_exactly_what_happened(
-    cluster: ControlPlane, node: VirtualNode, exporter: Exporter
+    cluster: ControlPlane, node: VirtualNode, exporter: ExporterProcess
 ) -> None:
     cluster.api.apply(RETRYING)
     # What goes away is seen by an exporter that is up; else it is lost, as other tests show.
@@ -508,16 +83,11 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
     assert len(names) >= 30
     expected: Counter[tuple[str, ...]] = Counter()
     half = len(names) // 2
-
-    def play(name: str) -> None:
-        history = HISTORIES[name]
-        start(cluster, name, history)
-        history.play(Play(cluster, node, name))
-
+    happen = functools.partial(play, cluster, node)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(play, names[:half]))
+        list(pool.map(happen, names[:half]))
         # Killed while runs begin, and started again while they end: what happened meanwhile is found by the next start.
-        rest = [pool.submit(play, name) for name in names[half:]]
+        rest = [pool.submit(happen, name) for name in names[half:]]
         rest[0].result()
         exporter.kill()
         rest[6].result()
@@ -529,7 +99,7 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
 
     def counted() -> Counter[tuple[str, ...]]:
         # Caches of runs that hookline did not start are told by "green" already.
-        found = exporter.metrics().items()
+        found = metrics(exporter).items()
         return Counter(
             {key: value for key, value in found if key[0] not in {"hits", "images"} or key[1] == "shop"}
         )

@@ -2,7 +2,6 @@
 
 import os
 import random
-import re
 import signal
 import socket
 import sqlite3
@@ -10,16 +9,15 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from api_objects import START, STEPS, History, green_run, history
+from exporter_process import ExporterProcess
 from fake_api_server import FakeApiServer, fake_api_server, status
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
-from prometheus_client.parser import text_string_to_metric_families
 from support import ROOT
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
@@ -40,11 +38,11 @@ def api() -> Iterator[FakeApiServer]:
 def no_process_is_left() -> Iterator[None]:
     yield
     while Process.started:
-        Process.started.pop().end()
+        Process.started.pop().kill()
 
 
-class Process:
-    """`hookline exporter` over the fake server."""
+class Process(ExporterProcess):
+    """The exporter over the fake server."""
 
     started: ClassVar[list["Process"]] = []
 
@@ -54,63 +52,8 @@ class Process:
             f"apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{{name: x, context: {{cluster: x, user: x}}}}]\n"
             f"clusters: [{{name: x, cluster: {{server: '{api.url}'}}}}]\nusers: [{{name: x, user: {{}}}}]\n"
         )
-        command = [
-            sys.executable,
-            "-m",
-            "hookline",
-            "exporter",
-            "--kubeconfig",
-            str(kubeconfig),
-            "--listen",
-            "127.0.0.1:0",
-        ]
-        self.process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        super().__init__(kubeconfig, folder, *arguments)
         Process.started.append(self)
-        assert self.process.stderr is not None
-        self.said = ""
-        while (match := re.search(r"listening on [^:]*:(\d+)", self.said)) is None:
-            line = self.process.stderr.readline()
-            assert line, f"it ended: {self.said}"
-            self.said += line
-        self.url = f"http://127.0.0.1:{match[1]}"
-        os.set_blocking(self.process.stderr.fileno(), False)
-
-    def get(self, path: str, **headers: str) -> str:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(self.url + path, headers=named)  # noqa: S310 - loopback
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            return answer.read().decode()
-
-    def value(self, name: str, **labels: str) -> float | None:
-        for family in text_string_to_metric_families(self.get("/metrics")):
-            for sample in family.samples:
-                if sample.name == name and sample.labels == labels:
-                    return sample.value
-        return None
-
-    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if condition():
-                    return
-            except (OSError, urllib.error.URLError):
-                pass
-            assert time.monotonic() < end, self.said
-            time.sleep(0.02)
-
-    def ready(self) -> bool:
-        return "ready" in self.get("/-/ready")
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait(20)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
 
 
 def put(api: FakeApiServer, played: History) -> None:
@@ -253,8 +196,7 @@ def test_a_file_that_is_no_ledger_is_refused_and_stays(api: FakeApiServer, tmp_p
     path.write_text("no database\n" * 100)
     exporter = Process(api, tmp_path, "--ledger", str(path))
     assert exporter.process.wait(20) == 2
-    assert exporter.process.stderr is not None
-    assert "file is not a database" in (exporter.process.stderr.read() or "")
+    assert "file is not a database" in exporter.said
     assert path.read_text() == "no database\n" * 100
 
 

@@ -1,0 +1,81 @@
+"""`hookline exporter` as a process, on a port of its own; what it says is in a file."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+from support import ROOT
+
+
+class ExporterProcess:
+    """Started by its making, and again by start()."""
+
+    def __init__(self, kubeconfig: Path, folder: Path, *arguments: str) -> None:
+        own = ("--kubeconfig", str(kubeconfig), "--listen", "127.0.0.1:0")
+        self._command = [sys.executable, "-m", "hookline", "exporter", *own, *arguments]
+        self._log = folder / f"exporter-{time.monotonic_ns()}.log"
+        self.start()
+
+    @property
+    def said(self) -> str:
+        """Everything on stderr, over restarts."""
+        return self._log.read_text("utf-8", "replace")
+
+    def start(self) -> None:
+        with self._log.open("ab") as said:
+            begin = said.tell()
+            self.process = subprocess.Popen(self._command, stderr=said, cwd=ROOT)
+        listening = re.compile(r"listening on \S+:(\d+)")
+        self.until(lambda: listening.search(self.said, begin) or self.process.poll() is not None, 30)
+        match = listening.search(self.said, begin)
+        assert match is not None, f"it ended: {self.said}"
+        self.url = f"http://127.0.0.1:{match[1]}"
+
+    def get(self, path: str, **headers: str) -> str:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, headers=named)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return answer.read().decode()
+
+    def samples(self) -> Iterator[Sample]:
+        """Every sample of a scrape."""
+        return (
+            sample
+            for family in text_string_to_metric_families(self.get("/metrics"))
+            for sample in family.samples
+        )
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return next(
+            (each.value for each in self.samples() if each.name == name and each.labels == labels), None
+        )
+
+    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except (OSError, urllib.error.URLError):
+                pass
+            assert time.monotonic() < end, self.said
+            time.sleep(0.02)
+
+    def ready(self) -> bool:
+        return "ready" in self.get("/-/ready")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
