@@ -54,7 +54,7 @@ def measure_attempt(workflow: Workflow, ended: EndedPod, rules: Rules) -> tuple[
     taken = reclaimed(pod, ended.notices)
     degraded = pod.spot and (pod.degraded or "SpotDegraded" in ended.notices)
     capacity = "spot" if pod.spot and not degraded else "on_demand"
-    outcome = attempt_outcome(ended.step, pod, ended.node, ended.log, taken)
+    outcome = attempt_outcome(ended.step, pod, ended.node, ended.log, taken, stopped=bool(workflow.shutdown))
     exemplar = workflow.name
     samples = [Sample("hookline_step_attempts_total", (pipeline, step, outcome, capacity), 1, exemplar)]
     if pod.main_started is not None:

@@ -39,7 +39,9 @@ def reclaimed(pod: Pod, notices: frozenset[str]) -> str:
     return "evicted" if pod.spot and "SpotToBeReleased" in notices else ""
 
 
-def attempt_outcome(step: str, pod: Pod, node: Node | None, log: StepLog | None, taken: str) -> str:
+def attempt_outcome(
+    step: str, pod: Pod, node: Node | None, log: StepLog | None, taken: str, *, stopped: bool
+) -> str:
     """The outcome of one ended pod.
 
     Args:
@@ -48,17 +50,21 @@ def attempt_outcome(step: str, pod: Pod, node: Node | None, log: StepLog | None,
         node: Its node in the Workflow; None where the status has none.
         log: What its log says.
         taken: Why it was reclaimed; empty if it was not.
+        stopped: Whether somebody stopped or terminated the Workflow. The node says so too, unless the pod was quicker.
     """
     if taken:
         return "error"
     if pod.reason == "DeadlineExceeded" or _any(DEADLINES, pod.message):
         return "timeout"
     if not pod.main_ended:
-        return "error" if node is None else _node_outcome(step, node)
+        told = "error" if node is None else _node_outcome(step, node)
+        return "cancellation" if stopped and told == "error" else told
     if pod.exit_code == 0:
         return "error" if pod.other_failure else "success"
-    if node is not None and (stopped := _by_message(node.message)):
-        return stopped
+    if node is not None and (told := _by_message(node.message)):
+        return told
+    if stopped and pod.exit_code in KILLED:
+        return "cancellation"
     if pod.main_reason in {"OOMKilled", "ContainerCannotRun", "StartError"}:
         return "error"
     if log is not None and log.image_build is not None and log.image_build.infrastructure:

@@ -170,6 +170,19 @@ def test_red_code_is_a_failure_and_lost_infrastructure_an_error(
     assert found.value("runs_total", "shop", "push", outcome) == 1
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "outcome"), [(143, "cancellation"), (137, "cancellation"), (1, "failure"), (0, "success")]
+)
+def test_what_a_stopped_run_took_down_is_cancelled_and_what_ended_by_itself_is_not(
+    exit_code: int, outcome: str
+) -> None:
+    phase = "Failed" if exit_code else "Succeeded"
+    steps = [("git-checkout-pr", "Succeeded", 0), ("run-test", phase, exit_code)]
+    found = Exporter().play(history("a", START, steps, spec={"shutdown": "Stop"}))
+    assert found.value("step_attempts_total", "shop", "run-test", outcome, "on_demand") == 1
+    assert found.value("runs_total", "shop", "push", "cancellation") == (1 if exit_code else 0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(crashes=st.lists(st.integers(0, 40), max_size=4), seed=st.integers(0, 10_000))
 def test_a_crash_at_any_moment_changes_no_total(tmp_path_factory: Any, crashes: list[int], seed: int) -> None:
