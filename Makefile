@@ -49,7 +49,11 @@ cluster: compiled  ## Leave the real engines running, with a kubeconfig, until C
 bench-cluster: compiled  ## Print what Sensors of many pipelines cost, beside hand-written ones, on the real engines.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench.py
 
-goldens: compiled  ## Write goldens and generated pages again.
-	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py
+# Runs of the real controller, for tests and the demo; `make goldens` then makes the demo's day of them.
+recordings: compiled  ## Record runs on the real engines again.
+	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py
 
-.PHONY: help compiled demo test check format bench cluster-test cluster bench-cluster goldens
+goldens: compiled  ## Write goldens and generated pages again.
+	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/triggers/exporter/test_recordings.py
+
+.PHONY: help compiled demo test check format bench cluster-test cluster bench-cluster recordings goldens

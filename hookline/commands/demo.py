@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import sys
+import urllib.request
 from importlib import resources
 from pathlib import Path
 
 import click
 
 from hookline.commands.common import fail
+from hookline.commands.exporter_options import address, missing_package, stop_signal
+from hookline.version import VERSION
 
 NOW = "2026-11-24T18:30:00Z"
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -34,6 +38,10 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
+LISTEN = "127.0.0.1:9893"
+SHOWN = ("hookline_runs_total", "hookline_cache_requests_total", "hookline_cache_hits_total")
+
+
 @click.command()
 @click.option(
     "--to",
@@ -41,37 +49,88 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the demo's files there, to play with, instead of running it.",
 )
-def command(folder: Path | None) -> None:
-    """Show the way from events to Workflows, without a cluster: a push, an image, a schedule, two refusals.
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    help=f"Go on serving the recorded day there, until Ctrl-C.  [default: {LISTEN}, on a terminal]",
+)
+def command(folder: Path | None, listen: str | None) -> None:
+    """Show hookline without a cluster: what events start, what they do not start and why, and a recorded day of builds, measured.
 
     \b
     Examples:
       hookline demo
+      hookline demo --listen 127.0.0.1:8080
       hookline demo --to demo && cd demo && hookline simulate -e push.http
     """
-    from hookline.cli import main  # noqa: PLC0415 - the group imports this module
-
     with resources.as_file(resources.files("hookline").joinpath("demo_data")) as files:
         if folder is not None:
-            if folder.exists():
-                fail(f"{folder} exists; it stays as it is")
-            try:
-                shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
-            except OSError as error:
-                fail(f"{folder}: cannot be written: {(error.strerror or str(error)).lower()}")
-            click.echo(f"wrote {folder}", err=True)
+            _copy(files, folder)
             return
         before = Path.cwd()
         os.chdir(files)
         try:
             for title, arguments in STEPS:
-                if title:
-                    click.echo(f"\n# {title}")
-                shown = (f"'{part}'" if " " in part else part for part in arguments)
-                click.echo(f"$ hookline {' '.join(shown)}")
-                try:
-                    main.main(args=list(arguments), prog_name="hookline", standalone_mode=False)
-                except SystemExit as ended:  # a refusal is an answer, and part of the demo
-                    click.echo(f"(exit code {ended.code})")
+                _show(title, arguments)
+            _measure(listen)
         finally:
             os.chdir(before)
+
+
+def _copy(files: Path, folder: Path) -> None:
+    if folder.exists():
+        fail(f"{folder} exists; it stays as it is")
+    try:
+        shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
+    except OSError as error:
+        fail(f"{folder}: cannot be written: {(error.strerror or str(error)).lower()}")
+    click.echo(f"wrote {folder}", err=True)
+
+
+def _show(title: str, arguments: tuple[str, ...]) -> None:
+    from hookline.cli import main  # noqa: PLC0415 - the group imports this module
+
+    if title:
+        click.echo(f"\n# {title}")
+    shown = (f"'{part}'" if " " in part else part for part in arguments)
+    click.echo(f"$ hookline {' '.join(shown)}")
+    try:
+        main.main(args=list(arguments), prog_name="hookline", standalone_mode=False)
+    except SystemExit as ended:  # a refusal is an answer, and part of the demo
+        click.echo(f"(exit code {ended.code})")
+
+
+def _measure(listen: str | None) -> None:
+    """Serve the recorded day: until Ctrl-C where someone can press it, else as long as it takes to ask it once."""
+    if name := missing_package():
+        click.echo(f"\nA recorded day could be measured here; the exporter's packages are missing ({name}).")
+        click.echo("Install hookline with its extra `exporter`.")
+        return
+    from sensors.reasons import REASONS  # noqa: PLC0415
+    from triggers.exporter.configuration import read_configuration  # noqa: PLC0415
+    from triggers.exporter.replaying import Replayed  # noqa: PLC0415
+
+    stays = listen is not None or sys.stdin.isatty()
+    replayed = Replayed(Path("day.zip"), read_configuration(Path("exporter.yaml")))
+    host, port = address(listen or LISTEN)
+    server = replayed.server(VERSION, REASONS, host, port if stays else 0)
+    try:
+        url = f"http://{host}:{server.start()}"
+    except OSError as error:
+        fail(f"{listen or LISTEN}: {error.strerror or error}; name another address with --listen")
+    click.echo("\n# A day of builds, recorded on a cluster: what the exporter says of it.")
+    click.echo(f"$ hookline replay day.zip --config exporter.yaml --listen {host}:{url.rpartition(':')[2]}")
+    click.echo(f"$ curl -s {url}/metrics | grep shop")
+    with urllib.request.urlopen(f"{url}/metrics") as answer:  # noqa: S310 - our own server
+        for line in answer.read().decode().splitlines():
+            if line.startswith(SHOWN) and 'pipeline="shop"' in line and not line.endswith(" 0"):
+                click.echo(line)
+    click.echo(f"\nPages: {url}/runs   Metrics: {url}/metrics")
+    if stays:
+        click.echo("Ctrl-C ends it.")
+        stop_signal().wait()
+    else:
+        click.echo(
+            "They are gone with this command: it has no terminal. hookline demo --listen HOST:PORT stays."
+        )
+    server.stop()

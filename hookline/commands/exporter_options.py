@@ -23,6 +23,7 @@ __all__ = [
     "address",
     "cluster_options",
     "config_option",
+    "missing_package",
     "require_extra",
     "stop_signal",
 ]
@@ -92,8 +93,8 @@ def config_option(command: Command) -> Command:
     )(command)
 
 
-def require_extra() -> None:
-    """End the command where the packages of the exporter are not installed."""
+def missing_package() -> str:
+    """A package of the exporter that is not installed; empty when all are."""
     try:
         import bcrypt  # noqa: F401, PLC0415
         import cheroot  # noqa: F401, PLC0415
@@ -101,9 +102,14 @@ def require_extra() -> None:
         import orjson  # noqa: F401, PLC0415
         import prometheus_client  # noqa: F401, PLC0415
     except ImportError as error:
-        fail(
-            f"the exporter's packages are missing ({error.name}); install hookline with its extra `exporter`"
-        )
+        return error.name or str(error)
+    return ""
+
+
+def require_extra() -> None:
+    """End the command where the packages of the exporter are not installed."""
+    if name := missing_package():
+        fail(f"the exporter's packages are missing ({name}); install hookline with its extra `exporter`")
 
 
 def address(text: str) -> tuple[str, int]:

@@ -12,14 +12,16 @@ from sensors.reasons import REASONS
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("recording", type=click.Path(path_type=Path))
 @config_option
 @click.option(
     "--listen", metavar="HOST:PORT", help="Serve metrics and pages there instead of printing metrics."
 )
 @click.option("--openmetrics", is_flag=True, help="Print OpenMetrics, with the Workflows behind the samples.")
-def command(folder: Path, configuration: Path | None, listen: str | None, openmetrics: bool) -> None:
+def command(recording: Path, configuration: Path | None, listen: str | None, openmetrics: bool) -> None:
     """Measure a recording, without a cluster: the code of the exporter over what `hookline record` wrote.
+
+    RECORDING is the folder that it wrote, or a zip of it.
 
     \b
     Examples:
@@ -31,10 +33,10 @@ def command(folder: Path, configuration: Path | None, listen: str | None, openme
     from triggers.exporter.recording import InvalidRecording  # noqa: PLC0415
     from triggers.exporter.replaying import Replayed  # noqa: PLC0415
 
-    if not folder.is_dir():
-        fail(f"{folder}: no such folder")
+    if not recording.exists():
+        fail(f"{recording}: no such recording")
     try:
-        replayed = Replayed(folder, read_configuration(configuration))
+        replayed = Replayed(recording, read_configuration(configuration))
     except (InvalidConfiguration, InvalidRecording) as error:
         fail(str(error))
     if listen is None:

@@ -16,7 +16,7 @@ from cluster.installation import API
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 
-__all__ = ["HISTORIES", "NAMESPACE", "RETRYING", "VANISHING", "History", "play"]
+__all__ = ["GREEN", "HISTORIES", "NAMESPACE", "RETRYING", "VANISHING", "History", "green_with", "play"]
 
 NAMESPACE = "exporter"
 LOGS = Path(__file__).parents[1] / "data" / "logs"
@@ -60,6 +60,18 @@ BUILD = log("buildkit", "03", BUILD_START, BUILT)
 COLD = log("buildkit", "01", BUILD_START, BUILT)
 BROKEN = log("buildkit", "13", BUILD_START, b"")
 GREEN = {"git-checkout-pr": CHECKOUT, "run-test": TEST, "build-push-image": BUILD}
+
+
+def green_with(**logs: tuple[str, str]) -> Callable[["Play"], None]:
+    """All goes well, and these steps (checkout, test, build) say what the log FOLDER/NAME says."""
+    around = {
+        "checkout": (b"", b""),
+        "test": (b"Start Go Test...\n", b"Go Test Complete.\n"),
+        "build": (BUILD_START, BUILT),
+    }
+    names = dict(zip(around, STEPS, strict=True))
+    said = {names[step]: log(*place, *around[step]) for step, place in logs.items()}
+    return lambda run: run.green(logs=GREEN | said)
 
 
 class Play:
@@ -393,9 +405,9 @@ HISTORIES: Mapping[str, History] = {
 VANISHING = {"evicted-retried", "pod-deleted", "workflow-deleted", "early-pod-gc", "short-ttl"}
 
 
-def play(cluster: ControlPlane, node: VirtualNode, name: str) -> None:
-    """Start the run of a history, and let it happen."""
-    history = HISTORIES[name]
+def play(cluster: ControlPlane, node: VirtualNode, name: str, history: History | None = None) -> None:
+    """Start the run of a history, by default the one of that name, and let it happen."""
+    history = HISTORIES[name] if history is None else history
     spec: dict[str, Any] = {
         "workflowTemplateRef": {"name": history.template, "clusterScope": True},
         "arguments": {"parameters": [{"name": "repo_name", "value": "shop"}]},

@@ -1,12 +1,15 @@
 """A virtual node: takes the pods of Workflows and plays them through the API, as ACK One's virtual node does for ECI.
 
 No container runs. A pod goes the way that the test says: bound, running, ended with an exit code, reclaimed. Its times are
-those that the test gives, after the pod's creation. The log that the API server asks the node for is what the test put there.
+those that the test gives, after the pod's creation; a paced node takes its time instead, and tells the times of the clock.
+The log that the API server asks the node for is what the test put there.
 """
 
 import datetime
+import random
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -65,6 +68,7 @@ class VirtualNode:
         api: Api,
         name: str = "virtual-kubelet-cn-hongkong-b",
         certificate: tuple[str, str] | None = None,
+        paces: random.Random | None = None,
     ) -> None:
         """Register the node.
 
@@ -72,8 +76,11 @@ class VirtualNode:
             api: The API server.
             name: Of the node.
             certificate: Files of certificate and key, to serve logs with; without them it serves none.
+            paces: With it pods take real seconds, so many as it draws.
         """
         self._api = api
+        self._paces = paces
+        self._started: dict[str, float] = {}
         self.name = name
         self.logs: dict[tuple[str, str], bytes] = {}
         """(namespace, pod) → the log of its main container."""
@@ -120,12 +127,21 @@ class VirtualNode:
     def run(self, pod: Json, size: str = "2.0-4.0Gi") -> None:
         """Bind a pod and let all its containers run."""
         self.bind(pod, size)
-        self.status(pod, "Running", {"running": {"startedAt": _time(created(pod) + PENDING_SECONDS)}})
+        started = self._after(created(pod) + PENDING_SECONDS, 1, 4)
+        self._started[pod["metadata"]["uid"]] = started
+        self.status(pod, "Running", {"running": {"startedAt": _time(started)}})
+
+    def _after(self, moment: float, least: float, most: float) -> float:
+        """This moment; or, when the node is paced, the one after a pause."""
+        if self._paces is None:
+            return moment
+        time.sleep(self._paces.uniform(least, most))
+        return time.time()
 
     def end(self, pod: Json, exit_code: int = 0, seconds: float = 60, reason: str = "") -> None:
         """End all containers of a pod, so long after they started; only `main` has the exit code."""
-        started = created(pod) + PENDING_SECONDS
-        ended = {"startedAt": _time(started), "finishedAt": _time(started + seconds)}
+        started = self._started[pod["metadata"]["uid"]]
+        ended = {"startedAt": _time(started), "finishedAt": _time(self._after(started + seconds, 2, 10))}
         states = {
             name: {"terminated": {"exitCode": code, "reason": reason if code and reason else word, **ended}}
             for name, code, word in (
@@ -137,8 +153,8 @@ class VirtualNode:
 
     def reclaim(self, pod: Json, seconds: float = 30) -> None:
         """Take a spot pod away, so long after its start: it fails, and its containers still look running."""
-        started = created(pod) + PENDING_SECONDS
-        when = _time(started + seconds)
+        started = self._started[pod["metadata"]["uid"]]
+        when = _time(self._after(started + seconds, 2, 6))
         condition = {"type": "ContainerInstanceExpired", "status": "True", "lastTransitionTime": when}
         more = {
             "reason": "BidFailed",

@@ -24,17 +24,18 @@ __all__ = ["Replayed"]
 class Replayed:
     """What a recording comes to."""
 
-    def __init__(self, folder: Path, configuration: Configuration) -> None:
-        """Measure it.
+    def __init__(self, path: Path, configuration: Configuration) -> None:
+        """Measure the recording that a folder, or a zip of one, holds.
 
         Raises:
-            InvalidRecording: The folder holds none.
+            InvalidRecording: It holds none.
         """
-        self._folder = folder
+        self._path = path
         self._prices = configuration.price_list()
         self.ledger = Ledger(None, 0.0, count_from=0.0, keep_runs=configuration.keep_runs)
         counting = Counting(self.ledger, make_rules(configuration, self.ledger))
-        self.counted = sum(len(found) for _, found in replay(folder, counting, configuration.templates))
+        told = replay(path, counting, configuration.templates, configuration.log_limit_bytes)
+        self.counted = sum(len(found) for _, found in told)
 
     def server(self, version: str, reasons: Mapping[str, str], host: str, port: int) -> WebServer:
         """Serves its metrics and pages; not started yet."""
@@ -47,7 +48,7 @@ class Replayed:
         def history() -> History:
             return self.ledger
 
-        facts = {"version": version, "recording": self._folder.name}
+        facts = {"version": version, "recording": self._path.name}
         security = Security(None)
         sources = application.Sources(
             metrics=metrics, not_ready=lambda: None, history=history, facts=lambda: facts

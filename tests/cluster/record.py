@@ -1,0 +1,86 @@
+"""Records runs for the tests and the demo, which need no cluster then: `make recordings`.
+
+The real controller drives them, on pods that take real seconds of the virtual node, and `hookline record` writes down what the
+API server says. Each history is one run, named by it; tests/recorded_days.py makes days of them.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from cluster.control_plane import ControlPlane
+from cluster.histories import HISTORIES, NAMESPACE, RETRYING, History, fails, green_with, log, play
+from cluster.installation import API
+from cluster.virtual_node import VirtualNode
+from cluster.waiting import until
+from recorded_days import RUNS, pack
+
+LEFT_OUT = {"workflow-deleted", "other-template", "short-ttl", "green-odd-event"}
+"""Nothing of them ends up among the runs, or they are like another one."""
+RED_TEST = log("go", "go1.22-20", b"Start Go Test...\n", b"")
+MORE: Mapping[str, History] = {
+    name: History(happens, {}, spot=True)
+    for name, happens in {
+        "green-full": green_with(checkout=("git", "02"), build=("buildkit", "02")),
+        "green-full-again": green_with(test=("go", "go1.22-03"), build=("buildkit", "11")),
+        "green-modules": green_with(test=("go", "go1.22-09"), build=("buildkit", "04")),
+        "green-cached-tests": green_with(test=("go", "go1.22-04")),
+        "green-unreachable": green_with(checkout=("git", "04"), build=("buildkit", "06")),
+        "red-spot": fails("run-test", 1, RED_TEST),
+    }.items()
+}
+
+
+def main() -> None:
+    """Play them and keep what was recorded."""
+    cluster = ControlPlane()
+    api = cluster.api
+    api.apply(yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8")))
+    api.apply(RETRYING)
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    api.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "hookline-exporter", "namespace": NAMESPACE},
+        }
+    )
+    certificate = (str(cluster.certificate), str(cluster.folder / "server.key"))
+    node = VirtualNode(api, certificate=certificate, paces=random.Random(1))
+    histories = {name: each for name, each in HISTORIES.items() if name not in LEFT_OUT} | MORE
+    with tempfile.TemporaryDirectory() as kept:
+        folder = Path(kept) / "recording"
+        command = ["record", str(folder), "--kubeconfig", str(cluster.kubeconfig), "-n", NAMESPACE]
+        recorder = subprocess.Popen([sys.executable, "-m", "hookline", *command], env={**os.environ})
+        time.sleep(3)  # what happens before it watches is in its first list only, the end of a run alone
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda each: play(cluster, node, *each), histories.items()))
+        until(
+            lambda: all(_ended(each) for each in api.list(API, "Workflow", NAMESPACE)),
+            "all runs have ended",
+            60,
+        )
+        time.sleep(5)  # the logs of the last steps
+        recorder.terminate()
+        recorder.wait(20)
+        pack(folder, RUNS)
+    print(f"{RUNS}: {RUNS.stat().st_size:,} bytes, {len(histories)} runs")
+    cluster.stop()
+
+
+def _ended(workflow: Mapping[str, Mapping[str, str]]) -> bool:
+    return workflow.get("status", {}).get("phase") in {"Succeeded", "Failed", "Error"}
+
+
+if __name__ == "__main__":
+    main()
