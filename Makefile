@@ -13,7 +13,7 @@ $(BOOT)/bin/uv:
 
 # Bytecode is compiled once here: a command then starts in a fraction of the time.
 .venv/.ready: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --extra exporter --group dev --group bench --group cluster --compile-bytecode
+	@$(UV) sync --quiet --frozen --extra exporter --group dev --group bench --group cluster --group browser --compile-bytecode
 	@touch $@
 
 compiled: .venv/.ready
@@ -39,6 +39,13 @@ bench: compiled  ## Print speed and memory, beside hera's models.
 	@PYTHONPATH=. $(RUN)python bench/log_parsing.py
 	@PYTHONPATH=. $(RUN)python bench/exporter.py
 
+browser-test: compiled  ## Look at the exporter's pages in Chromium (Debian package chromium; as root it is installed).
+	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install chromium; } >/dev/null
+	@$(RUN)pytest -q tests/browser
+
+pictures: compiled  ## Take the pictures of the docs again.
+	@$(RUN)python tests/browser/pictures.py
+
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
 cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 15 min).
 	@$(RUN)python tests/cluster/launch.py $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
@@ -56,4 +63,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/triggers/exporter/test_recordings.py
 
-.PHONY: help compiled demo test check format bench cluster-test cluster bench-cluster recordings goldens
+.PHONY: help compiled demo test check format bench browser-test cluster-test cluster bench-cluster pictures recordings goldens

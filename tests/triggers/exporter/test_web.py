@@ -284,6 +284,14 @@ def test_no_text_becomes_markup(text: str) -> None:
     assert made(text) == made("harmless")
 
 
+def test_no_name_passes_for_another_one() -> None:
+    page = Pages("1", {}).run(
+        a_run(ref="refs/heads/\u202egpj.exe", actor="al\u200bice", message="a\x1b[31mb")
+    )
+    for shown in (r"refs/heads/\u202egpj.exe", r"al\u200bice", r"a\u001b[31mb"):
+        assert shown in page
+
+
 def test_a_run_without_times_or_attempts_has_a_page() -> None:
     pages = Pages("1", {})
     assert "No pod of this run was seen" in pages.run(

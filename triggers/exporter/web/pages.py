@@ -1,6 +1,7 @@
 """The pages: runs as a table, one run as a chart of its steps. No scripts, no assets from elsewhere; everything escaped."""
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -22,6 +23,8 @@ SYMBOLS: Mapping[str, str] = {
 }
 """So that no outcome is told by colour alone."""
 CLIP = 80
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Characters without a picture, and those that turn the direction of writing, by which a name can pass for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Pages:
         texts = {f"{name}.html": folder.joinpath(f"{name}.html").read_text("utf-8") for name in names}
         self._environment = jinja2.Environment(
             loader=jinja2.DictLoader(texts), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-            lstrip_blocks=True,
+            lstrip_blocks=True, finalize=visible,
         )  # fmt: skip
         self._environment.filters |= {
             "clip": clip, "duration": duration, "money": money, "moment": moment, "share": share,
@@ -112,6 +115,13 @@ def chart(run: Run) -> tuple[Sequence[Bar], float]:
             running = part(attempt.started, max(attempt.started, last))
         bars.append(Bar(attempt, counts[attempt.step], part(attempt.created, pending_until), running))
     return bars, span
+
+
+def visible(value: object) -> object:
+    """A text with what nobody sees written out, as in `\\u202e`; anything else as it is."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
 
 
 def clip(text: str, length: int = CLIP) -> str:
