@@ -53,8 +53,9 @@ cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
 
-bench-cluster: compiled  ## Print what Sensors of many pipelines cost, beside hand-written ones, on the real engines.
+bench-cluster: compiled  ## Print what Sensors cost beside hand-written ones, and the exporter beside kube-state-metrics, on the real engines.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench.py
+	@$(RUN)python tests/cluster/launch.py --with kube-state-metrics $(RUN)python tests/cluster/bench_exporter.py
 
 # Runs of the real controller, for tests and the demo; `make goldens` then makes the demo's day of them.
 recordings: compiled  ## Record runs on the real engines again.

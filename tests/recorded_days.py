@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 from support import ROOT
 
-__all__ = ["RUNS", "Told", "days", "pack", "tell", "write"]
+__all__ = ["RUNS", "Told", "days", "last_objects", "pack", "tell", "write"]
 
 RUNS = ROOT / "tests/data/recordings/runs.zip"
 """One run a history; `make recordings` makes it."""
@@ -250,6 +250,17 @@ class _Teller:
         for parameter in workflow["spec"]["arguments"]["parameters"]:
             if parameter["name"] == "repo_name":
                 parameter["value"] = run.pipeline
+
+
+def last_objects(history: str) -> tuple[Line, Sequence[Line]]:
+    """The Workflow of a recorded run and its pods, as they were in the end."""
+    last: dict[str, Line] = {}
+    for line in _recorded()[history].lines:
+        if line["resource"] != "events" and line["type"] in {"ADDED", "MODIFIED"}:
+            last[line["object"]["metadata"]["uid"]] = line["object"]
+    pods = [each for each in last.values() if each["kind"] == "Pod"]
+    (workflow,) = (each for each in last.values() if each["kind"] == "Workflow")
+    return workflow, pods
 
 
 def write(folder: Path, runs: Iterable[Told]) -> None:

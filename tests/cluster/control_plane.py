@@ -9,7 +9,6 @@ from pathlib import Path
 
 import yaml
 from cluster.api import Api, ApiError, Json
-from cluster.engines import ENGINES
 from cluster.kubelet import Kubelet
 from cluster.network import CONTROL_PLANE, lay_bridge
 from cluster.processes import Process
@@ -36,9 +35,8 @@ class ControlPlane:
             raise RuntimeError(
                 "the engines are started by make cluster-test, make bench-cluster or make cluster"
             )
-        self.engines = dict(
-            zip((engine.name for engine in ENGINES), map(Path, folders.split(":")), strict=True)
-        )
+        self.engines = {name: Path(folder) for name, folder in json.loads(folders).items()}
+        """Name → folder."""
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
         self.folder = Path("/run/cluster")
         self.folder.mkdir()
@@ -58,13 +56,14 @@ class ControlPlane:
             self.api,
             self.folder / "pods",
             {
-                "argo-events": self._binary("argo-events", "argo-events"),
-                "nats": self._binary("nats", "nats-server"),
+                "argo-events": self.binary("argo-events", "argo-events"),
+                "nats": self.binary("nats", "nats-server"),
             },
             self.certificate,
         )
 
-    def _binary(self, engine: str, name: str) -> Path:
+    def binary(self, engine: str, name: str) -> Path:
+        """A program of an engine."""
         return self.engines[engine] / name
 
     def _write_files(self) -> None:
@@ -113,7 +112,7 @@ class ControlPlane:
     def _etcd(self) -> list[str]:
         client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
         return [
-            str(self._binary("etcd", "etcd")),
+            str(self.binary("etcd", "etcd")),
             "--data-dir",
             str(self.folder / "etcd"),
             "--unsafe-no-fsync",
@@ -130,7 +129,7 @@ class ControlPlane:
         key = str(self.folder / "server.key")
         probe = Api(SERVER, self.certificate, self._token)
         arguments = [
-            str(self._binary("kubernetes", "kube-apiserver")),
+            str(self.binary("kubernetes", "kube-apiserver")),
             "--etcd-servers=http://127.0.0.1:2379",
             f"--advertise-address={CONTROL_PLANE}",
             f"--tls-cert-file={self.certificate}",
@@ -190,7 +189,7 @@ class ControlPlane:
         for name in ("bin", "etc/argo-events", "tmp"):
             (root / name).mkdir(parents=True)
         (root / "bin/argo-events").touch()
-        binary = self._binary("argo-events", "argo-events")
+        binary = self.binary("argo-events", "argo-events")
         subprocess.run(["mount", "--bind", str(binary), str(root / "bin/argo-events")], check=True)
         (root / "kubeconfig").write_text(self.kubeconfig.read_text())
         settings = yaml.safe_load((self.engines["argo-events"] / "controller-config.yaml").read_text("utf-8"))
@@ -201,7 +200,7 @@ class ControlPlane:
     def _start_controllers(self) -> None:
         self._start(
             "kube-controller-manager",
-            str(self._binary("kubernetes", "kube-controller-manager")),
+            str(self.binary("kubernetes", "kube-controller-manager")),
             f"--kubeconfig={self.kubeconfig}",
             f"--controllers={','.join(CONTROLLERS)}",
             f"--service-account-private-key-file={self.folder / 'server.key'}",
@@ -226,7 +225,7 @@ class ControlPlane:
         )
         self._start(
             "workflow-controller",
-            str(self._binary("argo-workflows", "workflow-controller")),
+            str(self.binary("argo-workflows", "workflow-controller")),
             f"--kubeconfig={self.kubeconfig}",
             "--executor-image=argoexec:v3.7.4",
             "--namespace=argo",

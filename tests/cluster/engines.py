@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["ENGINES", "Engine", "EngineError", "build", "cache_folder", "stored"]
+__all__ = ["ENGINES", "MORE_ENGINES", "Engine", "EngineError", "build", "cache_folder", "stored"]
 
 MODULES = Path(__file__).parent / "engines"
 
@@ -72,6 +72,17 @@ ENGINES = (
         minutes=6,
     ),
 )
+
+
+MORE_ENGINES = (
+    Engine(
+        "kube-state-metrics",
+        "k8s.io/kube-state-metrics/v2",
+        {"kube-state-metrics": "k8s.io/kube-state-metrics/v2"},
+        minutes=2,
+    ),
+)
+"""Built only for who asks for them: launch.py --with NAME."""
 
 
 def cache_folder() -> Path:

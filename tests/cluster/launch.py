@@ -1,6 +1,6 @@
 """Runs a command beside engines of its own: builds what is missing, then steps into new namespaces of Linux.
 
-    python tests/cluster/launch.py COMMAND [ARGUMENT...]
+    python tests/cluster/launch.py [--with ENGINE] COMMAND [ARGUMENT...]
 
 The command gets network, process and mount namespaces of its own. So every port is free, nothing outside is
 touched, and when the command ends, whatever ended it, the kernel ends every engine and drops their files.
@@ -9,17 +9,19 @@ Exit codes: the command's own; 2 when something is missing here.
 """
 
 import ctypes
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cluster.engines import ENGINES, EngineError, build
+from cluster.engines import ENGINES, MORE_ENGINES, Engine, EngineError, build
 
 TOOLS = {
     "ip": "iproute2",
@@ -80,13 +82,13 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(command: list[str]) -> int:
-    """Run a command in namespaces of its own; its exit code."""
-    engines = ":".join(str(build(engine)) for engine in ENGINES)
+def run(command: list[str], engines: Sequence[Engine]) -> int:
+    """Run a command beside these engines in namespaces of its own; its exit code."""
+    folders = json.dumps({engine.name: str(build(engine)) for engine in engines})
     # A listening socket stays in the network namespace that made it: the way in for `make cluster`.
     door = socket.create_server(("127.0.0.1", 0))
     environment = os.environ | {
-        "HOOKLINE_CLUSTER_ENGINES": engines,
+        "HOOKLINE_CLUSTER_ENGINES": folders,
         "HOOKLINE_CLUSTER_DOOR": str(door.fileno()),
     }
     child = subprocess.Popen(
@@ -106,8 +108,12 @@ def run(command: list[str]) -> int:
 
 def main() -> int:
     """The command line."""
-    if len(sys.argv) < 2:
-        print("usage: launch.py COMMAND [ARGUMENT...]", file=sys.stderr)
+    command, engines = sys.argv[1:], list(ENGINES)
+    if command[:1] == ["--with"]:
+        engines += [engine for engine in MORE_ENGINES if engine.name in command[1:2]]
+        command = command[2:]
+    if not command:
+        print("usage: launch.py [--with ENGINE] COMMAND [ARGUMENT...]", file=sys.stderr)
         return 2
     lacking = missing()
     if lacking:
@@ -115,7 +121,7 @@ def main() -> int:
             print(f"error: {sentence}", file=sys.stderr)
         return 2
     try:
-        code = run(sys.argv[1:])
+        code = run(command, engines)
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

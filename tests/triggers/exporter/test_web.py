@@ -378,6 +378,7 @@ def config(tmp_path: Path, text: str) -> Path:
         ),
         ("basic_auth_users: {alice: secret}\n", "String should match pattern"),
         ("rate_limit: {}\n", "unknown key"),
+        ("http_server_config: {http2: true}\n", "http2: Input should be False"),
         ("basic_auth_users: [\n", ":2:1:"),
         ("- a\n", "the file: Input should be a valid dictionary"),
     ],

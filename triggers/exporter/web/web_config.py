@@ -65,7 +65,7 @@ class _Tls(_Part):
 
 class _Http(_Part):
     headers: Mapping[str, str] = {}
-    http2: bool = False
+    http2: Literal[False] = False
 
 
 class _Configuration(_Part):
