@@ -39,7 +39,8 @@ class FakeApiServer:
         self.logs: dict[str, bytes] = {}
         self.leases: dict[str, Json] = {}
         self.token: str | None = None
-        self.streaming_lists = True
+        self.streaming_lists: bool | None = True
+        """Offered, refused, or taken for a watch."""
         self.page_limit: int | None = None
         self.lock = threading.RLock()
         handler = type("BoundHandler", (Handler,), {"api": self})
@@ -247,15 +248,16 @@ class Handler(BaseHTTPRequestHandler):
         events = Watcher(collection)
         with api.lock:
             if query.get("sendInitialEvents"):
-                if not api.streaming_lists:
+                if api.streaming_lists is False:
                     status(422, "Invalid")(self, query)
                     return
                 for raw in api.collections[collection].values():
                     events.put(("ADDED", raw))
                 end = {"k8s.io/initial-events-end": "true"}
-                events.put(
-                    ("BOOKMARK", {"metadata": {"resourceVersion": str(api.version), "annotations": end}})
-                )
+                if api.streaming_lists:
+                    events.put(
+                        ("BOOKMARK", {"metadata": {"resourceVersion": str(api.version), "annotations": end}})
+                    )
             else:
                 begin = int(query["resourceVersion"])
                 if begin < api.oldest:

@@ -159,7 +159,8 @@ def test_a_second_instance_waits_and_takes_over(api: FakeApiServer, tmp_path: Pa
 
 
 def test_an_api_server_that_refuses_makes_it_unready_and_is_told(api: FakeApiServer, tmp_path: Path) -> None:
-    api.fail("list", *[status(403, "Forbidden")] * 200)
+    for request in ("list", "watch"):
+        api.fail(request, *[status(403, "Forbidden")] * 200)
     exporter = Process(api, tmp_path)
     exporter.until(lambda: any("forbidden" in line for line in exporter.get("/metrics").splitlines()))
     with pytest.raises(urllib.error.HTTPError) as refused:

@@ -59,7 +59,7 @@ class Watching:
             self.known,
             timing=timing,
             chance=random.Random(1),
-            **options,
+            **{"streaming": False} | options,
         )
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.reflector.run, args=(self.stop,), daemon=True)
@@ -242,7 +242,7 @@ def test_a_list_can_come_as_a_stream_and_falls_back_to_pages(
     api.streaming_lists = offered
     for number in range(5):
         api.put(f"u{number}", value=number)
-    found = watching(streaming=True)
+    found = watching(streaming=True, timing=Timing(first_pause=0.005, longest_pause=0.02, silence=0.5))
     found.until_watching()
     found.until_equal()
     api.compact()
@@ -250,6 +250,21 @@ def test_a_list_can_come_as_a_stream_and_falls_back_to_pages(
     found.until(lambda: found.known.syncs == 2)
     asked = [kind for kind, query in api.requests if kind == "list" or "sendInitialEvents" in query]
     assert asked == (["watch", "watch"] if offered else ["watch", "list", "list"])
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_server_that_takes_a_streamed_list_for_a_watch_is_asked_for_pages(
+    api: FakeApiServer, watching: Callable[..., Watching], ends: bool
+) -> None:
+    api.streaming_lists = None
+    api.put("a", value=1)
+    found = watching(streaming=True, timing=Timing(first_pause=0.005, longest_pause=0.02, silence=0.5))
+    if ends:
+        found.until(lambda: api.watchers)
+        api.end_watches()
+    found.until(lambda: found.known.syncs == 1)
+    found.until_equal()
+    assert found.reflector.statistics.list_errors == {"truncated" if ends else "timeout": 1}
 
 
 def test_a_rotated_token_is_read_again(api: FakeApiServer, watching: Callable[..., Watching]) -> None:
