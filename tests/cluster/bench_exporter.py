@@ -22,12 +22,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import yaml
 from cluster.api import Api, Json
 from cluster.control_plane import ControlPlane
 from cluster.installation import API
 from cluster.processes import Process
 from cluster.waiting import until
-import yaml
 from exporter_process import ExporterProcess
 from recorded_days import last_objects
 
@@ -190,10 +190,8 @@ def measure_exporter(cluster: ControlPlane) -> tuple[float, float, float, float]
         watched = Watched(process.process.pid)
         synced = watched.until_resting(lambda: answers(f"{process.url}/-/ready")) - began
         cpu, memory = watched.cpu(), watched.mib("VmRSS")
-        tracked = process.value("hookline_tracked_objects", resource="run")
         process.get("/metrics")
         peak = watched.mib("VmHWM")
-    print(f"    exporter: tracks {tracked} runs", flush=True)
     return synced, cpu, memory, peak
 
 

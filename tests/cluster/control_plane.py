@@ -223,6 +223,9 @@ class ControlPlane:
                 "USER": "root",  # the client looks for its user, and there is no /etc/passwd
             },
         )
+        self._start_workflow_controller()
+
+    def _start_workflow_controller(self) -> None:
         self._start(
             "workflow-controller",
             str(self.binary("argo-workflows", "workflow-controller")),
@@ -235,6 +238,11 @@ class ControlPlane:
                 "ARGO_NAMESPACE": "argo",
             },
         )
+
+    def restart_workflow_controller(self) -> None:
+        """End it without a word, and start it again."""
+        self._processes["workflow-controller"].kill()
+        self._start_workflow_controller()
 
     def restart_api_server(self) -> None:
         """End an outage. Controllers that gave up meanwhile are started again, as a kubelet does."""

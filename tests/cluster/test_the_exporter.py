@@ -1,6 +1,7 @@
 """The exporter on the real API server: runs that the real controller drives, on pods that the virtual node plays.
 
-All histories run, six at a time, and then the whole is compared; in the middle the exporter is killed and started again.
+All histories run, six at a time, and then the whole is compared. Meanwhile the API server goes away and comes back, and the exporter
+and the workflow-controller are killed and started again.
 """
 
 import functools
@@ -86,12 +87,16 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
     happen = functools.partial(play, cluster, node)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(happen, names[:half]))
+        cluster.process("kube-apiserver").kill()
+        cluster.restart_api_server()
         # Killed while runs begin, and started again while they end: what happened meanwhile is found by the next start.
         rest = [pool.submit(happen, name) for name in names[half:]]
         rest[0].result()
         exporter.kill()
         rest[6].result()
         exporter.start()
+        rest[8].result()
+        cluster.restart_workflow_controller()
         for each in rest:
             each.result()
     for history in HISTORIES.values():
