@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "exporter": "Serve metrics of runs to Prometheus, and pages of them.",
     "record": "Write down what a cluster says of its runs.",
     "replay": "Measure a recording, without a cluster.",
+    "dashboards": "Write Grafana dashboards, recording rules and alerts.",
     "demo": "Show the way from events to Workflows, without a cluster.",
     "completion": "Print the completion script of a shell.",
     "version": "Print the version.",

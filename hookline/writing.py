@@ -8,7 +8,7 @@ from typing import Any
 
 from hookline.output import json_text, manifest_text, yaml_text
 
-__all__ = ["write_folder"]
+__all__ = ["write_file", "write_folder"]
 
 MARK = "# made by hookline render; the next render replaces it\n"
 
@@ -36,21 +36,22 @@ def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str) -
     names = []
     for manifest in objects:
         name = f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.{output}"
-        _replace(folder / name, json_text(manifest) if output == "json" else manifest_text(manifest))
+        write_file(folder / name, json_text(manifest) if output == "json" else manifest_text(manifest))
         names.append(name)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": names,
     }
-    _replace(index, MARK + yaml_text(kustomization))
+    write_file(index, MARK + yaml_text(kustomization))
     for name in set(earlier) - set(names):
         if "/" not in name:
             (folder / name).unlink(missing_ok=True)
     return len(names) + 1
 
 
-def _replace(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
+    """Write a file that appears whole, by a rename."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,0 +1,75 @@
+"""Event path: from deliveries over the bus to Workflows, by the metrics of Argo Events and NATS; and schedules.
+
+What a filter drops, Argo Events counts nowhere, and so it is not drawn; `hookline explain` tells of one event.
+"""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from dashboards.panels import bars, dashboard, lines, number, rows
+from dashboards.queries import increase, ratio, select, stuck
+
+__all__ = ["event_path"]
+
+RATE = "$__rate_interval"
+SENT = "argo_events_events_sent_total"
+
+
+def event_path() -> Dashboard:
+    """The dashboard."""
+    return dashboard("events", "Event path", "Deliveries, triggers and the bus between them; schedules.", ("job", "pipeline", "namespace"), {
+        "Events": deliveries(), "Triggers": triggers(), "Bus": bus(), "Schedules": schedules(),
+    })  # fmt: skip
+
+
+def deliveries() -> list[object]:
+    """What came in."""
+    changed = f"timestamp(changes({select(SENT)}[10m]) > 0)"
+    return [
+        number("Events", "Put on the bus.", increase(SENT), width=6),
+        number("Since the last event", "Within the last day.", f"time() - max(max_over_time(({changed})[1d:10m]))", "s", bad=86_400.0, width=6),
+        number("Not sent", "Events that the bus did not take.", increase("argo_events_events_sent_failed_total") + " or vector(0)", bad=1, width=6),
+        number("Event sources", "Servers of event sources that run.", f"sum({select('argo_events_event_service_running_total')})", width=6),
+        bars("Events", "By event source and event.", [(increase(SENT, RATE, "eventsource_name, event_name"), "{{eventsource_name}}/{{event_name}}")]),
+        bars("Refused or lost events", "Not taken by the bus, or refused: a wrong signature, a body that is no JSON.", [
+            (increase("argo_events_events_sent_failed_total", RATE, "eventsource_name"), "{{eventsource_name}}: not sent"),
+            (increase("argo_events_events_processing_failed_total", RATE, "eventsource_name"), "{{eventsource_name}}: refused"),
+        ]),
+    ]  # fmt: skip
+
+
+def triggers() -> list[object]:
+    """What was done."""
+    duration = "argo_events_action_duration_milliseconds"
+    return [
+        bars("Triggers", "Actions that worked.", [(increase("argo_events_action_triggered_total", RATE, "sensor_name"), "{{sensor_name}}")], width=8),
+        bars("Failures", "Each failed attempt, and actions that were given up.", [
+            (increase("argo_events_action_failed_total", RATE, "sensor_name"), "{{sensor_name}}: failed"),
+            (increase("argo_events_action_retries_failed_total", RATE, "sensor_name"), "{{sensor_name}}: given up"),
+        ], width=8),
+        lines("Time of an action", "Mean, retries included.",
+              [(ratio(increase(f"{duration}_sum", RATE, "sensor_name"), increase(f"{duration}_count", RATE, "sensor_name")), "{{sensor_name}}")], "ms", width=8),
+    ]  # fmt: skip
+
+
+def bus() -> list[object]:
+    """What waits. A trigger that is dead takes nothing, and its consumer's pending grows while nothing is acknowledged."""
+    by = "stream_name, consumer_name"
+    return [
+        lines("Waiting events", "Not yet delivered, and not yet acknowledged, by consumer; each trigger has one.", [
+            (f"max by ({by}) ({select('jetstream_consumer_num_pending')}) > 0", "{{consumer_name}}: pending"),
+            (f"max by ({by}) ({select('jetstream_consumer_num_ack_pending')}) > 0", "{{consumer_name}}: delivered"),
+        ]),
+        lines("Stuck consumers", "Events wait, and nothing was acknowledged for ten minutes: restart the Sensor (runbook HooklineTriggerStuck).",
+              [(stuck(), "{{consumer_name}}")]),
+    ]  # fmt: skip
+
+
+def schedules() -> list[object]:
+    """Nightly builds."""
+    coming, last = (
+        select("hookline_schedule_next_timestamp_seconds"),
+        select("hookline_schedule_last_timestamp_seconds"),
+    )
+    return [rows("Schedules", "The coming fire time by the declaration, and the newest one for which a run exists.", {
+        "next": (f"max by (pipeline) ({coming}) * 1000", ""), "last": (f"max by (pipeline) ({last}) * 1000", ""),
+    }, "pipeline", {"next": "dateTimeFromNow", "last": "dateTimeFromNow"})]  # fmt: skip

@@ -1,0 +1,74 @@
+"""Exporter: its own health."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from dashboards.panels import bars, dashboard, lines, number
+from dashboards.queries import increase, select
+
+__all__ = ["exporter"]
+
+RATE = "$__rate_interval"
+
+
+def exporter() -> Dashboard:
+    """The dashboard."""
+    return dashboard("exporter", "Exporter", "Watches, ledger, logs and cost of the exporter itself.", ("job",), {
+        "State": state(), "Watches": watches(), "Counting": counting(), "Process": process(),
+    })  # fmt: skip
+
+
+def state() -> list[object]:
+    """Numbers."""
+    return [
+        number("Counting instances", "One counts; others wait.", f"sum({select('hookline_leader')})", words={"0": "none"}),
+        number("Version", "Of hookline.", (f"max by (version, python) ({select('hookline_build_info')})", "{{version}} on Python {{python}}"),
+               words={"1": "running"}),
+        number("Settings", "Whether the last change of the file could be read.", f"min({select('hookline_config_last_reload_successful')})",
+               words={"0": "refused", "1": "in force"}),
+        number("Settings read", "When they were last read well.", f"max({select('hookline_config_last_reload_success_timestamp_seconds')}) * 1000", "dateTimeFromNow"),
+        number("Series", "Of the last scrape.", f"sum({select('hookline_series')})"),
+        number("Scrape", "Time that the last one took.", f"max({select('hookline_scrape_duration_seconds')})", "s", bad=1.0),
+    ]  # fmt: skip
+
+
+def watches() -> list[object]:
+    """Lists and watches."""
+    return [
+        lines("Silence", "Time since the API server last said anything; bookmarks come about once a minute.",
+              [(f"max by (resource) ({select('hookline_watch_age_seconds')})", "{{resource}}")], "s", width=8),
+        bars("Changes", "Received.", [(increase("hookline_watch_events_total", RATE, "resource"), "{{resource}}")], width=8),
+        bars("Errors", "Of lists and watches, by reason; lines that were no JSON.", [
+            (increase("hookline_list_errors_total", RATE, "resource, reason"), "list {{resource}}: {{reason}}"),
+            (increase("hookline_watch_errors_total", RATE, "resource, reason"), "watch {{resource}}: {{reason}}"),
+            (increase("hookline_watch_undecodable_total", RATE, "resource"), "{{resource}}: undecodable"),
+        ], width=8),
+        bars("Lists and watches", "Watches are renewed at least every five minutes. Before each list after the first, changes may have been missed.", [
+            (increase("hookline_list_total", RATE, "resource"), "list {{resource}}"),
+            (increase("hookline_relists_total", RATE, "resource"), "list again {{resource}}"),
+            (increase("hookline_watch_total", RATE, "resource"), "watch {{resource}}"),
+        ]),
+        lines("Decoding", "Share of a core.", [(f"sum by (resource) (rate({select('hookline_decode_seconds_total')}[{RATE}]))", "{{resource}}")], "percentunit"),
+    ]  # fmt: skip
+
+
+def counting() -> list[object]:
+    """What is counted and what is not."""
+    return [
+        lines("Tracked objects", "Kept in memory until they are counted.", [(f"sum by (object) ({select('hookline_tracked_objects')})", "{{object}}")], width=8),
+        bars("Lost observations", "What ended unseen.", [(increase("hookline_observations_lost_total", RATE, "object"), "{{object}}")], width=8),
+        bars("Replaced label values", "What became `other`, since a list was full or did not hold it.", [(increase("hookline_label_overflow_total", RATE, "label"), "{{label}}")], width=8),
+        lines("Ledger", "Size of the file; 0 in memory.", [(f"max({select('hookline_ledger_bytes')})", "size")], "bytes", width=8),
+        lines("Remembered runs", "In the ledger.", [(f"max({select('hookline_ledger_runs')})", "runs")], width=8),
+        bars("Transactions and CDEvents", "Of the ledger; events sent to a sink, or dropped.", [
+            (increase("hookline_ledger_commits_total", RATE), "transactions"),
+            (increase("hookline_cdevents_total", RATE, "result"), "CDEvents {{result}}"),
+        ], width=8),
+    ]  # fmt: skip
+
+
+def process() -> list[object]:
+    """The process."""
+    return [
+        lines("CPU", "Cores.", [(f"sum(rate({select('process_cpu_seconds_total')}[{RATE}]))", "cores")]),
+        lines("Memory", "Resident.", [(f"max({select('process_resident_memory_bytes')})", "resident")], "bytes"),
+    ]  # fmt: skip

@@ -1,0 +1,60 @@
+"""Pipeline: what one pipeline, or some, spend their time on."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from dashboards.panels import bars, dashboard, lines, number
+from dashboards.queries import increase, quantile, ratio, select
+
+__all__ = ["pipeline"]
+
+RATE = "$__rate_interval"
+QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
+
+
+def pipeline() -> Dashboard:
+    """The dashboard."""
+    return dashboard("pipeline", "Pipeline", "Runs, steps and waiting times of the chosen pipelines.", ("job", "pipeline"), {
+        "Runs": runs(), "Steps": steps(), "From the event to the first running step": latency(),
+    })  # fmt: skip
+
+
+def runs() -> list[object]:
+    """Runs."""
+    duration = "hookline_run_duration_seconds"
+    return [
+        number("Runs", "Finished runs.", increase("hookline_runs_total"), width=6),
+        number("Last success", "The oldest of the chosen pipelines.",
+               f"min({select('hookline_last_success_timestamp_seconds')}) * 1000", "dateTimeFromNow", width=6),
+        number("Mean duration", "From the start of a run to its end.",
+               ratio(increase(f"{duration}_sum"), increase(f"{duration}_count")), "s", width=6),
+        number("Overhead", "Share of the runs' time in which none of their pods existed: queues, locks, gaps between steps.",
+               ratio(increase("hookline_run_overhead_seconds_total"), increase(f"{duration}_sum")), "percentunit", bad=0.3, width=6),
+        bars("Runs by outcome", "failure: the code is red. error: the infrastructure failed.",
+             [(increase("hookline_runs_total", RATE, "outcome"), "{{outcome}}")]),
+        lines("Duration", "Of runs.", [(quantile(share, duration, RATE), name) for share, name in QUANTILES], "s"),
+    ]  # fmt: skip
+
+
+def steps() -> list[object]:
+    """Steps."""
+    attempts = "hookline_step_attempts_total"
+    return [
+        *(lines(f"Step duration, {name}", "Time that the main container ran; attempts lost to the infrastructure are left out.",
+                [(quantile(share, "hookline_step_duration_seconds", RATE, "step"), "{{step}}")], "s", width=8) for share, name in QUANTILES),
+        lines("Pending, p90", "From the creation of a step's pod to the start of its main container; of all pipelines.",
+              [(quantile(0.9, "hookline_step_pending_seconds", RATE, "step, capacity"), "{{step}}, {{capacity}}")], "s", width=8),
+        bars("Attempts by outcome", "Ended pods of steps; a retried step has several.", [(increase(attempts, RATE, "outcome"), "{{outcome}}")], width=8),
+        bars("Attempts that failed", "By step and outcome.",
+             [(increase(attempts, RATE, "step, outcome", outcome="!success"), "{{step}}: {{outcome}}")], width=8),
+    ]  # fmt: skip
+
+
+def latency() -> list[object]:
+    """Hops."""
+    hop = "hookline_event_latency_seconds"
+    return [
+        *(lines(f"{name} by hop", "sensor: event to Workflow; workflow: to its first pod; pod: to a node; container: to the main container. Of all pipelines.",
+                [(quantile(share, hop, RATE, "hop"), "{{hop}}")], "s", width=8) for share, name in QUANTILES[:2]),
+        bars("Clock skew", "Hops that ended before they began, by two clocks: the histogram holds them as 0 s.",
+             [(increase("hookline_clock_skew_total", RATE, "hop"), "{{hop}}")], width=8),
+    ]  # fmt: skip

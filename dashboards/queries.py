@@ -1,0 +1,95 @@
+"""PromQL from the metric declarations: a name or a label that the exporter does not have is an error here, not a dead panel."""
+
+from triggers.exporter.metrics import FAMILIES
+
+__all__ = ["OTHER_METRICS", "increase", "quantile", "ratio", "select", "stuck"]
+
+OTHER_METRICS = {
+    # argoproj/argo-events pkg/metrics/metrics.go (1.9.10), port 7777 of event sources and Sensors
+    "argo_events_event_service_running_total": ("namespace", "eventsource_name"),
+    "argo_events_events_sent_total": ("namespace", "eventsource_name", "event_name"),
+    "argo_events_events_sent_failed_total": ("namespace", "eventsource_name", "event_name"),
+    "argo_events_events_processing_failed_total": ("namespace", "eventsource_name", "event_name"),
+    "argo_events_action_triggered_total": ("namespace", "sensor_name", "trigger_name"),
+    "argo_events_action_failed_total": ("namespace", "sensor_name", "trigger_name"),
+    "argo_events_action_retries_failed_total": ("namespace", "sensor_name", "trigger_name"),
+    "argo_events_action_duration_milliseconds_sum": ("namespace", "sensor_name", "trigger_name"),
+    "argo_events_action_duration_milliseconds_count": ("namespace", "sensor_name", "trigger_name"),
+    # nats-io/prometheus-nats-exporter collector/jsz.go (0.15), the bus's own metrics container
+    "jetstream_consumer_num_pending": ("namespace", "stream_name", "consumer_name"),
+    "jetstream_consumer_num_ack_pending": ("namespace", "stream_name", "consumer_name"),
+    "jetstream_consumer_ack_floor_stream_seq": ("namespace", "stream_name", "consumer_name"),
+}
+"""Metrics of others, and their labels."""
+_PROCESS = {"process_resident_memory_bytes": (), "process_cpu_seconds_total": ()}
+_SUFFIXES = ("_bucket", "_sum", "_count")
+
+
+def _labels(name: str) -> tuple[str, ...]:
+    for known in (OTHER_METRICS, _PROCESS):
+        if name in known:
+            return known[name]
+    if name in FAMILIES:
+        return FAMILIES[name].labels
+    for suffix in _SUFFIXES:
+        family = FAMILIES.get(name.removesuffix(suffix))
+        if name.endswith(suffix) and family is not None and family.type == "histogram":
+            return (*family.labels, "le") if suffix == "_bucket" else family.labels
+    raise KeyError(f"{name} is no metric of the exporter, nor a known one of others")
+
+
+def select(name: str, *, rule: bool = False, **labels: str) -> str:
+    """A selector, of the series that the dashboard's variables choose.
+
+    Args:
+        name: Of the metric.
+        rule: Within a rule: there are no variables.
+        labels: Label → value; one that begins with `~` is a regular expression, with `!` what it must not be.
+
+    Raises:
+        KeyError: There is no such metric or label.
+    """
+    known = _labels(name)
+    matchers = []
+    if not rule and name in OTHER_METRICS:
+        matchers.append('namespace=~"$namespace"')
+    elif not rule:
+        matchers.append('job=~"$job"')
+        if "pipeline" in known:
+            matchers.append('pipeline=~"$pipeline"')
+    for label, value in labels.items():
+        if label not in known:
+            raise KeyError(f"{name} has no label {label}")
+        operator = {"~": "=~", "!": "!="}.get(value[:1], "=")
+        matchers.append(f'{label}{operator}"{value.lstrip("~!")}"')
+    return f"{name}{{{','.join(matchers)}}}" if matchers else name
+
+
+def increase(name: str, window: str = "$__range", by: str = "", *, rule: bool = False, **labels: str) -> str:
+    """How much a counter grew, summed up by labels."""
+    grouped = f" by ({by})" if by else ""
+    return f"sum{grouped} (increase({select(name, rule=rule, **labels)}[{window}]))"
+
+
+def ratio(part: str, whole: str) -> str:
+    """A share; nothing where the whole is 0, since no data is no 0 %."""
+    return f"{part} / ({whole} > 0)"
+
+
+def quantile(
+    share: float, histogram: str, window: str = "$__range", by: str = "", *, rule: bool = False
+) -> str:
+    """A quantile of a histogram, by labels."""
+    inner = increase(f"{histogram}_bucket", window, f"{by}, le" if by else "le", rule=rule)
+    return f"histogram_quantile({share}, {inner})"
+
+
+def stuck(*, rule: bool = False) -> str:
+    """Events that wait for consumers which acknowledged nothing for ten minutes.
+
+    A trigger that is dead takes nothing, while its Sensor looks alive.
+    """
+    by = "namespace, stream_name, consumer_name"
+    floor = select("jetstream_consumer_ack_floor_stream_seq", rule=rule)
+    waiting = f"max by ({by}) ({select('jetstream_consumer_num_pending', rule=rule)}) > 0"
+    return f"({waiting}) and (max by ({by}) (delta({floor}[10m])) == 0)"

@@ -1,0 +1,230 @@
+"""Recording rules and alerts, in the style of monitoring mixins (github.com/monitoring-mixins/docs).
+
+Windows are long, since builds are rare. Every share needs a number of runs before it may alert, and is nothing where there are none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboards.queries import increase, quantile, ratio, select, stuck
+
+__all__ = ["ALERTS", "RECORDS", "Alert", "Record", "groups"]
+
+DECIDED = "~success|failure|error|timeout"
+BY = "cluster, job, pipeline"
+"""Labels that results keep; `cluster` is there where Prometheus adds it."""
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One recording rule: level:metric:operation."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert; its runbook is docs/runbooks/<name>.md."""
+
+    name: str
+    expression: str
+    pending: str
+    """How long the expression must hold."""
+    severity: str
+    """critical, warning or info."""
+    summary: str
+    description: str
+
+
+def _share(
+    part: str, whole: str, window: str, by: str = BY, *, of: Mapping[str, str] | None = None, **labels: str
+) -> str:
+    """The share of series with these labels in all of a counter, or in those that `of` chooses."""
+    return ratio(
+        increase(part, window, by, rule=True, **labels), increase(whole, window, by, rule=True, **(of or {}))
+    )
+
+
+RUNS, BUILDS = "hookline_runs_total", "hookline_image_builds_total"
+STEPS, PENDING = "hookline_step_duration_seconds", "hookline_step_pending_seconds"
+HITS, REQUESTS = "hookline_cache_hits_total", "hookline_cache_requests_total"
+READS, RECLAIMS, SPOT_PODS = (
+    "hookline_log_reads_total",
+    "hookline_spot_reclaims_total",
+    "hookline_spot_pods_total",
+)
+COST, LIST_COST = "hookline_compute_cost_total", "hookline_compute_list_cost_total"
+CACHE, STEP, MONEY = f"{BY}, cache", f"{BY}, step", f"{BY}, currency"
+
+RECORDS: Sequence[Record] = (
+    Record("pipeline:hookline_runs:increase1d", increase(RUNS, "1d", BY, rule=True, outcome=DECIDED)),
+    Record("pipeline:hookline_runs:increase6h", increase(RUNS, "6h", BY, rule=True, outcome=DECIDED)),
+    Record("pipeline:hookline_runs_failure:ratio1d", _share(RUNS, RUNS, "1d", of={"outcome": DECIDED}, outcome="~failure|timeout")),
+    Record("pipeline:hookline_runs_error:ratio6h", _share(RUNS, RUNS, "6h", of={"outcome": DECIDED}, outcome="error")),
+    Record("pipeline_step:hookline_step_duration_seconds:p90_1d", quantile(0.9, STEPS, "1d", STEP, rule=True)),
+    Record("pipeline_step:hookline_step_duration_seconds:p90_7d", quantile(0.9, STEPS, "7d", STEP, rule=True)),
+    Record("step:hookline_step_pending_seconds:p90_1h", quantile(0.9, PENDING, "1h", "cluster, job, step, capacity", rule=True)),
+    Record("hop:hookline_event_latency_seconds:p90_1h", quantile(0.9, "hookline_event_latency_seconds", "1h", "cluster, job, hop", rule=True)),
+    Record("pipeline_cache:hookline_cache_requests:increase1d", increase(REQUESTS, "1d", CACHE, rule=True)),
+    Record("pipeline_cache:hookline_cache_hits:ratio1d", _share(HITS, REQUESTS, "1d", CACHE)),
+    Record("pipeline_cache:hookline_cache_hits:ratio7d", _share(HITS, REQUESTS, "7d", CACHE)),
+    Record("pipeline:hookline_image_builds_broken:ratio1d", _share(BUILDS, BUILDS, "1d", cache_state="broken")),
+    Record("job:hookline_spot_reclaims:ratio1h", _share(RECLAIMS, SPOT_PODS, "1h", "cluster, job")),
+    Record("pipeline:hookline_compute_cost_saved:ratio1d", f"1 - {_share(COST, LIST_COST, '1d', MONEY, of={'capacity': 'spot'}, capacity='spot')}"),
+    Record("job_step:hookline_log_reads_complete:ratio1d", _share(READS, READS, "1d", "cluster, job, step", result="complete")),
+)  # fmt: skip
+"""The rates that alerts rest on, and that are worth to be asked for over months."""
+
+
+def _due(expression: str) -> str:
+    """A schedule's fire time as of an hour ago, if it is 15 minutes gone."""
+    return f"max by ({BY}) ({expression} offset 1h) < time() - {15 * MINUTE}"
+
+
+_NEXT = select("hookline_schedule_next_timestamp_seconds", rule=True)
+_LAST = select("hookline_schedule_last_timestamp_seconds", rule=True)
+_FAILED = "argo_events_action_failed_total"
+
+ALERTS: Sequence[Alert] = (
+    Alert(
+        "HooklineRunsFailing",
+        "pipeline:hookline_runs_failure:ratio1d > 0.5 and pipeline:hookline_runs:increase1d >= 5",
+        "30m", "info",
+        "Most runs of {{ $labels.pipeline }} are red.",
+        "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last day failed by their own code.",
+    ),
+    Alert(
+        "HooklineRunsBrokenByInfrastructure",
+        "pipeline:hookline_runs_error:ratio6h > 0.2 and pipeline:hookline_runs:increase6h >= 5",
+        "15m", "warning",
+        "Runs of {{ $labels.pipeline }} fail although their code is not at fault.",
+        "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last six hours ended by lost pods, images that could not "
+        "be pulled, or broken caches.",
+    ),
+    Alert(
+        "HooklineStepSlower",
+        "pipeline_step:hookline_step_duration_seconds:p90_1d > 1.5 * pipeline_step:hookline_step_duration_seconds:p90_7d "
+        "and pipeline_step:hookline_step_duration_seconds:p90_1d - pipeline_step:hookline_step_duration_seconds:p90_7d > 60",
+        "2h", "info",
+        "{{ $labels.step }} of {{ $labels.pipeline }} became slower.",
+        "Nine of ten runs of the step took up to {{ $value | humanizeDuration }} in the last day: more than half as long again as in the last week.",
+    ),
+    Alert(
+        "HooklineCacheHitRateDropped",
+        "pipeline_cache:hookline_cache_hits:ratio1d < 0.6 * pipeline_cache:hookline_cache_hits:ratio7d "
+        "and pipeline_cache:hookline_cache_requests:increase1d >= 20",
+        "1h", "info",
+        "The cache {{ $labels.cache }} of {{ $labels.pipeline }} hits less than it did.",
+        "Its hit rate was {{ $value | humanizePercentage }} in the last day: less than 0.6 of the rate of the last week.",
+    ),
+    Alert(
+        "HooklineImageCacheBroken",
+        f"{increase(BUILDS, '6h', BY, rule=True, cache_state='broken')} > 0.5",
+        "0m", "warning",
+        "The image cache of {{ $labels.pipeline }} is damaged.",
+        "Builds fail since layers of the cache cannot be fetched; they go on to fail until the cache is deleted in the registry.",
+    ),
+    Alert(
+        "HooklineSpotReclaimStorm",
+        f"job:hookline_spot_reclaims:ratio1h > 0.2 and {increase(RECLAIMS, '1h', 'cluster, job', rule=True)} >= 5",
+        "0m", "warning",
+        "Spot capacity is taken away.",
+        "{{ $value | humanizePercentage }} of the spot pods of the last hour were reclaimed while they worked.",
+    ),
+    Alert(
+        "HooklineStepsPending",
+        "step:hookline_step_pending_seconds:p90_1h > 300",
+        "15m", "warning",
+        "Pods of {{ $labels.step }} wait long.",
+        "One in ten pods ({{ $labels.capacity }}) waited {{ $value | humanizeDuration }} or longer from its creation to its start.",
+    ),
+    Alert(
+        "HooklineScheduleMissed",
+        f"({_due(_NEXT)}) unless on ({BY}) (max by ({BY}) ({_LAST}) >= on ({BY}) max by ({BY}) ({_NEXT} offset 1h))",
+        "5m", "warning",
+        "The scheduled run of {{ $labels.pipeline }} did not come.",
+        "It was due at {{ $value | humanizeTimestamp }}, and no run of that schedule was seen.",
+    ),
+    Alert(
+        "HooklineNoEvents",
+        "sum by (cluster, namespace) (increase(argo_events_events_sent_total[2d])) == 0 "
+        "and sum by (cluster, namespace) (argo_events_events_sent_total) > 0",
+        "1h", "info",
+        "No event came for two days.",
+        "The event sources of {{ $labels.namespace }} put nothing on the bus, although they did before: webhooks may be lost on their way.",
+    ),
+    Alert(
+        "HooklineTriggersFailing",
+        f"{increase(_FAILED, '30m', 'cluster, namespace, sensor_name', rule=True)} > 2",
+        "5m", "critical",
+        "Triggers of {{ $labels.sensor_name }} fail.",
+        "{{ $value | humanize }} attempts to start a run failed within half an hour: rights, quota, admission, or an API server that refuses.",
+    ),
+    Alert(
+        "HooklineTriggerStuck",
+        stuck(rule=True),
+        "10m", "critical",
+        "A trigger takes no events.",
+        "{{ $value }} events wait for {{ $labels.consumer_name }}, and none was acknowledged for ten minutes.",
+    ),
+    Alert(
+        "HooklineLogsNotRead",
+        "job_step:hookline_log_reads_complete:ratio1d < 0.8",
+        "1h", "info",
+        "Cache numbers of {{ $labels.step }} rest on few logs.",
+        "Only {{ $value | humanizePercentage }} of its logs of the last day were read completely.",
+    ),
+    Alert(
+        "HooklineObservationsLost",
+        f"{increase('hookline_observations_lost_total', '1h', 'cluster, job, object', rule=True)} > 0.5",
+        "0m", "warning",
+        "Runs ended unseen.",
+        "About {{ $value | humanize }} ({{ $labels.object }}) went away before the exporter saw their end: they are in no metric.",
+    ),
+    Alert(
+        "HooklineWatchStale",
+        f"max by (cluster, job, resource) ({select('hookline_watch_age_seconds', rule=True)}) > 600",
+        "5m", "critical",
+        "The exporter hears nothing of {{ $labels.resource }}.",
+        "The API server last said something {{ $value | humanizeDuration }} ago.",
+    ),
+    Alert(
+        "HooklineExporterAbsent",
+        f"absent(sum({select('hookline_leader', rule=True)}) > 0)",
+        "15m", "critical",
+        "No exporter counts runs.",
+        "It is down, is not scraped, or all instances wait for the lease. What ends meanwhile is counted later, as long as it is still in the cluster.",
+    ),
+)  # fmt: skip
+
+
+def groups(runbooks: str) -> Mapping[str, Any]:
+    """The content of a rule file.
+
+    Args:
+        runbooks: Where the runbooks are: what stands before `<name of the alert>.md`.
+    """
+    records = [{"record": each.name, "expr": each.expression} for each in RECORDS]
+    return {
+        "groups": [
+            {"name": "hookline.records", "interval": "1m", "rules": records},
+            {"name": "hookline.alerts", "rules": [_alert(each, runbooks) for each in ALERTS]},
+        ]
+    }
+
+
+def _alert(each: Alert, runbooks: str) -> Mapping[str, Any]:
+    return {
+        "alert": each.name,
+        "expr": each.expression,
+        "for": each.pending,
+        "labels": {"severity": each.severity},
+        "annotations": {
+            "summary": each.summary,
+            "description": each.description,
+            "runbook_url": f"{runbooks}{each.name}.md",
+        },
+    }

@@ -1,0 +1,67 @@
+"""Spot and cost: what runs used, what it cost, and what spot capacity saved and lost."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from dashboards.panels import bars, dashboard, number
+from dashboards.queries import increase, ratio, select
+
+__all__ = ["spot"]
+
+RATE = "$__rate_interval"
+HOUR = "3600"
+GIB_HOUR = "(1024 * 1024 * 1024 * 3600)"
+
+
+def spot() -> Dashboard:
+    """The dashboard."""
+    return dashboard("spot", "Spot and cost", "Usage by capacity, cost, saving, reclaims and lost work.", ("job", "pipeline"), {
+        "Usage": usage(), "Cost": cost(), "Spot": reclaims(),
+    })  # fmt: skip
+
+
+def usage() -> list[object]:
+    """Processors and memory."""
+    vcpu, memory = "hookline_compute_vcpu_seconds_total", "hookline_compute_memory_byte_seconds_total"
+    return [
+        number("vCPU hours", "Of ended pods, of the size that is billed.", f"{increase(vcpu)} / {HOUR}", width=8),
+        number("GiB hours", "Of ended pods, of the size that is billed.", f"{increase(memory)} / {GIB_HOUR}", width=8),
+        number("Share of spot", "Of vCPU hours.", ratio(increase(vcpu, capacity="spot"), increase(vcpu)), "percentunit", width=8),
+        bars("vCPU hours by capacity", "Of ended pods.", [(f"{increase(vcpu, RATE, 'capacity')} / {HOUR}", "{{capacity}}")], width=8),
+        bars("GiB hours by capacity", "Of ended pods.", [(f"{increase(memory, RATE, 'capacity')} / {GIB_HOUR}", "{{capacity}}")], width=8),
+        bars("vCPU hours by step and platform", "Of ended pods.", [(f"{increase(vcpu, RATE, 'step, platform')} / {HOUR}", "{{step}}, {{platform}}")], width=8),
+    ]  # fmt: skip
+
+
+def cost() -> list[object]:
+    """Money."""
+    paid, listed, unpriced = (
+        f"hookline_compute_{each}_total" for each in ("cost", "list_cost", "unpriced_vcpu_seconds")
+    )
+    saved = f"{increase(listed, by='currency', capacity='spot')} - {increase(paid, by='currency', capacity='spot')}"
+    return [
+        number("Cost", "Estimate from the price list.", (increase(paid, by="currency"), "{{currency}}"), width=6),
+        number("On demand", "What the same pods would have cost on demand.", (increase(listed, by="currency"), "{{currency}}"), width=6),
+        number("Saved by spot", "List price of spot pods less their cost; nothing without a spot price.", (saved, "{{currency}}"), width=6),
+        number("Without a price", "Share of vCPU hours for which the price list has no price: they are missing in the cost.",
+               f"({increase(unpriced)} or vector(0)) / ({increase('hookline_compute_vcpu_seconds_total')} > 0)", "percentunit", bad=0.05, width=6),
+        bars("Cost by pipeline", "Estimate.", [(increase(paid, RATE, "pipeline, currency"), "{{pipeline}} {{currency}}")]),
+        number("Price list", "Its currency and source.", (f"max by (currency, source) ({select('hookline_price_info')})", "{{currency}}, {{source}}"),
+               words={"1": "in use"}, width=6),
+        number("Age of the price list", "Prices change; an old list is a guess.", f"time() - max({select('hookline_price_date_seconds')})", "s",
+               bad=180 * 86_400.0, width=6),
+    ]  # fmt: skip
+
+
+def reclaims() -> list[object]:
+    """What spot lost."""
+    pods, wasted = "hookline_spot_pods_total", "hookline_spot_wasted_vcpu_seconds_total"
+    return [
+        number("Spot pods", "Ended pods that asked for spot.", increase(pods), width=6),
+        number("Reclaimed", "Share of spot pods that were taken away while they worked.",
+               ratio(increase("hookline_spot_reclaims_total"), increase(pods)), "percentunit", bad=0.05, width=6),
+        number("Degraded", "Pods that asked for spot and ran on demand.", f"{increase('hookline_spot_degraded_total')} or vector(0)", width=6),
+        number("Wasted vCPU hours", "Of reclaimed attempts: lost work.", f"{increase(wasted)} / {HOUR}", width=6),
+        bars("Reclaims", "BidFailed: the pod stayed, failed; evicted: it was deleted.",
+             [(increase("hookline_spot_reclaims_total", RATE, "pipeline, reason"), "{{pipeline}}: {{reason}}")]),
+        bars("Wasted vCPU hours", "Of reclaimed attempts.", [(f"{increase(wasted, RATE, 'pipeline')} / {HOUR}", "{{pipeline}}")]),
+    ]  # fmt: skip
