@@ -1,0 +1,305 @@
+"""What each alert and record says of made-up series, in promtool's notation: fires, does not fire, no data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["ALERT_CASES", "RECORD_CASES", "AlertCase", "RecordCase", "step"]
+
+SHOP = 'job="h",pipeline="shop"'
+BUS = 'namespace="ci",stream_name="default",consumer_name="shop"'
+
+
+def step(at: str) -> str:
+    """How far apart values and evaluations are: a week in minutes would take promtool minutes."""
+    hours = int(at[:-1]) if at.endswith("h") else 1
+    return "30m" if hours > 100 else "5m" if hours > 1 else "1m"
+
+
+@dataclass(frozen=True)
+class AlertCase:
+    """When an alert fires, and when it does not."""
+
+    fires: Mapping[str, str]
+    """Series → values, one a step."""
+    at: str
+    labels: Mapping[str, str]
+    """Of the alert that fires."""
+    summary: str
+    description: str
+    quiet: Mapping[str, str] = field(default_factory=dict)
+    """Series that are near it, and do not make it fire."""
+
+
+@dataclass(frozen=True)
+class RecordCase:
+    """What a recording rule comes to."""
+
+    series: Mapping[str, str]
+    at: str
+    samples: Mapping[str, float]
+    """Series → value."""
+
+
+def runs(outcome: str, event: str = "push") -> str:
+    return f'hookline_runs_total{{{SHOP},event="{event}",outcome="{outcome}"}}'
+
+
+def buckets(name: str, labels: str, bounds: Mapping[str, str]) -> dict[str, str]:
+    return {f'{name}_bucket{{{labels},le="{bound}"}}': values for bound, values in bounds.items()}
+
+
+STEP = f'{SHOP},step="run-test"'
+FAST_THEN_SLOW = buckets(
+    "hookline_step_duration_seconds",
+    STEP,
+    # Six days of runs below 60 s, then a day of runs between 300 and 600 s.
+    {
+        "60": "0+1x287 288x60",
+        "300": "0+1x287 288x60",
+        "600": "0+1x287 288+0.1x60",
+        "+Inf": "0+1x287 288+0.1x60",
+    },
+)
+ALWAYS_FAST = buckets(
+    "hookline_step_duration_seconds",
+    STEP,
+    {"60": "0+1x347", "300": "0+1x347", "600": "0+1x347", "+Inf": "0+1x347"},
+)
+PENDING = 'job="h",step="run-test",capacity="spot"'
+DUE = 'job="h",pipeline="shop"'
+
+ALERT_CASES: Mapping[str, AlertCase] = {
+    "HooklineRunsFailing": AlertCase(
+        {runs("failure"): "0+1x300", runs("success"): "0+0.25x300"},
+        "25h",
+        {"severity": "info", "job": "h", "pipeline": "shop"},
+        "Most runs of shop are red.",
+        "80% of the runs of shop in the last day failed by their own code.",
+        {runs("failure"): "0x270 1 2 3x30", runs("cancellation"): "0+1x300"},  # three runs say little
+    ),
+    "HooklineRunsBrokenByInfrastructure": AlertCase(
+        {runs("error"): "0+1x100", runs("success"): "0+3x100"},
+        "7h",
+        {"severity": "warning", "job": "h", "pipeline": "shop"},
+        "Runs of shop fail although their code is not at fault.",
+        "25% of the runs of shop in the last six hours ended by lost pods, images that could not be pulled, or broken caches.",
+        {runs("error"): "0+1x100", runs("success"): "0+9x100", runs("failure"): "0+20x100"},
+    ),
+    "HooklineStepSlower": AlertCase(
+        FAST_THEN_SLOW,
+        "168h",
+        {"severity": "info", "job": "h", "pipeline": "shop", "step": "run-test"},
+        "run-test of shop became slower.",
+        "Nine of ten runs of the step took up to 9m 30s in the last day: more than half as long again as in the last week.",
+        ALWAYS_FAST,
+    ),
+    "HooklineCacheHitRateDropped": AlertCase(
+        {
+            f'hookline_cache_hits_total{{{SHOP},cache="image_layer"}}': "0+9x287 2592+2x60",
+            f'hookline_cache_requests_total{{{SHOP},cache="image_layer"}}': "0+10x347",
+        },
+        "168h",
+        {"severity": "info", "job": "h", "pipeline": "shop", "cache": "image_layer"},
+        "The cache image_layer of shop hits less than it did.",
+        "Its hit rate was 20% in the last day: less than 0.6 of the rate of the last week.",
+        {
+            f'hookline_cache_hits_total{{{SHOP},cache="image_layer"}}': "0+1x347",
+            f'hookline_cache_requests_total{{{SHOP},cache="image_layer"}}': "0+10x347",
+        },
+    ),
+    "HooklineImageCacheBroken": AlertCase(
+        {f'hookline_image_builds_total{{{SHOP},cache_state="broken"}}': "0x10 1x20"},
+        "20m",
+        {"severity": "warning", "job": "h", "pipeline": "shop"},
+        "The image cache of shop is damaged.",
+        "Builds fail since layers of the cache cannot be fetched; they go on to fail until the cache is deleted in the registry.",
+        {
+            f'hookline_image_builds_total{{{SHOP},cache_state="broken"}}': "3x30",
+            f'hookline_image_builds_total{{{SHOP},cache_state="failed"}}': "0+1x30",
+        },
+    ),
+    "HooklineSpotReclaimStorm": AlertCase(
+        {
+            f'hookline_spot_reclaims_total{{{SHOP},reason="BidFailed"}}': "0+1x60",
+            f"hookline_spot_pods_total{{{SHOP}}}": "0+4x60",
+        },
+        "1h",
+        {"severity": "warning", "job": "h"},
+        "Spot capacity is taken away.",
+        "25% of the spot pods of the last hour were reclaimed while they worked.",
+        {
+            f'hookline_spot_reclaims_total{{{SHOP},reason="BidFailed"}}': "0+1x60",
+            f"hookline_spot_pods_total{{{SHOP}}}": "0+40x60",
+        },
+    ),
+    "HooklineStepsPending": AlertCase(
+        buckets(
+            "hookline_step_pending_seconds", PENDING, {"300": "0x100", "600": "0+1x100", "+Inf": "0+1x100"}
+        ),
+        "90m",
+        {"severity": "warning", "job": "h", "step": "run-test", "capacity": "spot"},
+        "Pods of run-test wait long.",
+        "One in ten pods (spot) waited 9m 30s or longer from its creation to its start.",
+        buckets(
+            "hookline_step_pending_seconds", PENDING, {"300": "0+1x100", "600": "0+1x100", "+Inf": "0+1x100"}
+        ),
+    ),
+    "HooklineScheduleMissed": AlertCase(
+        # Due at 3600 s; then the next one is a day later, and the last run is one of long ago.
+        {
+            f"hookline_schedule_next_timestamp_seconds{{{DUE}}}": "3600x60 90000x120",
+            f"hookline_schedule_last_timestamp_seconds{{{DUE}}}": "1x180",
+        },
+        "100m",
+        {"severity": "warning", "job": "h", "pipeline": "shop"},
+        "The scheduled run of shop did not come.",
+        "It was due at 1970-01-01 01:00:00 +0000 UTC, and no run of that schedule was seen.",
+        {
+            f"hookline_schedule_next_timestamp_seconds{{{DUE}}}": "3600x60 90000x120",
+            f"hookline_schedule_last_timestamp_seconds{{{DUE}}}": "1x61 3600x120",
+        },
+    ),
+    "HooklineNoEvents": AlertCase(
+        {
+            'argo_events_events_sent_total{namespace="ci",eventsource_name="hooks",event_name="github"}': "7x620"
+        },
+        "50h",
+        {"severity": "info", "namespace": "ci"},
+        "No event came for two days.",
+        "The event sources of ci put nothing on the bus, although they did before: webhooks may be lost on their way.",
+        {
+            'argo_events_events_sent_total{namespace="ci",eventsource_name="hooks",event_name="github"}': "7x400 8x220"
+        },
+    ),
+    "HooklineTriggersFailing": AlertCase(
+        {
+            'argo_events_action_failed_total{namespace="ci",sensor_name="hookline-1",trigger_name="a"}': "0+1x60"
+        },
+        "40m",
+        {"severity": "critical", "namespace": "ci", "sensor_name": "hookline-1"},
+        "Triggers of hookline-1 fail.",
+        "30 attempts to start a run failed within half an hour: rights, quota, admission, or an API server that refuses.",
+        {
+            'argo_events_action_failed_total{namespace="ci",sensor_name="hookline-1",trigger_name="a"}': "0x20 1x40"
+        },
+    ),
+    "HooklineTriggerStuck": AlertCase(
+        {
+            f"jetstream_consumer_num_pending{{{BUS}}}": "0+1x60",
+            f"jetstream_consumer_ack_floor_stream_seq{{{BUS}}}": "42x60",
+        },
+        "40m",
+        {"severity": "critical", "namespace": "ci", "stream_name": "default", "consumer_name": "shop"},
+        "A trigger takes no events.",
+        "40 events wait for shop, and none was acknowledged for ten minutes.",
+        {
+            f"jetstream_consumer_num_pending{{{BUS}}}": "0+1x60",
+            f"jetstream_consumer_ack_floor_stream_seq{{{BUS}}}": "42+1x60",
+        },
+    ),
+    "HooklineLogsNotRead": AlertCase(
+        {
+            'hookline_log_reads_total{job="h",step="run-test",result="complete"}': "0+1x300",
+            'hookline_log_reads_total{job="h",step="run-test",result="gone"}': "0+1x300",
+        },
+        "25h",
+        {"severity": "info", "job": "h", "step": "run-test"},
+        "Cache numbers of run-test rest on few logs.",
+        "Only 50% of its logs of the last day were read completely.",
+        {
+            'hookline_log_reads_total{job="h",step="run-test",result="complete"}': "0+9x300",
+            'hookline_log_reads_total{job="h",step="run-test",result="gone"}': "0+1x300",
+        },
+    ),
+    "HooklineObservationsLost": AlertCase(
+        {'hookline_observations_lost_total{job="h",object="run"}': "0x30 3x60"},
+        "40m",
+        {"severity": "warning", "job": "h", "object": "run"},
+        "Runs ended unseen.",
+        "About 3 (run) went away before the exporter saw their end: they are in no metric.",
+        {'hookline_observations_lost_total{job="h",object="run"}': "3x90"},
+    ),
+    "HooklineWatchStale": AlertCase(
+        {'hookline_watch_age_seconds{job="h",resource="pods"}': "0+60x60"},
+        "30m",
+        {"severity": "critical", "job": "h", "resource": "pods"},
+        "The exporter hears nothing of pods.",
+        "The API server last said something 30m 0s ago.",
+        {'hookline_watch_age_seconds{job="h",resource="pods"}': "60x60"},
+    ),
+    "HooklineExporterAbsent": AlertCase(
+        {'hookline_leader{job="h",instance="a"}': "0x60", 'hookline_leader{job="h",instance="b"}': "0x60"},
+        "30m",
+        {"severity": "critical"},
+        "No exporter counts runs.",
+        "It is down, is not scraped, or all instances wait for the lease. What ends meanwhile is counted later, as long as it is still in the cluster.",
+        {'hookline_leader{job="h",instance="a"}': "1x60", 'hookline_leader{job="h",instance="b"}': "0x60"},
+    ),
+}
+
+DAY_OF_RUNS = {
+    runs("success"): "0+6x300",
+    runs("failure"): "0+2x300",
+    runs("timeout"): "0+1x300",
+    runs("error"): "0+1x300",
+}
+MONEY = f'{SHOP},capacity="spot",currency="CNY"'
+
+RECORD_CASES: Mapping[str, RecordCase] = {
+    "pipeline:hookline_runs:increase1d": RecordCase(
+        DAY_OF_RUNS | {runs("skip"): "0+9x300"}, "25h", {f"{{{SHOP}}}": 2880}
+    ),
+    "pipeline:hookline_runs:increase6h": RecordCase(DAY_OF_RUNS, "25h", {f"{{{SHOP}}}": 720}),
+    "pipeline:hookline_runs_failure:ratio1d": RecordCase(DAY_OF_RUNS, "25h", {f"{{{SHOP}}}": 0.3}),
+    "pipeline:hookline_runs_error:ratio6h": RecordCase(DAY_OF_RUNS, "25h", {f"{{{SHOP}}}": 0.1}),
+    "pipeline_step:hookline_step_duration_seconds:p90_1d": RecordCase(
+        FAST_THEN_SLOW, "168h", {f"{{{STEP}}}": 570}
+    ),
+    "pipeline_step:hookline_step_duration_seconds:p90_7d": RecordCase(
+        ALWAYS_FAST, "168h", {f"{{{STEP}}}": 54}
+    ),
+    "step:hookline_step_pending_seconds:p90_1h": RecordCase(
+        ALERT_CASES["HooklineStepsPending"].fires, "90m", {f"{{{PENDING}}}": 570}
+    ),
+    "hop:hookline_event_latency_seconds:p90_1h": RecordCase(
+        buckets(
+            "hookline_event_latency_seconds",
+            'job="h",hop="pod"',
+            {"1": "0x100", "2": "0+1x100", "+Inf": "0+1x100"},
+        ),
+        "90m",
+        {'{job="h",hop="pod"}': 1.9},
+    ),
+    "pipeline_cache:hookline_cache_requests:increase1d": RecordCase(
+        ALERT_CASES["HooklineCacheHitRateDropped"].fires, "168h", {f'{{{SHOP},cache="image_layer"}}': 480}
+    ),
+    "pipeline_cache:hookline_cache_hits:ratio1d": RecordCase(
+        ALERT_CASES["HooklineCacheHitRateDropped"].fires, "168h", {f'{{{SHOP},cache="image_layer"}}': 0.2}
+    ),
+    "pipeline_cache:hookline_cache_hits:ratio7d": RecordCase(
+        ALERT_CASES["HooklineCacheHitRateDropped"].quiet, "168h", {f'{{{SHOP},cache="image_layer"}}': 0.1}
+    ),
+    "pipeline:hookline_image_builds_broken:ratio1d": RecordCase(
+        {
+            f'hookline_image_builds_total{{{SHOP},cache_state="broken"}}': "0+1x300",
+            f'hookline_image_builds_total{{{SHOP},cache_state="full"}}': "0+3x300",
+        },
+        "25h",
+        {f"{{{SHOP}}}": 0.25},
+    ),
+    "job:hookline_spot_reclaims:ratio1h": RecordCase(
+        ALERT_CASES["HooklineSpotReclaimStorm"].fires, "1h", {'{job="h"}': 0.25}
+    ),
+    "pipeline:hookline_compute_cost_saved:ratio1d": RecordCase(
+        {
+            f"hookline_compute_cost_total{{{MONEY}}}": "0+1x300",
+            f"hookline_compute_list_cost_total{{{MONEY}}}": "0+4x300",
+            f"hookline_compute_list_cost_total{{{MONEY.replace('spot', 'on_demand')}}}": "0+9x300",
+        },
+        "25h",
+        {f'{{{SHOP},currency="CNY"}}': 0.75},
+    ),
+    "job_step:hookline_log_reads_complete:ratio1d": RecordCase(
+        ALERT_CASES["HooklineLogsNotRead"].fires, "25h", {'{job="h",step="run-test"}': 0.5}
+    ),
+}

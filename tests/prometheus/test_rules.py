@@ -1,0 +1,107 @@
+"""Every alert fires, does not fire, and keeps still without data; every record is what it says: by Prometheus' own promtool."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from prometheus.cases import ALERT_CASES, RECORD_CASES, step
+
+from dashboards.rules import ALERTS, RECORDS
+from hookline.cli import main
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rule file that `hookline dashboards` writes."""
+    folder = tmp_path_factory.mktemp("rules")
+    assert CliRunner().invoke(main, ["dashboards", "-o", str(folder)]).exit_code == 0
+    return folder / "prometheus/rules.yaml"
+
+
+def promtool(rules: Path, folder: Path, at: str, *tests: dict[str, Any]) -> None:
+    path = folder / "tests.yaml"
+    every = [{"interval": step(at), **each} for each in tests]
+    path.write_text(
+        yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": step(at), "tests": every})
+    )
+    done = subprocess.run(
+        ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def series(values: dict[str, str]) -> list[dict[str, str]]:
+    return [{"series": name, "values": text} for name, text in values.items()]
+
+
+def test_there_is_a_case_for_every_rule() -> None:
+    assert set(ALERT_CASES) == {each.name for each in ALERTS}
+    assert set(RECORD_CASES) == {each.name for each in RECORDS}
+
+
+def test_promtool_takes_the_file(rules: Path) -> None:
+    done = subprocess.run(
+        ["promtool", "check", "rules", "--lint=all", "--lint-fatal", str(rules)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ALERT_CASES)
+def test_an_alert_fires(rules: Path, tmp_path: Path, name: str) -> None:
+    case = ALERT_CASES[name]
+    said = {
+        "summary": case.summary,
+        "description": case.description,
+        "runbook_url": f"docs/runbooks/{name}.md",
+    }
+    expected = [{"exp_labels": dict(case.labels), "exp_annotations": said}]
+    test = {"eval_time": case.at, "alertname": name, "exp_alerts": expected}
+    promtool(
+        rules,
+        tmp_path,
+        case.at,
+        {"input_series": series(dict(case.fires)), "alert_rule_test": [test]},
+    )
+
+
+@pytest.mark.parametrize("name", ALERT_CASES)
+def test_an_alert_keeps_still_near_its_limit_and_without_data(rules: Path, tmp_path: Path, name: str) -> None:
+    case = ALERT_CASES[name]
+    still = [{"eval_time": case.at, "alertname": name, "exp_alerts": []}]
+    near = {"input_series": series(dict(case.quiet)), "alert_rule_test": still}
+    other = {"input_series": series({"up": "1x700"}), "alert_rule_test": still}
+    # That nothing is there is what the last one is about.
+    promtool(rules, tmp_path, case.at, near, *([] if name == "HooklineExporterAbsent" else [other]))
+
+
+@pytest.mark.parametrize("name", RECORD_CASES)
+def test_a_record_is_what_it_says(rules: Path, tmp_path: Path, name: str) -> None:
+    case = RECORD_CASES[name]
+    samples = [{"labels": f"{name}{labels}", "value": value} for labels, value in case.samples.items()]
+    # Growth is extrapolated to the ends of the window: compared to the fourth digit.
+    rounded = [
+        {
+            "expr": f"round({name}, 0.0001)",
+            "eval_time": case.at,
+            "exp_samples": [{**each, "labels": each["labels"].removeprefix(name)} for each in samples],
+        }
+    ]
+    promtool(
+        rules,
+        tmp_path,
+        case.at,
+        {"input_series": series(dict(case.series)), "promql_expr_test": rounded},
+    )
+    nothing = {"expr": name, "eval_time": case.at, "exp_samples": []}
+    promtool(
+        rules,
+        tmp_path,
+        case.at,
+        {"input_series": series({"up": "1x700"}), "promql_expr_test": [nothing]},
+    )
