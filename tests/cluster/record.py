@@ -1,4 +1,4 @@
-"""Records runs for the tests and the demo, which need no cluster then: `make recordings`.
+"""Records runs, and scrapes of Argo Events, for the tests and the demo, which need no cluster then: `make recordings`.
 
 The real controller drives them, on pods that take real seconds of the virtual node, and `hookline record` writes down what the
 API server says. Each history is one run, named by it; tests/recorded_days.py makes days of them.
@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -19,12 +21,15 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cluster.control_plane import ControlPlane
+from cluster.deliveries import signed
+from cluster.fleet import fleet, push_body
 from cluster.histories import HISTORIES, NAMESPACE, RETRYING, History, fails, green_with, log, play
-from cluster.installation import API
+from cluster.installation import API, Installation
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from recorded_days import RUNS, pack
 
+SCRAPES = Path(__file__).parents[1] / "data/scrapes"
 LEFT_OUT = {"workflow-deleted", "other-template", "short-ttl", "green-odd-event"}
 """Nothing of them ends up among the runs, or they are like another one."""
 RED_TEST = log("go", "go1.22-20", b"Start Go Test...\n", b"")
@@ -41,9 +46,49 @@ MORE: Mapping[str, History] = {
 }
 
 
+def scrape(site: Installation, number: int) -> None:
+    """Keep what Argo Events says of itself, without what every Go program says."""
+    SCRAPES.mkdir(exist_ok=True)
+    for pod in site.pods():
+        kind = pod.owner.partition("/")[0].lower()
+        if kind not in {"eventsource", "sensor"}:
+            continue
+        with urllib.request.urlopen(f"http://{pod.address.ip}:7777/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        kept = [line for line in lines if "argo_events_" in line]
+        (SCRAPES / f"argo-events-{kind}-{number}.txt").write_text("\n".join(kept) + "\n")
+
+
+def record_scrapes(cluster: ControlPlane) -> None:
+    """Deliveries that work, one that is forged, and one whose Workflow may not be created."""
+    cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "scrapes"}})
+    site = Installation(cluster, "scrapes")
+    site.install(fleet(2))
+    push = {"X-GitHub-Event": "push"}
+    for commit in range(2):
+        site.deliver("github", signed("github", "/github", push_body(0, commit), push))
+    site.until_workflows(2)
+    scrape(site, 1)
+    site.deliver("github", signed("github", "/github", push_body(1, 7), push))
+    site.until_workflows(3)
+    forged = signed("github", "/github", push_body(1, 8), push)
+    site.deliver(
+        "github", replace(forged, headers=forged.headers | {"X-Hub-Signature-256": "sha256=" + "0" * 64})
+    )
+    cluster.api.delete_all("rbac.authorization.k8s.io/v1", "RoleBinding", "scrapes")
+    site.deliver("github", signed("github", "/github", push_body(1, 9), push))
+    time.sleep(20)  # the attempts
+    scrape(site, 2)
+    site.remove()
+
+
 def main() -> None:
     """Play them and keep what was recorded."""
     cluster = ControlPlane()
+    record_scrapes(cluster)
+    if sys.argv[1:] == ["scrapes"]:
+        cluster.stop()
+        return
     api = cluster.api
     api.apply(yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8")))
     api.apply(RETRYING)
