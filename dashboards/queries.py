@@ -9,7 +9,11 @@ OTHER_METRICS = {
     "argo_events_event_service_running_total": ("namespace", "eventsource_name"),
     "argo_events_events_sent_total": ("namespace", "eventsource_name", "event_name"),
     "argo_events_events_sent_failed_total": ("namespace", "eventsource_name", "event_name"),
-    "argo_events_events_processing_failed_total": ("namespace", "eventsource_name", "event_name"),
+    "argo_events_event_processing_duration_milliseconds_count": (
+        "namespace",
+        "eventsource_name",
+        "event_name",
+    ),
     "argo_events_action_triggered_total": ("namespace", "sensor_name", "trigger_name"),
     "argo_events_action_failed_total": ("namespace", "sensor_name", "trigger_name"),
     "argo_events_action_retries_failed_total": ("namespace", "sensor_name", "trigger_name"),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -53,6 +54,15 @@ class FakeApiServer:
         self.end_watches()
         self._server.shutdown()
         self._server.server_close()
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """A file in this folder that leads here."""
+        path = folder / "kubeconfig"
+        path.write_text(
+            f"apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{{name: x, context: {{cluster: x, user: x}}}}]\n"
+            f"clusters: [{{name: x, cluster: {{server: '{self.url}'}}}}]\nusers: [{{name: x, user: {{}}}}]\n"
+        )
+        return path
 
     # What tests do to it
 

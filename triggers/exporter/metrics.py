@@ -175,7 +175,7 @@ _DECLARED = (
     ),
     Family(
         "hookline_schedule_next_timestamp_seconds",
-        "The coming fire time of a schedule, by the declaration given with --declaration.",
+        "The coming fire time of a schedule, by the declaration given with --file.",
         "gauge",
         ("pipeline",),
         kept=False,

@@ -47,12 +47,7 @@ class Process(ExporterProcess):
     started: ClassVar[list["Process"]] = []
 
     def __init__(self, api: FakeApiServer, folder: Path, *arguments: str) -> None:
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(
-            f"apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{{name: x, context: {{cluster: x, user: x}}}}]\n"
-            f"clusters: [{{name: x, cluster: {{server: '{api.url}'}}}}]\nusers: [{{name: x, user: {{}}}}]\n"
-        )
-        super().__init__(kubeconfig, folder, *arguments)
+        super().__init__(api.kubeconfig(folder), folder, *arguments)
         Process.started.append(self)
 
 
