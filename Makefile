@@ -43,6 +43,10 @@ browser-test: compiled  ## Look at the exporter's pages in Chromium (Debian pack
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install chromium; } >/dev/null
 	@$(RUN)pytest -q tests/browser
 
+prometheus-test: compiled  ## Ask every query of a real Prometheus, test every rule (Debian package prometheus; as root it is installed).
+	@command -v promtool >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install prometheus; } >/dev/null
+	@$(RUN)pytest -q tests/prometheus
+
 pictures: compiled  ## Take the pictures of the docs again.
 	@$(RUN)python tests/browser/pictures.py
 
@@ -62,6 +66,6 @@ recordings: compiled  ## Record runs on the real engines again.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py
 
 goldens: compiled  ## Write goldens and generated pages again.
-	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/triggers/exporter/test_recordings.py
+	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/triggers/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench browser-test cluster-test cluster bench-cluster pictures recordings goldens
+.PHONY: help compiled demo test check format bench browser-test prometheus-test cluster-test cluster bench-cluster pictures recordings goldens

@@ -208,12 +208,9 @@ def groups(runbooks: str) -> Mapping[str, Any]:
         runbooks: Where the runbooks are: what stands before `<name of the alert>.md`.
     """
     records = [{"record": each.name, "expr": each.expression} for each in RECORDS]
-    return {
-        "groups": [
-            {"name": "hookline.records", "interval": "1m", "rules": records},
-            {"name": "hookline.alerts", "rules": [_alert(each, runbooks) for each in ALERTS]},
-        ]
-    }
+    # One group: its rules are evaluated one after the other, so that alerts see the records of the same moment.
+    rules = [*records, *(_alert(each, runbooks) for each in ALERTS)]
+    return {"groups": [{"name": "hookline", "interval": "1m", "rules": rules}]}
 
 
 def _alert(each: Alert, runbooks: str) -> Mapping[str, Any]:

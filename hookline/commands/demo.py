@@ -39,6 +39,8 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 LISTEN = "127.0.0.1:9893"
+WRITTEN = "hookline-dashboards"
+"""Folder that the demo leaves behind."""
 SHOWN = ("hookline_runs_total", "hookline_cache_requests_total", "hookline_cache_hits_total")
 
 
@@ -55,7 +57,9 @@ SHOWN = ("hookline_runs_total", "hookline_cache_requests_total", "hookline_cache
     help=f"Go on serving the recorded day there, until Ctrl-C.  [default: {LISTEN}, on a terminal]",
 )
 def command(folder: Path | None, listen: str | None) -> None:
-    """Show hookline without a cluster: what events start, what they do not start and why, and a recorded day of builds, measured.
+    """Show hookline without a cluster: what events start, what they do not start and why; and a recorded day of builds, measured.
+
+    Dashboards and rules are written to the folder hookline-dashboards.
 
     \b
     Examples:
@@ -72,7 +76,7 @@ def command(folder: Path | None, listen: str | None) -> None:
         try:
             for title, arguments in STEPS:
                 _show(title, arguments)
-            _measure(listen)
+            _measure(listen, before / WRITTEN)
         finally:
             os.chdir(before)
 
@@ -100,7 +104,7 @@ def _show(title: str, arguments: tuple[str, ...]) -> None:
         click.echo(f"(exit code {ended.code})")
 
 
-def _measure(listen: str | None) -> None:
+def _measure(listen: str | None, written: Path) -> None:
     """Serve the recorded day: until Ctrl-C where someone can press it, else as long as it takes to ask it once."""
     if name := missing_package():
         click.echo(f"\nA recorded day could be measured here; the exporter's packages are missing ({name}).")
@@ -125,6 +129,7 @@ def _measure(listen: str | None) -> None:
         for line in answer.read().decode().splitlines():
             if line.startswith(SHOWN) and 'pipeline="shop"' in line and not line.endswith(" 0"):
                 click.echo(line)
+    _show("Dashboards, recording rules and alerts on those metrics.", ("dashboards", "-o", str(written)))
     click.echo(f"\nPages: {url}/runs   Metrics: {url}/metrics")
     if stays:
         click.echo("Ctrl-C ends it.")

@@ -454,6 +454,7 @@ def test_demo_shows_three_runs_and_two_refusals(folder: Path) -> None:
     assert "(exit code 1)" in result.stdout
     assert 'hookline_runs_total{pipeline="shop",event="push",outcome="success"} 13' in result.stdout
     assert "hookline demo --listen HOST:PORT stays" in result.stdout
+    assert (folder / "hookline-dashboards/prometheus/rules.yaml").is_file()
 
 
 def test_the_demos_files_can_be_had(folder: Path) -> None:

@@ -49,6 +49,8 @@ class Configuration(BaseModel):
     """Time for one log."""
     log_readers: Annotated[int, Field(ge=1, le=64)] = 4
     """Logs that are read at once."""
+    grafana: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
+    """Address of the Grafana that has the dashboards; a run's page then leads to the one of its pipeline."""
     cdevents: CDEvents | None = None
 
     def price_list(self) -> Prices:

@@ -72,7 +72,7 @@ class Instance:
             application.Sources(
                 metrics=self._metrics, not_ready=self.not_ready, history=self._history, facts=self._facts
             ),
-            Pages(options.version, options.reasons),
+            Pages(options.version, options.reasons, self._configuration.grafana),
             security,
         )
         self._web = WebServer(options.host, options.port, web, security)

@@ -31,7 +31,7 @@ class Replayed:
             InvalidRecording: It holds none.
         """
         self._path = path
-        self._prices = configuration.price_list()
+        self._prices, self._grafana = configuration.price_list(), configuration.grafana
         self.ledger = Ledger(None, 0.0, count_from=0.0, keep_runs=configuration.keep_runs)
         counting = Counting(self.ledger, make_rules(configuration, self.ledger))
         told = replay(path, counting, configuration.templates, configuration.log_limit_bytes)
@@ -54,5 +54,8 @@ class Replayed:
             metrics=metrics, not_ready=lambda: None, history=history, facts=lambda: facts
         )
         return WebServer(
-            host, port, application.Application(sources, Pages(version, reasons), security), security
+            host,
+            port,
+            application.Application(sources, Pages(version, reasons, self._grafana), security),
+            security,
         )

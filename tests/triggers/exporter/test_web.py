@@ -292,6 +292,13 @@ def test_no_name_passes_for_another_one() -> None:
         assert shown in page
 
 
+def test_a_run_leads_to_the_dashboard_of_its_pipeline() -> None:
+    run = a_run(pipeline='a&b"c')
+    link = 'href="https://grafana.example.com/d/hookline-pipeline?var-pipeline=a%26b%22c"'
+    assert link in Pages("1", {}, "https://grafana.example.com/").run(run)
+    assert "Grafana" not in Pages("1", {}).run(run)
+
+
 def test_a_run_without_times_or_attempts_has_a_page() -> None:
     pages = Pages("1", {})
     assert "No pod of this run was seen" in pages.run(

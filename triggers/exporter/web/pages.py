@@ -41,12 +41,13 @@ class Bar:
 class Pages:
     """Renders pages."""
 
-    def __init__(self, version: str, reasons: Mapping[str, str]) -> None:
+    def __init__(self, version: str, reasons: Mapping[str, str], grafana: str | None = None) -> None:
         """Load the templates.
 
         Args:
             version: Of hookline.
             reasons: Code of a decision → what it means.
+            grafana: Address of the Grafana that has the dashboards.
         """
         folder = resources.files("triggers.exporter.web").joinpath("templates")
         names = ("base", "landing", "message", "run", "runs")
@@ -58,7 +59,11 @@ class Pages:
         self._environment.filters |= {
             "clip": clip, "duration": duration, "money": money, "moment": moment, "share": share,
         }  # fmt: skip
-        self._environment.globals |= {"symbols": SYMBOLS, "version": version}
+        self._environment.globals |= {
+            "symbols": SYMBOLS,
+            "version": version,
+            "grafana": (grafana or "").rstrip("/"),
+        }
         self._reasons = reasons
         self.style = folder.joinpath("style.css").read_bytes()
 
