@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import bars, dashboard, lines, number
+from dashboards.panels import Panel, bars, dashboard, lines, number
 from dashboards.queries import increase, quantile, ratio, select
 from triggers.exporter.metrics import CACHES
 
@@ -25,7 +25,7 @@ def caches() -> Dashboard:
     })  # fmt: skip
 
 
-def rates() -> list[object]:
+def rates() -> list[Panel]:
     """A state and a rate for each cache."""
     in_use = [
         number(cache, f"Whether it was seen in use. {ABOUT[cache]}", f"max({select('hookline_cache_configured', cache=cache)})",
@@ -42,7 +42,7 @@ def rates() -> list[object]:
     ]  # fmt: skip
 
 
-def coverage(width: int) -> object:
+def coverage(width: int) -> Panel:
     """What the rates rest on."""
     return number("Log coverage", "Logs that were read completely, of all.",
                   ratio(increase("hookline_log_reads_total", result="complete"), increase("hookline_log_reads_total")),
@@ -57,7 +57,7 @@ def rate_of(cache: str, window: str = RATE) -> str:
     )
 
 
-def images() -> list[object]:
+def images() -> list[Panel]:
     """Why builds were cold, and what the cache cost."""
     return [
         bars("Builds by state of the cache", "full: all from the cache; cold_missing: there was none; cold_error: it could not be read; broken: it was damaged.",
@@ -69,7 +69,7 @@ def images() -> list[object]:
     ]  # fmt: skip
 
 
-def others() -> list[object]:
+def others() -> list[Panel]:
     """Go modules, and logs."""
     return [
         bars("Test steps by state of the module cache", "missed: modules were downloaded, and the template does not say how many were needed.",

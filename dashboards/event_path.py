@@ -5,7 +5,7 @@ What a filter drops, Argo Events counts nowhere, and so it is not drawn; `hookli
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import bars, dashboard, lines, number, rows
+from dashboards.panels import Panel, bars, dashboard, lines, number, rows
 from dashboards.queries import increase, ratio, select, stuck
 
 __all__ = ["event_path"]
@@ -23,7 +23,7 @@ def event_path() -> Dashboard:
     })  # fmt: skip
 
 
-def deliveries() -> list[object]:
+def deliveries() -> list[Panel]:
     """What came in."""
     changed = f"timestamp(changes({select(SENT)}[10m]) > 0)"
     return [
@@ -37,7 +37,7 @@ def deliveries() -> list[object]:
     ]  # fmt: skip
 
 
-def triggers() -> list[object]:
+def triggers() -> list[Panel]:
     """What was done."""
     duration = "argo_events_action_duration_milliseconds"
     return [
@@ -51,7 +51,7 @@ def triggers() -> list[object]:
     ]  # fmt: skip
 
 
-def bus() -> list[object]:
+def bus() -> list[Panel]:
     """What waits. A trigger that is dead takes nothing, and its consumer's pending grows while nothing is acknowledged."""
     by = "stream_name, consumer_name"
     return [
@@ -64,7 +64,7 @@ def bus() -> list[object]:
     ]  # fmt: skip
 
 
-def schedules() -> list[object]:
+def schedules() -> list[Panel]:
     """Nightly builds."""
     coming, last = (
         select("hookline_schedule_next_timestamp_seconds"),

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import bars, dashboard, lines, number
+from dashboards.panels import Panel, bars, dashboard, lines, number
 from dashboards.queries import increase, select
 
 __all__ = ["exporter"]
@@ -17,7 +17,7 @@ def exporter() -> Dashboard:
     })  # fmt: skip
 
 
-def state() -> list[object]:
+def state() -> list[Panel]:
     """Numbers."""
     return [
         number("Counting instances", "One counts; others wait.", f"sum({select('hookline_leader')})", words={"0": "none"}),
@@ -31,7 +31,7 @@ def state() -> list[object]:
     ]  # fmt: skip
 
 
-def watches() -> list[object]:
+def watches() -> list[Panel]:
     """Lists and watches."""
     return [
         lines("Silence", "Time since the API server last said anything; bookmarks come about once a minute.",
@@ -51,7 +51,7 @@ def watches() -> list[object]:
     ]  # fmt: skip
 
 
-def counting() -> list[object]:
+def counting() -> list[Panel]:
     """What is counted and what is not."""
     return [
         lines("Tracked objects", "Kept in memory until they are counted.", [(f"sum by (object) ({select('hookline_tracked_objects')})", "{{object}}")], width=8),
@@ -66,7 +66,7 @@ def counting() -> list[object]:
     ]  # fmt: skip
 
 
-def process() -> list[object]:
+def process() -> list[Panel]:
     """The process."""
     return [
         lines("CPU", "Cores.", [(f"sum(rate({select('process_cpu_seconds_total')}[{RATE}]))", "cores")]),

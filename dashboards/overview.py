@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import bars, dashboard, lines, number, rows
+from dashboards.panels import Panel, bars, dashboard, lines, number, rows
 from dashboards.queries import increase, quantile, ratio, select
 
 __all__ = ["overview"]
@@ -21,7 +21,7 @@ def overview() -> Dashboard:
     })  # fmt: skip
 
 
-def trust() -> list[object]:
+def trust() -> list[Panel]:
     """The banner."""
     reads = increase("hookline_log_reads_total")
     return [
@@ -35,7 +35,7 @@ def trust() -> list[object]:
     ]  # fmt: skip
 
 
-def builds() -> list[object]:
+def builds() -> list[Panel]:
     """Counts, times and money."""
     total = increase("hookline_runs_total", outcome=DECIDED)
     spot_list = increase("hookline_compute_list_cost_total", capacity="spot")
@@ -61,7 +61,7 @@ def builds() -> list[object]:
     ]  # fmt: skip
 
 
-def by_pipeline() -> object:
+def by_pipeline() -> Panel:
     """The table."""
     total = increase("hookline_runs_total", by="pipeline", outcome=DECIDED)
     requests = increase("hookline_cache_requests_total", by="pipeline", cache="image_layer")

@@ -1,5 +1,6 @@
 """Panels in a few kinds, so that all dashboards look and behave alike."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders import common, prometheus, stat, table, timeseries
@@ -10,8 +11,9 @@ from grafana_foundation_sdk.models import common as models
 from grafana_foundation_sdk.models import dashboard as shapes
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-__all__ = ["DATA_SOURCE", "Query", "bars", "dashboard", "lines", "number", "rows"]
+__all__ = ["DATA_SOURCE", "Panel", "Query", "bars", "dashboard", "lines", "number", "rows"]
 
+Panel = stat.Panel | timeseries.Panel | table.Panel
 Query = tuple[str, str]
 """PromQL and legend."""
 DATA_SOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -215,7 +217,6 @@ def _variable(name: str, label: str, query: str, description: str) -> builders.Q
         .sort(shapes.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".*")
         .current(shapes.VariableOption(text="All", value="$__all", selected=True))
     )
 
@@ -232,7 +233,7 @@ VARIABLES = {
 
 
 def dashboard(
-    uid: str, title: str, description: str, variables: Sequence[str], content: Mapping[str, Sequence[object]]
+    uid: str, title: str, description: str, variables: Sequence[str], content: Mapping[str, Sequence[Panel]]
 ) -> builders.Dashboard:
     """A dashboard of rows of panels.
 
@@ -264,7 +265,9 @@ def dashboard(
     )
     for name in variables:
         label, query, explained = VARIABLES[name]
-        made = made.with_variable(_variable(name, label, query, explained))
+        variable = _variable(name, label, query, explained)
+        # Shorter than a list of a thousand names. Jobs are named, since other programs have metrics of a process too.
+        made = made.with_variable(variable if name == "job" else variable.all_value(".*"))
     made = made.with_variable(
         builders.TextBoxVariable("exporter")
         .label("Exporter")
@@ -282,8 +285,9 @@ def dashboard(
                 'sum by (pipeline, reason) (increase(hookline_spot_reclaims_total{job=~"$job",pipeline=~"$pipeline"}[$__rate_interval])) > 0'
             )
         )
+    ids = itertools.count(1)
     for name, panels in content.items():
-        made = made.with_row(builders.Row(name))
+        made = made.with_row(builders.Row(name).id(next(ids)))
         for panel in panels:
-            made = made.with_panel(panel)  # type: ignore[arg-type]  # every kind above builds a panel
+            made = made.with_panel(panel.id(next(ids)))
     return made

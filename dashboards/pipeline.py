@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import bars, dashboard, lines, number
+from dashboards.panels import Panel, bars, dashboard, lines, number
 from dashboards.queries import increase, quantile, ratio, select
 
 __all__ = ["pipeline"]
@@ -18,7 +18,7 @@ def pipeline() -> Dashboard:
     })  # fmt: skip
 
 
-def runs() -> list[object]:
+def runs() -> list[Panel]:
     """Runs."""
     duration = "hookline_run_duration_seconds"
     return [
@@ -35,7 +35,7 @@ def runs() -> list[object]:
     ]  # fmt: skip
 
 
-def steps() -> list[object]:
+def steps() -> list[Panel]:
     """Steps."""
     attempts = "hookline_step_attempts_total"
     return [
@@ -49,7 +49,7 @@ def steps() -> list[object]:
     ]  # fmt: skip
 
 
-def latency() -> list[object]:
+def latency() -> list[Panel]:
     """Hops."""
     hop = "hookline_event_latency_seconds"
     return [

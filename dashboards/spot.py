@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import bars, dashboard, number
+from dashboards.panels import Panel, bars, dashboard, number
 from dashboards.queries import increase, ratio, select
 
 __all__ = ["spot"]
@@ -19,7 +19,7 @@ def spot() -> Dashboard:
     })  # fmt: skip
 
 
-def usage() -> list[object]:
+def usage() -> list[Panel]:
     """Processors and memory."""
     vcpu, memory = "hookline_compute_vcpu_seconds_total", "hookline_compute_memory_byte_seconds_total"
     return [
@@ -32,7 +32,7 @@ def usage() -> list[object]:
     ]  # fmt: skip
 
 
-def cost() -> list[object]:
+def cost() -> list[Panel]:
     """Money."""
     paid, listed, unpriced = (
         f"hookline_compute_{each}_total" for each in ("cost", "list_cost", "unpriced_vcpu_seconds")
@@ -52,7 +52,7 @@ def cost() -> list[object]:
     ]  # fmt: skip
 
 
-def reclaims() -> list[object]:
+def reclaims() -> list[Panel]:
     """What spot lost."""
     pods, wasted = "hookline_spot_pods_total", "hookline_spot_wasted_vcpu_seconds_total"
     return [

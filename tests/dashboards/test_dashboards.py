@@ -94,6 +94,12 @@ def test_every_panel_says_what_it_shows_and_in_which_unit() -> None:
             assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
 
 
+def test_panels_have_ids_that_links_can_rest_on() -> None:
+    for text in dashboard_texts().values():
+        ids = [each["id"] for each in json.loads(text)["panels"]]
+        assert ids == list(range(1, len(ids) + 1))
+
+
 def test_growth_is_asked_for_over_what_is_shown() -> None:
     for panel in panels():
         for target in panel["targets"]:

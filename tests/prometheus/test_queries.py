@@ -15,7 +15,13 @@ from dashboards.files import dashboard_texts
 from dashboards.queries import increase, quantile, select
 from triggers.exporter.metrics import FAMILIES
 
-VARIABLES = {"$job": ".*", "$pipeline": ".*", "$namespace": ".*", "$__range": "7d", "$__rate_interval": "1h"}
+VARIABLES = {
+    "$job": "hookline",
+    "$pipeline": ".*",
+    "$namespace": ".*",
+    "$__range": "7d",
+    "$__rate_interval": "1h",
+}
 STEPS_OF_IMAGE = {
     # Hits and steps of the recorded build logs, as the table of samples counts them. The build whose cache was unreachable had all
     # its steps from a local store, which is no hit of the cache: it is left out there and here.
