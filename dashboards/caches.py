@@ -3,12 +3,11 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import Panel, bars, dashboard, lines, number
-from dashboards.queries import increase, quantile, ratio, select
+from dashboards.queries import RATE, increase, log_coverage, quantile, ratio, select
 from triggers.exporter.metrics import CACHES
 
 __all__ = ["caches"]
 
-RATE = "$__rate_interval"
 ABOUT = {
     "image_layer": "Layers of image builds, FROM left out.",
     "go_module": "Modules that were there, of those that were needed; known only where the template reports the needed ones.",
@@ -37,7 +36,7 @@ def rates() -> list[Panel]:
         *(lines(f"Hit rate: {cache}", f"{ABOUT[cache]} Hits / requests, of complete logs of successful steps.",
                 [(rate_of(cache), "{{pipeline}}")], "percentunit", most=1, width=8) for cache in CACHES),
         lines("Log coverage by step", "Logs that were read completely, of all: what the rates rest on.",
-              [(ratio(increase("hookline_log_reads_total", RATE, "step", result="complete"), increase("hookline_log_reads_total", RATE, "step")), "{{step}}")],
+              [(log_coverage(RATE, "step"), "{{step}}")],
               "percentunit", most=1, width=8),
     ]  # fmt: skip
 
@@ -45,15 +44,15 @@ def rates() -> list[Panel]:
 def coverage(width: int) -> Panel:
     """What the rates rest on."""
     return number("Log coverage", "Logs that were read completely, of all.",
-                  ratio(increase("hookline_log_reads_total", result="complete"), increase("hookline_log_reads_total")),
+                  log_coverage(),
                   "percentunit", good=0.9, width=width)  # fmt: skip
 
 
-def rate_of(cache: str, window: str = RATE) -> str:
+def rate_of(cache: str) -> str:
     """Hits of requests, by pipeline."""
     return ratio(
-        increase("hookline_cache_hits_total", window, "pipeline", cache=cache),
-        increase("hookline_cache_requests_total", window, "pipeline", cache=cache),
+        increase("hookline_cache_hits_total", RATE, "pipeline", cache=cache),
+        increase("hookline_cache_requests_total", RATE, "pipeline", cache=cache),
     )
 
 

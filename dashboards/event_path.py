@@ -6,11 +6,10 @@ What a filter drops, Argo Events counts nowhere, and so it is not drawn; `hookli
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import Panel, bars, dashboard, lines, number, rows
-from dashboards.queries import increase, ratio, select, stuck
+from dashboards.queries import RATE, increase, ratio, select, stuck
 
 __all__ = ["event_path"]
 
-RATE = "$__rate_interval"
 SENT = "argo_events_events_sent_total"
 PROCESSED = "argo_events_event_processing_duration_milliseconds_count"
 """Counts forged deliveries too, which argo_events_events_processing_failed_total does not (seen in 1.9.10)."""
@@ -71,5 +70,5 @@ def schedules() -> list[Panel]:
         select("hookline_schedule_last_timestamp_seconds"),
     )
     return [rows("Schedules", "The coming fire time by the declaration, and the newest one for which a run exists.", {
-        "next": (f"max by (pipeline) ({coming}) * 1000", ""), "last": (f"max by (pipeline) ({last}) * 1000", ""),
+        "next": f"max by (pipeline) ({coming}) * 1000", "last": f"max by (pipeline) ({last}) * 1000",
     }, "pipeline", {"next": "dateTimeFromNow", "last": "dateTimeFromNow"})]  # fmt: skip

@@ -3,11 +3,9 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import Panel, bars, dashboard, lines, number
-from dashboards.queries import increase, select
+from dashboards.queries import RATE, increase, select
 
 __all__ = ["exporter"]
-
-RATE = "$__rate_interval"
 
 
 def exporter() -> Dashboard:

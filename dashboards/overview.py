@@ -3,13 +3,9 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import Panel, bars, dashboard, lines, number, rows
-from dashboards.queries import increase, quantile, ratio, select
+from dashboards.queries import DECIDED, RATE, increase, log_coverage, quantile, ratio, select
 
 __all__ = ["overview"]
-
-RATE = "$__rate_interval"
-DECIDED = "~success|failure|error|timeout"
-"""Outcomes that say whether a build works; cancellations and skips do not."""
 
 
 def overview() -> Dashboard:
@@ -23,10 +19,9 @@ def overview() -> Dashboard:
 
 def trust() -> list[Panel]:
     """The banner."""
-    reads = increase("hookline_log_reads_total")
     return [
         number("Log coverage", "Logs that were read completely, of all that ended; cache numbers come from these alone.",
-               ratio(increase("hookline_log_reads_total", result="complete"), reads), "percentunit", good=0.9, width=6),
+               log_coverage(), "percentunit", good=0.9, width=6),
         number("Observations lost", "Runs and pods that ended unseen: they are in no other number.",
                increase("hookline_observations_lost_total"), bad=1, width=6),
         number("Data age", "Time since the API server last said anything.", f"max({select('hookline_watch_age_seconds')})", "s", bad=600, width=6),
@@ -66,12 +61,12 @@ def by_pipeline() -> Panel:
     total = increase("hookline_runs_total", by="pipeline", outcome=DECIDED)
     requests = increase("hookline_cache_requests_total", by="pipeline", cache="image_layer")
     return rows("Pipelines", "Over the chosen time. The name leads to the runs.", {
-        "runs": (increase("hookline_runs_total", by="pipeline"), ""),
-        "green": (ratio(increase("hookline_runs_total", by="pipeline", outcome="success"), total), ""),
-        "infrastructure": (ratio(increase("hookline_runs_total", by="pipeline", outcome="error"), total), ""),
-        "p90 duration": (quantile(0.9, "hookline_run_duration_seconds", by="pipeline"), ""),
-        "image cache": (ratio(increase("hookline_cache_hits_total", by="pipeline", cache="image_layer"), requests), ""),
-        "cost": (increase("hookline_compute_cost_total", by="pipeline"), ""),
-        "last success": (f"max by (pipeline) ({select('hookline_last_success_timestamp_seconds')}) * 1000", ""),
+        "runs": increase("hookline_runs_total", by="pipeline"),
+        "green": ratio(increase("hookline_runs_total", by="pipeline", outcome="success"), total),
+        "infrastructure": ratio(increase("hookline_runs_total", by="pipeline", outcome="error"), total),
+        "p90 duration": quantile(0.9, "hookline_run_duration_seconds", by="pipeline"),
+        "image cache": ratio(increase("hookline_cache_hits_total", by="pipeline", cache="image_layer"), requests),
+        "cost": increase("hookline_compute_cost_total", by="pipeline"),
+        "last success": f"max by (pipeline) ({select('hookline_last_success_timestamp_seconds')}) * 1000",
     }, "pipeline", {"green": "percentunit", "infrastructure": "percentunit", "p90 duration": "s", "image cache": "percentunit",
                     "cost": "short", "last success": "dateTimeFromNow"})  # fmt: skip

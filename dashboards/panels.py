@@ -11,6 +11,8 @@ from grafana_foundation_sdk.models import common as models
 from grafana_foundation_sdk.models import dashboard as shapes
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from dashboards.queries import RATE, increase
+
 __all__ = ["DATA_SOURCE", "Panel", "Query", "bars", "dashboard", "lines", "number", "rows"]
 
 Panel = stat.Panel | timeseries.Panel | table.Panel
@@ -171,13 +173,13 @@ def bars(
 def rows(
     title: str,
     description: str,
-    columns: Mapping[str, Query],
+    columns: Mapping[str, str],
     by: str,
     units: Mapping[str, str],
     *,
     width: int = 24,
 ) -> table.Panel:
-    """A table: a row for each value of a label, a column for each query (name → PromQL and unit)."""
+    """A table: a row for each value of a label, a column for each query (name → PromQL)."""
     names = {f"Value #{chr(ord('A') + number)}": name for number, name in enumerate(columns)}
     organize = {"excludeByName": {"Time": True}, "renameByName": names}
     panel = (
@@ -185,7 +187,7 @@ def rows(
         .title(title)
         .description(description)
         .datasource(DATA_SOURCE)
-        .targets(_targets(list(columns.values()), instant=True, as_table=True))
+        .targets(_targets([(query, "") for query in columns.values()], instant=True, as_table=True))
         .transformations(
             [
                 shapes.DataTransformerConfig(id_val="merge", options={}),
@@ -281,9 +283,7 @@ def dashboard(
             .datasource(DATA_SOURCE)
             .enable(True)
             .icon_color("orange")
-            .expr(
-                'sum by (pipeline, reason) (increase(hookline_spot_reclaims_total{job=~"$job",pipeline=~"$pipeline"}[$__rate_interval])) > 0'
-            )
+            .expr(f"{increase('hookline_spot_reclaims_total', RATE, 'pipeline, reason')} > 0")
         )
     ids = itertools.count(1)
     for name, panels in content.items():

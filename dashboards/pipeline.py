@@ -3,11 +3,10 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import Panel, bars, dashboard, lines, number
-from dashboards.queries import increase, quantile, ratio, select
+from dashboards.queries import RATE, increase, quantile, ratio, select
 
 __all__ = ["pipeline"]
 
-RATE = "$__rate_interval"
 QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 
 

@@ -2,7 +2,22 @@
 
 from triggers.exporter.metrics import FAMILIES
 
-__all__ = ["OTHER_METRICS", "increase", "quantile", "ratio", "select", "stuck"]
+__all__ = [
+    "DECIDED",
+    "OTHER_METRICS",
+    "RATE",
+    "increase",
+    "log_coverage",
+    "quantile",
+    "ratio",
+    "select",
+    "stuck",
+]
+
+RATE = "$__rate_interval"
+"""The window of a point in a panel over time."""
+DECIDED = "~success|failure|error|timeout"
+"""Outcomes that say whether a build works; cancellations and skips do not."""
 
 OTHER_METRICS = {
     # argoproj/argo-events pkg/metrics/metrics.go (1.9.10), port 7777 of event sources and Sensors
@@ -78,6 +93,12 @@ def increase(name: str, window: str = "$__range", by: str = "", *, rule: bool = 
 def ratio(part: str, whole: str) -> str:
     """A share; nothing where the whole is 0, since no data is no 0 %."""
     return f"{part} / ({whole} > 0)"
+
+
+def log_coverage(window: str = "$__range", by: str = "") -> str:
+    """The share of logs that were read completely."""
+    reads = "hookline_log_reads_total"
+    return ratio(increase(reads, window, by, result="complete"), increase(reads, window, by))
 
 
 def quantile(

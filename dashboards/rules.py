@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.queries import increase, quantile, ratio, select, stuck
+from dashboards.queries import DECIDED, increase, quantile, ratio, select, stuck
 
 __all__ = ["ALERTS", "RECORDS", "Alert", "Record", "groups"]
 
-DECIDED = "~success|failure|error|timeout"
 BY = "cluster, job, pipeline"
 """Labels that results keep; `cluster` is there where Prometheus adds it."""
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -86,6 +85,7 @@ def _due(expression: str) -> str:
 
 _NEXT = select("hookline_schedule_next_timestamp_seconds", rule=True)
 _LAST = select("hookline_schedule_last_timestamp_seconds", rule=True)
+_SENT = "argo_events_events_sent_total"
 _FAILED = "argo_events_action_failed_total"
 
 ALERTS: Sequence[Alert] = (
@@ -150,8 +150,7 @@ ALERTS: Sequence[Alert] = (
     ),
     Alert(
         "HooklineNoEvents",
-        "sum by (cluster, namespace) (increase(argo_events_events_sent_total[2d])) == 0 "
-        "and sum by (cluster, namespace) (argo_events_events_sent_total) > 0",
+        f"{increase(_SENT, '2d', 'cluster, namespace', rule=True)} == 0 and sum by (cluster, namespace) ({select(_SENT, rule=True)}) > 0",
         "1h", "info",
         "No event came for two days.",
         "The event sources of {{ $labels.namespace }} put nothing on the bus, although they did before: webhooks may be lost on their way.",

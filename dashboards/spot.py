@@ -3,11 +3,10 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import Panel, bars, dashboard, number
-from dashboards.queries import increase, ratio, select
+from dashboards.queries import RATE, increase, ratio, select
 
 __all__ = ["spot"]
 
-RATE = "$__rate_interval"
 HOUR = "3600"
 GIB_HOUR = "(1024 * 1024 * 1024 * 3600)"
 

@@ -102,6 +102,14 @@ def _hostile(run: Run, number: int, text: str) -> Run:
     )
 
 
+def address_of_a_retried_run(replayed: Replayed) -> str:
+    """A run that succeeded although one of its pods was taken away."""
+    runs = replayed.ledger.page(Query(outcome="success", event="push", limit=500)).runs
+    found = (replayed.ledger.run(each.namespace, each.name) for each in runs)
+    retried = next(run for run in found if run is not None and any(each.reclaimed for each in run.attempts))
+    return f"/runs/{retried.namespace}/{retried.name}"
+
+
 @pytest.fixture(scope="session")
 def site(replayed: Replayed) -> Iterator[str]:
     """The address of its pages."""

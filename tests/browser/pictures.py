@@ -5,13 +5,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from browser.conftest import DEMO, chromium
+from browser.conftest import DEMO, address_of_a_retried_run, chromium
 from support import ROOT
 
 from hookline.version import VERSION
 from sensors.reasons import REASONS
 from triggers.exporter.configuration import read_configuration
-from triggers.exporter.history import Query
 from triggers.exporter.replaying import Replayed
 
 FOLDER = ROOT / "docs/images"
@@ -20,14 +19,11 @@ FOLDER = ROOT / "docs/images"
 def main() -> None:
     """One of the runs, one of a run whose step was taken away and tried again."""
     replayed = Replayed(DEMO / "day.zip", read_configuration(DEMO / "exporter.yaml"))
-    runs = replayed.ledger.page(Query(outcome="success", limit=200)).runs
-    found = (replayed.ledger.run(each.namespace, each.name) for each in runs)
-    retried = next(run for run in found if run is not None and any(each.reclaimed for each in run.attempts))
     server = replayed.server(VERSION, REASONS, "127.0.0.1", 0)
     site = f"http://127.0.0.1:{server.start()}"
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 640})
-        for name, address in (("runs", "/runs"), ("run", f"/runs/{retried.namespace}/{retried.name}")):
+        for name, address in (("runs", "/runs"), ("run", address_of_a_retried_run(replayed))):
             page.goto(site + address)
             page.screenshot(path=FOLDER / f"{name}.png")
     server.stop()

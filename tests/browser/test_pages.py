@@ -1,14 +1,14 @@
 """The exporter's pages in a real browser: at phone and desktop width, light and dark, with hostile names, without scripts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from browser.conftest import HOSTILE, MORE_RUNS
+from browser.conftest import HOSTILE, MORE_RUNS, address_of_a_retried_run
 from playwright.sync_api import Browser, Page
 
-from triggers.exporter.history import Attempt, Query
+from triggers.exporter.history import Query
 from triggers.exporter.replaying import Replayed
 
 WIDTHS = (360, 768, 1280)
@@ -67,24 +67,14 @@ def address_of(replayed: Replayed, query: Query) -> str:
 @pytest.fixture(scope="session")
 def addresses(replayed: Replayed) -> dict[str, str]:
     """Name → a page of each kind."""
-    retried = next(
-        run
-        for run in replayed.ledger.page(Query(outcome="success", event="push", limit=500)).runs
-        if any(each.reclaimed for each in _attempts(replayed, run.namespace, run.name))
-    )
     return {
         "landing": "/",
         "runs": "/runs",
         "filtered": "/runs?pipeline=shop&outcome=failure",
         "none": "/runs?text=nothing-is-called-so",
-        "retried": f"/runs/{retried.namespace}/{retried.name}",
+        "retried": address_of_a_retried_run(replayed),
         "failed": address_of(replayed, Query(outcome="failure", pipeline="shop")),
     }
-
-
-def _attempts(replayed: Replayed, namespace: str, name: str) -> Sequence[Attempt]:
-    run = replayed.ledger.run(namespace, name)
-    return () if run is None else run.attempts
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

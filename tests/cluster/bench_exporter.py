@@ -6,7 +6,6 @@ recorded ones of the real controller (tests/data/recordings), under other names.
 
 import copy
 import http.client
-import os
 import re
 import statistics
 import sys
@@ -26,7 +25,7 @@ import yaml
 from cluster.api import Api, Json
 from cluster.control_plane import ControlPlane
 from cluster.installation import API
-from cluster.processes import Process
+from cluster.processes import Process, cpu_seconds
 from cluster.waiting import until
 from exporter_process import ExporterProcess
 from recorded_days import last_objects
@@ -93,11 +92,10 @@ class Watched:
     """A process by its id: what it used."""
 
     def __init__(self, pid: int) -> None:
-        self._stat, self._status = Path(f"/proc/{pid}/stat"), Path(f"/proc/{pid}/status")
+        self._pid, self._status = pid, Path(f"/proc/{pid}/status")
 
     def cpu(self) -> float:
-        fields = self._stat.read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self._pid)
 
     def mib(self, name: str) -> float:
         """VmRSS, or VmHWM, its peak."""

@@ -81,14 +81,8 @@ def value(prometheus: Prometheus, expression: str) -> float:
     return found
 
 
-def outcome(history: str) -> str:
-    if history not in HISTORIES:
-        return "failure" if history == "red-spot" else "success"
-    return next(key[3] for key in HISTORIES[history].adds if key[0] == "runs")
-
-
 def test_outcomes_of_the_week_are_those_that_were_told(prometheus: Prometheus) -> None:
-    told = [outcome(each.history) for each in WEEK]
+    told = [each.counted_as[2] for each in WEEK]
     found = {
         labels["outcome"]: value
         for labels, value in prometheus.at_end("sum by (outcome) (hookline_runs_total)")
@@ -203,9 +197,6 @@ def test_growth_over_the_week_is_what_was_counted_but_for_the_first_of_each_seri
 ) -> None:
     assert END - START == 7 * 86_400
     # A counter is born with its first run: increase() cannot see that one.
-    born = {
-        ("other", "manual") if each.history == "green-person" else (each.pipeline, each.event)
-        for each in WEEK
-    }
+    born = {each.counted_as[:2] for each in WEEK}
     grown = value(prometheus, chosen(increase("hookline_runs_total")))
     assert grown == pytest.approx(len(WEEK) - len(born), rel=0.03)

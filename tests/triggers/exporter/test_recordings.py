@@ -12,7 +12,6 @@ from pathlib import Path
 import orjson
 import pytest
 from click.testing import CliRunner
-from cluster.histories import HISTORIES
 from prometheus_client.parser import text_string_to_metric_families
 from recorded_days import Told, days, pack, tell, write
 from support import ROOT
@@ -25,14 +24,6 @@ from triggers.exporter.replaying import Replayed
 REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
 DAY = ROOT / "hookline/demo_data/day.zip"
 DEMO_DAY = days(date(2026, 11, 23), 1, 72)
-MORE_OUTCOMES = {"red-spot": "failure"}
-
-
-def outcome(history: str) -> str:
-    """What a history comes to, as the cluster's test says it."""
-    if history not in HISTORIES:
-        return MORE_OUTCOMES.get(history, "success")
-    return next(key[3] for key in HISTORIES[history].adds if key[0] == "runs")
 
 
 def runs_of(text: bytes) -> Mapping[tuple[str, str, str], float]:
@@ -45,12 +36,7 @@ def runs_of(text: bytes) -> Mapping[tuple[str, str, str], float]:
 
 
 def expected(runs: Iterable[Told]) -> Mapping[tuple[str, str, str], int]:
-    return Counter(
-        ("other", "manual", "success")
-        if each.history == "green-person"
-        else (each.pipeline, each.event, outcome(each.history))
-        for each in runs
-    )
+    return Counter(each.counted_as for each in runs)
 
 
 def test_the_demos_day_is_made_of_the_recorded_runs(tmp_path: Path) -> None:
