@@ -17,7 +17,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["ENGINES", "MORE_ENGINES", "Engine", "EngineError", "build", "cache_folder", "stored"]
+__all__ = [
+    "ENGINES",
+    "MORE_ENGINES",
+    "TEMPLATE_ENGINES",
+    "Engine",
+    "EngineError",
+    "build",
+    "cache_folder",
+    "stored",
+]
 
 MODULES = Path(__file__).parent / "engines"
 
@@ -83,6 +92,25 @@ MORE_ENGINES = (
     ),
 )
 """Built only for who asks for them: launch.py --with NAME."""
+
+
+def _buildkit(version: str) -> Engine:
+    """What the image moby/buildkit:VERSION-rootless holds, apart from what comes of Debian's packages."""
+    return Engine(
+        f"buildkit-{version}",
+        "github.com/moby/buildkit",
+        {
+            "buildkitd": "github.com/moby/buildkit/cmd/buildkitd",
+            "buildctl": "github.com/moby/buildkit/cmd/buildctl",
+            "rootlesskit": "github.com/rootless-containers/rootlesskit/v2/cmd/rootlesskit",
+        },
+        {"buildctl-daemonless.sh": "examples/buildctl-daemonless/buildctl-daemonless.sh"},
+        minutes=2,
+    )
+
+
+TEMPLATE_ENGINES = (_buildkit("0.13"), _buildkit("0.33"))
+"""For the test of the templates: the versions that ci-go-v1 and hookline-ci-go name."""
 
 
 def cache_folder() -> Path:

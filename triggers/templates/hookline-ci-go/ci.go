@@ -1,0 +1,456 @@
+// What run-test does around go test, in Go because that is what its image has: file times, verified module downloads, reports.
+package main
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+func main() {
+	commands := map[string]func([]string) error{
+		"times": times, "restore": restore, "keep": keep, "modules": modules, "report": report,
+	}
+	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "error: ci times|restore|keep|modules|report")
+		os.Exit(2)
+	}
+	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+// times LIST FOLDER: gives each file and folder a time made of its content's hash (LIST is git ls-tree -r -t -z). The same content has
+// the same time in every run, other content another one, and all of them are long past: Go takes no result from its cache while a
+// file that the test reads is new or has another time than before (cmd/go/internal/test, computeTestInputsID).
+func times(arguments []string) error {
+	list, err := os.ReadFile(arguments[0])
+	if err != nil {
+		return err
+	}
+	entries := strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00")
+	sort.Sort(sort.Reverse(sort.StringSlice(entries)))
+	folders := map[string]string{".": fmt.Sprintf("%x", sha256.Sum256(list))}
+	for _, entry := range entries {
+		facts, path, found := strings.Cut(entry, "\t")
+		words := strings.Fields(facts)
+		if !found || len(words) != 3 || len(words[2]) < 16 {
+			continue
+		}
+		switch {
+		case words[0] == "120000": // a link has no time of its own that could be set everywhere
+		case words[1] == "blob":
+			if err := setTime(filepath.Join(arguments[1], path), words[2]); err != nil {
+				return err
+			}
+		case words[1] == "tree":
+			folders[path] = words[2]
+		}
+	}
+	for path, hash := range folders {
+		if err := setTime(filepath.Join(arguments[1], path), hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setTime(path, hash string) error {
+	seconds, err := strconv.ParseUint(hash[:8], 16, 64)
+	if err != nil {
+		return err
+	}
+	fraction, err := strconv.ParseUint(hash[8:15], 16, 64)
+	if err != nil {
+		return err
+	}
+	at := time.Unix(315532800+int64(seconds%(1<<29)), int64(fraction%1000000000))
+	return os.Chtimes(path, at, at)
+}
+
+// A module cache's path is its module's, with !a for A (golang.org/x/mod/module, EscapePath).
+func escaped(text string) string {
+	var made strings.Builder
+	for _, r := range text {
+		if unicode.IsUpper(r) {
+			made.WriteByte('!')
+			r = unicode.ToLower(r)
+		}
+		made.WriteRune(r)
+	}
+	return made.String()
+}
+
+var goVersion = regexp.MustCompile(`(?m)^(?:go |toolchain go)([0-9][0-9a-z.]*)$`)
+
+// restore STORE CACHE FOLDER: copies what the go.sum files below FOLDER name from the store to the run's own download cache. Only what
+// has the hash that go.sum wants is taken; what has not is removed, so that it is downloaded again.
+func restore(arguments []string) error {
+	store, cache := arguments[0], arguments[1]
+	wanted := map[string]string{}
+	toolchains := map[string]bool{}
+	err := filepath.WalkDir(arguments[2], func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		switch entry.Name() {
+		case "go.sum", "go.work.sum":
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return nil
+			}
+			for _, line := range strings.Split(string(text), "\n") {
+				if words := strings.Fields(line); len(words) == 3 && !strings.Contains(line, "..") {
+					wanted[words[0]+" "+words[1]] = words[2]
+				}
+			}
+		case "go.mod", "go.work":
+			text, _ := os.ReadFile(path)
+			for _, found := range goVersion.FindAllStringSubmatch(string(text), -1) {
+				toolchains[found[1]] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	type download struct{ file, hash string }
+	downloads := make(chan download)
+	finished := make(chan bool)
+	for range [4]int{} {
+		go func() {
+			for each := range downloads {
+				take(store, cache, each.file, each.hash)
+			}
+			finished <- true
+		}()
+	}
+	for name, hash := range wanted {
+		path, version, _ := strings.Cut(name, " ")
+		version, mod := strings.CutSuffix(version, "/go.mod")
+		file := filepath.Join(escaped(path), "@v", escaped(version))
+		if mod {
+			downloads <- download{file + ".mod", hash}
+		} else {
+			downloads <- download{file + ".zip", hash}
+		}
+	}
+	// A newer Go that go.mod asks for is a module too, in no go.sum: Go checks it against the checksum database.
+	for version := range toolchains {
+		file := fmt.Sprintf("golang.org/toolchain/@v/v0.0.1-go%s.%s-%s.zip", version, runtime.GOOS, runtime.GOARCH)
+		downloads <- download{file, ""}
+	}
+	close(downloads)
+	for range [4]int{} {
+		<-finished
+	}
+	return nil
+}
+
+func take(store, cache, file, hash string) {
+	from := filepath.Join(store, file)
+	if _, err := os.Stat(from); err != nil {
+		return
+	}
+	to := filepath.Join(cache, file)
+	if err := copyFile(from, to); err != nil {
+		os.Remove(to)
+		return
+	}
+	if hash != "" && hashOf(to) != hash {
+		fmt.Fprintf(os.Stderr, "%s on the volume is not what go.sum names; it is downloaded again\n", file)
+		os.Remove(from)
+		os.Remove(to)
+		return
+	}
+	now := time.Now()
+	_ = os.Chtimes(from, now, now) // used: not for the sweep
+	if base, found := strings.CutSuffix(to, ".zip"); found {
+		if hash != "" {
+			_ = os.WriteFile(base+".ziphash", []byte(hash), 0o644)
+		}
+		_ = os.WriteFile(base+".restored", nil, 0o644)
+		info := strings.TrimSuffix(file, ".zip") + ".info"
+		if text, err := os.ReadFile(filepath.Join(store, info)); err == nil && json.Valid(text) {
+			_ = os.WriteFile(base+".info", text, 0o644)
+		}
+	}
+}
+
+// hashOf is the h1: hash of a module's zip or go.mod (golang.org/x/mod/sumdb/dirhash, Hash1).
+func hashOf(path string) string {
+	lines := []string{}
+	add := func(name string, content io.Reader) error {
+		sum := sha256.New()
+		if _, err := io.Copy(sum, content); err != nil {
+			return err
+		}
+		lines = append(lines, fmt.Sprintf("%x  %s\n", sum.Sum(nil), name))
+		return nil
+	}
+	if strings.HasSuffix(path, ".mod") {
+		text, err := os.ReadFile(path)
+		if err != nil || add("go.mod", bytes.NewReader(text)) != nil {
+			return ""
+		}
+	} else {
+		archive, err := zip.OpenReader(path)
+		if err != nil {
+			return ""
+		}
+		defer archive.Close()
+		sort.Slice(archive.File, func(i, j int) bool { return archive.File[i].Name < archive.File[j].Name })
+		for _, file := range archive.File {
+			content, err := file.Open()
+			if err != nil {
+				return ""
+			}
+			err = add(file.Name, content)
+			content.Close()
+			if err != nil {
+				return ""
+			}
+		}
+	}
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	return "h1:" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// copyFile makes a file that appears whole, by a rename, or not at all.
+func copyFile(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	made, err := os.CreateTemp(filepath.Dir(to), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(made.Name())
+	if _, err = io.Copy(made, source); err == nil {
+		err = made.Chmod(0o644)
+	}
+	if closed := made.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(made.Name(), to)
+}
+
+// keep CACHE STORE: copies what was downloaded to the store; prints how many modules that were. A full or read-only volume is no
+// reason for a red test.
+func keep(arguments []string) error {
+	cache, store := arguments[0], arguments[1]
+	downloaded := 0
+	err := filepath.WalkDir(cache, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(cache, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name == "sumdb" || entry.Name() == "vcs" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		base, isZip := strings.CutSuffix(path, ".zip")
+		if !isZip && !strings.HasSuffix(name, ".mod") && !strings.HasSuffix(name, ".info") {
+			return nil
+		}
+		if isZip && !strings.HasPrefix(name, "golang.org/toolchain/") {
+			if _, err := os.Stat(base + ".restored"); err != nil {
+				downloaded++
+			}
+		}
+		to := filepath.Join(store, name)
+		if _, err := os.Stat(to); err == nil {
+			return nil
+		}
+		if err := copyFile(path, to); err != nil {
+			fmt.Fprintln(os.Stderr, "not kept:", err)
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	fmt.Print(downloaded)
+	return err
+}
+
+// modules: how many modules stand in the output of go list -json=Module.
+func modules([]string) error {
+	found := map[string]bool{}
+	decoder := json.NewDecoder(bufio.NewReader(os.Stdin))
+	for {
+		var item struct {
+			Module *struct {
+				Path, Version string
+				Main          bool
+			}
+		}
+		if err := decoder.Decode(&item); err == io.EOF {
+			fmt.Print(len(found))
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if item.Module != nil && !item.Module.Main {
+			found[item.Module.Path+"@"+item.Module.Version] = true
+		}
+	}
+}
+
+type failure struct {
+	Message string `xml:"message,attr"`
+	Output  string `xml:",chardata"`
+}
+
+type testCase struct {
+	Package string   `xml:"classname,attr"`
+	Name    string   `xml:"name,attr"`
+	Seconds float64  `xml:"time,attr"`
+	Failure *failure `xml:"failure"`
+	Skipped *failure `xml:"skipped"`
+}
+
+type testSuite struct {
+	Name     string     `xml:"name,attr"`
+	Tests    int        `xml:"tests,attr"`
+	Failures int        `xml:"failures,attr"`
+	Skipped  int        `xml:"skipped,attr"`
+	Seconds  float64    `xml:"time,attr"`
+	Cases    []testCase `xml:"testcase"`
+}
+
+const mostOutput = 256 << 10 // bytes of one test that a report repeats
+
+// report JSON JUNIT: reads go test -json, prints what go test -v would print, and writes the stream and a JUnit report of it.
+func report(arguments []string) error {
+	stream, err := os.Create(arguments[0])
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	kept := bufio.NewWriter(stream)
+	defer kept.Flush()
+	suites := map[string]*testSuite{}
+	outputs := map[[2]string]*bytes.Buffer{}
+	input := bufio.NewReaderSize(os.Stdin, 1<<20)
+	for {
+		line, err := input.ReadBytes('\n')
+		if len(line) > 0 {
+			var event struct {
+				Action, Package, Test, Output, FailedBuild string
+				Elapsed                                    float64
+			}
+			if line[0] != '{' || json.Unmarshal(line, &event) != nil {
+				os.Stdout.Write(line)
+			} else {
+				kept.Write(line)
+				os.Stdout.WriteString(event.Output)
+				note(suites, outputs, event.Action, event.Package, event.Test, event.Output, event.FailedBuild, event.Elapsed)
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	names := []string{}
+	for name := range suites {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	all := struct {
+		XMLName xml.Name     `xml:"testsuites"`
+		Suites  []*testSuite `xml:"testsuite"`
+	}{}
+	for _, name := range names {
+		all.Suites = append(all.Suites, suites[name])
+	}
+	text, err := xml.MarshalIndent(all, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(arguments[1], append([]byte(xml.Header), append(text, '\n')...), 0o644)
+}
+
+func note(suites map[string]*testSuite, outputs map[[2]string]*bytes.Buffer, action, name, test, output, build string, elapsed float64) {
+	if name == "" {
+		return
+	}
+	suite := suites[name]
+	if suite == nil {
+		suite = &testSuite{Name: name}
+		suites[name] = suite
+	}
+	key := [2]string{name, test}
+	switch action {
+	case "output":
+		if outputs[key] == nil {
+			outputs[key] = &bytes.Buffer{}
+		}
+		if outputs[key].Len() < mostOutput {
+			outputs[key].WriteString(output)
+		}
+		return
+	case "pass", "fail", "skip":
+	default:
+		return
+	}
+	said := ""
+	if outputs[key] != nil {
+		said = outputs[key].String()
+		delete(outputs, key)
+	}
+	if test == "" {
+		suite.Seconds = elapsed
+		if action != "fail" || suite.Failures > 0 {
+			return
+		}
+		// The package failed and none of its tests did: it did not compile, or ended by itself.
+		test = "(package)"
+		if build != "" {
+			said = "build failed: " + build + "\n" + said
+		}
+	}
+	made := testCase{Package: name, Name: test, Seconds: elapsed}
+	suite.Tests++
+	switch action {
+	case "fail":
+		suite.Failures++
+		made.Failure = &failure{"Failed", said}
+	case "skip":
+		suite.Skipped++
+		made.Skipped = &failure{"Skipped", said}
+	}
+	suite.Cases = append(suite.Cases, made)
+}

@@ -1,0 +1,73 @@
+# Tests the source. The volume keeps two caches of Go's, both safe without file locks: module downloads are files that never change,
+# verified against go.sum in every run, written under another name and renamed; the build cache is Go's own, which takes no locks.
+set -euf
+umask 022
+
+fail() { echo "error: $*" >&2; exit 1; }
+
+case /$GO_MODULE_DIRECTORY/ in
+*/../* | //*) fail "go_module_directory: expected a path inside the repository, not '$GO_MODULE_DIRECTORY'" ;;
+esac
+download=/workdir/hookline/go/download
+reports=/tmp/reports
+mkdir -p /tmp/outputs "$reports" "/test/$REPO_NAME"
+printf 0 > /tmp/outputs/needed
+printf 0 > /tmp/outputs/downloaded
+
+# Another node's NFS client may take a moment to see the new file.
+tries=0
+until [ -f "/workdir/hookline/source/$SOURCE.tar" ]; do
+  [ $tries -lt 60 ] || fail "the source of git-checkout-pr is not on the volume"
+  ls "/workdir/hookline/source/${SOURCE%/*}" > /dev/null 2>&1 || true
+  sleep 1
+  tries=$((tries + 1))
+done
+tar -C "/test/$REPO_NAME" -xf "/workdir/hookline/source/$SOURCE.tar"
+
+if [ -s /private-ca/ca.crt ]; then
+  cat /etc/ssl/certs/ca-certificates.crt /private-ca/ca.crt > /scratch/ca.crt
+  export SSL_CERT_FILE=/scratch/ca.crt
+fi
+# The same directory in every run: what Go compiled for it is found again.
+for each in $GO_ENV; do
+  case $each in
+  GO*=* | CGO_*=*) export "$each" ;;
+  *) fail "go_env: expected words such as GONOSUMDB=git.example.com, not '$each'" ;;
+  esac
+done
+export GOCACHE="/workdir/hookline/go/build/${SOURCE%%/*}" GOMODCACHE=/scratch/mod GOTOOLCHAIN=auto GOPROXY
+[ -n "$(ls -A "$download")" ] || echo "GOMODCACHE Directory /pkg/mod is created"
+mkdir -p "$GOCACHE" "$GOMODCACHE/cache/download" /scratch/tools
+
+cat > /scratch/tools/ci.go <<'HELPER'
+!include ci.go
+HELPER
+(cd /scratch/tools && GOFLAGS= GOWORK=off GO111MODULE=off GOTOOLCHAIN=local go build -o /scratch/tools/ci ci.go)
+ci=/scratch/tools/ci
+# Go takes a test's result from the cache only while the files it read have the same time: a file's time follows its content.
+"$ci" times "/workdir/hookline/source/$SOURCE.files" "/test/$REPO_NAME"
+
+cd "/test/$REPO_NAME/$GO_MODULE_DIRECTORY" 2> /dev/null || fail "go_module_directory: there is no $GO_MODULE_DIRECTORY in this commit"
+[ -f go.mod ] || [ -f go.work ] || fail "no go.mod in $GO_MODULE_DIRECTORY: say where with go_module_directory, or switch enable_test off"
+"$ci" restore "$download" "$GOMODCACHE/cache/download" "/test/$REPO_NAME"
+
+echo "Start Go Test..."
+keep() { "$ci" keep "$GOMODCACHE/cache/download" "$download" > /tmp/outputs/downloaded || true; }
+if [ ! -d vendor ]; then
+  # Downloads what the tests need, and says so, before code of the repository runs.
+  if go list -e -deps -test -json=Module $GO_TEST_PACKAGES > /scratch/needed; then
+    "$ci" modules < /scratch/needed > /tmp/outputs/needed
+  fi
+  keep
+fi
+coverage=
+[ "$COVERAGE" != true ] || coverage=-coverprofile=$reports/coverage.out
+{
+  code=0
+  go test -json $coverage $GO_TEST_FLAGS $GO_TEST_PACKAGES || code=$?
+  echo $code > /scratch/code
+} | "$ci" report "$reports/tests.json" "$reports/junit.xml"
+keep
+code=$(cat /scratch/code)
+[ "$code" = 0 ] || { echo "Go Test failed with exit code $code." >&2; exit "$code"; }
+echo "Go Test Complete."
