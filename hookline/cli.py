@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "Say why a pipeline does, or does not, start.",
     "test": "Run the tests: of a declaration.",
     "next": "List coming fire times of schedules.",
+    "template": "Print workflow templates, check one, say what they need.",
     "schema": "Print the JSON Schema of hookline.yaml.",
     "exporter": "Serve metrics of runs to Prometheus, and pages of them.",
     "record": "Write down what a cluster says of its runs.",

@@ -17,7 +17,7 @@ from yaml.resolver import Resolver
 from hookline.diagnostics import Diagnostic, InvalidInput, Position
 from hookline.yaml_syntax import shown, syntax_message
 
-__all__ = ["Document", "as_read", "read_document"]
+__all__ = ["Document", "Wanted", "as_read", "read_document"]
 
 _LARGEST_BYTES = 32 * 1024 * 1024
 _DEEPEST = 100
@@ -129,7 +129,18 @@ _TOO_MANY = f"too many values; at most {_MOST_NODES:,} are read, with every alia
 _Loader: Any = type("_Loader", (_Limits, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
 
 
-def read_document(text: str | bytes, file: str) -> Document:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a file should hold, for messages about a file that holds something else."""
+
+    empty: str
+    mapping: str
+
+
+DECLARATION = Wanted(empty="hookline init writes a first one", mapping="such as version: 1")
+
+
+def read_document(text: str | bytes, file: str, wanted: Wanted = DECLARATION) -> Document:
     """Read one YAML document.
 
     Raises:
@@ -137,7 +148,7 @@ def read_document(text: str | bytes, file: str) -> Document:
     """
     content = _decoded(text, file)
     try:
-        root = _compose(content, file)
+        root = _compose(content, file, wanted)
     except _LimitError as limit:
         raise _refusal(_position(file, limit.mark), str(limit)) from None
     except yaml.MarkedYAMLError as error:
@@ -187,7 +198,7 @@ def _end(file: str, before: str) -> Position:
     return Position(file, len(lines), len(lines[-1]))
 
 
-def _compose(text: str, file: str) -> yaml.MappingNode:
+def _compose(text: str, file: str, wanted: Wanted) -> yaml.MappingNode:
     loader = _Loader(text)
     try:
         node: yaml.Node | None = loader.get_node() if loader.check_node() else None
@@ -197,11 +208,11 @@ def _compose(text: str, file: str) -> yaml.MappingNode:
     finally:
         loader.dispose()
     if node is None or (node.tag == f"{_TAG}null" and isinstance(node, yaml.ScalarNode)):
-        raise _refusal(Position(file, 1, 1), "the file is empty; hookline init writes a first one")
+        raise _refusal(Position(file, 1, 1), f"the file is empty; {wanted.empty}")
     if not isinstance(node, yaml.MappingNode):
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
         raise _refusal(
-            _position(file, node.start_mark), f"expected a mapping at the top, such as version: 1, not {kind}"
+            _position(file, node.start_mark), f"expected a mapping at the top, {wanted.mapping}, not {kind}"
         )
     return node
 

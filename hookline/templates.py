@@ -7,11 +7,22 @@ from typing import Any
 import yaml
 
 from hookline.diagnostics import Diagnostic, InvalidInput, Position
+from hookline.yaml_syntax import shown
 from triggers.template import Template, TemplateError, from_manifest
 
-__all__ = ["read_templates", "template_from_cluster"]
+__all__ = [
+    "LARGEST_BYTES",
+    "AbsentTemplate",
+    "manifest_from_cluster",
+    "read_templates",
+    "template_from_cluster",
+]
 
 LARGEST_BYTES = 4 * 1024 * 1024
+
+
+class AbsentTemplate(ConnectionError):
+    """The cluster answers, and has no such template."""
 
 
 def read_templates(files: Sequence[Path]) -> dict[str, Template]:
@@ -46,25 +57,45 @@ def template_from_cluster(name: str) -> Template:
         ConnectionError: There is no such context, the cluster does not answer, or it refuses.
         InvalidInput: The object is not a template.
     """
+    try:
+        return from_manifest(manifest_from_cluster(name), f"the cluster's ClusterWorkflowTemplate {name}")
+    except TemplateError as error:
+        raise InvalidInput((Diagnostic(Position(f"cluster:{name}", 1, 1), str(error)),)) from error
+
+
+def manifest_from_cluster(
+    name: str, *, kubeconfig: Path | None = None, context: str | None = None, namespace: str = ""
+) -> Any:
+    """A ClusterWorkflowTemplate of a cluster, or a WorkflowTemplate of this namespace.
+
+    Raises:
+        AbsentTemplate: The cluster has none of this name.
+        ConnectionError: There is no such context, the cluster does not answer, or it refuses.
+    """
     from kubernetes import client, config  # noqa: PLC0415 - slow to load, and most commands work offline
     from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
     from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
+    kind = "WorkflowTemplate" if namespace else "ClusterWorkflowTemplate"
+    where = ("argoproj.io", "v1alpha1")
     try:
-        config.load_kube_config()  # type: ignore[no-untyped-call]  # ships no types
-        manifest = client.CustomObjectsApi().get_cluster_custom_object(
-            "argoproj.io", "v1alpha1", "clusterworkflowtemplates", name, _request_timeout=10
-        )
-    except ConfigException as error:
-        raise ConnectionError(f"no cluster to ask: {error}") from error
+        file = None if kubeconfig is None else str(kubeconfig)
+        made = config.new_client_from_config(file, context)  # type: ignore[no-untyped-call]  # ships no types
+        api = client.CustomObjectsApi(made)
+        if namespace:
+            return api.get_namespaced_custom_object(
+                *where, namespace, "workflowtemplates", name, _request_timeout=10
+            )
+        return api.get_cluster_custom_object(*where, "clusterworkflowtemplates", name, _request_timeout=10)
+    except (ConfigException, yaml.YAMLError, TypeError, AttributeError, KeyError) as error:
+        raise ConnectionError(f"no cluster to ask: {shown(error)}") from error
     except ApiException as error:
-        raise ConnectionError(
-            f'the cluster did not give ClusterWorkflowTemplate "{name}": {error.status} {error.reason}'
-        ) from error
+        sentence = f'the cluster did not give {kind} "{name}": {error.status} {error.reason}'
+        raise (AbsentTemplate if error.status == 404 else ConnectionError)(sentence) from error
     except (HTTPError, OSError) as error:
         raise ConnectionError(f"the cluster does not answer: {str(error)[:200]}") from error
-    try:
-        return from_manifest(manifest, f"the cluster's ClusterWorkflowTemplate {name}")
-    except TemplateError as error:
-        raise InvalidInput((Diagnostic(Position(f"cluster:{name}", 1, 1), str(error)),)) from error
+    except (ValueError, RecursionError) as error:
+        raise ConnectionError(
+            f'the cluster gave something else than {kind} "{name}": {shown(error)}'
+        ) from error

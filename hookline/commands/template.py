@@ -1,0 +1,173 @@
+"""hookline template: the group, and the command that each shipped template is."""
+
+import re
+from typing import Any
+
+import click
+
+from hookline.commands.common import fail
+from hookline.commands.template_check import command as check_command
+from hookline.commands.template_prerequisites import command as prerequisites_command
+from hookline.output import json_text, table, yaml_documents
+from hookline.version import VERSION
+from triggers.image_references import is_mirror, is_pinned, mirrored
+from triggers.publishing import DESCRIPTIONS, published
+from triggers.shipped import IMAGES, shipped_names
+
+NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+PINNED_EXAMPLE = "registry.example.com/golang:1.27.0@sha256: and 64 hex digits"
+
+COMMANDS = {"check": check_command, "prerequisites": prerequisites_command}
+
+
+class TemplateGroup(click.Group):
+    """A group in which the name of a shipped template is a command, too."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Templates first: they are what the group is for."""
+        return [*shipped_names(), *COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """A template's command is made when it is asked for."""
+        return render_command(cmd_name) if cmd_name in shipped_names() else COMMANDS.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A wrong word is answered with the right one."""
+        known = self.list_commands(ctx)
+        if args[0] not in known:
+            import difflib  # noqa: PLC0415 - only for a typing error
+
+            near = difflib.get_close_matches(args[0], known, 1)
+            ctx.fail(
+                f"No such template '{args[0]}'."
+                + (f" Did you mean {near[0]}?" if near else f" Expected one of: {', '.join(known)}.")
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=TemplateGroup, invoke_without_command=True, subcommand_metavar="[NAME|COMMAND] [ARGS]...")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Print a workflow template to apply, check what a cluster holds, print what must be there before.
+
+    Without arguments: the templates, one a line. `hookline template NAME` prints a template.
+
+    \b
+    Examples:
+      hookline template
+      hookline template hookline-ci-go | kubectl apply --server-side -f -
+      hookline template check --live ci-go-v1
+      hookline template prerequisites -n ci --storage class --storage-class nfs-csi
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(
+            table(("NAME", "WHAT"), ((name, DESCRIPTIONS[name]) for name in shipped_names())), nl=False
+        )
+
+
+def render_command(name: str) -> click.Command:
+    """The command that prints a template."""
+
+    def render(
+        images: tuple[str, ...],
+        mirror: str | None,
+        *,
+        artifacts: bool,
+        namespaced: bool,
+        namespace: str,
+        output: str,
+    ) -> None:
+        if namespace and not namespaced:
+            fail("-n is for --namespaced: a ClusterWorkflowTemplate belongs to no namespace")
+        if namespace and not NAMESPACE.fullmatch(namespace):
+            fail(f"-n {namespace}: expected a namespace, as in ci")
+        manifest = published(
+            name,
+            VERSION,
+            chosen_images(images, mirror),
+            artifacts=artifacts,
+            namespaced=namespaced,
+            namespace=namespace,
+        )
+        click.echo(json_text(manifest) if output == "json" else yaml_documents([manifest]), nl=False)
+
+    help_text = f"""{DESCRIPTIONS[name]}
+
+    Prints the template, ready to apply; the same input gives the same bytes. Its images are pinned by digest.
+
+    \b
+    Examples:
+      hookline template {name} | kubectl apply --server-side -f -
+      hookline template {name} --mirror registry-vpc.cn-hangzhou.aliyuncs.com/mirror
+      hookline template {name} --namespaced -n ci
+    """
+    options: list[click.Parameter] = [
+        click.Option(
+            ["--image", "images"],
+            multiple=True,
+            metavar="NAME=REF",
+            help=f"Run this image instead; NAME is {', '.join(IMAGES)}, REF ends in @sha256: and 64 hex digits. Repeatable.",
+        ),
+        click.Option(
+            ["--mirror"],
+            metavar="PREFIX",
+            help="Take images from here instead of docker.io/; not those of --image. The digests stay.",
+        ),
+        click.Option(
+            ["--artifacts"],
+            is_flag=True,
+            help="Keep test results, JUnit and coverage in the cluster's artifact repository. Without one, Argo fails every such step.",
+        ),
+        click.Option(
+            ["--namespaced"],
+            is_flag=True,
+            help="A WorkflowTemplate of one namespace instead of a ClusterWorkflowTemplate.",
+        ),
+        click.Option(
+            ["-n", "--namespace"],
+            default="",
+            help="Of the WorkflowTemplate.  [default: where it is applied]",
+        ),
+        click.Option(
+            ["-o", "--output"],
+            type=click.Choice(["yaml", "json"]),
+            default="yaml",
+            show_default=True,
+            help="Format of the object.",
+        ),
+    ]
+    return click.Command(
+        name,
+        callback=render,
+        params=options,
+        help=help_text,
+        short_help=DESCRIPTIONS[name],
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def chosen_images(given: tuple[str, ...], mirror: str | None) -> dict[str, str]:
+    """What --image and --mirror make of the images; a wrong one ends the command."""
+    images: dict[str, Any] = dict(IMAGES)
+    if mirror is not None:
+        if not is_mirror(mirror):
+            fail(
+                f"--mirror {mirror}: expected a registry, perhaps with a path, as in registry-vpc.cn-hangzhou.aliyuncs.com/mirror"
+            )
+        images = mirrored(images, mirror)
+    named = set()
+    for each in given:
+        name, equals, reference = each.partition("=")
+        if not equals or name not in IMAGES:
+            fail(f"--image {each}: expected NAME=REF, NAME one of {', '.join(IMAGES)}")
+        if name in named:
+            fail(f"--image {name} is given twice")
+        if not is_pinned(reference):
+            fail(
+                f"--image {each}: a tag can change what runs; expected a digest, as in {name}={PINNED_EXAMPLE}"
+            )
+        named.add(name)
+        images[name] = reference
+    return images

@@ -1,0 +1,151 @@
+"""hookline template check."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, output_option, print_data, refuse
+from hookline.diagnostics import Diagnostic, InvalidInput, Position
+from hookline.output import plural, table
+from hookline.template_check import TemplateReport, report_data
+from hookline.template_reading import check_file, check_manifest
+from hookline.templates import LARGEST_BYTES, AbsentTemplate, manifest_from_cluster
+from hookline.version import VERSION
+from hookline.yaml_syntax import printable
+from triggers.shipped import shipped_names
+
+
+@click.command("check")
+@click.argument("what", metavar="[FILE|NAME]", required=False)
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Ask the cluster for the template of this NAME; without a NAME, for those that hookline knows.",
+)
+@click.option(
+    "-n",
+    "--namespace",
+    default="",
+    help="With --live: a WorkflowTemplate of this namespace.  [default: a ClusterWorkflowTemplate]",
+)
+@click.option("--context", help="With --live: context of the kubeconfig.  [default: the current one]")
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    help="With --live: the kubeconfig.  [default: as kubectl]",
+)
+@output_option
+def command(
+    what: str | None, *, live: bool, namespace: str, context: str | None, kubeconfig: Path | None, output: str
+) -> None:
+    """Say whose text a template is, how far it keeps the contract of ci-go-v1, and what it lacks for events.
+
+    FILE is what `kubectl get cwft NAME -o yaml` prints, or a List of them; - is standard input. A text that hookline does not
+    know is shown beside the nearest that it renders.
+
+    \b
+    Exit codes: 0 nothing is lacking; 1 something is, or the cluster has no such template;
+    2 wrong usage or no template; 3 the cluster cannot be reached, or refuses.
+
+    \b
+    Examples:
+      hookline template check --live
+      hookline template check --live ci-go-v1 --context prod
+      hookline template check ci-go-v1.yaml -o json
+      kubectl get cwft ci-go-v1 -o yaml | hookline template check -
+    """
+    if not live and (namespace or context is not None or kubeconfig is not None):
+        fail("-n, --context and --kubeconfig are for --live")
+    if what is None and not live:
+        fail("name a file, or ask a cluster with --live")
+    try:
+        reports = _live(what, namespace, context, kubeconfig) if live else _file(what or "-")
+    except InvalidInput as invalid:
+        refuse(invalid)
+    if output == "table":
+        click.echo("\n".join(_text(report) for report in reports), nl=False)
+    else:
+        data = {
+            "apiVersion": "hookline.dev/v1",
+            "kind": "TemplateCheck",
+            "templates": [report_data(report) for report in reports],
+        }
+        print_data(data, output)
+    if any(report.findings for report in reports):
+        sys.exit(EXIT_NEGATIVE)
+
+
+def _file(file: str) -> list[TemplateReport]:
+    try:
+        if file == "-":
+            content, file = sys.stdin.buffer.read(LARGEST_BYTES + 1), "(stdin)"
+        else:
+            with Path(file).open("rb") as opened:
+                content = opened.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        sentence = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        if file in shipped_names():
+            sentence += f"; a cluster is asked for its template with --live {file}"
+        raise InvalidInput((Diagnostic(Position(printable(file), 1, 1), sentence),)) from error
+    return check_file(content, file, VERSION)
+
+
+def _live(
+    name: str | None, namespace: str, context: str | None, kubeconfig: Path | None
+) -> list[TemplateReport]:
+    reports = []
+    for each in shipped_names() if name is None else (name,):
+        try:
+            manifest = manifest_from_cluster(
+                each, kubeconfig=kubeconfig, context=context, namespace=namespace
+            )
+        except AbsentTemplate as error:
+            if name is not None:
+                fail(str(error), EXIT_NEGATIVE)
+            continue
+        except ConnectionError as error:
+            fail(str(error), EXIT_UNREACHABLE)
+        reports.append(check_manifest(manifest, f"cluster:{each}", VERSION))
+    if not reports:
+        fail(f"the cluster has neither {' nor '.join(shipped_names())}", EXIT_NEGATIVE)
+    return reports
+
+
+def _text(report: TemplateReport) -> str:
+    where = f"{report.namespace}/" if report.namespace else ""
+    parts = [f"{report.kind} {where}{report.name}\ntext   {report.origin.sentence}\n"]
+    if report.origin.images:
+        rows = [
+            (
+                each.step,
+                each.found,
+                each.expected,
+                "the same by digest" if each.same_content else "another image",
+            )
+            for each in report.origin.images
+        ]
+        parts.append(table(("IMAGE OF", "HERE", "IN THAT TEXT", ""), rows))
+    clauses = [
+        (
+            each.state,
+            each.what,
+            each.name,
+            each.expected,
+            "" if each.state == "found" else each.found or "nothing",
+        )
+        for each in report.contract
+    ]
+    parts.append(table(("CONTRACT", "WHAT", "NAME", "EXPECTED", "INSTEAD"), clauses))
+    if report.findings:
+        lacks = table(("LACKS", "HERE"), [(each.code, each.sentence) for each in report.findings])
+        parts.append(f"{lacks}{plural(len(report.findings), 'finding')}; what each means: docs/template.md\n")
+    else:
+        parts.append("lacks nothing for events\n")
+    if report.comparison is not None:
+        near = report.comparison
+        parts.append(
+            f"{near.percent} % of the lines are those of hookline's {near.nearest}"
+            + (":\n" + "\n".join(near.diff) + "\n" if near.diff else "; too long to compare\n")
+        )
+    return "\n".join("".join(f"{printable(line)}\n" for line in part.splitlines()) for part in parts)

@@ -1,0 +1,171 @@
+"""hookline template prerequisites."""
+
+import re
+from pathlib import Path
+
+import click
+
+from hookline.commands.common import fail
+from hookline.output import json_text, yaml_text
+from triggers.prerequisites import (
+    ClassStorage,
+    GitCredentials,
+    NasStorage,
+    NfsStorage,
+    Prerequisite,
+    Storage,
+    placeholders,
+    prerequisites,
+)
+
+NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,54}[a-z0-9])?")
+"""Seven characters fewer than Kubernetes allows: the volume's label holds the namespace after pv-nas-."""
+HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
+SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")
+PATH = re.compile(r"/[^\x00-\x1f<>\"'\\]*")
+CLASS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+SIZE = re.compile(r"[1-9][0-9]{0,8}(?:[MGT]i?)")
+LARGEST_CA = 512 * 1024
+
+
+@click.command("prerequisites")
+@click.option("-n", "--namespace", default="default", show_default=True, help="Of the runs.")
+@click.option(
+    "--storage",
+    "kind",
+    type=click.Choice(["nas", "nfs", "class"]),
+    default="nas",
+    show_default=True,
+    help="What the volume is: Alibaba Cloud NAS, any NFS server, or a StorageClass with ReadWriteMany.",
+)
+@click.option("--nas-server", metavar="HOST", help="Mount target of the NAS file system.")
+@click.option("--nas-path", metavar="PATH", help="Directory of the NAS file system.  [default: /]")
+@click.option("--nfs-server", metavar="HOST", help="The NFS server.")
+@click.option("--nfs-path", metavar="PATH", help="What it exports.")
+@click.option("--storage-class", metavar="NAME", help="The StorageClass.")
+@click.option(
+    "--mount-option",
+    "mount_options",
+    multiple=True,
+    metavar="OPTION",
+    help="Instead of the usual ones of the storage; repeatable.",
+)
+@click.option("--size", default="100Gi", show_default=True, help="Of the volume.")
+@click.option("--registry", metavar="HOST", help="Registry that images are pushed to.")
+@click.option(
+    "--git",
+    type=click.Choice(["password", "ssh"]),
+    help="Also the Secret git-creds, for private repositories: a user's password or token, or an SSH key.",
+)
+@click.option(
+    "--private-ca",
+    "ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also the ConfigMap private-ca, from this file: certificates (PEM) of the CA of the git host, module proxy and registry.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Format of the objects.",
+)
+def command(
+    *,
+    namespace: str,
+    kind: str,
+    size: str,
+    registry: str | None,
+    mount_options: tuple[str, ...],
+    git: GitCredentials | None,
+    ca: Path | None,
+    output: str,
+    **places: str | None,
+) -> None:
+    """Print what must be in the namespace before a template's first run: volume, registry credentials, account.
+
+    What you do not say is a placeholder such as <NAS mount target>. stderr tells which are left, and an object with one has a label
+    that the API server refuses, so that nothing half-filled is created. Passwords are never options: write them into the file.
+
+    \b
+    Examples:
+      hookline template prerequisites -n ci --nas-server 0123456789-abc12.cn-hangzhou.nas.aliyuncs.com
+      hookline template prerequisites -n ci --storage nfs --nfs-server 10.0.0.5 --nfs-path /export/ci
+      hookline template prerequisites -n ci --storage class --storage-class nfs-csi --git ssh
+    """
+    _expect(NAMESPACE, namespace, "-n", "a namespace of at most 56 characters, as in ci")
+    _expect(SIZE, size, "--size", "a size such as 100Gi")
+    if registry is not None:
+        _expect(HOST, registry, "--registry", "a host, as in registry-vpc.cn-hangzhou.aliyuncs.com")
+    found = prerequisites(
+        namespace,
+        _storage(kind, places, mount_options),
+        registry=registry or "",
+        size=size,
+        git=git,
+        private_ca="" if ca is None else _certificates(ca),
+    )
+    if output == "json":
+        items = [each.manifest for each in found]
+        click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": items}), nl=False)
+    else:
+        click.echo("".join(map(_document, found)), nl=False)
+    for each in found:
+        if left := placeholders(each.manifest):
+            click.echo(f"to fill in: {', '.join(left)} in {each.title}", err=True)
+
+
+def _document(each: Prerequisite) -> str:
+    notes = "".join(f"# {line}\n" for line in each.notes)
+    return f"---\n{notes}{yaml_text(each.manifest)}"
+
+
+def _expect(pattern: re.Pattern[str], value: str, option: str, accepted: str) -> None:
+    if not pattern.fullmatch(value):
+        fail(f"{option} {value}: expected {accepted}")
+
+
+def _storage(kind: str, places: dict[str, str | None], mount_options: tuple[str, ...]) -> Storage:
+    given = {name: value for name, value in places.items() if value is not None}
+    belongs = {
+        "nas": {"nas_server", "nas_path"},
+        "nfs": {"nfs_server", "nfs_path"},
+        "class": {"storage_class"},
+    }
+    for name in given:
+        if name not in belongs[kind]:
+            option = f"--{name.replace('_', '-')}"
+            owner = next(each for each, names in belongs.items() if name in names)
+            fail(f"{option} is for --storage {owner}, not {kind}")
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if name.endswith("_server"):
+            _expect(SERVER, value, option, "a host name or an address")
+        elif name.endswith("_path"):
+            _expect(PATH, value, option, "a path that begins with /")
+        else:
+            _expect(CLASS, value, option, "the name of a StorageClass")
+    if kind == "class":
+        if mount_options:
+            fail("--mount-option is for --storage nas and nfs; a StorageClass has its own")
+        return ClassStorage(**({"name": given["storage_class"]} if given else {}))
+    settings = {name.partition("_")[2]: value for name, value in given.items()}
+    storage: NasStorage | NfsStorage = NasStorage(**settings) if kind == "nas" else NfsStorage(**settings)  # type: ignore[arg-type]  # server and path are texts
+    return type(storage)(storage.server, storage.path, mount_options or storage.options)
+
+
+def _certificates(path: Path) -> str:
+    try:
+        text = path.read_bytes()[: LARGEST_CA + 1].decode("ascii")
+    except OSError as error:
+        fail(f"--private-ca {path}: {error.strerror or error}")
+    except UnicodeDecodeError:
+        fail(
+            f"--private-ca {path}: expected PEM, which is plain text; openssl x509 -inform der -in FILE converts"
+        )
+    if "PRIVATE KEY" in text:
+        fail(f"--private-ca {path}: it holds a private key; expected certificates alone")
+    if "-----BEGIN CERTIFICATE-----" not in text or len(text) > LARGEST_CA:
+        fail(f"--private-ca {path}: expected certificates in PEM, at most {LARGEST_CA // 1024} KiB")
+    return text

@@ -1,0 +1,148 @@
+"""What `hookline template check` answers about one manifest: whose text it is, how far it keeps the contract, what it lacks."""
+
+import difflib
+import itertools
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hookline.output import yaml_text
+from triggers.inspection.anatomy import Malformed, anatomy
+from triggers.inspection.contract import Clause, clauses
+from triggers.inspection.findings import Finding, findings
+from triggers.inspection.normal_form import normal_form
+from triggers.inspection.origin import Origin, candidates, origin
+
+__all__ = ["Comparison", "TemplateReport", "check_template", "report_data", "templates_in"]
+
+MOST_LINES = 4_000
+"""A longer text is not compared line by line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A customised text beside the nearest that hookline renders."""
+
+    nearest: str
+    percent: int
+    """Lines that both have, of the lines of both."""
+    diff: tuple[str, ...]
+    """From hookline's text to this one; empty for a text too long to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateReport:
+    """The answer about one template."""
+
+    kind: str
+    name: str
+    namespace: str
+    origin: Origin
+    contract: tuple[Clause, ...]
+    findings: tuple[Finding, ...]
+    comparison: Comparison | None
+
+
+def check_template(manifest: Any, version: str) -> TemplateReport:
+    """The answer about a manifest.
+
+    Raises:
+        Malformed: It is not the manifest of a workflow template.
+    """
+    template = anatomy(manifest)
+    try:
+        form = normal_form(manifest)
+        found = origin(template, form, version)
+        comparison = _compared(form, found.template) if found.text == "customised" else None
+    except RecursionError:
+        raise Malformed((((), "nested too deeply"),)) from None
+    return TemplateReport(
+        template.kind,
+        template.name,
+        template.namespace,
+        found,
+        clauses(template),
+        findings(template),
+        comparison,
+    )
+
+
+def templates_in(document: Any) -> list[tuple[tuple[str | int, ...], Any]]:
+    """The manifests in a file with their places: the file itself, or the templates of a List.
+
+    Raises:
+        Malformed: It is a List without templates.
+    """
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if not isinstance(kind, str) or not kind.endswith("List"):
+        return [((), document)]
+    items = document.get("items")
+    if not isinstance(items, list):
+        raise Malformed(((("items",), f"expected a list; a {kind[:60]} has items"),))
+    found: list[tuple[tuple[str | int, ...], Any]] = [
+        (("items", index), item)
+        for index, item in enumerate(items)
+        if isinstance(item, dict) and item.get("kind") in {"ClusterWorkflowTemplate", "WorkflowTemplate"}
+    ]
+    if not found:
+        raise Malformed(((("items",), "no ClusterWorkflowTemplate or WorkflowTemplate is in this list"),))
+    return found
+
+
+def report_data(report: TemplateReport) -> dict[str, Any]:
+    """The answer as data; the shape is a contract."""
+    return {
+        "kind": report.kind,
+        "name": report.name,
+        "namespace": report.namespace,
+        "text": report.origin.text,
+        "says": report.origin.sentence,
+        "template": report.origin.template,
+        "version": report.origin.version,
+        "images": [
+            {
+                "step": each.step,
+                "expected": each.expected,
+                "found": each.found,
+                "sameContent": each.same_content,
+            }
+            for each in report.origin.images
+        ],
+        "contract": [
+            {
+                "what": each.what,
+                "name": each.name,
+                "expected": each.expected,
+                "found": each.found,
+                "state": each.state,
+            }
+            for each in report.contract
+        ],
+        "findings": [{"code": each.code, "says": each.sentence} for each in report.findings],
+        "comparison": None
+        if report.comparison is None
+        else {
+            "nearest": report.comparison.nearest,
+            "percent": report.comparison.percent,
+            "diff": list(report.comparison.diff),
+        },
+    }
+
+
+def _compared(form: Mapping[str, Any], known: str) -> Comparison:
+    theirs = yaml_text(form).splitlines()
+    chosen, ours, share = "", [""], -1.0
+    for candidate in candidates():
+        if known and candidate.name != known:
+            continue
+        lines = yaml_text(candidate.form).splitlines()
+        common = (Counter(lines) & Counter(theirs)).total()
+        now = 2 * common / (len(lines) + len(theirs))
+        if now > share:
+            chosen, ours, share = candidate.name, lines, now
+    diff: list[str] = []
+    if len(theirs) <= MOST_LINES:
+        compared = difflib.unified_diff(ours, theirs, f"hookline/{chosen}", "this", lineterm="")
+        diff = list(itertools.islice(compared, 2 * MOST_LINES))
+    return Comparison(chosen, round(100 * share), tuple(diff))

@@ -1,0 +1,115 @@
+"""The contract of ci-go-v1, which tools around the template rely on, and how far a template keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from triggers.inspection.anatomy import Anatomy, Step
+
+__all__ = ["PARAMETERS", "STEPS", "Clause", "clauses", "keeps_parameters"]
+
+PARAMETERS: Mapping[str, str] = {
+    "repo_url": "",
+    "repo_name": "",
+    "target_branch": "main",
+    "container_image": "",
+    "container_tag": "v1.0.0",
+    "dockerfile": "./Dockerfile",
+    "enable_suffix_commitid": "true",
+    "enable_test": "true",
+}
+STEPS: Mapping[str, str] = {
+    "git-checkout-pr": "",
+    "run-test": "git-checkout-pr",
+    "build-push-image": "run-test",
+}
+"""Step → the step that it runs after."""
+
+_VOLUMES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("workdir", "PersistentVolumeClaim pvc-nas", "/workdir", tuple(STEPS)),
+    ("run-test", "emptyDir", "/test", ("run-test",)),
+    ("docker-config", "Secret docker-config", "/.docker", ("build-push-image",)),
+)
+_BUILD = "build-push-image"
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One thing that the contract says, and what a template has instead."""
+
+    what: Literal["parameter", "step", "volume", "tag", "cache"]
+    name: str
+    expected: str
+    found: str
+    state: Literal["found", "missing", "different"]
+
+
+def clauses(template: Anatomy) -> tuple[Clause, ...]:
+    """The contract, clause by clause."""
+    return (
+        *(_parameter(template, name, default) for name, default in PARAMETERS.items()),
+        *(_step(template, name, after) for name, after in STEPS.items()),
+        *(_volume(template, *volume) for volume in _VOLUMES),
+        *_references(template.step(_BUILD)),
+    )
+
+
+def keeps_parameters(template: Anatomy) -> bool:
+    """Whether the eight parameters are there with their defaults."""
+    return all(template.parameters.get(name) == default for name, default in PARAMETERS.items())
+
+
+def _clause(
+    what: Literal["parameter", "step", "volume", "tag", "cache"], name: str, expected: str, found: str | None
+) -> Clause:
+    if found is None:
+        return Clause(what, name, expected, "", "missing")
+    return Clause(what, name, expected, found, "found" if found == expected else "different")
+
+
+def _parameter(template: Anatomy, name: str, default: str) -> Clause:
+    if name not in template.parameters:
+        return _clause("parameter", name, f'default "{default}"', None)
+    value = template.parameters[name]
+    return _clause(
+        "parameter", name, f'default "{default}"', "no default" if value is None else f'default "{value}"'
+    )
+
+
+def _step(template: Anatomy, name: str, after: str) -> Clause:
+    expected = f"after {after}" if after else "first"
+    task = next((task for task in template.tasks if task.name == name), None)
+    if task is None:
+        return _clause("step", name, expected, None)
+    return _clause("step", name, expected, f"after {task.after}" if task.after else "first")
+
+
+def _volume(template: Anatomy, name: str, kind: str, path: str, steps: tuple[str, ...]) -> Clause:
+    expected = f"{kind} at {path}"
+    volume = template.volumes.get(name)
+    if volume is None:
+        return _clause("volume", name, expected, None)
+    without = [
+        step
+        for step in steps
+        if (found := template.step(step)) is None
+        or not any(mount.volume == name and mount.path.rstrip("/") == path for mount in found.mounts)
+    ]
+    where = f"at {path}" if not without else f"not at {path} in {', '.join(without)}"
+    return _clause("volume", name, expected, f"{volume} {where}")
+
+
+def _references(build: Step | None) -> tuple[Clause, ...]:
+    """What is pushed and where the cache is, as far as the text of the build says."""
+    said = "" if build is None else "\n".join((build.text, *build.env.values()))
+
+    def names(*words: str) -> bool:
+        return all(word in said for word in words)
+
+    return (
+        _clause(
+            "tag", "<container_tag>", "named", "named" if names("container_image", "container_tag") else None
+        ),
+        _clause("tag", "latest", "named", "named" if names(":latest") else None),
+        _clause("cache", "buildcache", "named", "named" if names("buildcache") else None),
+    )

@@ -1,0 +1,340 @@
+"""What a template lacks when events start it, each told from its manifest alone."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from triggers.image_references import is_pinned
+from triggers.inspection.anatomy import Anatomy, Step
+from triggers.inspection.contract import PARAMETERS, STEPS
+from triggers.shipped import shipped_names
+from triggers.template import COMMIT_ANNOTATION
+
+__all__ = ["CODES", "Finding", "findings"]
+
+CODES: Mapping[str, str] = {
+    "PASTED_PARAMETERS": "Values of parameters become text of a script: a branch name can be a command.",
+    "NO_COMMIT_PARAMETER": "It builds the head of a branch, whatever commit the event was about; tags, commits and pull requests cannot be built.",
+    "SHARED_CHECKOUT": "Runs of one repository share a working tree: they have to wait for each other (hookline's mutex).",
+    "CHECKOUT_BLOCKS": "A forced push, a tag or a killed run leaves a checkout with which every later run fails.",
+    "STALE_CHECKOUT": "The working tree can be older than the commit that the image is named after.",
+    "INLINE_TASKS": "Tasks are written inline: a retry from outside makes every run fail.",
+    "NO_RETRY": "A step whose pod is reclaimed or deleted is not tried again by the template itself.",
+    "NO_DEADLINE": "A step may run for ever.",
+    "TESTS_SKIP_SILENTLY": "Any other spelling of true skips the tests, and the run is green.",
+    "LATEST_ALWAYS": "Every run moves :latest, also that of another branch or an old commit.",
+    "ONE_CACHE": "All branches write one image cache, each over the others'.",
+    "CACHE_FAILS_BUILD": "An image cache that cannot be written fails a good build.",
+    "IMAGE_NOT_PINNED": "A step runs whatever its image's tag names today.",
+    "INSTALLS_AT_RUN_TIME": "A step installs packages in every run.",
+    "INSECURE_REGISTRY": "The registry is not verified: it may speak plain HTTP or show any certificate.",
+    "PLAIN_HTTP_PROXY": "Go modules come over plain HTTP.",
+    "BUILD_ARGUMENT_DROPPED": "The build argument GOPROXY is given without --opt, so that it has no effect.",
+    "GOCACHE_NOT_KEPT": "Go compiles everything again in every run.",
+    "NO_CACHE_NUMBERS": "Steps do not say how their caches did; only their logs can be read.",
+    "VOLUME_WRITABLE_BY_TESTS": "Tests can write the whole volume: other repositories and their caches.",
+    "NO_GIT_CREDENTIALS": "The checkout has no credentials: private repositories cannot be built.",
+    "CONTRACT_BROKEN": "It is called ci-go-v1 or hookline-ci-go, and lacks parameters or steps of theirs.",
+}
+"""Code → what it means; codes are never renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a template lacks, in one sentence about this template."""
+
+    code: str
+    sentence: str
+
+
+def findings(template: Anatomy) -> tuple[Finding, ...]:
+    """Everything that it lacks, in the order of CODES."""
+    found = []
+    for code in CODES:
+        sentence = _CHECKS[code](template)
+        if sentence:
+            found.append(Finding(code, sentence))
+    return tuple(found)
+
+
+_EXPRESSION = re.compile(r"\{\{=?\s*([^{}]*\b(?:parameters|outputs)\b[^{}]*?)\s*\}\}")
+_GIT = r"\bgit(?:\s+-C\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\{\{[^}\n]*\}\}|\S+))?\s+"
+_CHECKS_OUT = re.compile(_GIT + r"(?:clone|pull|checkout)\b")
+_PULL = re.compile(_GIT + r"pull\b")
+_CLONE = re.compile(_GIT + r"clone\b")
+_FETCHES = re.compile(_GIT + r"(?:clone|pull|fetch|ls-remote)\b")
+_HEALS = re.compile(r"\breset\s+--hard\b|\brm\s+-[a-z]*r|\bgit\b.*\bclean\b")
+_RUNS_GO = re.compile(r"\bgo\s+(?:test|build|vet)\b")
+_TESTS = re.compile(r"\bgo\s+test\b")
+_PUSHES = re.compile(r"push=true|\bpush\b|--destination|--tag\b|\s-t\s")
+_EXPORT = re.compile(r"--export-cache[=\s]+(\"[^\"\n]*\"|'[^'\n]*'|\S+)")
+_INSTALLS = re.compile(
+    r"\b(apk\s+(?:-\S+\s+)*add|apt(?:-get)?\s+(?:-\S+\s+)*install|(?:yum|dnf|microdnf)\s+(?:-\S+\s+)*install)\b"
+)
+_INSECURE = re.compile(r"registry\.insecure=true|--insecure(?:-registry|-pull|-policy)?\b|tls-verify=false")
+_PLAIN_PROXY = re.compile(r"\bGOPROXY=[\"']?http://")
+_GOCACHE = re.compile(r"\bGOCACHE=[\"']?(\S*)")
+_PARAMETER = re.compile(r"\{\{\s*workflow\.parameters\.([\w-]+)\s*\}\}")
+_ONLY_TRUE = re.compile(r"==\s*['\"]?true\b")
+_LARGEST_LISTED = 6
+
+
+def _lines(step: Step) -> Iterator[str]:
+    """Lines of a script, a command over several lines as one."""
+    return iter(re.sub(r"\\[ \t]*\n\s*", " ", step.text).split("\n"))
+
+
+def _listed(words: Iterator[str] | list[str]) -> str:
+    unique = list(dict.fromkeys(words))
+    more = len(unique) - _LARGEST_LISTED
+    return ", ".join(unique[:_LARGEST_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _named(template: Anatomy, holds: Callable[[Step], object]) -> str:
+    return _listed([step.name for step in template.steps if holds(step)])
+
+
+def _pasted(template: Anatomy) -> str:
+    found = [
+        (" ".join(match.split()).rpartition(".")[2], step.name)
+        for step in template.steps
+        for match in _EXPRESSION.findall(step.text)
+    ]
+    if not found:
+        return ""
+    return (
+        f"{_listed([name for name, _ in found])} {'is' if len(dict(found)) == 1 else 'are'} pasted into the text of "
+        f"{_listed([step for _, step in found])}; give values to scripts as environment variables"
+    )
+
+
+def _no_commit(template: Anatomy) -> str:
+    named = template.annotations.get(COMMIT_ANNOTATION, "")
+    if not named:
+        return (
+            f"no parameter takes a commit (annotation {COMMIT_ANNOTATION}): events of tags need a branch beside them, and what is built is "
+            "the branch's head at that moment"
+        )
+    if named not in template.parameters:
+        return f"the annotation {COMMIT_ANNOTATION} names {named}, which is not a parameter"
+    return ""
+
+
+def _checkouts(template: Anatomy) -> list[Step]:
+    return [
+        step
+        for step in template.steps
+        if _CHECKS_OUT.search(step.text) and step.mounts_of("PersistentVolumeClaim")
+    ]
+
+
+def _shared_checkout(template: Anatomy) -> str:
+    if template.annotations.get("hookline.dev/concurrent-runs") == "true":
+        return ""
+    steps = _listed([step.name for step in _checkouts(template)])
+    return (
+        steps
+        and f"{steps} works in a directory on the shared volume; keep the mutex of hookline.yaml (run: mutex:)"
+    )
+
+
+def _blocks(template: Anatomy) -> str:
+    steps = _listed(
+        [
+            step.name
+            for step in _checkouts(template)
+            if _PULL.search(step.text) and _CLONE.search(step.text) and not _HEALS.search(step.text)
+        ]
+    )
+    return steps and f"{steps} pulls into the directory it left, or clones over it, and repairs nothing"
+
+
+def _stale(template: Anatomy) -> str:
+    def stale(step: Step) -> bool:
+        after = re.split(_GIT + r"checkout\b", step.text, maxsplit=1)
+        return (
+            len(after) == 2
+            and "rev-parse" in after[1]
+            and "origin/" in after[1]
+            and not re.search(_GIT + r"(?:pull|merge|reset)\b", after[1])
+        )
+
+    steps = _named(template, stale)
+    return steps and f"{steps} names the head of origin, but does not bring the branch it checks out up to it"
+
+
+def _inline(template: Anatomy) -> str:
+    tasks = _listed([task.name for task in template.tasks if task.inline])
+    return tasks and f"{tasks}: give each a template with a name, then `retry:` works"
+
+
+def _no_retry(template: Anatomy) -> str:
+    steps = _named(template, lambda step: not step.retries)
+    return steps and f"no retryStrategy for {steps}: on spot capacity a reclaimed pod ends the run"
+
+
+def _no_deadline(template: Anatomy) -> str:
+    if template.has_deadline:
+        return ""
+    steps = _named(template, lambda step: not step.has_deadline)
+    return steps and f"no activeDeadlineSeconds for {steps}"
+
+
+def _skips(template: Anatomy) -> str:
+    tasks = _listed(
+        [task.name for task in template.tasks if "enable_test" in task.when and _ONLY_TRUE.search(task.when)]
+    )
+    return tasks and f"{tasks} runs only where enable_test is exactly true"
+
+
+def _latest(template: Anatomy) -> str:
+    steps = _named(
+        template, lambda step: any(":latest" in line and _PUSHES.search(line) for line in _lines(step))
+    )
+    return steps and f"{steps} pushes :latest with every image"
+
+
+def _exports(step: Step) -> list[str]:
+    return [each for line in _lines(step) for each in _EXPORT.findall(line)]
+
+
+def _one_cache(template: Anatomy) -> str:
+    steps = _named(
+        template,
+        lambda step: any(re.search(r":buildcache[\"']?(?:,|$)", each) for each in _exports(step)),
+    )
+    return steps and f"{steps} writes :buildcache from every branch"
+
+
+def _cache_fails(template: Anatomy) -> str:
+    steps = _named(template, lambda step: any("ignore-error=true" not in each for each in _exports(step)))
+    return steps and f"{steps} exports its cache without ignore-error=true"
+
+
+def _not_pinned(template: Anatomy) -> str:
+    images = _listed(
+        [
+            f"{image} in {step.name}"
+            for step in template.steps
+            for image in step.images
+            if image and not is_pinned(image)
+        ]
+    )
+    return images and f"no digest: {images}"
+
+
+def _installs(template: Anatomy) -> str:
+    found = [
+        (" ".join(match.split()), step.name)
+        for step in template.steps
+        for match in _INSTALLS.findall(step.text)
+    ]
+    return _listed([f"{what} in {step}" for what, step in found])
+
+
+def _insecure(template: Anatomy) -> str:
+    found = [(match, step.name) for step in template.steps for match in _INSECURE.findall(step.text)]
+    return _listed([f"{what} in {step}" for what, step in found])
+
+
+def _plain_proxy(template: Anatomy) -> str:
+    def plain(step: Step) -> bool:
+        value = step.env.get("GOPROXY", "")
+        if named := _PARAMETER.fullmatch(value):
+            value = template.parameters.get(named[1]) or ""
+        return value.startswith("http://") or _PLAIN_PROXY.search(step.text) is not None
+
+    steps = _named(template, plain)
+    return steps and f"GOPROXY is http:// in {steps}"
+
+
+def _dropped(template: Anatomy) -> str:
+    def dropped(step: Step) -> bool:
+        return any(
+            not re.search(r"--opt[=\s]+[\"']?$", line[: found.start()])
+            for line in _lines(step)
+            for found in re.finditer(r"build-arg:GOPROXY", line)
+        )
+
+    steps = _named(template, dropped)
+    return steps and f"{steps} gives build-arg:GOPROXY without --opt before it"
+
+
+def _no_gocache(template: Anatomy) -> str:
+    def loses(step: Step) -> bool:
+        if not _RUNS_GO.search(step.text):
+            return False
+        places = [step.env["GOCACHE"]] if "GOCACHE" in step.env else _GOCACHE.findall(step.text)
+        kept = [mount.path.rstrip("/") + "/" for mount in step.mounts_of("PersistentVolumeClaim")]
+        return not any(place.startswith((*kept, "$", "{{")) for place in places)
+
+    steps = _named(template, loses)
+    return steps and f"{steps} runs go, and its GOCACHE is gone with the pod"
+
+
+def _no_numbers(template: Anatomy) -> str:
+    missing = []
+    for runs, output in ((_TESTS, "go-modules-needed"), (re.compile(r"\bbuildctl"), "image-cache-metrics")):
+        missing += [
+            f"{output} of {step.name}"
+            for step in template.steps
+            if runs.search(step.text) and output not in step.outputs
+        ]
+    return (missing and f"no output {_listed(missing)}") or ""
+
+
+def _writable(template: Anatomy) -> str:
+    steps = _named(
+        template,
+        lambda step: (
+            _TESTS.search(step.text)
+            and any(
+                not mount.read_only and not mount.sub_path
+                for mount in step.mounts_of("PersistentVolumeClaim")
+            )
+        ),
+    )
+    return steps and f"{steps} mounts the whole volume for writing"
+
+
+def _no_credentials(template: Anatomy) -> str:
+    steps = _named(
+        template,
+        lambda step: _FETCHES.search(step.text) and not step.reads_secrets and not step.mounts_of("Secret"),
+    )
+    return steps and f"{steps} has no Secret"
+
+
+def _broken(template: Anatomy) -> str:
+    if template.name not in shipped_names():
+        return ""
+    tasks = {task.name for task in template.tasks}
+    missing = [f"parameter {name}" for name in PARAMETERS if name not in template.parameters]
+    missing += [f"step {name}" for name in STEPS if name not in tasks]
+    return (missing and f"missing: {_listed(missing)}") or ""
+
+
+_CHECKS: Mapping[str, Callable[[Anatomy], str]] = {
+    "PASTED_PARAMETERS": _pasted,
+    "NO_COMMIT_PARAMETER": _no_commit,
+    "SHARED_CHECKOUT": _shared_checkout,
+    "CHECKOUT_BLOCKS": _blocks,
+    "STALE_CHECKOUT": _stale,
+    "INLINE_TASKS": _inline,
+    "NO_RETRY": _no_retry,
+    "NO_DEADLINE": _no_deadline,
+    "TESTS_SKIP_SILENTLY": _skips,
+    "LATEST_ALWAYS": _latest,
+    "ONE_CACHE": _one_cache,
+    "CACHE_FAILS_BUILD": _cache_fails,
+    "IMAGE_NOT_PINNED": _not_pinned,
+    "INSTALLS_AT_RUN_TIME": _installs,
+    "INSECURE_REGISTRY": _insecure,
+    "PLAIN_HTTP_PROXY": _plain_proxy,
+    "BUILD_ARGUMENT_DROPPED": _dropped,
+    "GOCACHE_NOT_KEPT": _no_gocache,
+    "NO_CACHE_NUMBERS": _no_numbers,
+    "VOLUME_WRITABLE_BY_TESTS": _writable,
+    "NO_GIT_CREDENTIALS": _no_credentials,
+    "CONTRACT_BROKEN": _broken,
+}
