@@ -5,6 +5,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hookline.output import yaml_text
@@ -18,6 +19,8 @@ __all__ = ["Comparison", "TemplateReport", "check_template", "report_data", "tem
 
 MOST_LINES = 4_000
 """A longer text is not compared line by line."""
+LEAST_PERCENT = 20
+"""Of lines in common; a comparison of less tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Comparison:
     percent: int
     """Lines that both have, of the lines of both."""
     diff: tuple[str, ...]
-    """From hookline's text to this one; empty for a text too long to compare."""
+    """From hookline's text to this one; empty for a text too long, or too different, to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +133,23 @@ def report_data(report: TemplateReport) -> dict[str, Any]:
     }
 
 
+@cache
+def _known_lines() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((each.name, tuple(yaml_text(each.form).splitlines())) for each in candidates())
+
+
 def _compared(form: Mapping[str, Any], known: str) -> Comparison:
-    theirs = yaml_text(form).splitlines()
-    chosen, ours, share = "", [""], -1.0
-    for candidate in candidates():
-        if known and candidate.name != known:
+    theirs = tuple(yaml_text(form).splitlines())
+    chosen, ours, share = "", ("",), -1.0
+    for name, lines in _known_lines():
+        if known and name != known:
             continue
-        lines = yaml_text(candidate.form).splitlines()
         common = (Counter(lines) & Counter(theirs)).total()
         now = 2 * common / (len(lines) + len(theirs))
         if now > share:
-            chosen, ours, share = candidate.name, lines, now
+            chosen, ours, share = name, lines, now
     diff: list[str] = []
-    if len(theirs) <= MOST_LINES:
+    if len(theirs) <= MOST_LINES and 100 * share >= LEAST_PERCENT:
         compared = difflib.unified_diff(ours, theirs, f"hookline/{chosen}", "this", lineterm="")
         diff = list(itertools.islice(compared, 2 * MOST_LINES))
     return Comparison(chosen, round(100 * share), tuple(diff))

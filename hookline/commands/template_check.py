@@ -13,6 +13,7 @@ from hookline.template_reading import check_file, check_manifest
 from hookline.templates import LARGEST_BYTES, AbsentTemplate, manifest_from_cluster
 from hookline.version import VERSION
 from hookline.yaml_syntax import printable
+from triggers.inspection.words import shortened
 from triggers.shipped import shipped_names
 
 
@@ -114,12 +115,12 @@ def _live(
 
 def _text(report: TemplateReport) -> str:
     where = f"{report.namespace}/" if report.namespace else ""
-    parts = [f"{report.kind} {where}{report.name}\ntext   {report.origin.sentence}\n"]
+    parts = [f"{report.kind} {shortened(where + report.name)}\ntext   {report.origin.sentence}\n"]
     if report.origin.images:
         rows = [
             (
                 each.step,
-                each.found,
+                shortened(each.found),
                 each.expected,
                 "the same by digest" if each.same_content else "another image",
             )
@@ -146,6 +147,6 @@ def _text(report: TemplateReport) -> str:
         near = report.comparison
         parts.append(
             f"{near.percent} % of the lines are those of hookline's {near.nearest}"
-            + (":\n" + "\n".join(near.diff) + "\n" if near.diff else "; too long to compare\n")
+            + (":\n" + "\n".join(near.diff) + "\n" if near.diff else "; too far from it for a comparison\n")
         )
     return "\n".join("".join(f"{printable(line)}\n" for line in part.splitlines()) for part in parts)

@@ -4,6 +4,7 @@ A manifest of a user is anything: what has another type than Kubernetes wants is
 not asked about is not looked at. Nothing (null) is the same as absent, as it is for the API server.
 """
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ Path = tuple[str | int, ...]
 
 KINDS = ("ClusterWorkflowTemplate", "WorkflowTemplate")
 MOST_PROBLEMS = 20
+MOST_CHARACTERS = 16_000_000
 _CONTAINERS = ("container", "script")
 _MORE_CONTAINERS = ("initContainers", "sidecars")
 _TEXTS = ("command", "args", "source")
@@ -119,6 +121,7 @@ def anatomy(manifest: Any) -> Anatomy:
     Raises:
         Malformed: It is not the manifest of a workflow template.
     """
+    _measure(manifest)
     reader = _Reader()
     try:
         found = reader.template(manifest)
@@ -127,6 +130,28 @@ def anatomy(manifest: Any) -> Anatomy:
     if reader.problems:
         raise Malformed(tuple(reader.problems[:MOST_PROBLEMS]))
     return found
+
+
+def _measure(manifest: Any) -> None:
+    """Refuse texts that are small in a file, by aliases, and endless when they are put together."""
+    characters, left = 0, [manifest]
+    while left:
+        node = left.pop()
+        if isinstance(node, str):
+            characters += len(node)
+            if characters > MOST_CHARACTERS:
+                raise Malformed(
+                    (
+                        (
+                            (),
+                            f"its texts have more than {MOST_CHARACTERS:,} characters, with every alias written out",
+                        ),
+                    )
+                )
+        elif isinstance(node, dict):
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
 
 
 def _kind(value: Any) -> str:
@@ -312,7 +337,7 @@ class _Reader:
             env=env,
             reads_secrets=secrets,
             mounts=tuple(mounts),
-            volumes={**around.volumes, **self.volumes(node, path)},
+            volumes=ChainMap(self.volumes(node, path), around.volumes),
             outputs=tuple(
                 self.text(item, "name", at) for item, at in self.mappings(outputs, "parameters", outputs_at)
             ),
@@ -344,6 +369,6 @@ class _Reader:
 class _Around:
     """What holds for every step of a template."""
 
-    volumes: Mapping[str, Volume]
+    volumes: dict[str, Volume]
     retries: bool
     has_deadline: bool

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from triggers.inspection.anatomy import Anatomy, Step
+from triggers.inspection.words import shortened
 
 __all__ = ["PARAMETERS", "STEPS", "Clause", "clauses", "keeps_parameters"]
 
@@ -64,7 +65,7 @@ def _clause(
 ) -> Clause:
     if found is None:
         return Clause(what, name, expected, "", "missing")
-    return Clause(what, name, expected, found, "found" if found == expected else "different")
+    return Clause(what, name, expected, shortened(found), "found" if found == expected else "different")
 
 
 def _parameter(template: Anatomy, name: str, default: str) -> Clause:

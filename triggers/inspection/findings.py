@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from triggers.image_references import is_pinned
 from triggers.inspection.anatomy import Anatomy, Step
 from triggers.inspection.contract import PARAMETERS, STEPS
+from triggers.inspection.words import listed, shortened
 from triggers.shipped import shipped_names
 from triggers.template import COMMIT_ANNOTATION
 
@@ -57,26 +58,28 @@ def findings(template: Anatomy) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-_EXPRESSION = re.compile(r"\{\{=?\s*([^{}]*\b(?:parameters|outputs)\b[^{}]*?)\s*\}\}")
-_GIT = r"\bgit(?:\s+-C\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\{\{[^}\n]*\}\}|\S+))?\s+"
+# A manifest may be hostile: none of these takes more time than the text is long, so what may repeat is bounded.
+_EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
+_VALUE = re.compile(r"\b(?:parameters|outputs)\b")
+_GIT = r"\bgit(?:\s+-C\s+(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}'|\{\{[^}\n]{0,120}\}\}|\S{1,120}))?\s+"
 _CHECKS_OUT = re.compile(_GIT + r"(?:clone|pull|checkout)\b")
 _PULL = re.compile(_GIT + r"pull\b")
 _CLONE = re.compile(_GIT + r"clone\b")
 _FETCHES = re.compile(_GIT + r"(?:clone|pull|fetch|ls-remote)\b")
-_HEALS = re.compile(r"\breset\s+--hard\b|\brm\s+-[a-z]*r|\bgit\b.*\bclean\b")
+_HEALS = re.compile(r"\breset\s+--hard\b|\brm\s+-[a-z]{0,9}r|" + _GIT + r"clean\b")
 _RUNS_GO = re.compile(r"\bgo\s+(?:test|build|vet)\b")
 _TESTS = re.compile(r"\bgo\s+test\b")
 _PUSHES = re.compile(r"push=true|\bpush\b|--destination|--tag\b|\s-t\s")
 _EXPORT = re.compile(r"--export-cache[=\s]+(\"[^\"\n]*\"|'[^'\n]*'|\S+)")
 _INSTALLS = re.compile(
-    r"\b(apk\s+(?:-\S+\s+)*add|apt(?:-get)?\s+(?:-\S+\s+)*install|(?:yum|dnf|microdnf)\s+(?:-\S+\s+)*install)\b"
+    r"\b(apk\s+(?:-\S{1,80}\s+){0,8}add|apt(?:-get)?\s+(?:-\S{1,80}\s+){0,8}install|(?:yum|dnf|microdnf)\s+(?:-\S{1,80}\s+){0,8}install)\b"
 )
 _INSECURE = re.compile(r"registry\.insecure=true|--insecure(?:-registry|-pull|-policy)?\b|tls-verify=false")
 _PLAIN_PROXY = re.compile(r"\bGOPROXY=[\"']?http://")
+_PROXY_ARGUMENT = re.compile(r"(--opt[=\s]+[\"']?)?build-arg:GOPROXY")
 _GOCACHE = re.compile(r"\bGOCACHE=[\"']?(\S*)")
 _PARAMETER = re.compile(r"\{\{\s*workflow\.parameters\.([\w-]+)\s*\}\}")
 _ONLY_TRUE = re.compile(r"==\s*['\"]?true\b")
-_LARGEST_LISTED = 6
 
 
 def _lines(step: Step) -> Iterator[str]:
@@ -84,27 +87,22 @@ def _lines(step: Step) -> Iterator[str]:
     return iter(re.sub(r"\\[ \t]*\n\s*", " ", step.text).split("\n"))
 
 
-def _listed(words: Iterator[str] | list[str]) -> str:
-    unique = list(dict.fromkeys(words))
-    more = len(unique) - _LARGEST_LISTED
-    return ", ".join(unique[:_LARGEST_LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
 def _named(template: Anatomy, holds: Callable[[Step], object]) -> str:
-    return _listed([step.name for step in template.steps if holds(step)])
+    return listed([step.name for step in template.steps if holds(step)])
 
 
 def _pasted(template: Anatomy) -> str:
     found = [
-        (" ".join(match.split()).rpartition(".")[2], step.name)
+        (match.strip().rpartition(".")[2], step.name)
         for step in template.steps
         for match in _EXPRESSION.findall(step.text)
+        if _VALUE.search(match)
     ]
     if not found:
         return ""
     return (
-        f"{_listed([name for name, _ in found])} {'is' if len(dict(found)) == 1 else 'are'} pasted into the text of "
-        f"{_listed([step for _, step in found])}; give values to scripts as environment variables"
+        f"{listed([name for name, _ in found])} {'is' if len(dict(found)) == 1 else 'are'} pasted into the text of "
+        f"{listed([step for _, step in found])}; give values to scripts as environment variables"
     )
 
 
@@ -116,7 +114,7 @@ def _no_commit(template: Anatomy) -> str:
             "the branch's head at that moment"
         )
     if named not in template.parameters:
-        return f"the annotation {COMMIT_ANNOTATION} names {named}, which is not a parameter"
+        return f"the annotation {COMMIT_ANNOTATION} names {shortened(named)}, which is not a parameter"
     return ""
 
 
@@ -131,7 +129,7 @@ def _checkouts(template: Anatomy) -> list[Step]:
 def _shared_checkout(template: Anatomy) -> str:
     if template.annotations.get("hookline.dev/concurrent-runs") == "true":
         return ""
-    steps = _listed([step.name for step in _checkouts(template)])
+    steps = listed([step.name for step in _checkouts(template)])
     return (
         steps
         and f"{steps} works in a directory on the shared volume; keep the mutex of hookline.yaml (run: mutex:)"
@@ -139,7 +137,7 @@ def _shared_checkout(template: Anatomy) -> str:
 
 
 def _blocks(template: Anatomy) -> str:
-    steps = _listed(
+    steps = listed(
         [
             step.name
             for step in _checkouts(template)
@@ -164,7 +162,7 @@ def _stale(template: Anatomy) -> str:
 
 
 def _inline(template: Anatomy) -> str:
-    tasks = _listed([task.name for task in template.tasks if task.inline])
+    tasks = listed([task.name for task in template.tasks if task.inline])
     return tasks and f"{tasks}: give each a template with a name, then `retry:` works"
 
 
@@ -181,7 +179,7 @@ def _no_deadline(template: Anatomy) -> str:
 
 
 def _skips(template: Anatomy) -> str:
-    tasks = _listed(
+    tasks = listed(
         [task.name for task in template.tasks if "enable_test" in task.when and _ONLY_TRUE.search(task.when)]
     )
     return tasks and f"{tasks} runs only where enable_test is exactly true"
@@ -212,7 +210,7 @@ def _cache_fails(template: Anatomy) -> str:
 
 
 def _not_pinned(template: Anatomy) -> str:
-    images = _listed(
+    images = listed(
         [
             f"{image} in {step.name}"
             for step in template.steps
@@ -229,12 +227,12 @@ def _installs(template: Anatomy) -> str:
         for step in template.steps
         for match in _INSTALLS.findall(step.text)
     ]
-    return _listed([f"{what} in {step}" for what, step in found])
+    return listed([f"{what} in {step}" for what, step in found])
 
 
 def _insecure(template: Anatomy) -> str:
     found = [(match, step.name) for step in template.steps for match in _INSECURE.findall(step.text)]
-    return _listed([f"{what} in {step}" for what, step in found])
+    return listed([f"{what} in {step}" for what, step in found])
 
 
 def _plain_proxy(template: Anatomy) -> str:
@@ -250,11 +248,7 @@ def _plain_proxy(template: Anatomy) -> str:
 
 def _dropped(template: Anatomy) -> str:
     def dropped(step: Step) -> bool:
-        return any(
-            not re.search(r"--opt[=\s]+[\"']?$", line[: found.start()])
-            for line in _lines(step)
-            for found in re.finditer(r"build-arg:GOPROXY", line)
-        )
+        return any("" in _PROXY_ARGUMENT.findall(line) for line in _lines(step))
 
     steps = _named(template, dropped)
     return steps and f"{steps} gives build-arg:GOPROXY without --opt before it"
@@ -280,7 +274,7 @@ def _no_numbers(template: Anatomy) -> str:
             for step in template.steps
             if runs.search(step.text) and output not in step.outputs
         ]
-    return (missing and f"no output {_listed(missing)}") or ""
+    return (missing and f"no output {listed(missing)}") or ""
 
 
 def _writable(template: Anatomy) -> str:
@@ -311,7 +305,7 @@ def _broken(template: Anatomy) -> str:
     tasks = {task.name for task in template.tasks}
     missing = [f"parameter {name}" for name in PARAMETERS if name not in template.parameters]
     missing += [f"step {name}" for name in STEPS if name not in tasks]
-    return (missing and f"missing: {_listed(missing)}") or ""
+    return (missing and f"missing: {listed(missing)}") or ""
 
 
 _CHECKS: Mapping[str, Callable[[Anatomy], str]] = {

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from triggers.inspection.anatomy import Anatomy
 from triggers.inspection.contract import STEPS, keeps_parameters
 from triggers.inspection.normal_form import STAMP, digest, normal_form
+from triggers.inspection.words import shortened
 from triggers.shipped import IMAGES, shipped, shipped_names
 
 __all__ = ["TEXTS", "Candidate", "ImageDifference", "Origin", "Text", "candidates", "origin"]
@@ -108,7 +109,7 @@ def origin(template: Anatomy, form: Mapping[str, Any], version: str) -> Origin:
                 version,
                 _image_differences(template, {step: IMAGES[name] for step, name in _OUR_IMAGES.items()}),
             )
-    stamp = {what: template.annotations.get(name, "") for what, name in STAMP.items()}
+    stamp = {what: shortened(template.annotations.get(name, "")) for what, name in STAMP.items()}
     if stamp["template"] in shipped_names():
         name, rendered = stamp["template"], stamp["version"]
         if stamp["digest"] == digest(form):
