@@ -140,7 +140,8 @@ def _known_lines() -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _compared(form: Mapping[str, Any], known: str) -> Comparison:
     theirs = tuple(yaml_text(form).splitlines())
-    chosen, ours, share = "", ("",), -1.0
+    chosen, share = "", -1.0
+    ours: tuple[str, ...] = ()
     for name, lines in _known_lines():
         if known and name != known:
             continue

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import click
 from click.testing import CliRunner
 
 from events.host import host, host_names
@@ -12,17 +13,28 @@ from hookline.cli import COMMANDS, main
 from hookline.schema import json_schema
 from sensors.reasons import REASONS
 from triggers.exporter.metrics import FAMILIES, Family
+from triggers.inspection.findings import CODES
 
 
 def commands_page() -> str:
     """docs/commands.md, from --help."""
     runner = CliRunner()
     parts = ["# Commands\n\nGenerated from `--help`; `make goldens` writes it again.\n"]
-    for name in ("", *COMMANDS):
-        arguments = [name, "--help"] if name else ["--help"]
-        text = runner.invoke(main, arguments, prog_name="hookline", terminal_width=100).stdout.rstrip()
-        parts.append(f"## hookline{f' {name}' if name else ''}\n\n```text\n{text}\n```\n")
+    for words in ((), *command_words()):
+        text = runner.invoke(main, [*words, "--help"], prog_name="hookline", terminal_width=100).stdout
+        parts.append(f"## {' '.join(('hookline', *words))}\n\n```text\n{text.rstrip()}\n```\n")
     return "\n".join(parts)
+
+
+def command_words() -> list[tuple[str, ...]]:
+    """Every command, and every command of a command, by its words."""
+    found: list[tuple[str, ...]] = []
+    for name in COMMANDS:
+        found.append((name,))
+        command = main.get_command(click.Context(main), name)
+        if isinstance(command, click.Group):
+            found += [(name, each) for each in command.list_commands(click.Context(command))]
+    return found
 
 
 def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
@@ -103,6 +115,11 @@ def sources_table() -> str:
 def reasons_table() -> str:
     """The table of docs/reasons.md."""
     return "\n".join(f"| `{code}` | {meaning} |" for code, meaning in REASONS.items())
+
+
+def findings_table() -> str:
+    """The table of docs/template.md on what a template may lack."""
+    return "\n".join(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
 
 
 def with_table(text: str, head: str, table: str) -> str:

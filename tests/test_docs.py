@@ -4,21 +4,27 @@ import os
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from pages import (
+    command_words,
     commands_page,
     declaration_page,
+    findings_table,
     metrics_page,
     page_with_outputs,
     reasons_table,
     sources_table,
     with_table,
 )
+from stock_template import stock
 from support import ROOT
 
 from hookline.cli import COMMANDS, main
+from hookline.output import yaml_text
 
 REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
 DOCS = sorted(
@@ -64,6 +70,59 @@ def test_the_table_of_reasons_is_the_programs() -> None:
     )
 
 
+def test_the_table_of_what_a_template_may_lack_is_the_checks() -> None:
+    path = ROOT / "docs/template.md"
+    compare(path, with_table(path.read_text("utf-8"), "| code | means |\n|---|---|\n", findings_table()))
+
+
+def test_the_page_of_templates_shows_real_output(tmp_path: Path) -> None:
+    (tmp_path / "ci-go-v1.yaml").write_text(yaml_text(stock()), "utf-8")
+    path = ROOT / "docs/template.md"
+    text = path.read_text("utf-8")
+    compare(path, page_with_outputs(text, [tmp_path] * text.count("```console")))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/template.md"])
+def test_five_commands_make_everything_that_a_run_needs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands as they are written; what kubectl would be given is looked at instead."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (tmp_path / "hookline.yaml").write_text(readme.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text("utf-8")
+    (block,) = re.findall(r"((?:^    (?:kubectl|hookline) .*\n){5})", text, re.MULTILINE)
+    applied: list[dict[str, Any]] = []
+    for line in block.splitlines():
+        first, _, rest = line.strip().partition(" | ")
+        command, _, file = first.partition("#")[0].partition(" > ")
+        words = shlex.split(command)
+        if words[:3] == ["kubectl", "create", "namespace"]:
+            applied.append({"kind": "Namespace", "metadata": {"name": words[3]}})
+        elif words[0] == "kubectl":
+            assert words[1:4] == ["apply", "--server-side", "-f"]
+            applied += yaml.safe_load_all((tmp_path / words[4]).read_text("utf-8"))
+        else:
+            result = CliRunner().invoke(main, words[1:])
+            assert result.exit_code == 0, result.stderr
+            if file:
+                (tmp_path / file.strip()).write_text(result.stdout, "utf-8")
+            else:
+                assert rest == "kubectl apply --server-side -f -"
+                applied += yaml.safe_load_all(result.stdout)
+    names = [(each["kind"], each["metadata"]["name"]) for each in applied]
+    assert names[0] == ("Namespace", "ci")
+    for needed in (
+        ("PersistentVolumeClaim", "pvc-nas"),
+        ("Secret", "docker-config"),
+        ("ServiceAccount", "hookline-run"),
+        ("ClusterWorkflowTemplate", "hookline-ci-go"),
+    ):
+        assert needed in names
+    assert {"EventSource", "Sensor"} <= {kind for kind, _ in names}
+    assert {each["metadata"].get("namespace", "ci") for each in applied} == {"ci"}
+
+
 def test_the_readme_shows_real_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     demo = tmp_path / "demo"
     assert CliRunner().invoke(main, ["demo", "--to", str(demo)]).exit_code == 0
@@ -99,7 +158,12 @@ def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> 
         if len(words) < 2 or not words[1].isalpha():
             continue
         assert words[1] in COMMANDS, text
-        help_text = CliRunner().invoke(main, [words[1], "--help"], terminal_width=200).stdout
+        names = tuple(words[1:3]) if tuple(words[1:3]) in command_words() else tuple(words[1:2])
+        groups = {each[0] for each in command_words() if len(each) > 1}
+        if words[1] in groups and len(words) > 2 and len(names) == 1:
+            # A word that stands for a name, or an option; anything else would be a command that there is not.
+            assert words[2].startswith("-") or words[2].isupper(), text
+        help_text = CliRunner().invoke(main, [*names, "--help"], terminal_width=200).stdout
         for word in words[2:]:
             if word.startswith("-") and len(word) > 1:
                 assert word.partition("=")[0] in help_text, text

@@ -29,7 +29,7 @@ LARGEST_CA = 512 * 1024
 
 
 @click.command("prerequisites")
-@click.option("-n", "--namespace", default="default", show_default=True, help="Of the runs.")
+@click.option("-n", "--namespace", default="ci", show_default=True, help="Of the runs.")
 @click.option(
     "--storage",
     "kind",

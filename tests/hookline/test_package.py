@@ -120,6 +120,8 @@ def test_the_wheel_carries_programs_and_data_and_no_tests(wheel: Path) -> None:
         "events/prelude.jq",
         "events/hosts/github.jq",
         "triggers/templates/ci-go-v1.yaml",
+        "triggers/templates/hookline-ci-go/template.yaml",
+        "triggers/templates/hookline-ci-go/git-checkout-pr.sh",
         "hookline/demo_data/push.http",
         "dashboards/__init__.py",
     ):

@@ -16,6 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stock_template import stock
 
 from hookline.cli import main
 from hookline.diagnostics import InvalidInput
@@ -37,89 +38,6 @@ OTHER_DIGEST = "@sha256:" + "a" * 64
 
 def hookline(*arguments: str, text: str | None = None) -> Result:
     return CliRunner().invoke(main, ["template", *arguments], input=text)
-
-
-def stock(*, tracking: bool = True, opt: bool = True, blanks: int = 2) -> dict[str, Any]:
-    """A template of our own hand with the contract, the marks and the defects of the vendor's texts."""
-    url, name, branch, image, tag, file = (
-        f"{{{{workflow.parameters.{each}}}}}"
-        for each in (
-            "repo_url",
-            "repo_name",
-            "target_branch",
-            "container_image",
-            "container_tag",
-            "dockerfile",
-        )
-    )
-    current = f"git checkout --track origin/{branch} || git checkout {branch}\ngit pull"
-    checkout = f"""\
-apk add git
-cd /workdir
-echo "Start to Clone{" " * blanks}{url}"
-git -C {name} pull || git clone {url}
-cd {name}
-{current if tracking else f"git checkout {branch}"}
-git rev-parse --short origin/{branch} > /workdir/{name}-commitid.txt
-"""
-    test = f"""\
-mkdir -p /workdir/pkg/mod
-export GOMODCACHE=/workdir/pkg/mod
-cp -R /workdir/{name} /test/{name}
-echo "Start Go Test..."
-cd /test/{name} && go test -v ./...
-"""
-    build = f"""\
-echo "Start to Build And Push Container Image"
-cd /workdir/{name}
-buildctl-daemonless.sh build --frontend dockerfile.v0 --opt filename={file} \\
-  {"--opt " if opt else ""}build-arg:GOPROXY=http://proxy.example.com,direct \\
-  --output type=image,\\"name={image}:{tag},{image}:latest\\",push=true,registry.insecure=true \\
-  --export-cache mode=max,type=registry,ref={image}:buildcache --import-cache type=registry,ref={image}:buildcache
-"""
-    workdir = {"name": "workdir", "mountPath": "/workdir"}
-
-    def task(
-        step: str, container_image: str, script: str, *mounts: dict[str, str], **more: str
-    ) -> dict[str, Any]:
-        container = {
-            "image": container_image, "command": ["sh", "-c"], "args": [script], "volumeMounts": [workdir, *mounts],
-        }  # fmt: skip
-        return {"name": step, **more, "inline": {"activeDeadlineSeconds": 1200, "container": container}}
-
-    defaults = shipped("ci-go-v1")["spec"]["arguments"]
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "ClusterWorkflowTemplate",
-        "metadata": {"name": "ci-go-v1"},
-        "spec": {
-            "entrypoint": "main",
-            "arguments": copy.deepcopy(defaults),
-            "volumes": [
-                {"name": "run-test", "emptyDir": {}},
-                {"name": "workdir", "persistentVolumeClaim": {"claimName": "pvc-nas"}},
-                {"name": "docker-config", "secret": {"secretName": "docker-config"}},
-            ],
-            "templates": [
-                {
-                    "name": "main",
-                    "dag": {
-                        "tasks": [
-                            task("git-checkout-pr", "alpine:latest", checkout),
-                            task(
-                                "run-test", "golang:1.22-alpine", test, {"name": "run-test", "mountPath": "/test"},
-                                depends="git-checkout-pr", when="{{workflow.parameters.enable_test}} == true",
-                            ),
-                            task(
-                                "build-push-image", "moby/buildkit:v0.13.0-rootless", build,
-                                {"name": "docker-config", "mountPath": "/.docker"}, depends="run-test",
-                            ),
-                        ]
-                    },
-                }
-            ],
-        },
-    }  # fmt: skip
 
 
 def checked(manifest: Any) -> TemplateReport:
