@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 GUARD = "hookline.dev/unfinished"
-GUARD_VALUE = "<remove this label when every value in angle brackets is replaced>"
+GUARD_VALUE = "<remove me when all values in angle brackets are replaced>"
 """No label value may hold these characters (Kubernetes, Labels and Selectors), so that the API server refuses the object."""
 
 GitCredentials = Literal["password", "ssh"]
