@@ -35,7 +35,9 @@ RETRY: Mapping[str, Any] = {
 
 def shipped_names() -> tuple[str, ...]:
     """Templates that `shipped` knows."""
-    return tuple(sorted(item.name for item in _folder().iterdir() if item.joinpath("template.yaml").is_file()))
+    return tuple(
+        sorted(item.name for item in _folder().iterdir() if item.joinpath("template.yaml").is_file())
+    )
 
 
 def shipped(name: str, images: Mapping[str, str] = IMAGES, *, artifacts: bool = False) -> dict[str, Any]:
