@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from hookline.output import yaml_text
-from triggers.inspection.anatomy import Malformed, anatomy
+from triggers.inspection.anatomy import KINDS, Malformed, anatomy
 from triggers.inspection.contract import Clause, clauses
 from triggers.inspection.findings import Finding, findings
 from triggers.inspection.normal_form import normal_form
@@ -86,7 +86,7 @@ def templates_in(document: Any) -> list[tuple[tuple[str | int, ...], Any]]:
     found: list[tuple[tuple[str | int, ...], Any]] = [
         (("items", index), item)
         for index, item in enumerate(items)
-        if isinstance(item, dict) and item.get("kind") in {"ClusterWorkflowTemplate", "WorkflowTemplate"}
+        if isinstance(item, dict) and item.get("kind") in KINDS
     ]
     if not found:
         raise Malformed(((("items",), "no ClusterWorkflowTemplate or WorkflowTemplate is in this list"),))

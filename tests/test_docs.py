@@ -82,6 +82,25 @@ def test_the_page_of_templates_shows_real_output(tmp_path: Path) -> None:
     compare(path, page_with_outputs(text, [tmp_path] * text.count("```console")))
 
 
+def test_every_command_of_the_page_of_templates_that_needs_no_cluster_runs() -> None:
+    text = (ROOT / "docs/template.md").read_text("utf-8")
+    commands = {
+        each.partition("#")[0].strip()
+        for each in re.findall(r"(?:`|^    )(hookline template [^`\n|>]*)", text, re.MULTILINE)
+    }
+    # A word in capitals stands for something of the reader's, and a check asks about something of theirs.
+    runnable = [
+        words
+        for words in map(shlex.split, sorted(commands))
+        if words[2] != "check" and not any(part.isupper() for word in words for part in word.split("="))
+    ]
+    assert len(runnable) >= 5
+    for words in runnable:
+        result = CliRunner().invoke(main, words[1:])
+        assert result.exit_code == 0, words
+        assert list(yaml.safe_load_all(result.stdout)), words
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/template.md"])
 def test_five_commands_make_everything_that_a_run_needs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

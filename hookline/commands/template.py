@@ -144,7 +144,6 @@ def render_command(name: str) -> click.Command:
         params=options,
         help=help_text,
         short_help=DESCRIPTIONS[name],
-        context_settings={"help_option_names": ["-h", "--help"]},
     )
 
 

@@ -302,7 +302,7 @@ def test_a_template_that_takes_a_commit_builds_tags_and_may_retry(folder: Path) 
     assert workflow["spec"]["templateDefaults"]["retryStrategy"]["limit"] == "2"
 
 
-@pytest.mark.parametrize("content", ["", "kind: Pod\n", "[", "a: &a [*a]\n"])
+@pytest.mark.parametrize("content", ["", "kind: Pod\n", "[", "a: &a [*a]\n", "kind: [1]\n"])
 def test_a_file_that_is_no_template(folder: Path, content: str) -> None:
     (folder / "x.yaml").write_text(content, "utf-8")
     result = hookline("validate", "--template", "x.yaml")

@@ -412,6 +412,7 @@ HEAD = "kind: ClusterWorkflowTemplate\nmetadata: {name: x}\n"
             "(stdin):5:27: error: spec.templates[0].container.args[1]: expected text, not a number",
         ),
         ("kind: List\nitems: [{kind: Pod}]\n", "(stdin):2:8: error: items: no ClusterWorkflowTemplate"),
+        ("kind: List\nitems: [{kind: []}, 1]\n", "(stdin):2:8: error: items: no ClusterWorkflowTemplate"),
         ("kind: List\nitems: 1\n", "(stdin):2:8: error: items: expected a list; a List has items"),
         (HEAD + "spec: {a: &a [x], b: !!python/none x}\n", "(stdin):3:22: error: the tag !!python/none is refused"),
         ("a: " + "[" * 200, "(stdin):1:"),
@@ -502,7 +503,7 @@ def test_a_template_with_any_json_value_in_any_place_is_answered(
 @pytest.mark.parametrize(
     "text",
     [
-        "git -C {{" * 60_000, "apk -" * 150_000, "{{ parameters " * 60_000, "git " * 200_000, "build-arg:GOPROXY " * 50_000,
+        "git -C {{" * 30_000, "apk -" * 80_000, "{{ parameters " * 60_000, "git " * 200_000, "build-arg:GOPROXY " * 50_000,
         "--export-cache '" * 60_000, "Start to Clone" + " " * 900_000, ":latest push" * 70_000, "\\ " * 400_000, "rm -" + "a" * 900_000,
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Anatomy", "Malformed", "Mount", "Path", "Step", "Task", "Volume", "anatomy", "dotted"]
+__all__ = ["KINDS", "Anatomy", "Malformed", "Mount", "Path", "Step", "Task", "Volume", "anatomy", "dotted"]
 
 Path = tuple[str | int, ...]
 

@@ -132,7 +132,7 @@ def _differs(candidate: Candidate) -> bool:
 def _vendors(template: Anatomy) -> Origin:
     text = _by_fingerprint(template)
     if text is None:
-        return Origin("customised", "a text that hookline does not know")
+        return Origin("customised", "not one that hookline knows")
     changed = _changes(template)
     if changed:
         return Origin("customised", f"{TEXTS[text]}, by its marks, but changed: {'; '.join(changed)}")
