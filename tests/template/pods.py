@@ -13,16 +13,15 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from template.servers import HOST
+from template.servers import HOST, ModuleProxy
 from template.supplies import GO, STOCK_GO, Supplies
 
 __all__ = ["Namespace", "Run", "Step"]
@@ -34,6 +33,9 @@ _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
         "PATH": "/usr/local/go/bin:/usr/bin:/bin",
         "GOPATH": "/go",
         "GOTOOLCHAIN": "local",
+        # What a cluster without the way out would set; the stock template has no word for it.
+        "GOPROXY": ModuleProxy.url,
+        "GONOSUMDB": "*",
     },
     "buildkit": {
         "PATH": "/opt/buildkit:/opt/busybox:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -72,6 +74,8 @@ class Step:
     log: str
     outputs: Mapping[str, str]
     seconds: float
+    reports: Mapping[str, str] = field(default_factory=dict)
+    """What it left as artifacts, by file name."""
 
 
 @dataclass(slots=True)
@@ -95,10 +99,6 @@ class Run:
         return self.steps[step].outputs[name]
 
 
-class Killed(Exception):
-    """The machine took the pod away."""
-
-
 class Namespace:
     """Where Workflows run: one volume, the Secrets and ConfigMaps that pods may mount."""
 
@@ -111,7 +111,6 @@ class Namespace:
         """Secrets and ConfigMaps by name."""
         self._profile = folder / "no-locks.json"
         self._profile.write_text(json.dumps(_no_locks()))
-        self._lock = threading.Lock()
 
     def run(
         self,
@@ -120,6 +119,7 @@ class Namespace:
         *,
         kill: tuple[str, float] | None = None,
         only: Sequence[str] = (),
+        after: Mapping[str, Callable[[], object]] | None = None,
     ) -> Run:
         """One Workflow.
 
@@ -128,6 +128,7 @@ class Namespace:
             arguments: Of the Workflow; the others have their defaults.
             kill: A step, and after how many seconds its pod goes.
             only: Steps to run; the others count as skipped.
+            after: What to do when a step has ended.
         """
         spec = manifest["spec"]
         declared = {item["name"]: str(item["value"]) for item in spec["arguments"]["parameters"]}
@@ -150,17 +151,15 @@ class Namespace:
             }
             if only and task["name"] not in only:
                 continue
-            try:
-                step = self._pod(
-                    task["name"],
-                    _filled(template, values | inputs),
-                    _filled(spec["volumes"], values),
-                    kill[1] if kill is not None and kill[0] == task["name"] else None,
-                )
-            except Killed:
-                run.steps[task["name"]] = Step(task["name"], 137, "", {}, 0)
-                break
+            step = self._pod(
+                task["name"],
+                _filled(template, values | inputs),
+                _filled(spec["volumes"], values),
+                kill[1] if kill is not None and kill[0] == task["name"] else None,
+            )
             run.steps[task["name"]] = step
+            if after is not None and task["name"] in after:
+                after[task["name"]]()
             for name, value in step.outputs.items():
                 values[f"tasks.{task['name']}.outputs.parameters.{name}"] = value
         return run
@@ -195,23 +194,23 @@ class Namespace:
         )
         timer = None
         if kill_after is not None:
-            timer = threading.Timer(kill_after, self._kill, (f"pod-{os.getpid()}-{number}", process))
+            timer = threading.Timer(kill_after, self._kill, (f"pod-{os.getpid()}-{number}",))
             timer.start()
         log, _ = process.communicate(timeout=1200)
         if timer is not None:
             timer.cancel()
         seconds = time.monotonic() - started
         outputs = self._outputs(pod, template, process.returncode)
+        reports = {path.name: path.read_text("utf-8") for path in (pod / "tmp/reports").glob("*")}
         shutil.rmtree(pod, ignore_errors=True)
-        return Step(name, process.returncode, log.decode("utf-8", "replace"), outputs, seconds)
+        return Step(name, process.returncode, log.decode("utf-8", "replace"), outputs, seconds, reports)
 
-    def _kill(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+    def _kill(self, name: str) -> None:
         subprocess.run(
             ["podman", "--root", str(self.folder / "podman"), "--runroot", str(self.folder / "podman-run"),
              "--cgroup-manager", "cgroupfs", "kill", "--signal", "KILL", name],
             check=False, capture_output=True,
         )  # fmt: skip
-        del process
 
     def _mounts(self, pod: Path, template: Any, volumes: Any, image: str) -> list[tuple[Path, str, str]]:
         """Source, place and options of every mount; outer places come first."""

@@ -1,12 +1,16 @@
 """Git repositories with Go modules in them, on the git host."""
 
+import itertools
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 __all__ = ["FILES", "Repository"]
+
+_stamps = itertools.count(1)
 
 FILES: Mapping[str, str] = {
     "go.mod": "",
@@ -53,7 +57,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN cat go.mod go.sum > /modules
 COPY . .
-RUN sha256sum main.go > /program
+RUN cat stamp.txt > /program
 
 FROM scratch
 COPY --from=build /program /program
@@ -98,7 +102,8 @@ class Repository:
     git = _git
 
     def commit(self, files: Mapping[str, str | None], branch: str = "main", *, push: bool = True) -> str:
-        """A commit that writes these files (None: removes one), on a branch; its SHA."""
+        """A commit that writes these files (None: removes one) and a stamp, on a branch; its SHA."""
+        files = {"stamp.txt": f"stamp {next(_stamps)}\n", **files}
         if self._git("branch", "--show-current") != branch:
             exists = self._git("branch", "--list", "--format=%(refname:short)", branch)
             self._git("checkout", "-q", *(() if exists else ("-b",)), branch)
@@ -118,6 +123,15 @@ class Repository:
     def push(self, *refs: str, force: bool = False) -> None:
         """Push refs or refspecs."""
         self._git("push", "-q", *(("--force",) if force else ()), "origin", *refs)
+
+    def bulk(self, kilobytes: int) -> str:
+        """A commit with a file that git cannot make smaller."""
+        (self.work / "bulk").write_bytes(random.Random(kilobytes).randbytes(kilobytes << 10))
+        return self.commit({})
+
+    def stamp(self, commit: str) -> str:
+        """What an image of this commit must contain."""
+        return self._git("show", f"{commit}:stamp.txt")
 
     def remove(self) -> None:
         """Take the host's side away."""

@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+import io
 import json
 import subprocess
+import sys
+import tarfile
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -46,6 +49,15 @@ class Certificates:
         )
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A pod that was killed hangs up; anything else is shown."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 def _served(server: ThreadingHTTPServer) -> ThreadingHTTPServer:
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
@@ -69,6 +81,13 @@ class _Git(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.host.halting and len(body) > 4_000:
+            # The client has half of a pack, and then hears nothing.
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.host.halting.wait(20)
+            self.close_connection = True
+            return
         self.wfile.write(body)
 
     def do_GET(self) -> None:
@@ -123,8 +142,10 @@ class GitHost:
         self.only_tips = False
         """Whether it speaks the old protocol, in which only the tips of refs can be asked for."""
         handler = partial(_Git, self)
-        self._plain = _served(ThreadingHTTPServer(("127.0.0.1", 8080), handler))  # type: ignore[arg-type]
-        secure = ThreadingHTTPServer(("127.0.0.1", 8443), handler)  # type: ignore[arg-type]
+        self.halting: threading.Event | None = None
+        """Set, a pack stops half way until the event; then the connection ends."""
+        self._plain = _served(_Server(("127.0.0.1", 8080), handler))  # type: ignore[arg-type]
+        secure = _Server(("127.0.0.1", 8443), handler)  # type: ignore[arg-type]
         context = SSLContext(PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.certificate, certificates.key)
         secure.socket = context.wrap_socket(secure.socket, server_side=True)
@@ -154,7 +175,7 @@ class ModuleProxy:
         """Answer from now on."""
         if self._server is None:
             handler = partial(_Quiet, directory=str(self._folder))
-            self._server = _served(ThreadingHTTPServer(("127.0.0.1", 8081), handler))
+            self._server = _served(_Server(("127.0.0.1", 8081), handler))
 
     def stop(self) -> None:
         """Refuse connections from now on."""
@@ -290,6 +311,17 @@ class Registry:
         if status != 200:
             raise AssertionError(f"{image}@{digest}: {status}")
         return body
+
+    def content(self, image: str, reference: str, name: str) -> str:
+        """A file of an image: of its topmost layer that has it."""
+        manifest, _ = self.manifest(image, reference)
+        for layer in reversed(manifest["layers"]):  # type: ignore[call-overload]
+            blob = self.blob(image, layer["digest"])
+            with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
+                if name in archive.getnames():
+                    found = archive.extractfile(name)
+                    return found.read().decode() if found is not None else ""
+        raise AssertionError(f"{image}:{reference} has no {name}")
 
     def lose(self, digest: str) -> None:
         """What a registry's clean-up of blobs does to one."""

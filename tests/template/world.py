@@ -1,14 +1,15 @@
 """Every server that steps talk to, and one namespace after another to run Workflows in."""
 
 import base64
-import gzip
 import hashlib
 import io
 import itertools
 import json
+import re
+import shutil
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ def stock_behaviour() -> dict[str, Any]:
         script = container["args"][0]
         for variable in container["env"]:
             if variable["value"].startswith("{{"):
-                script = script.replace("$" + variable["name"], variable["value"])
+                name = re.escape(variable["name"])
+                script = re.sub(rf'"([^"\s]*\${name}\b[^"\s]*)"', r"\1", script)  # words stand there without quotes
+                script = re.sub(rf"\${name}\b", variable["value"], script)
         container["args"] = [script]
     return manifest
 
@@ -43,17 +46,17 @@ def stock_behaviour() -> dict[str, Any]:
 STOCK, SUCCESSOR = stock_behaviour(), shipped("hookline-ci-go", IMAGES)
 
 
-def _layer(files: Mapping[str, Path | bytes]) -> bytes:
-    """A layer's tar."""
+def _busybox(program: bytes) -> bytes:
+    """A layer with one program that is many."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
-        for name, content in files.items():
-            if isinstance(content, Path):
-                archive.add(content, name)
-            else:
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode = len(content), 0o755
-                archive.addfile(entry, io.BytesIO(content))
+        entry = tarfile.TarInfo("bin/busybox")
+        entry.size, entry.mode = len(program), 0o755
+        archive.addfile(entry, io.BytesIO(program))
+        for name in ("sh", "cat", "sleep", "id", "ls"):
+            entry = tarfile.TarInfo(f"bin/{name}")
+            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(entry)
     return made.getvalue()
 
 
@@ -76,23 +79,9 @@ class World:
         self.registry = Registry(FOLDER / "registry", self.certificates, secure=True)
         self.plain_registry = Registry(FOLDER / "plain-registry", self.certificates, secure=False)
         self._numbers = itertools.count(1)
-        busybox = self.supplies.root / "bin/busybox"
-        tools = {f"bin/{name}": b"" for name in ()}
-        layer = _layer({"bin/busybox": busybox.read_bytes(), **tools})
-        with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
-            assert archive.getnames() == ["bin/busybox"]
-        layer = self._with_links(layer)
+        layer = _busybox((self.supplies.root / "bin/busybox").read_bytes())
         for registry in (self.registry, self.plain_registry):
             registry.push("base/busybox", "1", [layer], {"Env": ["PATH=/bin"]})
-
-    def _with_links(self, layer: bytes) -> bytes:
-        made = io.BytesIO(layer)
-        with tarfile.open(fileobj=made, mode="a") as archive:
-            for name in ("sh", "cat", "sha256sum", "ls", "echo", "env", "mkdir", "sleep", "id"):
-                entry = tarfile.TarInfo(f"bin/{name}")
-                entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-                archive.addfile(entry)
-        return made.getvalue()
 
     def stop(self) -> None:
         """Stop what the kernel would not."""
@@ -137,18 +126,57 @@ class Site:
             "container_image": f"{self.registry.name}/{self.image}",
         }
         if not self.stock:
-            found |= {"go_proxy": self.world.modules.url, "go_env": "GONOSUMDB=* GONOSUMCHECK=1 GOFLAGS=-mod=mod"}
-            found["go_env"] = "GONOSUMDB=*"
+            found |= {"go_proxy": self.world.modules.url, "go_env": "GONOSUMDB=*"}
         return found | more
 
-    def run(self, kill: tuple[str, float] | None = None, **more: str) -> Run:
-        """One Workflow; keyword arguments are parameters of the template."""
+    def run(
+        self,
+        *,
+        kill: tuple[str, float] | None = None,
+        only: Sequence[str] = (),
+        after: Mapping[str, Callable[[], object]] | None = None,
+        **more: str,
+    ) -> Run:
+        """One Workflow, as Namespace.run; the other keyword arguments are parameters of the template."""
         manifest = STOCK if self.stock else SUCCESSOR
-        return self.namespace.run(manifest, self.arguments(**more), kill=kill)
+        return self.namespace.run(manifest, self.arguments(**more), kill=kill, only=only, after=after)
+
+    def build(self, **more: Any) -> Run:
+        """The same without tests."""
+        return self.run(enable_test="false", **more)
+
+    @property
+    def key(self) -> str:
+        """What the successor calls the repository on the volume."""
+        url = self.arguments()["repo_url"]
+        return f"{self.repository.name.rpartition('/')[2]}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+
+    @property
+    def mirror(self) -> Path:
+        """The successor's mirror of the repository."""
+        return self.namespace.volume / f"hookline/git/{self.key}.git"
+
+    def warm(self) -> "Site":
+        """Begin with Go's build cache of an earlier site: the standard library is compiled already."""
+        target = self.namespace.volume / "hookline/go/build" / self.key
+        kept = FOLDER / "warm-build-cache"
+        if not kept.is_dir():
+            first = self.world.site()
+            if not first.run().succeeded:
+                raise AssertionError("the first run of all failed")
+            shutil.copytree(first.namespace.volume / "hookline/go/build" / first.key, kept)
+        shutil.copytree(kept, target)
+        return self
 
     def tags(self) -> set[str]:
         """Of the image."""
         return self.registry.tags(self.image)
+
+    def built(self, run: Run) -> str:
+        """The stamp in the image that a run pushed."""
+        log = run.steps["build-push-image"].log
+        tag = re.findall(r"^Image Tag is: (\S+)$", log, re.MULTILINE)[-1]
+        return self.registry.content(self.image, tag, "program").strip()
 
     def revision(self, tag: str) -> str:
         """The commit that an image says it is of."""

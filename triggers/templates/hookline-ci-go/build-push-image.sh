@@ -35,7 +35,7 @@ fi
 created=$(date -u -d "@$COMMIT_TIME" +%Y-%m-%dT%H:%M:%SZ)
 set -- --frontend dockerfile.v0 \
   --local context=/scratch/source --local dockerfile=/scratch/source --opt "filename=$DOCKERFILE" \
-  --opt "build-arg:GOPROXY=$GOPROXY" --opt "build-arg:SOURCE_DATE_EPOCH=$COMMIT_TIME" \
+  --opt "build-arg:GOPROXY=$GOPROXY" \
   --opt "label:org.opencontainers.image.revision=$COMMIT" \
   --opt "label:org.opencontainers.image.source=$REPO_URL" \
   --opt "label:org.opencontainers.image.created=$created" \
@@ -60,7 +60,8 @@ else
     where="$where and $CONTAINER_IMAGE:latest"
     tags="$tag latest"
   fi
-  set -- "$@" --output "type=image,\"name=$names\",push=true"
+  # The commit's time for the image's alone: as a build argument it would be a new time for every step, and none a hit.
+  set -- "$@" --output "type=image,\"name=$names\",push=true,source-date-epoch=$COMMIT_TIME"
   imports="buildcache"
   [ -z "$CACHE" ] || [ "$CACHE" = buildcache ] || imports="$CACHE buildcache"
   # A cache that cannot be written is no reason to lose a good image.
