@@ -136,14 +136,14 @@ class Installation:
         """Apply what is rendered, and then remove what no longer is: additions come first."""
         if text is not None:
             self.declare(text)
-        if self.plan.sandboxed:
-            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.sandbox}})
         for manifest in self.secrets():
             self.api.apply(manifest)
         self.apply_objects(self.plan.objects())
 
     def apply_objects(self, objects: Sequence[Json]) -> None:
         """The same, of some objects."""
+        if self.plan.sandboxed:
+            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.sandbox}})
         for manifest in objects:
             self.api.apply(manifest, manifest_text(manifest))  # the very text that render prints
         kept = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in objects}
@@ -279,8 +279,9 @@ class Installation:
         return simulate(self.plan, event)
 
     def workflows(self) -> list[Json]:
-        """Every Workflow of the namespace."""
-        return self.api.list(API, "Workflow", self.namespace)
+        """Every Workflow of the namespace, and of the sandbox."""
+        foreign = self.api.list(API, "Workflow", self.sandbox) if self.plan.sandboxed else []
+        return self.api.list(API, "Workflow", self.namespace) + foreign
 
     def refuses(self, manifest: Json) -> bool:
         """Whether the API server refuses to create an object; nothing is created (dry run)."""
