@@ -279,7 +279,7 @@ def _accounts(run: Run, form: _Form) -> dict[str, Any]:
     """Whom the pods run as.
 
     Argo mounts the executor's token into its own init and wait containers alone, and takes a Workflow without
-    mounted tokens only with such an executor (argo-workflows workflow/controller/workflowpod.go).
+    mounted tokens only with such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_runs.py).
     """
     if form.sandboxed:
         return {
