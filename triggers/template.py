@@ -16,6 +16,15 @@ __all__ = ["Template", "TemplateError", "from_manifest", "stock", "stock_names"]
 COMMIT_ANNOTATION = "hookline.dev/commit-parameter"
 """On a template: the name of the parameter that takes the commit to build."""
 
+REF_ANNOTATION = "hookline.dev/ref-parameter"
+"""On a template: the name of the parameter that takes the full ref, under which the commit can be fetched."""
+
+SANDBOX_ANNOTATION = "hookline.dev/sandbox-parameter"
+"""On a template: the name of the parameter that must be "true" where the code is not trusted."""
+
+CONCURRENT_ANNOTATION = "hookline.dev/concurrent-runs"
+"""On a template: "true" where runs of one repository may overlap."""
+
 
 class TemplateError(ValueError):
     """A manifest that is not a workflow template; the message is a sentence for the user."""
@@ -31,6 +40,12 @@ class Template:
     """Declared workflow arguments with their defaults; None = no default."""
     commit_parameter: str | None
     """The parameter that takes a commit; None = it builds the head of `target_branch`."""
+    ref_parameter: str | None
+    """The parameter that takes the event's full ref; None = it finds the commit by itself."""
+    sandbox_parameter: str | None
+    """The parameter that, with "true", keeps a run from pushing and from shared caches; None = it has no such mode."""
+    concurrent_runs: bool
+    """Runs of one repository may overlap: no checkout directory is shared, so no mutex is needed."""
     inline_tasks: bool
     """Tasks are written inline in the DAG: a retry strategy from outside ends every run in "failed to get a
     template" (seen on workflow-controller 3.7.4)."""
@@ -42,10 +57,13 @@ class Template:
     """Where this is known from, for messages."""
 
     def bindings(self, kind: Kind) -> dict[str, str]:
-        """Template parameter → event field (branch, tag or sha) that fills it, for an event of this kind."""
+        """Template parameter → event field (branch, tag, sha or ref) that fills it, for an event of this kind."""
         fields: dict[str, str] = {}
-        if kind in {"push", "tag", "pull_request"} and self.commit_parameter:
-            fields[self.commit_parameter] = "sha"
+        if kind in {"push", "tag", "pull_request"}:
+            if self.commit_parameter:
+                fields[self.commit_parameter] = "sha"
+            if self.ref_parameter:
+                fields[self.ref_parameter] = "ref"
         if kind in {"push", "pull_request"} and "target_branch" in self.parameters:
             fields["target_branch"] = "branch"
         if kind == "tag" and "container_tag" in self.parameters:
@@ -78,6 +96,9 @@ def stock(name: str) -> Template:
         cluster_scope=facts["kind"] == "ClusterWorkflowTemplate",
         parameters=facts["parameters"],
         commit_parameter=facts["commit_parameter"],
+        ref_parameter=facts["ref_parameter"],
+        sandbox_parameter=facts["sandbox_parameter"],
+        concurrent_runs=facts["concurrent_runs"],
         inline_tasks=facts["inline_tasks"],
         moves_latest=facts["moves_latest"],
         pastes_parameters=facts["pastes_parameters"],
@@ -111,22 +132,43 @@ def from_manifest(manifest: Any, origin: str) -> Template:
             raise TemplateError("every item of spec.arguments.parameters needs a name")
         default = item.get("value", item.get("default"))
         parameters[item["name"]] = None if default is None else str(default)
-    commit = (metadata.get("annotations") or {}).get(COMMIT_ANNOTATION)
-    if commit is not None and commit not in parameters:
-        raise TemplateError(
-            f"the annotation {COMMIT_ANNOTATION} names {commit}, which is not a parameter of the template"
-        )
+    annotations = metadata.get("annotations") or {}
+    if not isinstance(annotations, dict):
+        raise TemplateError("metadata.annotations of the template must be a mapping")
     text = _script_text(spec)
     return Template(
         name=metadata["name"],
         cluster_scope=manifest["kind"] == "ClusterWorkflowTemplate",
         parameters=parameters,
-        commit_parameter=commit,
+        commit_parameter=_named(annotations, COMMIT_ANNOTATION, parameters),
+        ref_parameter=_named(annotations, REF_ANNOTATION, parameters),
+        sandbox_parameter=_named(annotations, SANDBOX_ANNOTATION, parameters),
+        concurrent_runs=_switch(annotations, CONCURRENT_ANNOTATION),
         inline_tasks=_has_inline_tasks(spec),
         moves_latest=bool(re.search(r"container_image\s*\}\}:latest", text)),
         pastes_parameters="{{workflow.parameters." in text.replace(" ", ""),
         origin=origin,
     )
+
+
+def _named(
+    annotations: Mapping[str, Any], annotation: str, parameters: Mapping[str, str | None]
+) -> str | None:
+    """The parameter that an annotation names."""
+    name = annotations.get(annotation)
+    if name is not None and (not isinstance(name, str) or name not in parameters):
+        raise TemplateError(
+            f"the annotation {annotation} names {name}, which is not a parameter of the template"
+        )
+    return name
+
+
+def _switch(annotations: Mapping[str, Any], annotation: str) -> bool:
+    """An annotation that says yes or no; absent = no."""
+    value = annotations.get(annotation, "false")
+    if value not in ("true", "false"):  # annotations are text: a bare true would be refused by the API server
+        raise TemplateError(f'the annotation {annotation} is {value}; accepted: "true" or "false"')
+    return bool(value == "true")
 
 
 def _has_inline_tasks(spec: Mapping[str, Any]) -> bool:
