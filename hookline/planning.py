@@ -1,5 +1,6 @@
 """Planning: from the declaration to everything that will be applied, or to every reason why it cannot be."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,7 +40,7 @@ from sensors.routes import Origin, Route, ScheduledRoute
 from triggers.cron_workflow import cron_workflow
 from triggers.declaration import merge
 from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights
-from triggers.template import Template, stock, stock_names
+from triggers.template import StockTemplates, Template
 from triggers.workflow import RUN_SERVICE_ACCOUNT, Shapes, Subject, Workload, digest, workload
 
 __all__ = ["Plan", "check_sizes", "make_plan"]
@@ -261,7 +262,7 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
     Raises:
         InvalidInput: With everything that only knowledge can refuse, each with its position.
     """
-    known = {name: stock(name) for name in stock_names()} | dict(templates)
+    known = ChainMap(dict(templates), StockTemplates())  # type: ignore[arg-type]  # nothing writes to it
     findings = Findings()
     found_endpoints = endpoints(
         {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name

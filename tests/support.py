@@ -2,11 +2,8 @@
 
 import copy
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from events.canonical import Kind
 from events.delivery import BusEvent
@@ -14,7 +11,7 @@ from events.host import host
 from hookline.loading import load_texts
 from hookline.planning import Plan, make_plan
 from sensors.program import Program, compose
-from triggers.template import Template, from_manifest
+from triggers.template import Template, stock
 
 ROOT = Path(__file__).parent.parent
 PAYLOADS = Path(__file__).parent / "data" / "payloads"
@@ -90,16 +87,9 @@ def plan(text: str = DECLARATION, *templates: Template) -> Plan:
     return make_plan(load_texts([("hookline.yaml", text.encode())]), {each.name: each for each in templates})
 
 
-def example_templates(example: Path) -> list[Path]:
-    """Manifests that an example gives with --template."""
-    return sorted((example / "templates").glob("*.yaml"))
-
-
-@cache
 def go_template() -> Template:
     """A template that builds commits, lets runs overlap and has a sandbox."""
-    path = ROOT / "examples" / "forks" / "templates" / "hookline-ci-go.yaml"
-    return from_manifest(yaml.safe_load(path.read_text("utf-8")), path.name)
+    return stock("hookline-ci-go")
 
 
 def github_push(**changes: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from support import EXAMPLES, ROOT, example_templates
+from support import EXAMPLES, ROOT
 
 from hookline.cli import main
 from hookline.controller_check import object_problems
@@ -20,8 +20,7 @@ def declaration(example: Path) -> str:
 
 
 def hookline(command: str, example: Path) -> Result:
-    templates = [word for path in example_templates(example) for word in ("--template", str(path))]
-    return CliRunner().invoke(main, [command, "-f", declaration(example), *templates])
+    return CliRunner().invoke(main, [command, "-f", declaration(example)])
 
 
 def test_the_examples_are_these() -> None:

@@ -1,7 +1,7 @@
 """What a workflow template can do: the parameters it declares, and what follows for the events that may use it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from events.canonical import Kind
+from triggers.shipped import shipped, shipped_names
 
-__all__ = ["Template", "TemplateError", "from_manifest", "stock", "stock_names"]
+__all__ = ["StockTemplates", "Template", "TemplateError", "from_manifest", "stock", "stock_names"]
 
 COMMIT_ANNOTATION = "hookline.dev/commit-parameter"
 """On a template: the name of the parameter that takes the commit to build."""
@@ -73,21 +74,25 @@ class Template:
 
 def stock_names() -> tuple[str, ...]:
     """Templates whose capabilities come with hookline."""
+    return tuple(sorted({*_fact_files(), *shipped_names()}))
+
+
+def _fact_files() -> frozenset[str]:
     folder = resources.files("triggers.templates")
-    return tuple(
-        sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return frozenset(
+        item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")
     )
 
 
 @cache
 def stock(name: str) -> Template:
-    """A template known without asking a cluster.
+    """A template known without asking a cluster: from what is known of a vendor's, or from the one that hookline brings.
 
     Raises:
         KeyError: hookline knows nothing of it.
     """
-    if name not in stock_names():
-        raise KeyError(name)
+    if name not in _fact_files():
+        return from_manifest(shipped(name), "the template that hookline brings")
     facts = yaml.safe_load(
         resources.files("triggers.templates").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     )
@@ -104,6 +109,19 @@ def stock(name: str) -> Template:
         pastes_parameters=facts["pastes_parameters"],
         origin="what hookline knows of the stock template",
     )
+
+
+class StockTemplates(Mapping[str, Template]):
+    """Every template known without asking, each read when somebody asks for it."""
+
+    def __getitem__(self, name: str) -> Template:
+        return stock(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(stock_names())
+
+    def __len__(self) -> int:
+        return len(stock_names())
 
 
 def from_manifest(manifest: Any, origin: str) -> Template:

@@ -13,6 +13,7 @@ from typing import Any
 
 from events.canonical import Kind
 from triggers.declaration import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, Run, Spot
+from triggers.retry import retry_strategy
 from triggers.template import Template
 
 __all__ = [
@@ -58,9 +59,6 @@ NAME_LENGTH = 46
 
 MUTEX_ARGUMENT = "repo_name"
 """The argument that names the checkout directory, and with it the default mutex."""
-
-INFRASTRUCTURE_LOSS = 'lastRetry.status == "Error" || lastRetry.message contains "spot instance"'
-"""True for a deleted pod and a reclaimed spot pod, false for exit code 1 (seen on workflow-controller 3.7.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,14 +309,7 @@ def _resource(run: Run, form: _Form) -> dict[str, Any]:
     if form.has_mutex:
         spec["synchronization"] = {"mutexes": [{"name": ""}]}
     if run.retry:
-        spec["templateDefaults"] = {
-            "retryStrategy": {
-                "limit": str(run.retry.limit),
-                # Always, written out: on 3.4 an expression alone does not imply it (argo-workflows docs/retries.md).
-                "retryPolicy": "Always",
-                "expression": INFRASTRUCTURE_LOSS,
-            }
-        }
+        spec["templateDefaults"] = {"retryStrategy": retry_strategy(run.retry.limit)}
     if run.priority is not None:
         spec["priority"] = run.priority
     return {

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 from cluster.installation import API, Installation
-from support import EXAMPLES, example_templates
-
-from hookline.templates import read_templates
+from support import EXAMPLES
 
 
 def files(example: Path) -> list[tuple[str, bytes]]:
@@ -15,7 +13,7 @@ def files(example: Path) -> list[tuple[str, bytes]]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_the_controllers_take_every_object_of_an_example(site: Installation, example: Path) -> None:
-    site.declare_files(files(example), read_templates(example_templates(example)))
+    site.declare_files(files(example))
     site.apply()  # raises what the Argo Events controller has against an EventBus, EventSource or Sensor
     applied = {
         kind: len(site.api.list(API, kind, site.namespace))

@@ -50,7 +50,7 @@ _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
 
 
 def _no_locks() -> dict[str, Any]:
-    """flock and fcntl's locking commands answer 0 and do nothing."""
+    """Flock and fcntl's locking commands answer 0 and do nothing."""
     quiet = {"action": "SCMP_ACT_ERRNO", "errnoRet": 0}
     commands = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, and the same of open file descriptions
     return {
@@ -135,7 +135,9 @@ class Namespace:
         unknown = arguments.keys() - declared.keys()
         if unknown:
             raise AssertionError(f"the template has no parameter {', '.join(unknown)}")
-        values = {f"workflow.parameters.{name}": value for name, value in (declared | dict(arguments)).items()}
+        values = {
+            f"workflow.parameters.{name}": value for name, value in (declared | dict(arguments)).items()
+        }
         templates = {each["name"]: each for each in spec["templates"]}
         run = Run()
         for task in templates[spec["entrypoint"]]["dag"]["tasks"]:
@@ -168,7 +170,13 @@ class Namespace:
         number = next(_numbers)
         pod = self.folder / "pods" / str(number)
         container = template["container"]
-        image = "go" if "golang" in container["image"] else "buildkit" if "buildkit" in container["image"] else "git"
+        image = (
+            "go"
+            if "golang" in container["image"]
+            else "buildkit"
+            if "buildkit" in container["image"]
+            else "git"
+        )
         context = container.get("securityContext", {})
         user = f"{context.get('runAsUser', 0)}:{context.get('runAsGroup', 0)}"
         command = [
@@ -190,7 +198,11 @@ class Namespace:
         command += ["--rootfs", f"{self.supplies.root}:O", *container["command"], *container["args"]]
         started = time.monotonic()
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         timer = None
         if kill_after is not None:

@@ -69,7 +69,9 @@ COPY --from=build /program /program
 class Repository:
     """A bare repository on the host, and a checkout that pushes to it."""
 
-    def __init__(self, host: Path, work: Path, name: str, files: Mapping[str, str | None] | None = None) -> None:
+    def __init__(
+        self, host: Path, work: Path, name: str, files: Mapping[str, str | None] | None = None
+    ) -> None:
         self.name = name
         self.bare = host / f"{name}.git"
         self.work = work / name
@@ -79,7 +81,11 @@ class Repository:
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.bare)], check=True)
         self._git("remote", "add", "origin", str(self.bare))
         module = Path(__file__).parent / "modules/small"
-        given = {**FILES, "go.mod": (module / "go.mod").read_text(), "go.sum": (module / "go.sum").read_text()}
+        given = {
+            **FILES,
+            "go.mod": (module / "go.mod").read_text(),
+            "go.sum": (module / "go.sum").read_text(),
+        }
         self.commit({**given, **(files or {})})
 
     def _git(self, *arguments: str) -> str:

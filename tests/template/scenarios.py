@@ -256,15 +256,23 @@ def killed_clone(site: Site) -> str:
 def red_test(site: Site) -> str:
     if not site.stock:
         site.warm()
-    site.repository.commit({"main_test.go": "package main\n\nimport \"testing\"\n\nfunc TestNo(t *testing.T) { t.Fatal(1) }\n"})
+    site.repository.commit(
+        {"main_test.go": 'package main\n\nimport "testing"\n\nfunc TestNo(t *testing.T) { t.Fatal(1) }\n'}
+    )
     run = site.run()
-    return "no image" if "build-push-image" not in run.steps and run.steps["run-test"].exit_code else "**an image**"
+    return (
+        "no image"
+        if "build-push-image" not in run.steps and run.steps["run-test"].exit_code
+        else "**an image**"
+    )
 
 
 def capital_true(site: Site) -> str:
     if not site.stock:
         site.warm()
-    site.repository.commit({"main_test.go": "package main\n\nimport \"testing\"\n\nfunc TestNo(t *testing.T) { t.Fatal(1) }\n"})
+    site.repository.commit(
+        {"main_test.go": 'package main\n\nimport "testing"\n\nfunc TestNo(t *testing.T) { t.Fatal(1) }\n'}
+    )
     run = site.run(enable_test="True")
     return "tests run" if "run-test" in run.steps else "**no test runs, and the run is green**"
 

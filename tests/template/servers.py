@@ -202,7 +202,10 @@ class Registry:
         settings = {
             "version": 0.1,
             "log": {"level": "warn"},
-            "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
+            "storage": {
+                "filesystem": {"rootdirectory": str(folder / "storage")},
+                "delete": {"enabled": True},
+            },
             "auth": {"htpasswd": {"realm": "registry", "path": str(folder / "htpasswd")}},
             "http": http,
         }
@@ -286,7 +289,13 @@ class Registry:
             "config": blob(json.dumps(described).encode(), f"{kinds}.config.v1+json"),
             "layers": made,
         }
-        sent("PUT", f"{self._ask}/v2/{image}/manifests/{tag}", 201, json.dumps(manifest).encode(), f"{kinds}.manifest.v1+json")
+        sent(
+            "PUT",
+            f"{self._ask}/v2/{image}/manifests/{tag}",
+            201,
+            json.dumps(manifest).encode(),
+            f"{kinds}.manifest.v1+json",
+        )
 
     def tags(self, image: str) -> set[str]:
         """Tags of an image without its registry; none if it is not there."""

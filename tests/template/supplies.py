@@ -65,7 +65,9 @@ def _run(*command: str, cwd: Path | None = None, **environment: str) -> str:
 
 def _kept(name: str, content: str, make: Callable[[Path], None]) -> Path:
     """A folder that is made once for this content; killed makers leave nothing half."""
-    folder = cache_folder().parent / "template" / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    folder = (
+        cache_folder().parent / "template" / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    )
     if not folder.is_dir():
         print(f"{folder.name}: making ...", file=sys.stderr, flush=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +97,17 @@ def _root(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
         _run("chown", "-R", "1000:1000", str(folder / name))
     _run("chown", "-R", "1000:1000", str(folder / "home/user"))
-    for name in ("workdir", "scratch", "test", "private-ca", "git-secret", ".docker", "usr/local/go", "opt/buildkit", "go"):
+    for name in (
+        "workdir",
+        "scratch",
+        "test",
+        "private-ca",
+        "git-secret",
+        ".docker",
+        "usr/local/go",
+        "opt/buildkit",
+        "go",
+    ):
         (folder / name).mkdir(parents=True, exist_ok=True)
 
 
@@ -127,7 +139,9 @@ def supplies() -> Supplies:
     """
     pins = "".join(path.read_text("utf-8") for path in sorted(MODULES.rglob("go.*")))
     return Supplies(
-        root=_kept("root", PACKAGES + Path(__file__).read_text("utf-8").partition("def _root")[2][:2_500], _root),
+        root=_kept(
+            "root", PACKAGES + Path(__file__).read_text("utf-8").partition("def _root")[2][:2_500], _root
+        ),
         go={version: _toolchain(version) for version in (GO, STOCK_GO)},
         buildkit={engine.name.removeprefix("buildkit-"): _buildkit(engine) for engine in TEMPLATE_ENGINES},
         modules=_kept("modules", pins, _modules),

@@ -220,7 +220,9 @@ def test_a_run_that_was_killed_at_any_moment_leaves_nothing_in_the_way(
     site.warm().run()
     killed = 0
     for moment in moments:
-        commit = site.repository.commit({"main.go": FILES["main.go"].replace("a greeting", f"greeting {moment}")})
+        commit = site.repository.commit(
+            {"main.go": FILES["main.go"].replace("a greeting", f"greeting {moment}")}
+        )
         run = site.run(kill=(step, moment))
         killed += not run.succeeded
         after = site.run()
@@ -282,7 +284,10 @@ def test_a_private_repository_is_cloned_with_a_token_that_stays_in_its_secret(wo
     assert run.succeeded, run.log
     assert PASSWORD not in run.log
     everywhere = subprocess.run(
-        ["grep", "-rlF", "--", PASSWORD, str(site.namespace.volume)], capture_output=True, text=True, check=False
+        ["grep", "-rlF", "--", PASSWORD, str(site.namespace.volume)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert everywhere.stdout == ""
 
@@ -333,7 +338,11 @@ def test_a_submodule_is_checked_out_where_that_is_asked_for(world: World) -> Non
     site.repository.git("submodule", "add", "-q", str(other.bare), "library")
     site.repository.git("config", "-f", ".gitmodules", "submodule.library.url", world.git.url(other.name))
     site.repository.commit(
-        {"Dockerfile": site.repository.git("show", "main:Dockerfile").replace("cat stamp.txt", "cat library/stamp.txt")}
+        {
+            "Dockerfile": site.repository.git("show", "main:Dockerfile").replace(
+                "cat stamp.txt", "cat library/stamp.txt"
+            )
+        }
     )
     assert not site.build().succeeded
     run = site.build(submodules="true")
@@ -348,7 +357,9 @@ def test_pointers_of_lfs_stay_pointers(site: Site) -> None:
         {
             ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
             "x.bin": pointer,
-            "Dockerfile": site.repository.git("show", "main:Dockerfile").replace("cat stamp.txt", "cat x.bin"),
+            "Dockerfile": site.repository.git("show", "main:Dockerfile").replace(
+                "cat stamp.txt", "cat x.bin"
+            ),
         }
     )
     run = site.build()
@@ -358,8 +369,14 @@ def test_pointers_of_lfs_stay_pointers(site: Site) -> None:
 
 def test_a_module_in_a_folder_with_its_dockerfile_elsewhere(site: Site) -> None:
     repository = site.repository
-    moved = {f"services/shop/{name}": repository.git("show", f"main:{name}") + "\n" for name in FILES if name != "Dockerfile"}
-    dockerfile = repository.git("show", "main:Dockerfile").replace("COPY go.mod go.sum", "COPY services/shop/go.mod services/shop/go.sum")
+    moved = {
+        f"services/shop/{name}": repository.git("show", f"main:{name}") + "\n"
+        for name in FILES
+        if name != "Dockerfile"
+    }
+    dockerfile = repository.git("show", "main:Dockerfile").replace(
+        "COPY go.mod go.sum", "COPY services/shop/go.mod services/shop/go.sum"
+    )
     repository.commit({**moved, "build/Dockerfile": dockerfile, **dict.fromkeys(FILES)})
     run = site.warm().run(go_module_directory="services/shop", dockerfile="build/Dockerfile")
     assert run.succeeded, run.log
@@ -374,7 +391,14 @@ def test_a_repository_without_tests_and_one_with_vendored_modules(site: Site) ->
     run = site.warm().run()
     assert run.succeeded, run.log
     assert "[no tests to run]" in run.log
-    site.repository.commit({"main.go": "package main\n\nfunc main() {}\n", "x/x_test.go": None, "go.sum": "", "go.mod": "module example.test/small\n\ngo 1.22\n"})
+    site.repository.commit(
+        {
+            "main.go": "package main\n\nfunc main() {}\n",
+            "x/x_test.go": None,
+            "go.sum": "",
+            "go.mod": "module example.test/small\n\ngo 1.22\n",
+        }
+    )
     run = site.run()
     assert run.succeeded, run.log
     assert run.output("run-test", "go-modules-needed") == "0"
@@ -388,7 +412,10 @@ def test_a_repository_without_tests_and_one_with_vendored_modules(site: Site) ->
     site.repository.commit(vendored)
     run = site.run()
     assert run.succeeded, run.log
-    assert (run.output("run-test", "go-modules-needed"), run.output("run-test", "go-modules-downloaded")) == ("0", "0")
+    assert (run.output("run-test", "go-modules-needed"), run.output("run-test", "go-modules-downloaded")) == (
+        "0",
+        "0",
+    )
 
 
 def test_foreign_code_gets_no_secret_and_pushes_nothing(world: World) -> None:
@@ -396,10 +423,12 @@ def test_foreign_code_gets_no_secret_and_pushes_nothing(world: World) -> None:
     del site.namespace.files["docker-config"]
     commit = site.repository.commit({}, "topic", push=False)
     site.repository.push("topic:refs/pull/7/head")
-    site.repository.commit({"Dockerfile": 'FROM scratch\nCOPY stamp.txt /\n'}, "topic", push=False)
+    site.repository.commit({"Dockerfile": "FROM scratch\nCOPY stamp.txt /\n"}, "topic", push=False)
     site.repository.push("topic:refs/pull/7/head", force=True)
     commit = site.repository.git("rev-parse", "topic")
-    run = site.warm().run(revision=commit, ref="refs/pull/7/head", target_branch="topic", sandboxed="true", container_image="")
+    run = site.warm().run(
+        revision=commit, ref="refs/pull/7/head", target_branch="topic", sandboxed="true", container_image=""
+    )
     assert run.succeeded, run.log
     assert site.tags() == set()
     assert run.output("build-push-image", "digest") == ""
@@ -452,7 +481,12 @@ def test_the_volume_stays_bounded(site: Site) -> None:
     assert len(superseded) >= 20
     old = 200 * 60
     root = site.namespace.volume / "hookline"
-    for path in [*superseded, *(root / "source").rglob("*.tar"), *(root / "source").rglob("*.files"), root / ".swept"]:
+    for path in [
+        *superseded,
+        *(root / "source").rglob("*.tar"),
+        *(root / "source").rglob("*.files"),
+        root / ".swept",
+    ]:
         moment = path.stat().st_mtime - 3 * old
         subprocess.run(["touch", "-d", f"@{moment}", str(path)], check=True)
     site.repository.commit({})

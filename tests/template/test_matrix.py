@@ -23,14 +23,18 @@ def rows() -> dict[str, tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: re.sub(r"[^a-z]+", "-", scenario.title.lower()))
+@pytest.mark.parametrize(
+    "scenario", SCENARIOS, ids=lambda scenario: re.sub(r"[^a-z]+", "-", scenario.title.lower())
+)
 def test_a_scenario_comes_to_what_the_page_says(scenario: Scenario, world: World) -> None:
     stock, ours = scenario.play(world.site("ci-go-v1")), scenario.play(world.site())
     if REGENERATE:
         text = PAGE.read_text("utf-8")
         before, _, rest = text.partition(HEAD)
         made = {**rows(), scenario.title: (stock, ours)}
-        lines = "".join(f"| {each.title} | {' | '.join(made[each.title])} |\n" for each in SCENARIOS if each.title in made)
+        lines = "".join(
+            f"| {each.title} | {' | '.join(made[each.title])} |\n" for each in SCENARIOS if each.title in made
+        )
         PAGE.write_text(f"{before}{HEAD}{lines}\n{rest.partition(chr(10) * 2)[2]}", "utf-8")
     assert rows()[scenario.title] == (stock, ours)
     assert "**" not in ours

@@ -23,7 +23,11 @@ from triggers.shipped import IMAGES, shipped
 __all__ = ["STOCK", "SUCCESSOR", "Site", "World", "stock_behaviour"]
 
 FOLDER = Path("/run/template")
-VENDORS_IMAGES = {"git": "alpine:latest", "go": "golang:1.22-alpine", "buildkit": "moby/buildkit:v0.13.0-rootless"}
+VENDORS_IMAGES = {
+    "git": "alpine:latest",
+    "go": "golang:1.22-alpine",
+    "buildkit": "moby/buildkit:v0.13.0-rootless",
+}
 
 
 def stock_behaviour() -> dict[str, Any]:
@@ -37,7 +41,9 @@ def stock_behaviour() -> dict[str, Any]:
         for variable in container["env"]:
             if variable["value"].startswith("{{"):
                 name = re.escape(variable["name"])
-                script = re.sub(rf'"([^"\s]*\${name}\b[^"\s]*)"', r"\1", script)  # words stand there without quotes
+                script = re.sub(
+                    rf'"([^"\s]*\${name}\b[^"\s]*)"', r"\1", script
+                )  # words stand there without quotes
                 script = re.sub(rf"\${name}\b", variable["value"], script)
         container["args"] = [script]
     return manifest
@@ -113,9 +119,7 @@ class Site:
     def make(self, name: str, files: Mapping[str, str | None] | None = None) -> Repository:
         """A repository on the host whose image builds on this site's registry."""
         dockerfile = FILES["Dockerfile"].replace("forge.test:5443", self.registry.name)
-        return Repository(
-            FOLDER / "git", FOLDER / "work", name, {"Dockerfile": dockerfile, **(files or {})}
-        )
+        return Repository(FOLDER / "git", FOLDER / "work", name, {"Dockerfile": dockerfile, **(files or {})})
 
     def arguments(self, **more: str) -> dict[str, str]:
         """What a Workflow is given."""

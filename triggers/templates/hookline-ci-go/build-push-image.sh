@@ -6,7 +6,7 @@ fail() { echo "error: $*" >&2; exit 1; }
 
 case $CONTAINER_TAG in
 '' | [.-]* | *[!A-Za-z0-9._-]*) fail "container_tag: expected letters, digits and . _ -, not '$CONTAINER_TAG'" ;;
-latest | buildcache*) fail "container_tag: $CONTAINER_TAG is kept for the template itself" ;;
+latest | buildcache) fail "container_tag: $CONTAINER_TAG is kept for the template itself" ;;
 esac
 case /$DOCKERFILE/ in
 */../* | //*) fail "dockerfile: expected a path inside the repository, not '$DOCKERFILE'" ;;
@@ -40,7 +40,7 @@ set -- --frontend dockerfile.v0 \
   --opt "label:org.opencontainers.image.source=$REPO_URL" \
   --opt "label:org.opencontainers.image.created=$created" \
   --metadata-file /scratch/metadata --debug-json-cache-metrics /scratch/metrics
-[ "$PROVENANCE" = false ] || set -- "$@" --opt "attest:provenance=mode=$PROVENANCE"
+[ -z "$PROVENANCE" ] || set -- "$@" --opt "attest:provenance=mode=$PROVENANCE"
 [ -z "$SBOM_GENERATOR" ] || set -- "$@" --opt "attest:sbom=generator=$SBOM_GENERATOR"
 imports=
 if [ "$SANDBOXED" = true ]; then
