@@ -61,6 +61,15 @@ bench-cluster: compiled  ## Print what Sensors cost beside hand-written ones, an
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench.py
 	@$(RUN)python tests/cluster/launch.py --with kube-state-metrics $(RUN)python tests/cluster/bench_exporter.py
 
+# The steps' own scripts in real containers; what they need is made once and kept beside the engines (tests/template/README.md).
+template-test: compiled  ## Run the templates' steps for real (root, Linux, Go; makes what they need once, about 8 min).
+	@$(RUN)python tests/template/supplies.py
+	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python -m pytest -q --timeout 600 tests/template
+
+bench-template: compiled  ## Print what runs cost with hookline-ci-go and with the stock ci-go-v1, side by side.
+	@$(RUN)python tests/template/supplies.py
+	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python tests/template/bench.py
+
 # Runs of the real controller, for tests and the demo; `make goldens` then makes the demo's day of them.
 recordings: compiled  ## Record runs on the real engines again.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py
@@ -68,4 +77,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/triggers/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench browser-test prometheus-test cluster-test cluster bench-cluster pictures recordings goldens
+.PHONY: help compiled demo test check format bench browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template pictures recordings goldens

@@ -12,7 +12,8 @@ class PullRequest(TypedDict, total=False):
     """A pull or merge request as it was when the event was sent."""
 
     number: int | None
-    action: str | None  # opened, reopened, updated, ready, closed, merged, or the host's own word
+    action: str | None  # opened, reopened, updated, ready, labeled, closed, merged, or the host's own word
+    added_labels: list[str]  # by this event, which brings no commits; empty where the host does not say
     head_ref: str | None
     head_sha: str | None
     head_repository: str | None

@@ -241,13 +241,29 @@ class Tag_(Block):  # noqa: N801 - Tag is pydantic's
     )
 
 
-def _never(value: Any) -> Any:
-    if value != "never":
+def _never_or_sandboxed(value: Any) -> Any:
+    if value not in ("never", "sandboxed"):
         raise ValueError(
-            "accepted: never; a fork's code would run with your secrets and write your caches, and stock ci-go-v1 would build "
-            "your branch of the same name instead of it"
+            "accepted: never, or sandboxed in a pipeline of its own; a fork's code would run with your secrets and write your "
+            "caches, and stock ci-go-v1 would build your branch of the same name instead of it"
         )
     return value
+
+
+def _check_label(value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise ValueError("expected the name of a label on one line, without spaces at its ends")
+    return value
+
+
+class Approval(Block):
+    """Who lets foreign code run."""
+
+    label: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_label)] = Field(
+        description="The label, compared exactly. Adding it starts a run of the commit that is the request's head at that "
+        "moment; later commits need it again: remove it, look, add it.",
+        examples=["ok-to-test"],
+    )
 
 
 class PullRequest(Block):
@@ -257,11 +273,17 @@ class PullRequest(Block):
         default=None, description="Target branches, as globs. Absent: every branch.", examples=[["main"]]
     )
     drafts: bool = Field(default=False, description="Whether drafts run too.", examples=[False])
-    forks: Annotated[Literal["never"], BeforeValidator(_never)] = Field(
+    forks: Annotated[Literal["never", "sandboxed"], BeforeValidator(_never_or_sandboxed)] = Field(
         default="never",
-        description="Requests from forks never run: they would run foreign code with your secrets and caches. "
+        description="never: requests from forks do not run. sandboxed: nothing but requests from forks runs, once a label approves "
+        "it, in cluster.sandbox, without secrets, caches and pushes; such a pipeline has no other events. "
         "A fork that was deleted is still a fork.",
         examples=["never"],
+    )
+    approved_by: Approval | None = Field(
+        default=None,
+        description="With forks: sandboxed: what starts a run. Required there.",
+        examples=[{"label": "ok-to-test"}],
     )
     authors: Chosen | None = Field(
         default=None,
@@ -273,6 +295,18 @@ class PullRequest(Block):
         description="Skip if the head commit's first line has a marker such as [skip ci], where the host sends the message.",
         examples=[True],
     )
+
+    @model_validator(mode="after")
+    def _foreign_code_is_approved(self) -> "PullRequest":
+        if self.forks == "sandboxed" and self.approved_by is None:
+            raise ValueError(
+                "forks: sandboxed runs what somebody approved: say which label does, such as approved_by: {label: ok-to-test}"
+            )
+        if self.forks == "never" and self.approved_by is not None:
+            raise ValueError(
+                "approved_by: belongs to forks: sandboxed; requests of the repository itself need no label"
+            )
+        return self
 
 
 class Missed(Block):
@@ -365,6 +399,11 @@ class Events(Block):
                 "nothing starts this pipeline; name at least one of push, tag, pull_request, schedule, image_push"
             )
         return self
+
+    @property
+    def sandboxed(self) -> bool:
+        """Whether foreign code runs, and nothing else."""
+        return self.pull_request is not None and self.pull_request.forks == "sandboxed"
 
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds that are declared."""

@@ -51,6 +51,8 @@ class Host:
     """Whether the host compares repository names ignoring case."""
     lists_files: bool = False
     """Whether its push events list changed files; no host lists them on pull requests or tags."""
+    tells_added_labels: bool = False
+    """Whether its pull request events say which label was added, which is how a request from a fork is approved."""
     registries: tuple[str, ...] = ()
     """Registry names that its images live under, where that is fixed (Docker Hub, GHCR); empty = any."""
 

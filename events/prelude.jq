@@ -24,6 +24,11 @@ def whole_number:
   if type == "number" and . > 0 and . < 1000000000 then floor | tostring else null end;
 #end
 
+#if pull_request
+# The ref under which a host keeps the head of a request with this number; null where it is not one.
+def request_ref($folder): whole_number | if . == null then null else $folder + . + "/head" end;
+#end
+
 #if push tag
 
 # Kind, branch and tag that follow from a full ref.

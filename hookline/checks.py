@@ -9,7 +9,7 @@ from events.eventsource import Endpoint
 from events.host import Verification
 from hookline.diagnostics import Diagnostic, InvalidInput, Position
 from hookline.loading import Declaration, DeclaredPipeline
-from triggers.declaration import Run
+from triggers.declaration import Run, merge
 from triggers.template import Template
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
@@ -48,12 +48,16 @@ class Findings:
 
 
 def check_declaration(
-    declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings
+    declaration: Declaration,
+    templates: Mapping[str, Template],
+    endpoints: Mapping[str, Endpoint],
+    findings: Findings,
 ) -> None:
     """What concerns several pipelines or none."""
     _check_platform(declaration, endpoints, findings)
+    _check_sandbox_namespace(declaration, findings)
     _check_endpoints(declaration, endpoints, findings)
-    _check_checkouts(declaration, findings)
+    _check_checkouts(declaration, templates, findings)
     _check_loops(declaration, endpoints, findings)
     known = set(declaration.pipelines)
     for test in declaration.tests:
@@ -97,6 +101,17 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
                 "under cluster.allow: if it was enabled for your cluster by ticket",
                 f"sources.{name}.host",
             )
+
+
+def _check_sandbox_namespace(declaration: Declaration, findings: Findings) -> None:
+    cluster = declaration.cluster
+    if cluster.sandbox is not None and cluster.sandbox.namespace == cluster.namespace:
+        findings.error(
+            declaration.cluster_position("sandbox", "namespace"),
+            f"{cluster.namespace} is where trusted runs have their volumes and Secrets; expected another namespace, which has none of "
+            f"them, such as {cluster.namespace[:57]}-forks",
+            "cluster.sandbox.namespace",
+        )
 
 
 def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
@@ -145,12 +160,17 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
             )
 
 
-def _check_checkouts(declaration: Declaration, findings: Findings) -> None:
+def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], findings: Findings) -> None:
     """ci-go-v1 ignores the URL once the directory exists, and builds whatever lies there."""
-    by_directory: dict[str, DeclaredPipeline] = {}
+    by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
+        run = merge(declaration.default_run, declared.pipeline.run)
+        template = templates.get(run.template or DEFAULT_TEMPLATE)
+        if template is not None and template.concurrent_runs:
+            continue  # it keeps no checkout that another repository could find
         subject = Subject(name, None, declared.pipeline.repository.url, None)
-        other = by_directory.setdefault(subject.checkout_directory, declared)
+        volume = declared.pipeline.events.sandboxed  # a sandbox has volumes of its own
+        other = by_directory.setdefault((volume, subject.checkout_directory), declared)
         if _same_repository(other.pipeline.repository.url) != _same_repository(
             declared.pipeline.repository.url
         ):
@@ -263,6 +283,8 @@ def check_pipeline(
     before = len(findings.errors)
     _check_run(declaration, checked, run, template)
     _check_events(declaration, checked, template)
+    if declared.pipeline.events.sandboxed:
+        _check_sandboxed(declaration, checked, run, template)
     return template if len(findings.errors) == before else None
 
 
@@ -295,6 +317,14 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
             checked.error(
                 f"{endpoints[source].host.title} does not list changed files", "events", "push", "paths"
             )
+        if pipeline.events.sandboxed and not endpoints[source].host.tells_added_labels:
+            checked.error(
+                f"{endpoints[source].host.title} lists the labels that a request has, and does not say in every version which one was "
+                "added, so that nothing would bind an approval to a commit; accepted: never",
+                "events",
+                "pull_request",
+                "forks",
+            )
     image_push = pipeline.events.image_push
     if image_push is not None:
         if image_push.source not in endpoints:
@@ -323,7 +353,11 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             "repository",
             "url",
         )
-    if template.parameters.get("container_image") == "" and pipeline.image is None:
+    if (
+        template.parameters.get("container_image") == ""
+        and pipeline.image is None
+        and not pipeline.events.sandboxed
+    ):
         checked.error(
             f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
         )
@@ -336,7 +370,7 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             "run",
             "retry",
         )
-    if run.mutex is False and "repo_name" in template.parameters:
+    if run.mutex is False and "repo_name" in template.parameters and not template.concurrent_runs:
         checked.error(f"runs of {template.name} share a checkout; without a mutex they mix", "run", "mutex")
     if run.spot and run.compute == "node":
         checked.error("spot: needs compute: eci or acs; nodes have no spot pods", "run", "spot")
@@ -358,10 +392,12 @@ def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
         if default is not None or name in (run.parameters or {}) or name in {"repo_url", "repo_name"}:
             continue
         if name == "container_image":
-            if pipeline.image is None:
+            if pipeline.image is None and not pipeline.events.sandboxed:
                 checked.error(
                     f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
                 )
+            continue
+        if name == template.sandbox_parameter and pipeline.events.sandboxed:
             continue
         bare = [
             kind
@@ -386,6 +422,10 @@ def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
             checked.error(f"{name} comes from {SET_BY_HOOKLINE[name]}", *path)
         elif name == template.commit_parameter:
             checked.error(f"{name} takes the commit of the event", *path)
+        elif name == template.ref_parameter:
+            checked.error(f"{name} takes the full ref of the event", *path)
+        elif name == template.sandbox_parameter:
+            checked.error(f"{name} follows from pull_request.forks: true where it says sandboxed", *path)
         elif name not in template.parameters:
             declared = ", ".join(sorted(template.parameters.keys() - SET_BY_HOOKLINE.keys()))
             checked.error(
@@ -426,7 +466,7 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
                 "events",
                 "tag",
             )
-    if events.pull_request is not None and template.moves_latest:
+    if events.pull_request is not None and template.moves_latest and not events.sandboxed:
         checked.warn(
             f"{template.name} pushes :latest in every run, so a pull request moves it too; give pull requests a pipeline with an "
             "image of its own",
@@ -444,3 +484,50 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
                 "schedule",
                 "except",
             )
+
+
+RAM_ROLE = "k8s.aliyun.com/eci-ram-role-name"
+"""Pod annotation of ECI: whatever runs in the pod gets this role's credentials (unlike tokens, from the metadata server)."""
+
+
+def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, template: Template) -> None:
+    """Foreign code shares nothing with trusted code: no event, no namespace, no image, no account."""
+    pipeline, forks = checked.declared.pipeline, ("events", "pull_request", "forks")
+    for kind in pipeline.events.kinds():
+        if kind != "pull_request":
+            checked.error(
+                f"the pipeline runs requests from forks in a sandbox and nothing else; give {kind} a pipeline of its own",
+                "events",
+                kind,
+            )
+    if declaration.cluster.sandbox is None:
+        checked.error(
+            "requests from forks run in a namespace of their own, without your volumes and Secrets; name it with cluster: "
+            "{sandbox: {namespace: …}}",
+            *forks,
+        )
+    if template.sandbox_parameter is None:
+        checked.error(
+            f"{template.name} has no mode in which nothing is pushed and no cache is shared; use a template that names the parameter "
+            "for it in the annotation hookline.dev/sandbox-parameter",
+            *forks,
+        )
+    if template.commit_parameter is None:
+        checked.error(
+            f"{template.name} builds the head of a branch, whatever commit was approved; use a template that takes a commit",
+            *forks,
+        )
+    if pipeline.image is not None:
+        checked.error("a sandboxed run pushes nothing; leave image: out", "image")
+    if pipeline.run is not None and pipeline.run.service_account is not None:
+        checked.error(
+            "the pods of a sandboxed run have no token, and an account that may do nothing; leave service_account: out",
+            "run",
+            "service_account",
+        )
+    if RAM_ROLE in (run.pod_annotations or {}):
+        checked.error(
+            f"{RAM_ROLE} would give foreign code the credentials of a role; give it to the other pipelines alone",
+            "run",
+            "pod_annotations",
+        )

@@ -10,7 +10,7 @@ from events.declaration import Events, Source, SourceName
 from events.scalars import check_label_value, check_repository_name, matching
 from triggers.declaration import Run
 
-__all__ = ["Cluster", "Defaults", "File", "Pipeline", "TestCase"]
+__all__ = ["Cluster", "Defaults", "File", "Pipeline", "Sandbox", "TestCase"]
 
 LabelValue = Annotated[str, AfterValidator(check_label_value)]
 
@@ -37,11 +37,26 @@ class EventBus(Block):
     replicas: Literal[1, 3, 5] = Field(default=3, description="Servers of the bus.", examples=[3])
 
 
+class Sandbox(Block):
+    """Where foreign code runs."""
+
+    namespace: Name = Field(
+        description="Namespace of the Workflows of pipelines with forks: sandboxed; another one than cluster.namespace. Names of "
+        "volumes and Secrets mean other objects there.",
+        examples=["ci-forks"],
+    )
+
+
 class Cluster(Block):
     """Where the objects go, and what is allowed there."""
 
     namespace: Name = Field(
         default="ci", description="Namespace of all objects and Workflows.", examples=["ci"]
+    )
+    sandbox: Sandbox | None = Field(
+        default=None,
+        description="Where requests from forks run; needed for forks: sandboxed.",
+        examples=[{"namespace": "ci-forks"}],
     )
     platform: Literal["argo", "ack-one"] = Field(
         default="argo",
@@ -153,7 +168,8 @@ class Pipeline(Block):
     )
     image: Annotated[str, AfterValidator(_check_image)] | None = Field(
         default=None,
-        description="Where the image is pushed: registry/namespace/name, without tag. Needed where the template builds images.",
+        description="Where the image is pushed: registry/namespace/name, without tag. Needed where the template builds images, "
+        "and refused where forks are sandboxed: they push nothing.",
         examples=["registry-vpc.cn-hangzhou.aliyuncs.com/acme/shop"],
     )
     events: Events = Field(description="What starts it.", examples=[{"push": {"branches": ["main"]}}])

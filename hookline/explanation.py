@@ -70,6 +70,11 @@ _SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"head {_pull_request(event, 'head_repository')}"
         + (", a fork" if _pull_request(event, "fork") else "")
     ),
+    "APPROVAL": lambda event: (
+        f"added {', '.join(_pull_request(event, 'added_labels'))}"
+        if _pull_request(event, "added_labels")
+        else "adds no label"
+    ),
     "INTO": lambda event: str(_pull_request(event, "base_ref")),
     "DRAFTS": lambda event: "a draft" if _pull_request(event, "draft") else "ready for review",
     "AUTHORS": lambda event: str(event.get("actor")),
@@ -142,6 +147,8 @@ def _written(events: Any, kind: str, code: str) -> tuple[tuple[str, ...], str]:
         return (), ""
     if code == "EVENT":
         return (kind,), ""
+    if code == "APPROVAL":
+        return (kind, "approved_by", "label"), declared.approved_by.label
     key = code.lower()
     value = getattr(declared, key, None)
     if key not in type(declared).model_fields or key not in declared.model_fields_set:

@@ -1,5 +1,6 @@
 """Planning: from the declaration to everything that will be applied, or to every reason why it cannot be."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,8 +39,8 @@ from sensors.manifests import (
 from sensors.routes import Origin, Route, ScheduledRoute
 from triggers.cron_workflow import cron_workflow
 from triggers.declaration import merge
-from triggers.rbac import bound_account, run_rights, sensor_rights
-from triggers.template import Template, stock, stock_names
+from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights
+from triggers.template import StockTemplates, Template
 from triggers.workflow import RUN_SERVICE_ACCOUNT, Shapes, Subject, Workload, digest, workload
 
 __all__ = ["Plan", "check_sizes", "make_plan"]
@@ -58,13 +59,26 @@ class Plan:
 
     @property
     def namespace(self) -> str:
-        """Namespace of every object."""
+        """Namespace of every object, apart from the runs of foreign code and their rights."""
         return self.declaration.cluster.namespace
+
+    @property
+    def sandboxed(self) -> frozenset[str]:
+        """Pipelines of foreign code."""
+        return frozenset(
+            name for name, each in self.declaration.pipelines.items() if each.pipeline.events.sandboxed
+        )
 
     @property
     def prefix(self) -> str:
         """First part of the names of all objects."""
         return self.declaration.cluster.name
+
+    @property
+    def workflow_namespaces(self) -> list[str]:
+        """Where Sensors create Workflows."""
+        found = {each.resource["metadata"]["namespace"] for each in self.workloads.values()}
+        return sorted(found, key=lambda each: (each != self.namespace, each))
 
     @property
     def on_ack_one(self) -> bool:
@@ -202,12 +216,15 @@ class Plan:
             )
         if any(
             each.resource["spec"]["serviceAccountName"] == RUN_SERVICE_ACCOUNT
-            for each in self.workloads.values()
+            for name, each in self.workloads.items()
+            if name not in self.sandboxed
         ):
             found += run_rights(self.namespace)
+        if cluster.sandbox is not None and self.sandboxed:
+            found += sandbox_run_rights(cluster.sandbox.namespace)
         if self.sensors:
             verbs = ("create",) if self.on_ack_one else ("get", "create", "patch")
-            found += sensor_rights(SENSOR_SERVICE_ACCOUNT, self.namespace, verbs)
+            found += sensor_rights(SENSOR_SERVICE_ACCOUNT, self.namespace, self.workflow_namespaces, verbs)
         found += self.event_source_objects()
         found += [self.sensor_object(sensor) for sensor in self.sensors]
         found += self.cron_workflows()
@@ -245,12 +262,12 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
     Raises:
         InvalidInput: With everything that only knowledge can refuse, each with its position.
     """
-    known = {name: stock(name) for name in stock_names()} | dict(templates)
+    known = ChainMap(dict(templates), StockTemplates())  # type: ignore[arg-type]  # nothing writes to it
     findings = Findings()
     found_endpoints = endpoints(
         {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name
     )
-    check_declaration(declaration, found_endpoints, findings)
+    check_declaration(declaration, known, found_endpoints, findings)
     workloads: dict[str, Workload] = {}
     shapes = Shapes()
     routes: list[Route] = []
@@ -261,13 +278,15 @@ def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Pl
         if template is None:
             continue
         pipeline = declared.pipeline
+        sandbox = declaration.cluster.sandbox if pipeline.events.sandboxed else None
         workloads[name] = workload(
             Subject(name, declared.owner, pipeline.repository.url, pipeline.image),
             run,
             template,
-            declaration.cluster.namespace,
+            sandbox.namespace if sandbox is not None else declaration.cluster.namespace,
             _event_branches(declared),
             shapes,
+            sandboxed=pipeline.events.sandboxed,
         )
         routes += _routes(declared, workloads[name], found_endpoints)
         if pipeline.events.schedule is not None:

@@ -35,7 +35,10 @@ def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str) -
         earlier = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
     names = []
     for manifest in objects:
-        name = f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.{output}"
+        kind, metadata = manifest["kind"].lower(), manifest["metadata"]
+        name = f"{kind}-{metadata['name']}.{output}"
+        if name in names:  # the same name in the sandbox's namespace
+            name = f"{kind}-{metadata['namespace']}-{metadata['name']}.{output}"
         write_file(folder / name, json_text(manifest) if output == "json" else manifest_text(manifest))
         names.append(name)
     kustomization = {

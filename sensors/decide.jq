@@ -32,9 +32,14 @@ def commit:
   type == "string" and test("\\A(?:[0-9a-f]{40}|[0-9a-f]{64})\\z") and (test("\\A0+\\z") | not);
 
 # What may become a parameter or a label; docs/security.md lists the rules.
-def safe_name:
-  type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z")
-  and (test("[.][.]|//|[.]lock(?:/|\\z)|/\\z|[.]\\z") | not);
+def safe_parts: test("[.][.]|//|[.]lock(?:/|\\z)|/\\z|[.]\\z") | not;
+
+def safe_name: type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z") and safe_parts;
+
+# A full ref follows from a name that has passed REF, or from a number; what a host cannot say stays empty.
+def full_ref:
+  if type == "string" and test("\\Arefs/(?:heads|tags|pull|merge-requests)/[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z") and safe_parts
+  then . else "" end;
 #end
 
 #if tag image_push
@@ -83,8 +88,14 @@ def clauses($event; $rule):
 #if pull_request
   (select($event.kind == "pull_request")
     | $event.pull_request as $request
-    | ["ACTION", ($request.action | . == "opened" or . == "reopened" or . == "updated" or . == "ready")],
-      ["FORKS", $request.fork == false],
+    | ($rule.approved_by | type == "string") as $sandboxed
+    | ["ACTION", ($request.action
+        | . == "opened" or . == "reopened" or . == "updated" or . == "ready" or ($sandboxed and . == "labeled"))],
+      # Trusted and foreign code never share a pipeline: each takes the requests that the other refuses.
+      ["FORKS", $request.fork == $sandboxed],
+      # The label counts for the commit that this event tells, and for no later one.
+      (select($sandboxed)
+        | ["APPROVAL", any($request.added_labels | list | .[]; . == $rule.approved_by)]),
       ["REF", ($event.branch | safe_name)],
       ["COMMIT", ($event.sha | commit)],
       ["INTO", ($request.base_ref | chosen($rule.into))],
@@ -130,7 +141,11 @@ def decide:
       + if $result == false then {action: "drop", verdict: "skip"}
         elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
         else
-          {branch, tag, sha} as $safe
+          ({branch, tag, sha}
+#if push tag pull_request
+            + {ref: (.ref | full_ref)}
+#end
+          ) as $safe
           | ([.kind, $key] + subject | join(" ")) as $subject
           | {
               action: "run",
@@ -141,7 +156,7 @@ def decide:
               identity: ([$entry.config, $entry.pipeline, source, $subject] | join(" ")),
               event: ([$entry.pipeline, source, $subject] | join(" ")),
               parameters: (arguments + $entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
-              ref: (if .kind == "image_push" then $key + ":" + .image.tag else .ref // .branch end),
+              ref: (if .kind == "image_push" then $key + ":" + .image.tag else ($safe.ref | select(. != "")) // .branch end),
               sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
               actor: (.actor | annotation("\\A[A-Za-z0-9._@+\\[\\]-]{1,100}\\z")),
               delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z"))

@@ -139,7 +139,7 @@ def compose(
         source: Name of the source in hookline.yaml; part of every identity.
         kinds: Event kinds that some line listens to; the parts of other kinds are left out.
         lines: The table: repository or image name, as the program's `key` spells it, to its entry.
-        bindings: Per kind, template parameter to the event field (branch, tag, sha) that fills it.
+        bindings: Per kind, template parameter to the event field (branch, tag, sha, ref) that fills it.
         mutex_argument: The argument that names the mutex of an entry without one of its own.
     """
     shared_arguments = _common(lines.values())

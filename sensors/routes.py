@@ -92,6 +92,7 @@ def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, 
                 "into": _patterns(included(declared.into)),
                 "authors": _patterns(included(declared.authors), ignore_case=True),
                 "drafts": declared.drafts or None,
+                "approved_by": declared.approved_by.label if declared.approved_by else None,
             }
         case ImagePush():
             parts = {"tags": _patterns(included(declared.tags))}

@@ -16,12 +16,14 @@ from events.host import host, program_text
 Path = tuple[str | int, ...]
 
 DIGEST = "sha256:" + "a" * 64
+LABEL = "ok-to-test"
+"""What approves a request from a fork."""
 TEXTS = [
     "", "a", "main", "main\n", "\nmain", "refs/heads/", "refs/heads/main", "refs/heads/main\n", "refs/heads/-x", "refs/heads/a..b",
     "refs/heads/{{workflow.name}}", "refs/heads/\u202emain", "refs/tags/v1", "refs/tags/{{x}}", ZERO, "0" * 64, SHA, SHA + "\n", "b" * 64, "A" * 40,
     "é", "\U0001f600", "\ud800", "\x00\x1f\x7f", "\u2028", "'", '"', "\\", "acme/x {'", "=1", "[skip ci]", "***NO_CI***", "latest", "1.26",
     "1.26{{x}}", DIGEST, DIGEST + "\n", "WIP: x", "ghcr.io/", "ghcr.io/:", "ghcr.io/o/n@" + DIGEST, "CONTAINER", "opened", "open", "update",
-    "synchronize", "push", "delete", "branch", "tag", "PUSH_ARTIFACT", "harbor.artifact.deleted", "1417566161",
+    "synchronize", "labeled", LABEL, LABEL + "\n", "push", "delete", "branch", "tag", "PUSH_ARTIFACT", "harbor.artifact.deleted", "1417566161",
     "a" * 100_000, "refs/heads/" + "a/" * 50_000, "{{" * 50_000, "\U0001f600" * 25_000,
 ]  # fmt: skip
 OTHERS: list[Any] = [
@@ -54,7 +56,24 @@ def derived(name: str) -> list[tuple[str, Any]]:
         cloud_event = {"specversion": "1.0", "id": "4b2f89a6", "type": "harbor.artifact.pushed"}
         return [("push", {**cloud_event, "operator": "admin", "data": default["event_data"]})]
     if name == "github":
-        return [("pull_request", edited(payload("github/pull_request-opened"), pull_request__draft=True))]
+        approved = edited(
+            payload("github/pull_request-labeled"),
+            label__name=LABEL,
+            pull_request__head__repo__full_name="mallory/Hello-World",
+        )
+        return [
+            ("pull_request", edited(payload("github/pull_request-opened"), pull_request__draft=True)),
+            ("pull_request", approved),
+            ("pull_request", edited(approved, action="synchronize")),
+        ]
+    if name == "gitlab":
+        approved = edited(
+            payload("gitlab/merge_request"),
+            object_attributes__action="update",
+            object_attributes__source_project_id=99,
+            changes={"labels": {"previous": [{"title": "a"}], "current": [{"title": "a"}, {"title": LABEL}]}},
+        )
+        return [("merge_request", approved)]
     return []
 
 

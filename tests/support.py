@@ -11,6 +11,7 @@ from events.host import host
 from hookline.loading import load_texts
 from hookline.planning import Plan, make_plan
 from sensors.program import Program, compose
+from triggers.template import Template, stock
 
 ROOT = Path(__file__).parent.parent
 PAYLOADS = Path(__file__).parent / "data" / "payloads"
@@ -53,8 +54,8 @@ def program(name: str, line: dict[str, Any] | None = None, keys: tuple[str, ...]
     entry = {"pipeline": "shop", "config": "0123456789ab", "arguments": {"repo_name": "shop"}, **(line or {})}
     bindings: dict[Kind, dict[str, str]] = {
         "push": {"target_branch": "branch"},
-        "tag": {"container_tag": "tag"},
-        "pull_request": {"target_branch": "branch"},
+        "tag": {"container_tag": "tag", "ref": "ref"},
+        "pull_request": {"target_branch": "branch", "ref": "ref"},
     }
     return compose(
         host=host(name),
@@ -81,9 +82,14 @@ pipelines:
 """
 
 
-def plan(text: str = DECLARATION) -> Plan:
-    """The plan of a declaration."""
-    return make_plan(load_texts([("hookline.yaml", text.encode())]), {})
+def plan(text: str = DECLARATION, *templates: Template) -> Plan:
+    """The plan of a declaration that may use these templates beside the stock ones."""
+    return make_plan(load_texts([("hookline.yaml", text.encode())]), {each.name: each for each in templates})
+
+
+def go_template() -> Template:
+    """A template that builds commits, lets runs overlap and has a sandbox."""
+    return stock("hookline-ci-go")
 
 
 def github_push(**changes: Any) -> Any:

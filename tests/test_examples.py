@@ -19,14 +19,15 @@ def declaration(example: Path) -> str:
     return str(one if one.exists() else example)
 
 
-def hookline(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+def hookline(command: str, example: Path) -> Result:
+    return CliRunner().invoke(main, [command, "-f", declaration(example)])
 
 
 def test_the_examples_are_these() -> None:
     assert [path.name for path in EXAMPLES] == [
         "ack-one",
         "base-image",
+        "forks",
         "minimal",
         "monorepo",
         "nightly",
@@ -36,7 +37,7 @@ def test_the_examples_are_these() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_it_renders_into_its_golden(example: Path) -> None:
-    result = hookline("render", "-f", declaration(example))
+    result = hookline("render", example)
     assert result.exit_code == 0, result.stderr
     golden = GOLDENS / f"{example.name}.yaml"
     if os.environ.get("HOOKLINE_REGENERATE"):
@@ -50,7 +51,7 @@ def test_it_renders_into_its_golden(example: Path) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_its_tests_pass(example: Path) -> None:
-    result = hookline("test", "-f", declaration(example))
+    result = hookline("test", example)
     assert result.exit_code == 0, result.stdout
     assert result.stdout.endswith(", 0 failed\n")
 
@@ -88,8 +89,37 @@ def test_sensors_may_touch_workflows_and_nothing_else() -> None:
                 allowed = {
                     "hookline-sensor": {"workflows"},
                     "hookline-run": {"workflowtaskresults"},
+                    "hookline-executor": {"workflowtaskresults"},
                     "hookline-calendar": {"configmaps"},
                 }
                 assert {name for rule in each["rules"] for name in rule["resources"]} == allowed[
                     each["metadata"]["name"]
                 ]
+
+
+def test_the_sandbox_of_forks_has_rights_of_its_own_and_no_secret_text() -> None:
+    objects = list(yaml.safe_load_all((GOLDENS / "forks.yaml").read_text("utf-8")))
+    there = [each for each in objects if each["metadata"]["namespace"] == "ci-forks"]
+    assert [(each["kind"], each["metadata"]["name"]) for each in there] == [
+        ("ServiceAccount", "hookline-run"),
+        ("ServiceAccount", "hookline-executor"),
+        ("Secret", "hookline-executor-token"),
+        ("Role", "hookline-executor"),
+        ("RoleBinding", "hookline-executor"),
+        ("Role", "hookline-sensor"),
+        ("RoleBinding", "hookline-sensor"),
+    ]
+    rules = {each["metadata"]["name"]: each["rules"] for each in there if each["kind"] == "Role"}
+    assert rules["hookline-sensor"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "create", "patch"]}
+    ]
+    subjects = {each["metadata"]["name"]: each["subjects"] for each in there if each["kind"] == "RoleBinding"}
+    assert subjects["hookline-sensor"] == [
+        {"kind": "ServiceAccount", "name": "hookline-sensor", "namespace": "ci"}
+    ]
+    assert not any(subject["name"] == "hookline-run" for found in subjects.values() for subject in found)
+    for each in there:
+        if each["kind"] == "ServiceAccount":
+            assert each["automountServiceAccountToken"] is False
+        if each["kind"] == "Secret":  # Kubernetes fills it
+            assert each.keys() == {"apiVersion", "kind", "type", "metadata"}

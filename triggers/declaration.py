@@ -140,8 +140,8 @@ class Run(Block):
     mutex: Annotated[Annotated[Name, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (
         Field(
             default=None,
-            description="Runs with the same mutex wait for each other. Default: one per checkout directory. "
-            "false is refused where runs share a checkout.",
+            description="Runs with the same mutex wait for each other. Default: one per checkout directory; none where the "
+            "template says that runs of one repository may overlap. false is refused where runs share a checkout.",
             examples=["shop"],
         )
     )
@@ -158,7 +158,8 @@ class Run(Block):
     )
     service_account: Name | None = Field(
         default=None,
-        description="ServiceAccount of the run's pods. Default: one made by hookline that may only report results to Argo.",
+        description="ServiceAccount of the run's pods. Default: one made by hookline that may only report results to Argo. "
+        "It does not reach pipelines with forks: sandboxed, whose pods have no token.",
         examples=["ci-runner"],
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(

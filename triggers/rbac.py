@@ -3,48 +3,90 @@
 from collections.abc import Iterable
 from typing import Any
 
-from triggers.workflow import RUN_SERVICE_ACCOUNT
+from triggers.workflow import EXECUTOR_SERVICE_ACCOUNT, RUN_SERVICE_ACCOUNT
 
-__all__ = ["bound_account", "run_rights", "sensor_rights"]
+__all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights"]
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
+_MOUNTED = "workflows.argoproj.io/service-account-token.name"
+"""On an executor's account: the Secret with its token (argo-workflows workflow/common/common.go)."""
 
 
-def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A ServiceAccount that may do this, and nothing else, in its namespace."""
-    metadata = {"name": name, "namespace": namespace, "labels": dict(_LABELS)}
+def _metadata(name: str, namespace: str) -> dict[str, Any]:
+    return {"name": name, "namespace": namespace, "labels": dict(_LABELS)}
+
+
+def _account(name: str, namespace: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, namespace)}
+
+
+def _grant(
+    name: str, namespace: str, account_namespace: str, rules: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """An account of one namespace may do this in another one, or in its own."""
     api = "rbac.authorization.k8s.io/v1"
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": api, "kind": "Role", "metadata": metadata, "rules": rules},
+        {"apiVersion": api, "kind": "Role", "metadata": _metadata(name, namespace), "rules": rules},
         {
             "apiVersion": api,
             "kind": "RoleBinding",
-            "metadata": metadata,
+            "metadata": _metadata(name, namespace),
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": account_namespace}],
         },
     ]
 
 
-def sensor_rights(name: str, namespace: str, verbs: Iterable[str]) -> list[dict[str, Any]]:
-    """The Sensors' account: these verbs on the Workflows of one namespace, nothing else.
+def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A ServiceAccount that may do this, and nothing else, in its namespace."""
+    return [_account(name, namespace), *_grant(name, namespace, namespace, rules)]
+
+
+def sensor_rights(
+    name: str, namespace: str, workflow_namespaces: Iterable[str], verbs: Iterable[str]
+) -> list[dict[str, Any]]:
+    """The Sensors' account: these verbs on the Workflows of the namespaces that it creates them in, nothing else.
 
     `patch` on a missing Workflow reads, then creates it (argo-events pkg/sensors/triggers/standard-k8s).
     """
-    return bound_account(
-        name, namespace, [{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": list(verbs)}]
-    )
+    rules = [{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": list(verbs)}]
+    granted = [each for place in workflow_namespaces for each in _grant(name, place, namespace, list(rules))]
+    return [_account(name, namespace), *granted]
 
 
-def run_rights(namespace: str) -> list[dict[str, Any]]:
-    """The runs' account: it may report a step's result to Argo and do nothing else.
+def _reporting() -> list[dict[str, Any]]:
+    """A step's result may be reported to Argo.
 
     Less than this ends every step in an error: the executor creates a WorkflowTaskResult when it starts
     (argo-workflows 3.7.4 workflow/executor/executor.go, InitializeOutput).
     """
-    return bound_account(
-        RUN_SERVICE_ACCOUNT,
-        namespace,
-        [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}],
-    )
+    return [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    ]
+
+
+def run_rights(namespace: str) -> list[dict[str, Any]]:
+    """The runs' account: it may report a step's result to Argo and do nothing else."""
+    return bound_account(RUN_SERVICE_ACCOUNT, namespace, _reporting())
+
+
+def sandbox_run_rights(namespace: str) -> list[dict[str, Any]]:
+    """Sandboxed runs: an account that may do nothing and mounts no token, and another one for Argo's own containers.
+
+    Argo mounts the second one's token by the name of a Secret, which Kubernetes fills: nothing secret is written here.
+    """
+    secret = f"{EXECUTOR_SERVICE_ACCOUNT}-token"
+    executor, *grant = bound_account(EXECUTOR_SERVICE_ACCOUNT, namespace, _reporting())
+    executor["metadata"]["annotations"] = {_MOUNTED: secret}
+    return [
+        _account(RUN_SERVICE_ACCOUNT, namespace) | {"automountServiceAccountToken": False},
+        executor | {"automountServiceAccountToken": False},
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/service-account-token",
+            "metadata": _metadata(secret, namespace)
+            | {"annotations": {"kubernetes.io/service-account.name": EXECUTOR_SERVICE_ACCOUNT}},
+        },
+        *grant,
+    ]

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from triggers.workflow import INFRASTRUCTURE_LOSS
+from triggers.retry import retry_strategy
 
 __all__ = ["IMAGES", "shipped", "shipped_names"]
 
@@ -25,12 +25,7 @@ IMAGES: Mapping[str, str] = {
 }
 """What steps run in, pinned by the digests under which Docker Hub serves these tags."""
 
-RETRY: Mapping[str, Any] = {
-    "limit": "2",
-    "retryPolicy": "Always",
-    "expression": INFRASTRUCTURE_LOSS,
-    "backoff": {"duration": "10s", "factor": "2"},
-}
+FURTHER_ATTEMPTS = 2
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -69,7 +64,7 @@ class _Part:
         self.value = value
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader has no types
     pass
 
 
@@ -117,7 +112,7 @@ def _filled(node: Any, images: Mapping[str, str], *, artifacts: bool) -> Any:
         case _Part(kind="image"):
             return images[node.value]
         case _Part(kind="lost-infrastructure"):
-            return _filled(dict(RETRY), images, artifacts=artifacts)
+            return retry_strategy(FURTHER_ATTEMPTS) | {"backoff": {"duration": "10s", "factor": "2"}}
         case _Part(kind="artifacts"):
             return _filled(node.value, images, artifacts=artifacts)
         case dict():

@@ -1,7 +1,7 @@
 """What a workflow template can do: the parameters it declares, and what follows for the events that may use it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -10,11 +10,21 @@ from typing import Any
 import yaml
 
 from events.canonical import Kind
+from triggers.shipped import shipped, shipped_names
 
-__all__ = ["Template", "TemplateError", "from_manifest", "stock", "stock_names"]
+__all__ = ["StockTemplates", "Template", "TemplateError", "from_manifest", "stock", "stock_names"]
 
 COMMIT_ANNOTATION = "hookline.dev/commit-parameter"
 """On a template: the name of the parameter that takes the commit to build."""
+
+REF_ANNOTATION = "hookline.dev/ref-parameter"
+"""On a template: the name of the parameter that takes the full ref, under which the commit can be fetched."""
+
+SANDBOX_ANNOTATION = "hookline.dev/sandbox-parameter"
+"""On a template: the name of the parameter that must be "true" where the code is not trusted."""
+
+CONCURRENT_ANNOTATION = "hookline.dev/concurrent-runs"
+"""On a template: "true" where runs of one repository may overlap."""
 
 
 class TemplateError(ValueError):
@@ -31,6 +41,12 @@ class Template:
     """Declared workflow arguments with their defaults; None = no default."""
     commit_parameter: str | None
     """The parameter that takes a commit; None = it builds the head of `target_branch`."""
+    ref_parameter: str | None
+    """The parameter that takes the event's full ref; None = it finds the commit by itself."""
+    sandbox_parameter: str | None
+    """The parameter that, with "true", keeps a run from pushing and from shared caches; None = it has no such mode."""
+    concurrent_runs: bool
+    """Runs of one repository may overlap: no checkout directory is shared, so no mutex is needed."""
     inline_tasks: bool
     """Tasks are written inline in the DAG: a retry strategy from outside ends every run in "failed to get a
     template" (seen on workflow-controller 3.7.4)."""
@@ -42,10 +58,13 @@ class Template:
     """Where this is known from, for messages."""
 
     def bindings(self, kind: Kind) -> dict[str, str]:
-        """Template parameter → event field (branch, tag or sha) that fills it, for an event of this kind."""
+        """Template parameter → event field (branch, tag, sha or ref) that fills it, for an event of this kind."""
         fields: dict[str, str] = {}
-        if kind in {"push", "tag", "pull_request"} and self.commit_parameter:
-            fields[self.commit_parameter] = "sha"
+        if kind in {"push", "tag", "pull_request"}:
+            if self.commit_parameter:
+                fields[self.commit_parameter] = "sha"
+            if self.ref_parameter:
+                fields[self.ref_parameter] = "ref"
         if kind in {"push", "pull_request"} and "target_branch" in self.parameters:
             fields["target_branch"] = "branch"
         if kind == "tag" and "container_tag" in self.parameters:
@@ -55,21 +74,25 @@ class Template:
 
 def stock_names() -> tuple[str, ...]:
     """Templates whose capabilities come with hookline."""
+    return tuple(sorted({*_fact_files(), *shipped_names()}))
+
+
+def _fact_files() -> frozenset[str]:
     folder = resources.files("triggers.templates")
-    return tuple(
-        sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return frozenset(
+        item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")
     )
 
 
 @cache
 def stock(name: str) -> Template:
-    """A template known without asking a cluster.
+    """A template known without asking a cluster: from what is known of a vendor's, or from the one that hookline brings.
 
     Raises:
         KeyError: hookline knows nothing of it.
     """
-    if name not in stock_names():
-        raise KeyError(name)
+    if name not in _fact_files():
+        return from_manifest(shipped(name), "the template that hookline brings")
     facts = yaml.safe_load(
         resources.files("triggers.templates").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     )
@@ -78,11 +101,27 @@ def stock(name: str) -> Template:
         cluster_scope=facts["kind"] == "ClusterWorkflowTemplate",
         parameters=facts["parameters"],
         commit_parameter=facts["commit_parameter"],
+        ref_parameter=facts["ref_parameter"],
+        sandbox_parameter=facts["sandbox_parameter"],
+        concurrent_runs=facts["concurrent_runs"],
         inline_tasks=facts["inline_tasks"],
         moves_latest=facts["moves_latest"],
         pastes_parameters=facts["pastes_parameters"],
         origin="what hookline knows of the stock template",
     )
+
+
+class StockTemplates(Mapping[str, Template]):
+    """Every template known without asking, each read when somebody asks for it."""
+
+    def __getitem__(self, name: str) -> Template:
+        return stock(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(stock_names())
+
+    def __len__(self) -> int:
+        return len(stock_names())
 
 
 def from_manifest(manifest: Any, origin: str) -> Template:
@@ -111,22 +150,43 @@ def from_manifest(manifest: Any, origin: str) -> Template:
             raise TemplateError("every item of spec.arguments.parameters needs a name")
         default = item.get("value", item.get("default"))
         parameters[item["name"]] = None if default is None else str(default)
-    commit = (metadata.get("annotations") or {}).get(COMMIT_ANNOTATION)
-    if commit is not None and commit not in parameters:
-        raise TemplateError(
-            f"the annotation {COMMIT_ANNOTATION} names {commit}, which is not a parameter of the template"
-        )
+    annotations = metadata.get("annotations") or {}
+    if not isinstance(annotations, dict):
+        raise TemplateError("metadata.annotations of the template must be a mapping")
     text = _script_text(spec)
     return Template(
         name=metadata["name"],
         cluster_scope=manifest["kind"] == "ClusterWorkflowTemplate",
         parameters=parameters,
-        commit_parameter=commit,
+        commit_parameter=_named(annotations, COMMIT_ANNOTATION, parameters),
+        ref_parameter=_named(annotations, REF_ANNOTATION, parameters),
+        sandbox_parameter=_named(annotations, SANDBOX_ANNOTATION, parameters),
+        concurrent_runs=_switch(annotations, CONCURRENT_ANNOTATION),
         inline_tasks=_has_inline_tasks(spec),
         moves_latest=bool(re.search(r"container_image\s*\}\}:latest", text)),
         pastes_parameters="{{workflow.parameters." in text.replace(" ", ""),
         origin=origin,
     )
+
+
+def _named(
+    annotations: Mapping[str, Any], annotation: str, parameters: Mapping[str, str | None]
+) -> str | None:
+    """The parameter that an annotation names."""
+    name = annotations.get(annotation)
+    if name is not None and (not isinstance(name, str) or name not in parameters):
+        raise TemplateError(
+            f"the annotation {annotation} names {name}, which is not a parameter of the template"
+        )
+    return name
+
+
+def _switch(annotations: Mapping[str, Any], annotation: str) -> bool:
+    """An annotation that says yes or no; absent = no."""
+    value = annotations.get(annotation, "false")
+    if value not in ("true", "false"):  # annotations are text: a bare true would be refused by the API server
+        raise TemplateError(f'the annotation {annotation} is {value}; accepted: "true" or "false"')
+    return bool(value == "true")
 
 
 def _has_inline_tasks(spec: Mapping[str, Any]) -> bool:

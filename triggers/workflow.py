@@ -13,6 +13,7 @@ from typing import Any
 
 from events.canonical import Kind
 from triggers.declaration import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, Run, Spot
+from triggers.retry import retry_strategy
 from triggers.template import Template
 
 __all__ = [
@@ -51,14 +52,13 @@ DEFAULT_TTL_SECONDS = 86_400
 DEFAULT_KEEP_PODS_SECONDS = 600
 DEFAULT_DEADLINE_SECONDS = 7_200
 RUN_SERVICE_ACCOUNT = "hookline-run"
+EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
+"""Of sandboxed runs: what Argo's own containers report results as, so that the code's containers need no token."""
 NAME_LENGTH = 46
 """Characters of the pipeline in a Workflow's name: with "-" and 16 hex digits it is a label value (63)."""
 
 MUTEX_ARGUMENT = "repo_name"
 """The argument that names the checkout directory, and with it the default mutex."""
-
-INFRASTRUCTURE_LOSS = 'lastRetry.status == "Error" || lastRetry.message contains "spot instance"'
-"""True for a deleted pod and a reclaimed spot pod, false for exit code 1 (seen on workflow-controller 3.7.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ class _Form:
     arguments: tuple[str, ...]
     has_owner: bool
     has_mutex: bool
+    sandboxed: bool
 
 
 class Shapes:
@@ -200,6 +201,8 @@ def workload(
     namespace: str,
     event_branches: Mapping[Kind, str | None],
     shapes: Shapes,
+    *,
+    sandboxed: bool = False,
 ) -> Workload:
     """The Workflow of a pipeline.
 
@@ -210,6 +213,7 @@ def workload(
         namespace: Where Workflows are created.
         event_branches: The kinds that start the pipeline; with the branch to build where the event has none.
         shapes: What earlier pipelines made already.
+        sandboxed: Whether the code is foreign: the run has no token, pushes nothing and is told so.
     """
     declared = template.parameters
     derived = {
@@ -219,6 +223,10 @@ def workload(
     }
     arguments = {name: value for name, value in derived.items() if name in declared and value is not None}
     arguments |= {name: _text(value) for name, value in (run.parameters or {}).items()}
+    if sandboxed:
+        # Said outright, whatever the template's defaults are.
+        arguments |= {name: "" for name in ("container_image",) if name in declared}
+        arguments |= {name: "true" for name in (template.sandbox_parameter,) if name is not None}
     bindings = {kind: template.bindings(kind) for kind in event_branches}
     kind_arguments = {
         kind: {"target_branch": branch}
@@ -234,7 +242,11 @@ def workload(
     mutex = (
         run.mutex
         if run.mutex is not None
-        else (subject.checkout_directory if MUTEX_ARGUMENT in declared else False)
+        else (
+            subject.checkout_directory
+            if MUTEX_ARGUMENT in declared and not template.concurrent_runs
+            else False
+        )
     )
     form = _Form(
         template=template.name,
@@ -243,6 +255,7 @@ def workload(
         arguments=names,
         has_owner=subject.owner is not None,
         has_mutex=mutex is not False,
+        sandboxed=sandboxed,
     )
     resource, shape = shapes.get(run, form)
     constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
@@ -260,6 +273,21 @@ def workload(
     )
 
 
+def _accounts(run: Run, form: _Form) -> dict[str, Any]:
+    """Whom the pods run as.
+
+    Argo mounts the executor's token into its own init and wait containers alone, and takes a Workflow without
+    mounted tokens only with such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_runs.py).
+    """
+    if form.sandboxed:
+        return {
+            "serviceAccountName": RUN_SERVICE_ACCOUNT,
+            "automountServiceAccountToken": False,
+            "executor": {"serviceAccountName": EXECUTOR_SERVICE_ACCOUNT},
+        }
+    return {"serviceAccountName": run.service_account or RUN_SERVICE_ACCOUNT}
+
+
 def _resource(run: Run, form: _Form) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": "hookline"}
     if form.has_owner:
@@ -268,7 +296,7 @@ def _resource(run: Run, form: _Form) -> dict[str, Any]:
         "workflowTemplateRef": {"name": form.template}
         | ({"clusterScope": True} if form.cluster_scope else {}),
         "arguments": {"parameters": [{"name": name, "value": ""} for name in form.arguments]},
-        "serviceAccountName": run.service_account or RUN_SERVICE_ACCOUNT,
+        **_accounts(run, form),
         "ttlStrategy": {"secondsAfterCompletion": DEFAULT_TTL_SECONDS if run.ttl is None else run.ttl},
         "podGC": {
             "strategy": "OnWorkflowCompletion",
@@ -281,14 +309,7 @@ def _resource(run: Run, form: _Form) -> dict[str, Any]:
     if form.has_mutex:
         spec["synchronization"] = {"mutexes": [{"name": ""}]}
     if run.retry:
-        spec["templateDefaults"] = {
-            "retryStrategy": {
-                "limit": str(run.retry.limit),
-                # Always, written out: on 3.4 an expression alone does not imply it (argo-workflows docs/retries.md).
-                "retryPolicy": "Always",
-                "expression": INFRASTRUCTURE_LOSS,
-            }
-        }
+        spec["templateDefaults"] = {"retryStrategy": retry_strategy(run.retry.limit)}
     if run.priority is not None:
         spec["priority"] = run.priority
     return {

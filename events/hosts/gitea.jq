@@ -51,6 +51,7 @@ def pull_request_event:
   | (at(["title"]) | text // "" | ascii_downcase) as $title
   | {
       kind: "pull_request",
+      ref: (at(["number"]) | request_ref("refs/pull/")),
       sha: (at(["head", "sha"]) | text),
       branch: (at(["head", "ref"]) | text),
       pull_request: {

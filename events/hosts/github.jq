@@ -37,6 +37,7 @@ def pull_request_event:
   | (at(["merged"]) == true) as $merged
   | {
       kind: "pull_request",
+      ref: (at(["number"]) | request_ref("refs/pull/")),
       sha: (at(["head", "sha"]) | text),
       branch: (at(["head", "ref"]) | text),
       pull_request: {
@@ -69,7 +70,9 @@ def canonical:
 #if pull_request
     elif $name == "pull_request" then
       (at(["action"]) | text) as $action
+      | (at(["label", "name"]) | text) as $label
       | pull_request_event
+      | .pull_request.added_labels = (if $action == "labeled" and $label != null then [$label] else [] end)
       | .pull_request.action = (
           {synchronize: "updated", ready_for_review: "ready"}[$action // ""]
           // (if $action == "closed" and .pull_request.merged then "merged" else $action end))

@@ -13,4 +13,5 @@ HOST = Host(
     delivery_header="X-Github-Delivery",
     ignores_case=True,
     lists_files=True,
+    tells_added_labels=True,
 )

@@ -33,15 +33,20 @@ def push_event:
 #end
 
 #if pull_request
+def titles: [list | .[] | at(["title"]) | text | select(. != null)];
+
 def merge_request_event:
   (at(["user", "username"]) | text) as $actor
   | (at(["changes", "draft"])) as $draft_change
+  | (at(["changes", "labels", "previous"]) | titles) as $labels
+  | [at(["changes", "labels", "current"]) | titles | .[] | select(. as $title | any($labels[]; . == $title) | not)] as $added
   | at(["object_attributes"])
   | (at(["action"]) | text) as $action
   | (at(["source_branch"]) | text) as $branch
   | (at(["last_commit", "id"]) | text) as $sha
   | {
       kind: "pull_request",
+      ref: (at(["iid"]) | request_ref("refs/merge-requests/")),
       sha: $sha,
       branch: $branch,
       actor: $actor,
@@ -54,7 +59,10 @@ def merge_request_event:
           elif $action == "merge" then "merged"
           elif $action == "update" and (at(["oldrev"]) | type) == "string" then "updated"
           elif $action == "update" and ($draft_change | at(["previous"])) == true and ($draft_change | at(["current"])) == false then "ready"
+          elif $action == "update" and ($added | length) > 0 then "labeled"
           else $action end),
+        # New commits and a label at once: which of them were looked at, nobody can tell.
+        added_labels: (if $action == "update" and (at(["oldrev"]) | type) != "string" then $added else [] end),
         number: at(["iid"]),
         head_ref: $branch,
         head_sha: $sha,

@@ -14,4 +14,5 @@ HOST = Host(
     delivery_header="Idempotency-Key",
     ignores_case=True,
     lists_files=True,
+    tells_added_labels=True,
 )

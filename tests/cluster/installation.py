@@ -17,10 +17,12 @@ from cluster.kubelet import Pod
 from cluster.waiting import until
 
 from events.delivery import BusEvent
+from hookline.declaration import Sandbox
 from hookline.loading import load_texts
 from hookline.output import manifest_text
 from hookline.planning import Plan, make_plan
 from hookline.simulation import Simulation, simulate
+from triggers.template import Template
 
 __all__ = ["TOKEN", "Installation", "Request", "masked"]
 
@@ -96,12 +98,22 @@ class Installation:
         """Read a declaration; its namespace becomes this one."""
         return self.declare_files([("hookline.yaml", text.encode())])
 
-    def declare_files(self, files: Sequence[tuple[str, bytes]]) -> Plan:
-        """The same, of several files."""
+    def declare_files(
+        self, files: Sequence[tuple[str, bytes]], templates: Mapping[str, Template] | None = None
+    ) -> Plan:
+        """The same, of several files, with templates beside the stock ones."""
         declaration = load_texts(files)
-        placed = declaration.cluster.model_copy(update={"namespace": self.namespace})
-        self.plan = make_plan(dataclasses.replace(declaration, cluster=placed), {})
+        changed: dict[str, Any] = {"namespace": self.namespace}
+        if declaration.cluster.sandbox is not None:
+            changed["sandbox"] = Sandbox(namespace=self.sandbox)
+        placed = declaration.cluster.model_copy(update=changed)
+        self.plan = make_plan(dataclasses.replace(declaration, cluster=placed), templates or {})
         return self.plan
+
+    @property
+    def sandbox(self) -> str:
+        """Namespace of foreign code, if the declaration has some."""
+        return f"{self.namespace}-forks"
 
     def secrets(self) -> list[Json]:
         """What the declaration names, and each with the same token."""
@@ -130,6 +142,8 @@ class Installation:
 
     def apply_objects(self, objects: Sequence[Json]) -> None:
         """The same, of some objects."""
+        if self.plan.sandboxed:
+            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.sandbox}})
         for manifest in objects:
             self.api.apply(manifest, manifest_text(manifest))  # the very text that render prints
         kept = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in objects}
@@ -265,8 +279,9 @@ class Installation:
         return simulate(self.plan, event)
 
     def workflows(self) -> list[Json]:
-        """Every Workflow of the namespace."""
-        return self.api.list(API, "Workflow", self.namespace)
+        """Every Workflow of the namespace, and of the sandbox."""
+        foreign = self.api.list(API, "Workflow", self.sandbox) if self.plan.sandboxed else []
+        return self.api.list(API, "Workflow", self.namespace) + foreign
 
     def refuses(self, manifest: Json) -> bool:
         """Whether the API server refuses to create an object; nothing is created (dry run)."""
@@ -294,4 +309,5 @@ class Installation:
         self.cluster.kubelet.clear(self.namespace)
         for kind in ("Sensor", "EventSource", "EventBus", "CronWorkflow"):
             self.api.delete_all(API, kind, self.namespace)
-        self.api.delete_all(API, "Workflow", self.namespace)
+        for namespace in (self.namespace, self.sandbox):
+            self.api.delete_all(API, "Workflow", namespace)

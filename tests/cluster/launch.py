@@ -1,6 +1,6 @@
 """Runs a command beside engines of its own: builds what is missing, then steps into new namespaces of Linux.
 
-    python tests/cluster/launch.py [--with ENGINE] COMMAND [ARGUMENT...]
+    python tests/cluster/launch.py [--with ENGINE | --for template] COMMAND [ARGUMENT...]
 
 The command gets network, process and mount namespaces of its own. So every port is free, nothing outside is
 touched, and when the command ends, whatever ended it, the kernel ends every engine and drops their files.
@@ -16,12 +16,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cluster.engines import ENGINES, MORE_ENGINES, Engine, EngineError, build
+from cluster.engines import ENGINES, MORE_ENGINES, TEMPLATE_ENGINES, Engine, EngineError, build
 
 TOOLS = {
     "ip": "iproute2",
@@ -55,8 +55,8 @@ def _install(packages: list[str]) -> bool:
     )
 
 
-def missing() -> list[str]:
-    """What a cluster needs and this machine lacks, a sentence each."""
+def install_missing(tools: Mapping[str, str]) -> list[str]:
+    """What these tools (program → Debian package) need and this machine lacks, a sentence each; installs what it can."""
     if sys.platform != "linux":
         return [f"Linux is needed (network namespaces); this is {sys.platform}"]
     found = []
@@ -68,12 +68,12 @@ def missing() -> list[str]:
         found.append("Go 1.25 or newer is needed to build the engines; install it and put go on the PATH")
     if found:
         return found
-    packages = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+    packages = sorted({package for tool, package in tools.items() if shutil.which(tool) is None})
     if packages:
         _install(packages)
     return [
         f"the program {tool} is needed and could not be installed (Debian package {package})"
-        for tool, package in TOOLS.items()
+        for tool, package in tools.items()
         if shutil.which(tool) is None
     ]
 
@@ -112,10 +112,12 @@ def main() -> int:
     if command[:1] == ["--with"]:
         engines += [engine for engine in MORE_ENGINES if engine.name in command[1:2]]
         command = command[2:]
+    elif command[:2] == ["--for", "template"]:
+        engines, command = list(TEMPLATE_ENGINES), command[2:]
     if not command:
-        print("usage: launch.py [--with ENGINE] COMMAND [ARGUMENT...]", file=sys.stderr)
+        print("usage: launch.py [--with ENGINE | --for template] COMMAND [ARGUMENT...]", file=sys.stderr)
         return 2
-    lacking = missing()
+    lacking = install_missing(TOOLS)
     if lacking:
         for sentence in lacking:
             print(f"error: {sentence}", file=sys.stderr)

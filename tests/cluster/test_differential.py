@@ -16,7 +16,8 @@ import pytest
 from cluster.bus import cloud_event
 from cluster.installation import Installation, masked
 from cluster.recorder import Recorder
-from mutations import events, mutated
+from mutations import LABEL, events, mutated
+from support import go_template
 
 from events.delivery import BusEvent
 from events.host import host, host_names
@@ -41,6 +42,7 @@ GIT: dict[str, Any] = {
     "tag": {"tags": ["**"], "branch": "main"},
     "pull_request": {"into": ["**"], "drafts": False},
 }
+FORKS: dict[str, Any] = {"pull_request": {"forks": "sandboxed", "approved_by": {"label": LABEL}}}
 
 
 def declaration() -> str:
@@ -64,12 +66,28 @@ def declaration() -> str:
             if "push" in record.kinds:
                 found["repository"] = {"source": name, "name": key, "url": git}
                 found["events"] = GIT
+                if record.tells_added_labels:
+                    pipelines[f"{pipeline}-forks"] = {
+                        "repository": found["repository"],
+                        "events": FORKS,
+                        "run": {"template": go_template().name},
+                    }
             else:
                 found["repository"] = {"name": f"acme/{pipeline}", "url": git}
                 found["events"] = {"image_push": {"source": name, "image": key, "branch": "main"}}
             pipelines[pipeline] = found
-    cluster = {"namespace": "ci", "shards": 2, "event_bus": {"replicas": 1}}
+    cluster = {
+        "namespace": "ci",
+        "sandbox": {"namespace": "ci-forks"},
+        "shards": 2,
+        "event_bus": {"replicas": 1},
+    }
     return yaml_text({"version": 1, "cluster": cluster, "sources": sources, "pipelines": pipelines})
+
+
+def declare(site: Installation) -> None:
+    """Read the declaration, with the template of foreign code."""
+    site.declare_files([("hookline.yaml", declaration().encode())], {go_template().name: go_template()})
 
 
 def recording(sensor: dict[str, Any], url: str) -> dict[str, Any]:
@@ -139,7 +157,7 @@ def recorded(recorder: Recorder, sensor: SensorPlan, dependency: Dependency, eve
 
 def start_recording(site: Installation, recorder: Recorder, change: str = "") -> None:
     """Apply recording Sensors, with a change of every program."""
-    site.declare(declaration())
+    declare(site)
     objects = site.plan.objects()
     sensors = [recording(each, recorder.url) for each in objects if each["kind"] == "Sensor"]
     for sensor in sensors:
@@ -181,7 +199,7 @@ def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder
 
 
 def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
-    site.declare(declaration())
+    declare(site)
     site.apply_objects([each for each in site.plan.objects() if each["kind"] != "EventSource"])
     site.start()
     simulated: dict[str, Any] = {}

@@ -6,7 +6,9 @@ from cluster.deliveries import signed
 from cluster.installation import API, Installation
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
-from support import OTHER_SHA, SHA, github_push
+from support import OTHER_SHA, SHA, edited, github_push, payload
+
+from triggers.template import from_manifest
 
 DECLARATION = """\
 version: 1
@@ -78,3 +80,107 @@ def test_a_second_run_of_a_repository_waits_for_the_first(site: Installation, no
     node.end(pod, exit_code=1)
     until(lambda: phase(site, first).startswith("Failed"), "the first run has failed")
     until_pod(site, second, "git-checkout-pr")
+
+
+SANDBOX_TEMPLATE: dict[str, Any] = {
+    "apiVersion": API,
+    "kind": "ClusterWorkflowTemplate",
+    "metadata": {
+        "name": "with-a-sandbox",
+        "annotations": {
+            "hookline.dev/commit-parameter": "revision",
+            "hookline.dev/ref-parameter": "ref",
+            "hookline.dev/concurrent-runs": "true",
+            "hookline.dev/sandbox-parameter": "sandboxed",
+        },
+    },
+    "spec": {
+        "entrypoint": "main",
+        "arguments": {
+            "parameters": [
+                {"name": name, "value": value}
+                for name, value in (("repo_url", ""), ("revision", ""), ("ref", ""), ("sandboxed", "false"))
+            ]
+        },
+        "templates": [
+            {"name": "main", "dag": {"tasks": [{"name": "build", "template": "build"}]}},
+            {
+                "name": "build",
+                "container": {
+                    "image": "alpine:latest",
+                    "command": ["sh", "-c", "true"],
+                    "env": [
+                        {"name": name.upper(), "value": f"{{{{workflow.parameters.{name}}}}}"}
+                        for name in ("revision", "ref", "sandboxed")
+                    ],
+                },
+            },
+        ],
+    },
+}
+FORKS = """\
+version: 1
+cluster: {namespace: ci, event_bus: {replicas: 1}, sandbox: {namespace: ci-forks}}
+sources:
+  github: {host: github, endpoint: /github, secret: {name: hooks, key: github}}
+pipelines:
+  forks:
+    repository: {source: github, name: Codertocat/Hello-World, url: "https://github.com/Codertocat/Hello-World.git"}
+    events: {pull_request: {forks: sandboxed, approved_by: {label: ok-to-test}}}
+    run: {template: with-a-sandbox}
+"""
+
+
+def test_foreign_code_runs_in_its_namespace_and_its_container_has_no_token(
+    site: Installation, node: VirtualNode
+) -> None:
+    site.api.apply(SANDBOX_TEMPLATE)
+    template = from_manifest(SANDBOX_TEMPLATE, "the test's own")
+    site.declare_files([("hookline.yaml", FORKS.encode())], {template.name: template})
+    site.apply()
+    site.start()
+    labeled = edited(
+        payload("github/pull_request-labeled"),
+        label__name="ok-to-test",
+        pull_request__head__repo__full_name="mallory/Hello-World",
+    )
+    for body in (edited(labeled, label__name="bug"), labeled):
+        request = signed("github", "/github", body, {"X-GitHub-Event": "pull_request"})
+        assert site.deliver("github", request)[0] == 200
+
+    def pods() -> list[Any]:
+        return [
+            pod
+            for pod in site.api.list("v1", "Pod", site.sandbox)
+            if "workflows.argoproj.io/workflow" in pod["metadata"]["labels"]
+        ]
+
+    until(pods, "the controller has made the pod")
+    (workflow,) = site.until_workflows(1)
+    assert workflow["metadata"]["namespace"] == site.sandbox
+    (pod,) = pods()
+    mounts = {
+        each["name"]: {mount["mountPath"]: mount["name"] for mount in each.get("volumeMounts", [])}
+        for each in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", []))
+    }
+    token = "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert {name for name, found in mounts.items() if token in found} == {"init", "wait"}
+    secrets = {
+        each["secret"]["secretName"]
+        for each in pod["spec"]["volumes"]
+        if each.get("secret", {}).get("secretName")
+    }
+    assert secrets == {"hookline-executor-token"}
+    main = next(each for each in pod["spec"]["containers"] if each["name"] == "main")
+    environment = {each["name"]: each.get("value") for each in main["env"]}
+    assert environment["SANDBOXED"] == "true"
+    assert environment["REVISION"] == labeled["pull_request"]["head"]["sha"]
+    assert environment["REF"] == "refs/pull/2/head"
+    node.run(pod)
+    node.end(pod)
+
+    def ended() -> bool:
+        found = site.api.get(API, "Workflow", workflow["metadata"]["name"], site.sandbox)
+        return found.get("status", {}).get("phase") == "Succeeded"
+
+    until(ended, "the Workflow has succeeded")

@@ -149,6 +149,7 @@ GITHUB: list[tuple[str, str, Any, dict[str, Any]]] = [
             "pull_request.number": 2,
             "pull_request.base_ref": "master",
             "branch": "changes",
+            "ref": "refs/pull/2/head",
             "pull_request.fork": False,
             "pull_request.draft": False,
         },
@@ -177,7 +178,34 @@ GITHUB: list[tuple[str, str, Any, dict[str, Any]]] = [
         edited(payload("github/pull_request-closed"), pull_request__merged=True),
         {"pull_request.action": "merged", "pull_request.merged": True},
     ),
-    ("labeled", "pull_request", payload("github/pull_request-labeled"), {"pull_request.action": "labeled"}),
+    (
+        "labeled",
+        "pull_request",
+        payload("github/pull_request-labeled"),
+        {
+            "pull_request.action": "labeled",
+            "pull_request.added_labels": ["bug"],
+            "sha": payload("github/pull_request-labeled")["pull_request"]["head"]["sha"],
+        },
+    ),
+    (
+        "label taken away",
+        "pull_request",
+        edited(payload("github/pull_request-labeled"), action="unlabeled"),
+        {"pull_request.action": "unlabeled", "pull_request.added_labels": []},
+    ),
+    (
+        "labels that are there already are not added",
+        "pull_request",
+        edited(PR, pull_request__labels=[{"name": "bug"}]),
+        {"pull_request.added_labels": []},
+    ),
+    (
+        "labeled, without the label",
+        "pull_request",
+        edited(payload("github/pull_request-labeled"), label=None),
+        {"pull_request.action": "labeled", "pull_request.added_labels": []},
+    ),
     (
         "reopened",
         "pull_request",
@@ -334,6 +362,7 @@ GITEA: list[tuple[str, str, Any, dict[str, Any]]] = [
             "kind": "pull_request",
             "pull_request.action": "opened",
             "pull_request.number": 4,
+            "ref": "refs/pull/4/head",
             "pull_request.fork": False,
             "pull_request.base_ref": "master",
             "branch": "test-branch",
@@ -460,6 +489,7 @@ GITLAB: list[tuple[str, Any, dict[str, Any]]] = [
             "kind": "pull_request",
             "pull_request.action": "opened",
             "pull_request.number": 1,
+            "ref": "refs/merge-requests/1/head",
             "branch": "ms-viewport",
             "pull_request.base_ref": "master",
             "pull_request.fork": False,
@@ -469,8 +499,53 @@ GITLAB: list[tuple[str, Any, dict[str, Any]]] = [
     ),
     (
         "an update of the title alone",
+        edited(LAB_MR, object_attributes__action="update", changes={"title": {}}),
+        {"pull_request.action": "update", "pull_request.added_labels": []},
+    ),
+    (
+        "a label for another one",
         edited(LAB_MR, object_attributes__action="update"),
-        {"pull_request.action": "update"},
+        {"pull_request.action": "labeled", "pull_request.added_labels": ["Platform"]},
+    ),
+    (
+        "several labels at once",
+        edited(
+            LAB_MR,
+            object_attributes__action="update",
+            changes={"labels": {"previous": [{"title": "a"}], "current": [{"title": x} for x in "abc"]}},
+        ),
+        {"pull_request.action": "labeled", "pull_request.added_labels": ["b", "c"]},
+    ),
+    (
+        "a label taken away",
+        edited(
+            LAB_MR,
+            object_attributes__action="update",
+            changes={"labels": {"previous": [{"title": "a"}], "current": []}},
+        ),
+        {"pull_request.action": "update", "pull_request.added_labels": []},
+    ),
+    (
+        "a label together with new commits",
+        edited(LAB_MR, object_attributes__action="update", object_attributes__oldrev=OTHER_SHA),
+        {"pull_request.action": "updated", "pull_request.added_labels": []},
+    ),
+    (
+        "a label together with ready for review",
+        edited(
+            LAB_MR,
+            object_attributes__action="update",
+            changes={
+                "draft": {"previous": True, "current": False},
+                "labels": {"previous": [], "current": [{"title": "a"}]},
+            },
+        ),
+        {"pull_request.action": "ready", "pull_request.added_labels": ["a"]},
+    ),
+    (
+        "opened with labels: nobody added them afterwards",
+        LAB_MR,
+        {"pull_request.action": "opened", "pull_request.added_labels": []},
     ),
     (
         "new commits",

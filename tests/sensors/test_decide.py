@@ -183,6 +183,41 @@ REASONED: list[tuple[str, dict[str, Any], Any, str, str]] = [
 ]
 
 
+SANDBOXED: dict[str, Any] = {"pull_request": {"approved_by": "ok-to-test"}}
+FORK = edited(
+    payload("github/pull_request-labeled"),
+    label__name="ok-to-test",
+    pull_request__head__repo__full_name="mallory/Hello-World",
+    pull_request__head__sha=OTHER_SHA,
+)
+REASONED += [
+    ("fork, approved", SANDBOXED, FORK, "pull_request", "run MATCH"),
+    ("fork, approved, but of a trusted pipeline", PULL, FORK, "pull_request", "skip ACTION"),
+    ("fork, another label", SANDBOXED, edited(FORK, label__name="bug"), "pull_request", "skip APPROVAL"),
+    ("other case", SANDBOXED, edited(FORK, label__name="OK-to-test"), "pull_request", "skip APPROVAL"),
+    ("longer", SANDBOXED, edited(FORK, label__name="ok-to-test "), "pull_request", "skip APPROVAL"),
+    ("no label at all", SANDBOXED, edited(FORK, label=...), "pull_request", "skip APPROVAL"),
+    ("label taken away", SANDBOXED, edited(FORK, action="unlabeled"), "pull_request", "skip ACTION"),
+    ("fork that is gone, approved", SANDBOXED, edited(FORK, pull_request__head__repo=None), "pull_request", "run MATCH"),
+    ("fork, closed", SANDBOXED, edited(FORK, action="closed"), "pull_request", "skip ACTION"),
+    ("approved without a commit", SANDBOXED, edited(FORK, pull_request__head__sha=None), "pull_request", "skip COMMIT"),
+    ("approved draft", SANDBOXED, edited(FORK, pull_request__draft=True), "pull_request", "skip DRAFTS"),
+    ("approved by somebody else", {"pull_request": {"approved_by": "ok-to-test", "authors": {"include": "maintainer"}}}, FORK, "pull_request", "skip AUTHORS"),
+    ("no fork, with the label", SANDBOXED, edited(FORK, pull_request__head__repo__full_name="codertocat/hello-world"), "pull_request", "skip FORKS"),
+    ("no fork, sandboxed", SANDBOXED, PR, "pull_request", "skip FORKS"),
+    *(
+        (
+            f"fork, {action}: an approval counts for one commit",
+            SANDBOXED,
+            edited(FORK, action=action, pull_request__labels=[{"name": "ok-to-test"}]),
+            "pull_request",
+            "skip APPROVAL",
+        )
+        for action in ("opened", "reopened", "synchronize", "ready_for_review")
+    ),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("rules", "body", "event", "expected"),
     [case[1:] for case in REASONED],
@@ -261,6 +296,53 @@ def test_a_run_carries_exactly_this() -> None:
         "owner": "team-shop",
         "mutex": "own",
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "event", "expected"),
+    [
+        (github_push(ref="refs/tags/v1.0"), "push", "refs/tags/v1.0"),
+        (PR, "pull_request", "refs/pull/2/head"),
+        (edited(PR, pull_request__number="2"), "pull_request", ""),
+        (edited(PR, pull_request__number=-2), "pull_request", ""),
+        (edited(PR, pull_request__number=...), "pull_request", ""),
+    ],
+)
+def test_a_template_that_wants_the_full_ref_gets_it_or_nothing(body: Any, event: str, expected: str) -> None:
+    found = decide({"tag": {}, "pull_request": {}}, body, event)
+    assert found["parameters"]["ref"] == expected
+
+
+def test_the_ref_of_a_request_says_which_one_it_is() -> None:
+    found = decide(PULL, edited(PR, pull_request__head__ref="main"), "pull_request")
+    assert found["ref"] == "refs/pull/2/head"  # not main, which is another branch in another repository
+    assert decide(PULL, edited(PR, pull_request__number=None), "pull_request")["ref"] == "changes"
+
+
+def test_an_approved_run_is_bound_to_the_commit_of_the_event() -> None:
+    found = decide(SANDBOXED, FORK, "pull_request")
+    assert (found["sha"], found["ref"]) == (OTHER_SHA, "refs/pull/2/head")
+    assert found["identity"].endswith(f" 2 {OTHER_SHA}")
+    again = decide(SANDBOXED, edited(FORK, pull_request__head__sha=SHA), "pull_request")
+    assert again["identity"] != found["identity"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_edited_request_starts_a_sandbox_without_the_label_or_trusted_code_from_a_fork(seed: int) -> None:
+    """Whatever a payload says, one of the two pipelines at most takes a request, and the label has to be there."""
+    wire = json.loads(data("github", FORK, X_Github_Event="pull_request", X_Github_Delivery="d"))
+    text = BusEvent("", "", mutate(wire, random.Random(seed))).text()
+    keys = (KEY, "codertocat/hello-world")
+    trusted, sandboxed = (program("github", rules, keys).decide(text) for rules in (PULL, SANDBOXED))
+    event = program("github", PULL, keys).canonical(text)
+    assert "run" not in {trusted["action"]} & {sandboxed["action"]}
+    if sandboxed["action"] == "run":
+        assert event["pull_request"]["fork"] is True
+        assert event["pull_request"]["added_labels"] == ["ok-to-test"]
+        assert sandboxed["sha"] == event["pull_request"]["head_sha"]
+    if trusted["action"] == "run":
+        assert event["pull_request"]["fork"] is False
 
 
 def test_identity_tells_pull_requests_by_number_and_commit() -> None:
@@ -396,6 +478,7 @@ PROGRAMS = {
 }
 
 PARAMETER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+FULL_REF = re.compile(r"(?:refs/(?:heads|tags|pull|merge-requests)/[A-Za-z0-9][A-Za-z0-9._/-]{0,199})?")
 ALLOWED = {
     "sha": re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}|"),
     "ref": re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,500}"),
@@ -409,8 +492,8 @@ def check_harmless(found: dict[str, Any]) -> None:
     assert found["action"] in {"run", "drop"}
     assert found["reason"] in REASONS
     if found["action"] == "run":
-        for value in found["parameters"].values():
-            assert PARAMETER.fullmatch(value)
+        for name, value in found["parameters"].items():
+            assert (FULL_REF if name == "ref" else PARAMETER).fullmatch(value)
         for key, allowed in ALLOWED.items():
             assert allowed.fullmatch(found[key]), key
         assert "{{" not in json.dumps(found)

@@ -142,6 +142,9 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         cluster_scope=True,
         parameters={"repo_url": None, "revision": None, "container_image": "", "container_tag": "dev"},
         commit_parameter="revision",
+        ref_parameter=None,
+        sandbox_parameter=None,
+        concurrent_runs=False,
         inline_tasks=False,
         moves_latest=True,
         pastes_parameters=True,
@@ -155,6 +158,55 @@ def test_the_stock_template_builds_branch_heads() -> None:
     assert stock("ci-go-v1").bindings("push") == {"target_branch": "branch"}
     assert stock("ci-go-v1").bindings("tag") == {"container_tag": "tag"}
     assert stock("ci-go-v1").bindings("schedule") == {}
+
+
+def annotated(**annotations: Any) -> dict[str, Any]:
+    manifest: dict[str, Any] = yaml.safe_load(NAMED)
+    manifest["metadata"]["annotations"] = {
+        f"hookline.dev/{key.replace('_', '-')}": value for key, value in annotations.items()
+    }
+    manifest["spec"]["arguments"]["parameters"] += [
+        {"name": "ref", "value": ""},
+        {"name": "sandboxed", "value": "false"},
+    ]
+    return manifest
+
+
+def test_a_template_says_by_annotations_what_its_manifest_cannot_show() -> None:
+    found = from_manifest(
+        annotated(
+            commit_parameter="revision",
+            ref_parameter="ref",
+            concurrent_runs="true",
+            sandbox_parameter="sandboxed",
+        ),
+        "file",
+    )
+    assert (found.ref_parameter, found.concurrent_runs, found.sandbox_parameter) == ("ref", True, "sandboxed")
+    assert found.bindings("push") == {"revision": "sha", "ref": "ref"}
+    assert found.bindings("tag") == {"revision": "sha", "ref": "ref", "container_tag": "tag"}
+    assert found.bindings("pull_request") == {"revision": "sha", "ref": "ref"}
+    assert found.bindings("schedule") == found.bindings("image_push") == {}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ({"ref_parameter": "refs"}, "hookline.dev/ref-parameter names refs, which is not a parameter"),
+        ({"sandbox_parameter": "safe"}, "hookline.dev/sandbox-parameter names safe, which is not a param"),
+        ({"concurrent_runs": "yes"}, 'hookline.dev/concurrent-runs is yes; accepted: "true" or "false"'),
+        ({"concurrent_runs": True}, 'hookline.dev/concurrent-runs is True; accepted: "true" or "false"'),
+        ({"ref_parameter": ["ref"]}, "hookline.dev/ref-parameter names"),
+    ],
+)
+def test_an_annotation_that_says_nothing_usable_is_refused(annotations: dict[str, Any], message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
+        from_manifest(annotated(**annotations), "file")
+
+
+def test_the_stock_template_has_none_of_it() -> None:
+    found = stock("ci-go-v1")
+    assert (found.ref_parameter, found.concurrent_runs, found.sandbox_parameter) == (None, False, None)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ fail() { echo "error: $*" >&2; exit 1; }
 
 case $CONTAINER_TAG in
 '' | [.-]* | *[!A-Za-z0-9._-]*) fail "container_tag: expected letters, digits and . _ -, not '$CONTAINER_TAG'" ;;
-latest | buildcache*) fail "container_tag: $CONTAINER_TAG is kept for the template itself" ;;
+latest | buildcache) fail "container_tag: $CONTAINER_TAG is kept for the template itself" ;;
 esac
 case /$DOCKERFILE/ in
 */../* | //*) fail "dockerfile: expected a path inside the repository, not '$DOCKERFILE'" ;;
@@ -35,12 +35,12 @@ fi
 created=$(date -u -d "@$COMMIT_TIME" +%Y-%m-%dT%H:%M:%SZ)
 set -- --frontend dockerfile.v0 \
   --local context=/scratch/source --local dockerfile=/scratch/source --opt "filename=$DOCKERFILE" \
-  --opt "build-arg:GOPROXY=$GOPROXY" --opt "build-arg:SOURCE_DATE_EPOCH=$COMMIT_TIME" \
+  --opt "build-arg:GOPROXY=$GOPROXY" \
   --opt "label:org.opencontainers.image.revision=$COMMIT" \
   --opt "label:org.opencontainers.image.source=$REPO_URL" \
   --opt "label:org.opencontainers.image.created=$created" \
   --metadata-file /scratch/metadata --debug-json-cache-metrics /scratch/metrics
-[ "$PROVENANCE" = false ] || set -- "$@" --opt "attest:provenance=mode=$PROVENANCE"
+[ -z "$PROVENANCE" ] || set -- "$@" --opt "attest:provenance=mode=$PROVENANCE"
 [ -z "$SBOM_GENERATOR" ] || set -- "$@" --opt "attest:sbom=generator=$SBOM_GENERATOR"
 imports=
 if [ "$SANDBOXED" = true ]; then
@@ -60,7 +60,8 @@ else
     where="$where and $CONTAINER_IMAGE:latest"
     tags="$tag latest"
   fi
-  set -- "$@" --output "type=image,\"name=$names\",push=true"
+  # The commit's time for the image's alone: as a build argument it would be a new time for every step, and none a hit.
+  set -- "$@" --output "type=image,\"name=$names\",push=true,source-date-epoch=$COMMIT_TIME"
   imports="buildcache"
   [ -z "$CACHE" ] || [ "$CACHE" = buildcache ] || imports="$CACHE buildcache"
   # A cache that cannot be written is no reason to lose a good image.

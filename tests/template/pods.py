@@ -1,0 +1,317 @@
+"""Runs a template's Workflows as Argo and a kubelet do, as far as its steps can tell: real containers, one a step, by podman.
+
+What Argo does is short here: parameters are put in as text of the manifest (Argo replaces in its JSON), a step's `when` is one
+comparison, outputs are files. tests/cluster asks the real controller the same. What a kubelet does: environment with its $(NAME)
+rule, mounts with subPath and readOnly, users, a deadline.
+
+The volume behaves as NFSv3 mounted with nolock: flock and fcntl locks succeed and exclude nobody (a seccomp profile), since
+each pod would be a client of its own.
+"""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from template.servers import HOST, ModuleProxy
+from template.supplies import GO, STOCK_GO, Supplies
+
+__all__ = ["Namespace", "Run", "Step"]
+
+_numbers = itertools.count(1)
+_ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
+    "git": {"PATH": "/opt/busybox:/usr/bin:/bin"},
+    "go": {
+        "PATH": "/usr/local/go/bin:/usr/bin:/bin",
+        "GOPATH": "/go",
+        "GOTOOLCHAIN": "local",
+        # What a cluster without the way out would set; the stock template has no word for it.
+        "GOPROXY": ModuleProxy.url,
+        "GONOSUMDB": "*",
+    },
+    "buildkit": {
+        "PATH": "/opt/buildkit:/opt/busybox:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "USER": "user",
+        "HOME": "/home/user",
+        "XDG_RUNTIME_DIR": "/run/user/1000",
+        "TMPDIR": "/home/user/.local/tmp",
+        "BUILDKIT_HOST": "unix:///run/user/1000/buildkit/buildkitd.sock",
+    },
+}
+"""What the images set."""
+
+
+def _no_locks() -> dict[str, Any]:
+    """Flock and fcntl's locking commands answer 0 and do nothing."""
+    quiet = {"action": "SCMP_ACT_ERRNO", "errnoRet": 0}
+    commands = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, and the same of open file descriptions
+    return {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [
+            {"names": ["flock"], **quiet},
+            *(
+                {"names": ["fcntl"], **quiet, "args": [{"index": 1, "value": each, "op": "SCMP_CMP_EQ"}]}
+                for each in commands
+            ),
+        ],
+    }
+
+
+@dataclass(slots=True)
+class Step:
+    """One pod that ended."""
+
+    name: str
+    exit_code: int
+    log: str
+    outputs: Mapping[str, str]
+    seconds: float
+    reports: Mapping[str, str] = field(default_factory=dict)
+    """What it left as artifacts, by file name."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One Workflow that ended."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step did that ran."""
+        return all(step.exit_code == 0 for step in self.steps.values())
+
+    @property
+    def log(self) -> str:
+        """Of all steps."""
+        return "\n".join(f"--- {step.name}\n{step.log}" for step in self.steps.values())
+
+    def output(self, step: str, name: str) -> str:
+        """An output parameter."""
+        return self.steps[step].outputs[name]
+
+
+class Namespace:
+    """Where Workflows run: one volume, the Secrets and ConfigMaps that pods may mount."""
+
+    def __init__(self, folder: Path, supplies: Supplies) -> None:
+        self.folder = folder
+        self.supplies = supplies
+        self.volume = folder / "volume"
+        self.volume.mkdir(parents=True)
+        self.files: dict[str, dict[str, bytes]] = {}
+        """Secrets and ConfigMaps by name."""
+        self._profile = folder / "no-locks.json"
+        self._profile.write_text(json.dumps(_no_locks()))
+
+    def run(
+        self,
+        manifest: Mapping[str, Any],
+        arguments: Mapping[str, str],
+        *,
+        kill: tuple[str, float] | None = None,
+        only: Sequence[str] = (),
+        after: Mapping[str, Callable[[], object]] | None = None,
+    ) -> Run:
+        """One Workflow.
+
+        Args:
+            manifest: The template.
+            arguments: Of the Workflow; the others have their defaults.
+            kill: A step, and after how many seconds its pod goes.
+            only: Steps to run; the others count as skipped.
+            after: What to do when a step has ended.
+        """
+        spec = manifest["spec"]
+        declared = {item["name"]: str(item["value"]) for item in spec["arguments"]["parameters"]}
+        unknown = arguments.keys() - declared.keys()
+        if unknown:
+            raise AssertionError(f"the template has no parameter {', '.join(unknown)}")
+        values = {
+            f"workflow.parameters.{name}": value for name, value in (declared | dict(arguments)).items()
+        }
+        templates = {each["name"]: each for each in spec["templates"]}
+        run = Run()
+        for task in templates[spec["entrypoint"]]["dag"]["tasks"]:
+            before = task.get("depends")
+            if before and before in run.steps and run.steps[before].exit_code != 0:
+                break
+            if "when" in task and not _true(_filled(task["when"], values)):
+                continue
+            template = templates[task["template"]]
+            inputs = {
+                f"inputs.parameters.{item['name']}": _filled(item["value"], values)
+                for item in task.get("arguments", {}).get("parameters", [])
+            }
+            if only and task["name"] not in only:
+                continue
+            step = self._pod(
+                task["name"],
+                _filled(template, values | inputs),
+                _filled(spec["volumes"], values),
+                kill[1] if kill is not None and kill[0] == task["name"] else None,
+            )
+            run.steps[task["name"]] = step
+            if after is not None and task["name"] in after:
+                after[task["name"]]()
+            for name, value in step.outputs.items():
+                values[f"tasks.{task['name']}.outputs.parameters.{name}"] = value
+        return run
+
+    def _pod(self, name: str, template: Any, volumes: Any, kill_after: float | None) -> Step:
+        number = next(_numbers)
+        pod = self.folder / "pods" / str(number)
+        container = template["container"]
+        image = (
+            "go"
+            if "golang" in container["image"]
+            else "buildkit"
+            if "buildkit" in container["image"]
+            else "git"
+        )
+        context = container.get("securityContext", {})
+        user = f"{context.get('runAsUser', 0)}:{context.get('runAsGroup', 0)}"
+        command = [
+            "podman", "--root", str(self.folder / "podman"), "--runroot", str(self.folder / "podman-run"), "--runtime", "runc",
+            "--cgroup-manager", "cgroupfs", "run", "--rm", "--name", f"pod-{os.getpid()}-{number}", "--hostname", f"pod-{number}",
+            "--network", "host", "--user", user, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=8192:8192",
+            "--no-hosts", "--log-driver", "none",
+        ]  # fmt: skip
+        if context.get("seccompProfile", {}).get("type") == "Unconfined":
+            command += ["--security-opt", "seccomp=unconfined"]
+        else:
+            command += ["--security-opt", f"seccomp={self._profile}"]
+        if context.get("allowPrivilegeEscalation") is False:
+            command += ["--security-opt", "no-new-privileges"]
+        for key, value in {**_ENVIRONMENT[image], **_environment(container.get("env", []))}.items():
+            command += ["--env", f"{key}={value}"]
+        for source, place, options in self._mounts(pod, template, volumes, image):
+            command += ["--volume", f"{source}:{place}:{options}"]
+        command += ["--rootfs", f"{self.supplies.root}:O", *container["command"], *container["args"]]
+        started = time.monotonic()
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        timer = None
+        if kill_after is not None:
+            timer = threading.Timer(kill_after, self._kill, (f"pod-{os.getpid()}-{number}",))
+            timer.start()
+        log, _ = process.communicate(timeout=1200)
+        if timer is not None:
+            timer.cancel()
+        seconds = time.monotonic() - started
+        outputs = self._outputs(pod, template, process.returncode)
+        reports = {path.name: path.read_text("utf-8") for path in (pod / "tmp/reports").glob("*")}
+        shutil.rmtree(pod, ignore_errors=True)
+        return Step(name, process.returncode, log.decode("utf-8", "replace"), outputs, seconds, reports)
+
+    def _kill(self, name: str) -> None:
+        subprocess.run(
+            ["podman", "--root", str(self.folder / "podman"), "--runroot", str(self.folder / "podman-run"),
+             "--cgroup-manager", "cgroupfs", "kill", "--signal", "KILL", name],
+            check=False, capture_output=True,
+        )  # fmt: skip
+
+    def _mounts(self, pod: Path, template: Any, volumes: Any, image: str) -> list[tuple[Path, str, str]]:
+        """Source, place and options of every mount; outer places come first."""
+        found: list[tuple[Path, str, str]] = []
+        sources: dict[str, Path] = {}
+        for volume in [*volumes, *template.get("volumes", [])]:
+            if "persistentVolumeClaim" in volume:
+                sources[volume["name"]] = self.volume
+                continue
+            folder = sources[volume["name"]] = pod / "volumes" / volume["name"]
+            folder.mkdir(parents=True)
+            folder.chmod(0o777)
+            reference = volume.get("secret") or volume.get("configMap")
+            if reference is not None:
+                name = reference.get("secretName") or reference["name"]
+                if name not in self.files and not reference.get("optional"):
+                    raise AssertionError(f"the pod would stay pending: there is no {name}")
+                for key, content in self.files.get(name, {}).items():
+                    (folder / key).write_bytes(content)
+        for mount in template["container"].get("volumeMounts", []):
+            source = sources[mount["name"]] / mount.get("subPath", "")
+            if mount.get("subPath"):
+                source.mkdir(parents=True, exist_ok=True)
+            found.append((source, mount["mountPath"], "ro" if mount.get("readOnly") else "rw"))
+        temporary = pod / "tmp"
+        temporary.mkdir(parents=True)
+        temporary.chmod(0o1777)
+        hosts = pod / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost {HOST}\n")
+        found += [(temporary, "/tmp", "rw"), (hosts, "/etc/hosts", "ro")]
+        if image == "go":
+            old = "1.22" in template["container"]["image"]
+            found.append((self.supplies.go[STOCK_GO if old else GO], "/usr/local/go", "ro"))
+        if image == "buildkit":
+            old = "v0.13" in template["container"]["image"]
+            found.append((self.supplies.buildkit["0.13" if old else "0.33"], "/opt/buildkit", "ro"))
+            state = pod / "state"
+            state.mkdir()
+            os.chown(state, 1000, 1000)
+            # The image declares it as a volume, so that container engines keep it off their overlay.
+            if not any(place == "/home/user/.local/share/buildkit" for _, place, _ in found):
+                found.append((state, "/home/user/.local/share/buildkit", "rw"))
+        return sorted(found, key=lambda each: each[1])
+
+    def _outputs(self, pod: Path, template: Any, exit_code: int) -> dict[str, str]:
+        found = {}
+        for item in template.get("outputs", {}).get("parameters", []):
+            source = item["valueFrom"]
+            if not source["path"].startswith("/tmp/"):
+                raise AssertionError("outputs are looked for below /tmp")
+            path = pod / source["path"].lstrip("/")
+            if path.is_file():
+                found[item["name"]] = path.read_text("utf-8")
+            elif "default" in source:
+                found[item["name"]] = source["default"]
+            elif exit_code == 0:
+                raise AssertionError(f"Argo would fail the step: no output {item['name']}")
+        return found
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    """Argo's substitution: in the JSON of a template, so that a value can never change its structure."""
+    text = json.dumps(value, ensure_ascii=False)
+
+    def of(match: re.Match[str]) -> str:
+        name = match[1].strip()
+        if name not in values:
+            raise AssertionError(f"Argo would refuse {{{{{name}}}}}")
+        return json.dumps(values[name], ensure_ascii=False)[1:-1]
+
+    return json.loads(re.sub(r"\{\{([^}]*)\}\}", of, text))
+
+
+def _true(text: str) -> bool:
+    match = re.fullmatch(r"\s*'?(.*?)'?\s*(==|!=)\s*'?(.*?)'?\s*", text)
+    if match is None:
+        raise AssertionError(f"a condition of another form: {text}")
+    return (match[1] == match[3]) == (match[2] == "==")
+
+
+def _environment(declared: list[dict[str, str]]) -> dict[str, str]:
+    """A kubelet's rule: $(NAME) of an earlier variable is replaced, $$ is one $, anything else stays."""
+    found: dict[str, str] = {}
+    for item in declared:
+
+        def of(match: re.Match[str]) -> str:
+            if match[0] == "$$":
+                return "$"
+            return found.get(match[1], match[0])
+
+        found[item["name"]] = re.sub(r"\$\$|\$\(([^()]*)\)", of, str(item.get("value", "")))
+    return found

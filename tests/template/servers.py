@@ -1,0 +1,339 @@
+"""What steps talk to, real and on loopback: a git host (smart HTTP), registries with TLS and password, a Go module proxy."""
+
+import base64
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from typing import Any
+
+import bcrypt
+import urllib3
+import yaml
+from cluster.processes import Process
+from cluster.waiting import until
+
+__all__ = ["HOST", "PASSWORD", "USER", "Certificates", "GitHost", "ModuleProxy", "Registry"]
+
+HOST = "forge.test"
+"""The name of every server here; /etc/hosts of the containers leads it to loopback."""
+USER, PASSWORD = "robot", "p$(id)w;rd"
+
+
+class Certificates:
+    """A private CA and a certificate of HOST."""
+
+    def __init__(self, folder: Path) -> None:
+        def openssl(*arguments: str) -> None:
+            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key",
+                "-out", "ca.crt", "-days", "2", "-subj", "/CN=private CA")  # fmt: skip
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key",
+                "-out", "server.csr", "-subj", f"/CN={HOST}")  # fmt: skip
+        (folder / "names").write_text(f"subjectAltName=DNS:{HOST},DNS:localhost,IP:127.0.0.1\n")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                "-out", "server.crt", "-days", "2", "-extfile", "names")  # fmt: skip
+        self.ca, self.certificate, self.key = (
+            folder / "ca.crt",
+            folder / "server.crt",
+            folder / "server.key",
+        )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A pod that was killed hangs up; anything else is shown."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+def _served(server: ThreadingHTTPServer) -> ThreadingHTTPServer:
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    return server
+
+
+class _Git(BaseHTTPRequestHandler):
+    """git http-backend behind HTTP/1.1; a repository below private/ asks for the password."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, host: "GitHost", *arguments: object) -> None:
+        self.host = host
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the count below is enough."""
+
+    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.host.halting and len(body) > 4_000:
+            # The client has half of a pack, and then hears nothing.
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.host.halting.wait(20)
+            self.close_connection = True
+            return
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        """Ask git."""
+        body = b""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path, _, query = self.path.partition("?")
+        self.host.requests.append(self.path)
+        wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        if path.startswith("/private/") and self.headers.get("Authorization") != wanted:
+            self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
+            return
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "GIT_PROJECT_ROOT": str(self.host.folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": "" if self.host.only_tips else self.headers.get("Git-Protocol", ""),
+            "HOME": "/nonexistent",
+        }
+        done = subprocess.run(
+            ["git", "-c", "safe.directory=*", "http-backend"],
+            input=body,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
+        status = int(headers.pop("Status", "200").split()[0])
+        self._answer(status, headers, content)
+
+    do_POST = do_GET
+
+
+class GitHost:
+    """A git host for the bare repositories in a folder: http on 8080, https on 8443."""
+
+    def __init__(self, folder: Path, certificates: Certificates) -> None:
+        self.folder = folder
+        self.requests: list[str] = []
+        self.only_tips = False
+        """Whether it speaks the old protocol, in which only the tips of refs can be asked for."""
+        handler = partial(_Git, self)
+        self.halting: threading.Event | None = None
+        """Set, a pack stops half way until the event; then the connection ends."""
+        self._plain = _served(_Server(("127.0.0.1", 8080), handler))  # type: ignore[arg-type]
+        secure = _Server(("127.0.0.1", 8443), handler)  # type: ignore[arg-type]
+        context = SSLContext(PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.certificate, certificates.key)
+        secure.socket = context.wrap_socket(secure.socket, server_side=True)
+        self._secure = _served(secure)
+
+    def url(self, name: str, *, secure: bool = True) -> str:
+        """Where a repository is cloned from."""
+        return f"https://{HOST}:8443/{name}.git" if secure else f"http://{HOST}:8080/{name}.git"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+class ModuleProxy:
+    """The Go module proxy, as far as it was asked once: http on 8081."""
+
+    url = f"http://{HOST}:8081"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: ThreadingHTTPServer | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Answer from now on."""
+        if self._server is None:
+            handler = partial(_Quiet, directory=str(self._folder))
+            self._server = _served(_Server(("127.0.0.1", 8081), handler))
+
+    def stop(self) -> None:
+        """Refuse connections from now on."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+
+class Registry:
+    """Debian's docker-registry with a password: with TLS on 5443, or without on 5001 for the stock template's push."""
+
+    def __init__(self, folder: Path, certificates: Certificates, *, secure: bool) -> None:
+        self.folder = folder
+        self.name = f"{HOST}:5443" if secure else "localhost:5001"
+        self._url = f"https://{HOST}:5443" if secure else "http://localhost:5001"
+        self._secure = secure
+        folder.mkdir(parents=True)
+        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+        (folder / "htpasswd").write_text(f"{USER}:{hashed}\n")
+        http: dict[str, object] = {"addr": "127.0.0.1:5443" if secure else "127.0.0.1:5001"}
+        if secure:
+            http["tls"] = {"certificate": str(certificates.certificate), "key": str(certificates.key)}
+        settings = {
+            "version": 0.1,
+            "log": {"level": "warn"},
+            "storage": {
+                "filesystem": {"rootdirectory": str(folder / "storage")},
+                "delete": {"enabled": True},
+            },
+            "auth": {"htpasswd": {"realm": "registry", "path": str(folder / "htpasswd")}},
+            "http": http,
+        }
+        (folder / "registry.yml").write_text(yaml.safe_dump(settings))
+        self._http = urllib3.PoolManager(
+            retries=False,
+            timeout=10,
+            ca_certs=str(certificates.ca),
+            server_hostname=HOST,
+            assert_hostname=HOST,
+            headers=urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}"),
+        ) if secure else urllib3.PoolManager(
+            retries=False, timeout=10, headers=urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
+        )  # fmt: skip
+        self._ask = "https://127.0.0.1:5443" if secure else "http://127.0.0.1:5001"
+        self._process: Process | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Answer from now on."""
+        if self._process is None:
+            self._process = Process(
+                "docker-registry",
+                ["docker-registry", "serve", str(self.folder / "registry.yml")],
+                self.folder / "registry.log",
+                {"PATH": "/usr/bin:/usr/sbin"},
+            )
+            until(lambda: self._status("/v2/") == 200, "the registry answers", 30)
+
+    def stop(self) -> None:
+        """Refuse connections from now on."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    def _status(self, path: str) -> int:
+        try:
+            return int(self._http.request("GET", self._ask + path).status)
+        except urllib3.exceptions.HTTPError:
+            return 0
+
+    def _get(self, path: str) -> tuple[int, bytes, Mapping[str, str]]:
+        accepted = ", ".join(
+            f"application/vnd.{each}+json"
+            for each in (
+                "oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.v2",
+                "docker.distribution.manifest.list.v2",
+            )
+        )  # fmt: skip
+        headers = {"Accept": accepted, **self._http.headers}
+        answer = self._http.request("GET", self._ask + path, headers=headers)
+        return answer.status, answer.data, answer.headers
+
+    def push(self, image: str, tag: str, layers: Sequence[bytes], config: Mapping[str, object]) -> None:
+        """Push an image of uncompressed layers."""
+
+        def sent(method: str, url: str, status: int, body: bytes = b"", kind: str = "") -> Any:
+            headers = {**self._http.headers, "Content-Type": kind}
+            answer = self._http.request(method, url, body=body, headers=headers)
+            if answer.status != status:
+                raise AssertionError(f"{method} {url}: {answer.status} {answer.data[:300]!r}")
+            return answer
+
+        def blob(content: bytes, kind: str) -> dict[str, object]:
+            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            place = sent("POST", f"{self._ask}/v2/{image}/blobs/uploads/", 202).headers["Location"]
+            sent("PUT", f"{place}&digest={digest}", 201, content, "application/octet-stream")
+            return {"mediaType": kind, "digest": digest, "size": len(content)}
+
+        kinds = "application/vnd.oci.image"
+        made = [blob(layer, f"{kinds}.layer.v1.tar") for layer in layers]
+        described = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": dict(config),
+            "rootfs": {"type": "layers", "diff_ids": [each["digest"] for each in made]},
+        }
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": f"{kinds}.manifest.v1+json",
+            "config": blob(json.dumps(described).encode(), f"{kinds}.config.v1+json"),
+            "layers": made,
+        }
+        sent(
+            "PUT",
+            f"{self._ask}/v2/{image}/manifests/{tag}",
+            201,
+            json.dumps(manifest).encode(),
+            f"{kinds}.manifest.v1+json",
+        )
+
+    def tags(self, image: str) -> set[str]:
+        """Tags of an image without its registry; none if it is not there."""
+        status, body, _ = self._get(f"/v2/{image}/tags/list")
+        return set(yaml.safe_load(body).get("tags") or []) if status == 200 else set()
+
+    def manifest(self, image: str, reference: str) -> tuple[dict[str, object], str]:
+        """A manifest, and its digest."""
+        status, body, headers = self._get(f"/v2/{image}/manifests/{reference}")
+        if status != 200:
+            raise AssertionError(f"{image}:{reference}: {status}")
+        return yaml.safe_load(body), headers["Docker-Content-Digest"]
+
+    def config(self, image: str, reference: str) -> dict[str, object]:
+        """The configuration of an image: labels, history, layers."""
+        manifest, _ = self.manifest(image, reference)
+        return yaml.safe_load(self.blob(image, manifest["config"]["digest"]))  # type: ignore[index]
+
+    def blob(self, image: str, digest: str) -> bytes:
+        """A blob."""
+        status, body, _ = self._get(f"/v2/{image}/blobs/{digest}")
+        if status != 200:
+            raise AssertionError(f"{image}@{digest}: {status}")
+        return body
+
+    def content(self, image: str, reference: str, name: str) -> str:
+        """A file of an image: of its topmost layer that has it."""
+        manifest, _ = self.manifest(image, reference)
+        for layer in reversed(manifest["layers"]):  # type: ignore[call-overload]
+            blob = self.blob(image, layer["digest"])
+            with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
+                if name in archive.getnames():
+                    found = archive.extractfile(name)
+                    return found.read().decode() if found is not None else ""
+        raise AssertionError(f"{image}:{reference} has no {name}")
+
+    def lose(self, digest: str) -> None:
+        """What a registry's clean-up of blobs does to one."""
+        for path in (self.folder / "storage").rglob(digest.removeprefix("sha256:")):
+            if (path / "data").is_file():
+                (path / "data").unlink()

@@ -1,0 +1,497 @@
+"""Promises of hookline-ci-go, each asked of real steps."""
+
+import json
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+import pytest
+from template.pods import Run
+from template.repositories import FILES
+from template.scenarios import together
+from template.servers import PASSWORD, USER
+from template.world import Site, World
+
+from triggers.exporter.logs import StepLog, read_step
+
+SERVICE_SUMS = (Path(__file__).parent / "modules/service/go.sum").read_text("utf-8").splitlines()
+NEW_MODULE = "github.com/josharian/intern"
+FAILING = 'package main\n\nimport "testing"\n\nfunc TestNo(t *testing.T) { t.Fatal("no & <no>") }\n'
+
+
+def read(run: Run, step: str) -> StepLog:
+    """What the exporter reads in a step."""
+    ended = run.steps[step]
+    needed = ended.outputs.get("go-modules-needed", "")
+    found = read_step(
+        step,
+        ended.log.encode(),
+        ended.exit_code,
+        cache_metrics=ended.outputs.get("image-cache-metrics"),
+        modules_needed=int(needed) if needed else None,
+    )
+    assert found is not None
+    assert found.completeness == "complete"
+    return found
+
+
+def numbers(run: Run) -> tuple[str, str, int, dict[str, int], str, int, int]:
+    """Checkout, module cache, downloads, results of packages, image cache, hits and steps."""
+    checkout, test, build = (
+        read(run, "git-checkout-pr").checkout,
+        read(run, "run-test").go_test,
+        read(run, "build-push-image").image_build,
+    )
+    assert checkout is not None
+    assert test is not None
+    assert build is not None
+    assert run.output("run-test", "go-modules-downloaded") == str(test.downloaded)
+    return (
+        checkout.state,
+        test.cache_state,
+        test.downloaded,
+        test.packages,
+        build.cache_state,
+        build.hits,
+        build.steps,
+    )
+
+
+def test_each_cache_says_exactly_what_it_did(site: Site) -> None:
+    """Cold, warm, source changed, go.mod changed: by outputs, and by what the exporter reads in the logs."""
+    repository = site.repository
+    cold = site.run()
+    assert numbers(cold) == ("clone", "cold", 5, {"ran": 1}, "cold_missing", 0, 6), cold.log
+    warm = site.run()
+    assert numbers(warm) == ("noop", "full", 0, {"cached": 1}, "full", 6, 6), warm.log
+    assert warm.output("build-push-image", "digest") == cold.output("build-push-image", "digest")
+    repository.commit({"main.go": FILES["main.go"].replace("a greeting", "another greeting")})
+    changed = site.run()
+    assert numbers(changed) == ("update", "full", 0, {"ran": 1}, "partial", 3, 6), changed.log
+    sums = [line for line in SERVICE_SUMS if line.startswith(NEW_MODULE + " ")]
+    version = sums[0].split()[1]
+    repository.commit(
+        {
+            "go.mod": f"{repository.git('show', 'main:go.mod')}\nrequire {NEW_MODULE} {version}\n",
+            "go.sum": "\n".join(sorted([*repository.git("show", "main:go.sum").splitlines(), *sums])) + "\n",
+            "other.go": f'package main\n\nimport "{NEW_MODULE}"\n\nvar Other = intern.String("x")\n',
+        }
+    )
+    modules = site.run()
+    assert numbers(modules) == ("update", "partial", 1, {"ran": 1}, "partial", 1, 6), modules.log
+    assert modules.output("run-test", "go-modules-needed") == "6"
+
+
+def test_a_test_that_reads_a_file_is_cached_until_the_file_changes(site: Site) -> None:
+    site.warm().run()
+    site.repository.commit({})
+    assert "(cached)" in site.run().steps["run-test"].log
+    site.repository.commit({"testdata/text.txt": "A text\n"})  # as long as before
+    assert "(cached)" not in site.run().steps["run-test"].log
+
+
+def test_an_image_says_what_it_is_of(site: Site) -> None:
+    run = site.build()
+    commit = site.repository.git("rev-parse", "main")
+    assert site.revision("latest") == commit
+    assert run.output("git-checkout-pr", "commit") == commit
+    assert run.output("build-push-image", "tags") == f"v1.0.0-{commit[:12]} latest"
+    assert site.registry.manifest(site.image, "latest")[1] == run.output("build-push-image", "digest")
+    labels = site.registry.config(site.image, "latest")["config"]["Labels"]  # type: ignore[index]
+    assert labels["org.opencontainers.image.source"] == site.arguments()["repo_url"]
+    assert labels["org.opencontainers.image.created"].endswith("Z")
+
+
+def test_a_red_test_leaves_reports_and_no_image(site: Site) -> None:
+    site.repository.commit({"no_test.go": FAILING})
+    run = site.warm().run()
+    step = run.steps["run-test"]
+    assert step.exit_code == 1
+    assert "build-push-image" not in run.steps
+    assert site.tags() == set()
+    suite = ET.fromstring(step.reports["junit.xml"]).find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "no & <no>" in (failure.text or "")
+    assert "--- FAIL: TestNo" in step.log
+    events = [json.loads(line) for line in step.reports["tests.json"].splitlines()]
+    assert {"Action", "Package", "Test"} <= set(events[-5]) | set(events[1])
+    assert step.reports["coverage.out"].startswith("mode: set")
+
+
+def test_a_package_that_does_not_compile_is_a_failure_in_the_report(site: Site) -> None:
+    site.repository.commit({"broken.go": "package main\n\nfunc Broken() { return 1 }\n"})
+    step = site.warm().run().steps["run-test"]
+    assert step.exit_code != 0
+    assert "too many return values" in step.log
+    assert ET.fromstring(step.reports["junit.xml"]).find("testsuite/testcase/failure") is not None
+
+
+def test_without_the_module_proxy_a_warm_run_is_green_and_a_cold_one_harms_nothing(world: World) -> None:
+    site = world.site().warm()
+    world.modules.stop()
+    try:
+        cold = site.run()
+    finally:
+        world.modules.start()
+    assert cold.steps["run-test"].exit_code == 1
+    assert "connection refused" in cold.steps["run-test"].log
+    assert site.run().succeeded
+    world.modules.stop()
+    try:
+        site.repository.commit({})
+        assert site.run().succeeded
+    finally:
+        world.modules.start()
+
+
+def test_a_module_that_was_changed_on_the_volume_is_not_used(site: Site) -> None:
+    site.warm().run()
+    archive = next(site.namespace.volume.glob("hookline/go/download/github.com/google/uuid/@v/*.zip"))
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("github.com/google/uuid@v1.6.0/evil.go", "package uuid\n\nfunc init() { panic(1) }\n")
+    site.repository.commit({"main.go": FILES["main.go"] + "\n// changed\n"})
+    run = site.run()
+    assert run.succeeded, run.log
+    assert "is not what go.sum names" in run.steps["run-test"].log
+    assert run.output("run-test", "go-modules-downloaded") == "1"
+    with zipfile.ZipFile(archive) as opened:
+        assert not any(name.endswith("evil.go") for name in opened.namelist())
+
+
+def test_tests_can_write_go_caches_and_nothing_else_on_the_volume(site: Site) -> None:
+    site.repository.commit(
+        {
+            "write_test.go": 'package main\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestWrite(t *testing.T) {\n'
+            '\tfor _, name := range []string{"/workdir/x", "/workdir/hookline/git/x", "/workdir/hookline/source/x"} {\n'
+            '\t\tif os.WriteFile(name, nil, 0o644) == nil {\n\t\t\tt.Error("wrote", name)\n\t\t}\n\t}\n}\n'
+        }
+    )
+    assert site.warm().run().succeeded
+
+
+@pytest.mark.parametrize("damage", ["pack", "idx", "refs", "everything", "objects"])
+def test_a_damaged_mirror_heals_by_itself(site: Site, damage: str) -> None:
+    site.build()
+    site.repository.commit({})
+    site.build()
+    packs = site.mirror / "objects/pack"
+    match damage:
+        case "pack":
+            for path in packs.glob("*.pack"):
+                content = bytearray(path.read_bytes())
+                content[len(content) // 2 :] = b"x" * (len(content) - len(content) // 2)
+                path.write_bytes(content)
+        case "idx":
+            for path in packs.glob("*.idx"):
+                path.write_bytes(b"no index")
+        case "refs":
+            (site.mirror / "packed-refs").write_text("1234 nonsense\n\0\n")
+        case "everything":
+            shutil.rmtree(site.mirror)
+        case "objects":
+            for path in list(packs.iterdir())[:2]:
+                path.unlink()
+    commit = site.repository.commit({})
+    run = site.build()
+    assert run.succeeded, run.log
+    assert site.built(run) == site.repository.stamp(commit)
+    commit = site.repository.commit({})
+    again = site.build()
+    assert again.succeeded, again.log
+    assert "Something is wrong" not in again.log
+
+
+@pytest.mark.parametrize(
+    ("step", "moments"),
+    [
+        ("git-checkout-pr", (0.3, 0.36, 0.42, 0.48, 0.54, 0.6, 0.66, 0.72, 0.8, 0.9)),
+        ("run-test", (0.4, 0.7, 1.0, 1.3, 1.6, 2.0, 2.5)),
+        ("build-push-image", (0.4, 0.6, 0.8, 1.0, 1.2, 1.5)),
+    ],
+)
+def test_a_run_that_was_killed_at_any_moment_leaves_nothing_in_the_way(
+    site: Site, step: str, moments: tuple[float, ...]
+) -> None:
+    site.warm().run()
+    killed = 0
+    for moment in moments:
+        commit = site.repository.commit(
+            {"main.go": FILES["main.go"].replace("a greeting", f"greeting {moment}")}
+        )
+        run = site.run(kill=(step, moment))
+        killed += not run.succeeded
+        after = site.run()
+        assert after.succeeded, after.log
+        assert site.built(after) == site.repository.stamp(commit)
+        assert site.revision("latest") == commit
+    assert killed >= len(moments) // 2
+    found = subprocess.run(
+        ["git", "-c", "safe.directory=*", f"--git-dir={site.mirror}", "fsck", "--full", "--strict"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+
+
+def test_eight_runs_of_one_repository_at_once_with_tests(site: Site) -> None:
+    commits = {
+        f"b{number}": site.repository.commit(
+            {"main.go": FILES["main.go"].replace("a greeting", f"greeting {number}")}, f"b{number}"
+        )
+        for number in range(4)
+    }
+    site.warm()
+    calls = [
+        (lambda branch=branch, commit=commit: site.run(target_branch=branch, revision=commit))
+        for branch, commit in [*commits.items(), *commits.items()]
+    ]
+    runs = together(*calls)
+    for run, commit in zip(runs, [*commits.values(), *commits.values()], strict=True):
+        assert run.succeeded, run.log
+        assert site.built(run) == site.repository.stamp(commit)
+        assert run.output("git-checkout-pr", "commit") == commit
+    assert site.run().succeeded
+
+
+def test_a_registry_that_is_down_fails_the_run_and_nothing_after_it(world: World) -> None:
+    site = world.site()
+    site.build()
+    world.registry.stop()
+    try:
+        run = site.build()
+    finally:
+        world.registry.start()
+    build = read(run, "build-push-image").image_build
+    assert build is not None
+    assert build.infrastructure
+    assert site.build().succeeded
+
+
+def test_a_private_repository_is_cloned_with_a_token_that_stays_in_its_secret(world: World) -> None:
+    site = world.site()
+    site.repository = site.make("private/shop")
+    refused = site.build()
+    assert refused.steps["git-checkout-pr"].exit_code == 1
+    assert "does not answer, or does not let us in" in refused.log
+    site.namespace.files["git-creds"] = {"username": USER.encode(), "password": PASSWORD.encode()}
+    run = site.build()
+    assert run.succeeded, run.log
+    assert PASSWORD not in run.log
+    everywhere = subprocess.run(
+        ["grep", "-rlF", "--", PASSWORD, str(site.namespace.volume)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert everywhere.stdout == ""
+
+
+def test_a_token_in_the_url_is_refused(site: Site) -> None:
+    url = site.arguments()["repo_url"].replace("https://", "https://robot:secret@")
+    run = site.build(repo_url=url)
+    assert run.steps["git-checkout-pr"].exit_code == 1
+    assert "no user or token in the URL" in run.log
+
+
+def test_a_host_that_gives_tips_only_still_gives_the_commit(world: World) -> None:
+    site = world.site()
+    site.build()
+    first = site.repository.commit({})
+    site.repository.commit({})
+    world.git.only_tips = True
+    try:
+        run = site.build(revision=first)
+    finally:
+        world.git.only_tips = False
+    assert run.succeeded, run.log
+    assert site.built(run) == site.repository.stamp(first)
+    assert site.registry.tags(site.image) >= {f"v1.0.0-{first[:12]}"}
+
+
+def test_a_commit_that_is_gone_is_said_so_and_costs_nothing(site: Site) -> None:
+    site.build()
+    run = site.build(revision="1" * 40)
+    assert run.steps["git-checkout-pr"].exit_code == 1
+    assert "gone after a forced push, or never there" in run.log
+    assert "Something is wrong with the mirror" not in run.log
+    assert site.build().succeeded
+
+
+def test_latest_is_the_head_of_the_default_branch_and_of_no_older_commit(site: Site) -> None:
+    old = site.repository.git("rev-parse", "main")
+    new = site.repository.commit({})
+    site.build(revision=new, ref="refs/heads/main")
+    late = site.build(revision=old, ref="refs/heads/main")
+    assert late.output("build-push-image", "tags") == f"v1.0.0-{old[:12]}"
+    assert site.revision("latest") == new
+
+
+def test_a_submodule_is_checked_out_where_that_is_asked_for(world: World) -> None:
+    site = world.site()
+    other = site.make("acme/library")
+    site.repository.git("submodule", "add", "-q", str(other.bare), "library")
+    site.repository.git("config", "-f", ".gitmodules", "submodule.library.url", world.git.url(other.name))
+    site.repository.commit(
+        {
+            "Dockerfile": site.repository.git("show", "main:Dockerfile").replace(
+                "cat stamp.txt", "cat library/stamp.txt"
+            )
+        }
+    )
+    assert not site.build().succeeded
+    run = site.build(submodules="true")
+    assert run.succeeded, run.log
+    assert site.built(run) == other.stamp("main")
+    assert site.build(submodules="true").succeeded
+
+
+def test_pointers_of_lfs_stay_pointers(site: Site) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12\n"
+    site.repository.commit(
+        {
+            ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+            "x.bin": pointer,
+            "Dockerfile": site.repository.git("show", "main:Dockerfile").replace(
+                "cat stamp.txt", "cat x.bin"
+            ),
+        }
+    )
+    run = site.build()
+    assert run.succeeded, run.log
+    assert site.built(run) == pointer.strip()
+
+
+def test_a_module_in_a_folder_with_its_dockerfile_elsewhere(site: Site) -> None:
+    repository = site.repository
+    moved = {
+        f"services/shop/{name}": repository.git("show", f"main:{name}") + "\n"
+        for name in FILES
+        if name != "Dockerfile"
+    }
+    dockerfile = repository.git("show", "main:Dockerfile").replace(
+        "COPY go.mod go.sum", "COPY services/shop/go.mod services/shop/go.sum"
+    )
+    repository.commit({**moved, "build/Dockerfile": dockerfile, **dict.fromkeys(FILES)})
+    run = site.warm().run(go_module_directory="services/shop", dockerfile="build/Dockerfile")
+    assert run.succeeded, run.log
+    wrong = site.run()
+    assert "no go.mod in ." in wrong.steps["run-test"].log
+    outside = site.run(go_module_directory="../..")
+    assert "expected a path inside the repository" in outside.steps["run-test"].log
+
+
+def test_a_repository_without_tests_and_one_with_vendored_modules(site: Site) -> None:
+    site.repository.commit({"main_test.go": None, "testdata/text.txt": None, "x/x_test.go": "package x\n"})
+    run = site.warm().run()
+    assert run.succeeded, run.log
+    assert "[no tests to run]" in run.log
+    site.repository.commit(
+        {
+            "main.go": "package main\n\nfunc main() {}\n",
+            "x/x_test.go": None,
+            "go.sum": "",
+            "go.mod": "module example.test/small\n\ngo 1.22\n",
+        }
+    )
+    run = site.run()
+    assert run.succeeded, run.log
+    assert run.output("run-test", "go-modules-needed") == "0"
+    vendored = {
+        "go.mod": "module example.test/small\n\ngo 1.22\n\nrequire example.test/v v1.0.0\n",
+        "vendor/modules.txt": "# example.test/v v1.0.0\n## explicit; go 1.22\nexample.test/v\n",
+        "vendor/example.test/v/v.go": "package v\n\nconst Text = 1\n",
+        "main.go": 'package main\n\nimport "example.test/v"\n\nfunc main() { _ = v.Text }\n',
+        "main_test.go": 'package main\n\nimport "testing"\n\nfunc TestMain1(t *testing.T) { main() }\n',
+    }
+    site.repository.commit(vendored)
+    run = site.run()
+    assert run.succeeded, run.log
+    assert (run.output("run-test", "go-modules-needed"), run.output("run-test", "go-modules-downloaded")) == (
+        "0",
+        "0",
+    )
+
+
+def test_foreign_code_gets_no_secret_and_pushes_nothing(world: World) -> None:
+    site = world.site()
+    del site.namespace.files["docker-config"]
+    commit = site.repository.commit({}, "topic", push=False)
+    site.repository.push("topic:refs/pull/7/head")
+    site.repository.commit({"Dockerfile": "FROM scratch\nCOPY stamp.txt /\n"}, "topic", push=False)
+    site.repository.push("topic:refs/pull/7/head", force=True)
+    commit = site.repository.git("rev-parse", "topic")
+    run = site.warm().run(
+        revision=commit, ref="refs/pull/7/head", target_branch="topic", sandboxed="true", container_image=""
+    )
+    assert run.succeeded, run.log
+    assert site.tags() == set()
+    assert run.output("build-push-image", "digest") == ""
+    trusted = site.build()
+    assert "Secret docker-config with the key config.json is missing" in trusted.log
+
+
+def test_how_an_image_was_built_can_be_attested(site: Site) -> None:
+    run = site.build(provenance="max")
+    index, _ = site.registry.manifest(site.image, "latest")
+    kinds = [each.get("annotations", {}).get("vnd.docker.reference.type") for each in index["manifests"]]  # type: ignore[attr-defined]
+    assert "attestation-manifest" in kinds
+    assert run.output("build-push-image", "digest").startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ("container_tag", "latest", "kept for the template itself"),
+        ("container_tag", 'x",push=false', "expected letters"),
+        ("dockerfile", "../../etc/passwd", "expected a path inside the repository"),
+        ("dockerfile", "No", "there is no No in this commit"),
+        ("container_image", "a,b", "expected registry/namespace/name"),
+        ("repo_name", "../x", "repo_name: expected letters"),
+        ("revision", "main", "revision: expected a whole commit"),
+        ("revision", "abc1234", "revision: expected 40 or 64 hex digits"),
+        ("target_branch", "no such branch", "is no branch of git"),
+        ("target_branch", "missing", "does not exist at"),
+        ("ref", "x y", "is no ref of git"),
+        ("ref", "refs/tags/missing", "does not exist at"),
+        ("repo_url", "ext::sh -c id", "repo_url: expected https://"),
+        ("repo_url", "/workdir", "repo_url: expected https://"),
+    ],
+)
+def test_what_cannot_be_built_is_said_in_one_line(site: Site, parameter: str, value: str, said: str) -> None:
+    run = site.build(**{parameter: value})
+    assert not run.succeeded
+    errors = [line for line in run.log.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, run.log
+    assert said in errors[0]
+
+
+def test_the_volume_stays_bounded(site: Site) -> None:
+    """Many small packs become one, and what no run can still be using goes with the hourly sweep."""
+    for _ in range(24):
+        site.repository.commit({})
+        assert site.run(only=("git-checkout-pr",)).succeeded
+    packs = site.mirror / "objects/pack"
+    superseded = list(packs.glob("*.superseded"))
+    assert len(superseded) >= 20
+    old = 200 * 60
+    root = site.namespace.volume / "hookline"
+    for path in [
+        *superseded,
+        *(root / "source").rglob("*.tar"),
+        *(root / "source").rglob("*.files"),
+        root / ".swept",
+    ]:
+        moment = path.stat().st_mtime - 3 * old
+        subprocess.run(["touch", "-d", f"@{moment}", str(path)], check=True)
+    site.repository.commit({})
+    assert site.run(only=("git-checkout-pr",)).succeeded
+    assert not list(packs.glob("*.superseded"))
+    assert len(list(packs.glob("*.pack"))) <= 6
+    assert len(list((root / "source").rglob("*.tar"))) == 1
+    assert site.build().succeeded
