@@ -9,7 +9,7 @@ from triggers.inspection.anatomy import Anatomy, Step
 from triggers.inspection.contract import PARAMETERS, STEPS
 from triggers.inspection.words import listed, shortened
 from triggers.shipped import shipped_names
-from triggers.template import COMMIT_ANNOTATION
+from triggers.template import COMMIT_ANNOTATION, CONCURRENT_ANNOTATION
 
 __all__ = ["CODES", "Finding", "findings"]
 
@@ -127,7 +127,7 @@ def _checkouts(template: Anatomy) -> list[Step]:
 
 
 def _shared_checkout(template: Anatomy) -> str:
-    if template.annotations.get("hookline.dev/concurrent-runs") == "true":
+    if template.annotations.get(CONCURRENT_ANNOTATION) == "true":
         return ""
     steps = listed([step.name for step in _checkouts(template)])
     return (
