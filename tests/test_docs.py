@@ -1,5 +1,6 @@
 """README and docs: generated parts are as they would be generated, commands give the output shown, links lead somewhere."""
 
+import json
 import os
 import re
 import shlex
@@ -107,7 +108,10 @@ def test_five_commands_make_everything_that_a_run_needs(
 ) -> None:
     """The commands as they are written; what kubectl would be given is looked at instead."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    (tmp_path / "hookline.yaml").write_text(readme.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    declared = readme.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "hookline.yaml").write_text(
+        f"{declared}defaults: {{run: {{template: hookline-ci-go}}}}\n", "utf-8"
+    )
     monkeypatch.chdir(tmp_path)
     text = (ROOT / page).read_text("utf-8")
     (block,) = re.findall(r"((?:^    (?:kubectl|hookline) .*\n){5})", text, re.MULTILINE)
@@ -138,6 +142,7 @@ def test_five_commands_make_everything_that_a_run_needs(
         ("ClusterWorkflowTemplate", "hookline-ci-go"),
     ):
         assert needed in names
+    assert '"name": "hookline-ci-go"' in json.dumps([each for each in applied if each["kind"] == "Sensor"])
     assert {"EventSource", "Sensor"} <= {kind for kind, _ in names}
     assert {each["metadata"].get("namespace", "ci") for each in applied} == {"ci"}
 

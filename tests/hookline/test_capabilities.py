@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
-from support import ROOT, example_templates, go_template, plan
+from support import ROOT, go_template, plan
 
 from hookline.cli import main
 from hookline.diagnostics import InvalidInput
@@ -225,8 +225,6 @@ def test_gitlab_can_approve_too_and_gitea_cannot() -> None:
 def test_a_folder_keeps_objects_of_one_name_in_two_namespaces_apart(tmp_path: Any) -> None:
     example = ROOT / "examples" / "forks"
     arguments = ["render", "-f", str(example / "hookline.yaml"), "--to", str(tmp_path)]
-    for path in example_templates(example):
-        arguments += ["--template", str(path)]
     assert CliRunner().invoke(main, arguments).exit_code == 0
     listed = yaml.safe_load((tmp_path / "kustomization.yaml").read_text("utf-8"))["resources"]
     assert len(set(listed)) == len(listed)
