@@ -36,6 +36,7 @@ PLURALS = {
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     "Workflow": "workflows",
+    "WorkflowTaskResult": "workflowtaskresults",
 }
 BUSY_SECONDS = 30.0
 CLUSTER_WIDE = {

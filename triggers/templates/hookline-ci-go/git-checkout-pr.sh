@@ -170,7 +170,12 @@ else
 fi
 
 # The packs come first, then the ref that lets the next run ask for what is new only.
-packs() { find "$1" -name 'pack-*.pack' | wc -l; }
+# Packs in use: what is superseded waits for the sweep.
+packs() {
+  for file in "$mirror/objects/pack"/pack-*.pack; do
+    [ ! -f "$file" ] || [ -f "${file%.pack}.superseded" ] || echo "$file"
+  done
+}
 if [ -n "$(ls "$git_dir/objects/pack")" ]; then
   for suffix in pack rev idx; do
     for file in "$git_dir/objects/pack"/pack-*."$suffix"; do
@@ -191,8 +196,8 @@ if [ -n "$(ls "$git_dir/objects/pack")" ]; then
     esac
   done
 fi
-if [ "$(packs "$mirror/objects/pack")" -gt "$MIRROR_PACKS" ]; then
-  before=$(find "$mirror/objects/pack" -name 'pack-*.pack')
+if [ "$(packs | wc -l)" -gt "$MIRROR_PACKS" ]; then
+  before=$(packs)
   prepare borrow
   if g repack -a -d -q 2> /dev/null; then
     for suffix in pack rev idx; do

@@ -13,5 +13,4 @@ import (
 	_ "go.opentelemetry.io/otel/sdk/trace"
 	_ "go.uber.org/zap"
 	_ "google.golang.org/grpc"
-	_ "k8s.io/client-go/kubernetes"
 )
