@@ -122,6 +122,15 @@ def findings_table() -> str:
     return "\n".join(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
 
 
+def template_parameters_table() -> str:
+    """The parameters of hookline-ci-go, as its manifest declares them."""
+    declared = shipped("hookline-ci-go")["spec"]["arguments"]["parameters"]
+    return "".join(
+        f"| `{each['name']}` | {'`' + each['value'] + '`' if each['value'] else ''} | {each['description']} |\n"
+        for each in declared
+    ).rstrip("\n")
+
+
 def with_table(text: str, head: str, table: str) -> str:
     """A page with the rows below a table's head replaced."""
     at = text.index(head) + len(head)

@@ -19,6 +19,7 @@ from pages import (
     page_with_outputs,
     reasons_table,
     sources_table,
+    template_parameters_table,
     with_table,
 )
 from stock_template import stock
@@ -74,6 +75,12 @@ def test_the_table_of_reasons_is_the_programs() -> None:
 def test_the_table_of_what_a_template_may_lack_is_the_checks() -> None:
     path = ROOT / "docs/template.md"
     compare(path, with_table(path.read_text("utf-8"), "| code | means |\n|---|---|\n", findings_table()))
+
+
+def test_the_table_of_a_templates_parameters_is_its_manifests() -> None:
+    path = ROOT / "docs/template.md"
+    head = "| parameter | default | what |\n|---|---|---|\n"
+    compare(path, with_table(path.read_text("utf-8"), head, template_parameters_table()))
 
 
 def test_the_page_of_templates_shows_real_output(tmp_path: Path) -> None:

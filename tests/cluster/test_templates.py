@@ -13,7 +13,7 @@ from hookline.output import manifest_text
 from triggers.shipped import shipped
 
 SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
-BRANCH = 'x;touch${IFS}/x;#$(id)"\'`id`'
+BRANCH = "x;touch${IFS}/x;#$(id)\"'`id`"
 _numbers = itertools.count(1)
 
 
@@ -97,7 +97,9 @@ def phase(site: Installation, name: str) -> str:
 
 
 @pytest.mark.parametrize("tested", [True, False])
-def test_hookline_ci_go_hands_the_commit_from_step_to_step(site: Installation, node: VirtualNode, tested: bool) -> None:
+def test_hookline_ci_go_hands_the_commit_from_step_to_step(
+    site: Installation, node: VirtualNode, tested: bool
+) -> None:
     template = installed(site, "hookline-ci-go")
     name = started(
         site, template, repo_url="https://github.com/acme/shop.git", repo_name="shop", target_branch=BRANCH, revision=SHA,
@@ -127,7 +129,12 @@ def test_hookline_ci_go_hands_the_commit_from_step_to_step(site: Installation, n
         node.end(pod)
     pod = until_pod(site, name, "build-push-image(0)")
     found = environment(pod)
-    assert (found["SOURCE"], found["COMMIT"], found["LATEST"], found["CACHE"]) == (source, SHA, "true", "buildcache")
+    assert (found["SOURCE"], found["COMMIT"], found["LATEST"], found["CACHE"]) == (
+        source,
+        SHA,
+        "true",
+        "buildcache",
+    )
     node.run(pod)
     report(site, pod, {"image-cache-metrics": "{}", "digest": "sha256:1", "tags": "v1.0.0-611 latest"})
     node.end(pod)

@@ -113,7 +113,11 @@ def busy() -> float:
 
 def files(folder: Path) -> dict[int, int]:
     """Inode → bytes of a folder's files."""
-    return {path.stat().st_ino: path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+    return {
+        path.stat().st_ino: path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
 
 
 def push_go(world: World) -> None:
@@ -131,7 +135,11 @@ def push_go(world: World) -> None:
             archive.addfile(entry)
     go = BytesIO()
     with tarfile.open(fileobj=go, mode="w") as archive:
-        archive.add(world.supplies.go[GO], "usr/local/go", filter=lambda entry: None if "/go/test" in entry.name else entry)
+        archive.add(
+            world.supplies.go[GO],
+            "usr/local/go",
+            filter=lambda entry: None if "/go/test" in entry.name else entry,
+        )
     for registry in (world.registry, world.plain_registry):
         registry.push(
             "base/go", "1", [busybox.getvalue(), go.getvalue()],
@@ -181,18 +189,26 @@ def runs(world: World) -> None:
         service(site)
         print(template)
         figures = found[template] = {}
-        for title, change in (("cold", None), ("warm, nothing changed", None), ("one file changed", "hello again")):
+        for title, change in (
+            ("cold", None),
+            ("warm, nothing changed", None),
+            ("one file changed", "hello again"),
+        ):
             if change is not None:
                 site.repository.commit({"main.go": MAIN.replace('"hello"', f'"{change}"')})
             before = files(site.namespace.volume)
             run, cpu = measured(site.run)
             after = files(site.namespace.volume)
-            figures[title] = line(title, run, cpu, sum(size for inode, size in after.items() if inode not in before))
+            figures[title] = line(
+                title, run, cpu, sum(size for inode, size in after.items() if inode not in before)
+            )
         total = sum(files(site.namespace.volume).values())
         print(f"  {'on the volume afterwards':34} {total / 1e6:.1f} MB")
     for title in found["ci-go-v1"]:
         stock, ours = found["ci-go-v1"][title], found["hookline-ci-go"][title]
-        print(f"stock / hookline-ci-go, {title:22} wall {stock[0] / ours[0]:5.2f} x   CPU {stock[1] / ours[1]:5.2f} x")
+        print(
+            f"stock / hookline-ci-go, {title:22} wall {stock[0] / ours[0]:5.2f} x   CPU {stock[1] / ours[1]:5.2f} x"
+        )
 
 
 def history(repository: Repository) -> None:
@@ -206,7 +222,9 @@ def history(repository: Repository) -> None:
             + f"M 644 inline p{number % 2_000 // 50}/f{number % 2_000}.go\ndata {len(text)}\n{text}\n"
         )
     subprocess.run(
-        ["git", f"--git-dir={repository.bare}", "fast-import", "--quiet"], input="".join(stream).encode(), check=True
+        ["git", f"--git-dir={repository.bare}", "fast-import", "--quiet"],
+        input="".join(stream).encode(),
+        check=True,
     )
     subprocess.run(["git", f"--git-dir={repository.bare}", "gc", "--quiet"], check=True)
     repository.git("fetch", "-q", "origin")

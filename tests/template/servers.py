@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import socket
 import subprocess
 import sys
 import tarfile
@@ -21,7 +22,7 @@ import yaml
 from cluster.processes import Process
 from cluster.waiting import until
 
-__all__ = ["HOST", "PASSWORD", "USER", "Certificates", "GitHost", "ModuleProxy", "Registry"]
+__all__ = ["HOST", "PASSWORD", "USER", "Certificates", "GitHost", "ModuleProxy", "Registry", "SshHost"]
 
 HOST = "forge.test"
 """The name of every server here; /etc/hosts of the containers leads it to loopback."""
@@ -154,6 +155,54 @@ class GitHost:
     def url(self, name: str, *, secure: bool = True) -> str:
         """Where a repository is cloned from."""
         return f"https://{HOST}:8443/{name}.git" if secure else f"http://{HOST}:8080/{name}.git"
+
+
+class SshHost:
+    """A git host that is asked by ssh, for one repository and one key; ends with the block that it was made for."""
+
+    def __init__(self, folder: Path, bare: Path) -> None:
+        def key(name: str) -> None:
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True
+            )
+
+        for name in ("host", "client", "other"):
+            key(name)
+        self.url = f"ssh://root@{HOST}:2222{bare}"
+        self.client_key = (folder / "client").read_bytes()
+
+        def known(name: str) -> bytes:
+            kind, content, *_ = (folder / f"{name}.pub").read_text("utf-8").split()
+            return f"[{HOST}]:2222 {kind} {content}\n".encode()
+
+        self.known_hosts, self.others_known_hosts = known("host"), known("other")
+        (folder / "authorized").write_bytes((folder / "client.pub").read_bytes())
+        (folder / "sshd_config").write_text(
+            f"Port 2222\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
+            "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\n"
+        )
+        Path("/run/sshd").mkdir(exist_ok=True)
+        self._folder = folder
+        self._process: Process | None = None
+
+    def __enter__(self) -> "SshHost":
+        self._process = Process(
+            "sshd",
+            ["/usr/sbin/sshd", "-D", "-e", "-f", str(self._folder / "sshd_config")],
+            self._folder / "sshd.log",
+            {"PATH": "/usr/bin:/bin"},
+        )
+
+        def listens() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", 2222)) == 0
+
+        until(listens, "sshd listens", 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.stop()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -34,6 +34,8 @@ TOOLS = {
     "git": "git",
     "ip": "iproute2",
     "openssl": "openssl",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
     "unshare": "util-linux",
 }
 PACKAGES = "git,ca-certificates,openssh-client,runc,uidmap,busybox-static"

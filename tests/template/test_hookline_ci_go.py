@@ -1,6 +1,7 @@
 """Promises of hookline-ci-go, each asked of real steps."""
 
 import json
+import os
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -11,11 +12,12 @@ import pytest
 from template.pods import Run
 from template.repositories import FILES
 from template.scenarios import together
-from template.servers import PASSWORD, USER
+from template.servers import PASSWORD, USER, SshHost
 from template.world import Site, World
 
 from triggers.exporter.logs import StepLog, read_step
 
+RECORDS = Path(__file__).parents[1] / "data/logs/hookline-ci-go"
 SERVICE_SUMS = (Path(__file__).parent / "modules/service/go.sum").read_text("utf-8").splitlines()
 NEW_MODULE = "github.com/cespare/xxhash/v2"
 FAILING = 'package main\n\nimport "testing"\n\nfunc TestNo(t *testing.T) { t.Fatal("no & <no>") }\n'
@@ -59,17 +61,37 @@ def numbers(run: Run) -> tuple[str, str, int, dict[str, int], str, int, int]:
     )
 
 
+def kept(title: str, run: Run, *found: object) -> None:
+    """With HOOKLINE_RECORD, what a run printed and put out becomes data of the fast tests, with what it was found to be."""
+    if not os.environ.get("HOOKLINE_RECORD"):
+        return
+    folder = RECORDS / title
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for step in run.steps.values():
+        (folder / f"{step.name}.log").write_text(step.log, "utf-8")
+    facts = {
+        "exit_codes": {step.name: step.exit_code for step in run.steps.values()},
+        "outputs": {step.name: dict(step.outputs) for step in run.steps.values()},
+        "expected": found,
+    }
+    (folder / "run.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+
+
 def test_each_cache_says_exactly_what_it_did(site: Site) -> None:
     """Cold, warm, source changed, go.mod changed: by outputs, and by what the exporter reads in the logs."""
     repository = site.repository
     cold = site.run()
     assert numbers(cold) == ("clone", "cold", 5, {"ran": 1}, "cold_missing", 0, 6), cold.log
+    kept("1-cold", cold, *numbers(cold))
     warm = site.run()
     assert numbers(warm) == ("noop", "full", 0, {"cached": 1}, "full", 6, 6), warm.log
+    kept("2-warm", warm, *numbers(warm))
     assert warm.output("build-push-image", "digest") == cold.output("build-push-image", "digest")
     repository.commit({"main.go": FILES["main.go"].replace("a greeting", "another greeting")})
     changed = site.run()
     assert numbers(changed) == ("update", "full", 0, {"ran": 1}, "partial", 3, 6), changed.log
+    kept("3-source-changed", changed, *numbers(changed))
     sums = [line for line in SERVICE_SUMS if line.startswith(NEW_MODULE + " ")]
     version = sums[0].split()[1]
     repository.commit(
@@ -81,6 +103,7 @@ def test_each_cache_says_exactly_what_it_did(site: Site) -> None:
     )
     modules = site.run()
     assert numbers(modules) == ("update", "partial", 1, {"ran": 1}, "partial", 1, 6), modules.log
+    kept("4-go-mod-changed", modules, *numbers(modules))
     assert modules.output("run-test", "go-modules-needed") == "6"
 
 
@@ -206,11 +229,19 @@ def test_a_damaged_mirror_heals_by_itself(site: Site, damage: str) -> None:
     assert "Something is wrong" not in again.log
 
 
-@pytest.mark.parametrize(("step", "kills"), [("git-checkout-pr", 10), ("run-test", 7), ("build-push-image", 6)])
-def test_a_run_that_was_killed_at_any_moment_leaves_nothing_in_the_way(site: Site, step: str, kills: int) -> None:
+@pytest.mark.parametrize(
+    ("step", "kills"), [("git-checkout-pr", 10), ("run-test", 7), ("build-push-image", 6)]
+)
+def test_a_run_that_was_killed_at_any_moment_leaves_nothing_in_the_way(
+    site: Site, step: str, kills: int
+) -> None:
     """The moments lie evenly over the time that the step takes; each is followed by a whole run of the same commit."""
     site.warm().run()
-    taken = site.run(revision=site.repository.commit({"main.go": FILES["main.go"] + "\n// first\n"})).steps[step].seconds
+    taken = (
+        site.run(revision=site.repository.commit({"main.go": FILES["main.go"] + "\n// first\n"}))
+        .steps[step]
+        .seconds
+    )
     killed = 0
     for number in range(kills):
         text = FILES["main.go"].replace("a greeting", f"greeting {number}")
@@ -282,6 +313,20 @@ def test_a_private_repository_is_cloned_with_a_token_that_stays_in_its_secret(wo
         check=False,
     )
     assert everywhere.stdout == ""
+
+
+def test_a_private_repository_is_cloned_with_a_deploy_key(world: World, tmp_path: Path) -> None:
+    site = world.site()
+    with SshHost(tmp_path, site.repository.bare) as host:
+        site.namespace.files["git-creds"] = {"ssh-private-key": host.client_key}
+        unknown = site.build(repo_url=host.url)
+        assert "no known_hosts: anyone could answer for the host" in unknown.log
+        site.namespace.files["git-creds"]["known_hosts"] = host.known_hosts
+        run = site.build(repo_url=host.url)
+        assert run.succeeded, run.log
+        assert site.built(run) == site.repository.stamp("main")
+        site.namespace.files["git-creds"]["known_hosts"] = host.others_known_hosts
+        assert not site.build(repo_url=host.url).succeeded
 
 
 def test_a_token_in_the_url_is_refused(site: Site) -> None:
@@ -434,6 +479,37 @@ def test_how_an_image_was_built_can_be_attested(site: Site) -> None:
     kinds = [each.get("annotations", {}).get("vnd.docker.reference.type") for each in index["manifests"]]  # type: ignore[attr-defined]
     assert "attestation-manifest" in kinds
     assert run.output("build-push-image", "digest").startswith("sha256:")
+
+
+def test_what_is_in_an_image_can_be_attested(world: World) -> None:
+    """By any scanner of BuildKit's protocol; this one says that it was here."""
+    statement = {
+        "_type": "https://in-toto.io/Statement/v0.1",
+        "predicateType": "https://spdx.dev/Document",
+        "predicate": {"SPDXID": "SPDXRef-DOCUMENT", "name": "scanned"},
+    }
+    world.push_busybox(
+        "base/scanner",
+        {
+            "Entrypoint": [
+                "/bin/sh",
+                "-c",
+                f"echo '{json.dumps(statement)}' > $BUILDKIT_SCAN_DESTINATION/a.spdx.json",
+            ]
+        },
+    )
+    site = world.site()
+    run = site.build(sbom_generator=f"{site.registry.name}/base/scanner:1")
+    assert run.succeeded, run.log
+    index, _ = site.registry.manifest(site.image, "latest")
+    attested = [
+        each["digest"]
+        for each in index["manifests"]  # type: ignore[attr-defined]
+        if each.get("annotations", {}).get("vnd.docker.reference.type") == "attestation-manifest"
+    ]
+    manifest, _ = site.registry.manifest(site.image, attested[0])
+    layers = [site.registry.blob(site.image, each["digest"]) for each in manifest["layers"]]  # type: ignore[attr-defined]
+    assert any(json.loads(each)["predicate"].get("name") == "scanned" for each in layers)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ def test_a_scenario_comes_to_what_the_page_says(scenario: Scenario, world: World
     if REGENERATE:
         before, _, after = table()
         made = {**rows(), scenario.title: (stock, ours)}
-        lines = [f"| {each.title} | {' | '.join(made[each.title])} |\n" for each in SCENARIOS if each.title in made]
+        lines = [
+            f"| {each.title} | {' | '.join(made[each.title])} |\n" for each in SCENARIOS if each.title in made
+        ]
         PAGE.write_text(before + "".join(lines) + after, "utf-8")
     assert rows()[scenario.title] == (stock, ours)
     assert "**" not in ours

@@ -85,9 +85,13 @@ class World:
         self.registry = Registry(FOLDER / "registry", self.certificates, secure=True)
         self.plain_registry = Registry(FOLDER / "plain-registry", self.certificates, secure=False)
         self._numbers = itertools.count(1)
+        self.push_busybox("base/busybox", {})
+
+    def push_busybox(self, image: str, config: Mapping[str, object]) -> None:
+        """An image with a shell, under the tag 1 on both registries."""
         layer = _busybox((self.supplies.root / "bin/busybox").read_bytes())
         for registry in (self.registry, self.plain_registry):
-            registry.push("base/busybox", "1", [layer], {"Env": ["PATH=/bin"]})
+            registry.push(image, "1", [layer], {"Env": ["PATH=/bin"], **config})
 
     def stop(self) -> None:
         """Stop what the kernel would not."""

@@ -275,3 +275,35 @@ def test_hostile_logs_end(hostile: bytes) -> None:
         assert read_step(step, BUILD + TEST + hostile + BUILT + TESTED, 0) is not None
     # No measure of speed: a pattern that goes back and forth over such a log takes minutes.
     assert time.process_time() - began < 30
+
+
+RUNS = sorted(path for path in (LOGS / "hookline-ci-go").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("told", ["by outputs", "by logs alone"])
+@pytest.mark.parametrize("folder", RUNS, ids=lambda path: path.name)
+def test_a_run_of_hookline_ci_go_is_read_as_what_it_was(folder: Path, told: str) -> None:
+    """Recorded from real steps; BuildKit v0.33 prints what the rules for v0.13 read, and both ways give the same numbers."""
+    run = json.loads((folder / "run.json").read_text("utf-8"))
+    found: dict[str, StepLog] = {}
+    for step, outputs in run["outputs"].items():
+        log = (folder / f"{step}.log").read_bytes()
+        metrics = outputs.get("image-cache-metrics") if told == "by outputs" else None
+        needed = int(outputs["go-modules-needed"]) if "go-modules-needed" in outputs else None
+        read = read_step(step, log, run["exit_codes"][step], cache_metrics=metrics, modules_needed=needed)
+        assert read is not None
+        assert read.completeness == "complete"
+        found[step] = read
+    checkout = found["git-checkout-pr"].checkout
+    test = found["run-test"].go_test
+    image = found["build-push-image"].image_build
+    assert checkout is not None
+    assert test is not None
+    assert image is not None
+    assert [
+        checkout.state, test.cache_state, test.downloaded, test.packages, image.cache_state, image.hits, image.steps,
+    ] == run["expected"]  # fmt: skip
+
+
+def test_four_runs_of_hookline_ci_go_are_recorded() -> None:
+    assert [path.name for path in RUNS] == ["1-cold", "2-warm", "3-source-changed", "4-go-mod-changed"]

@@ -214,12 +214,12 @@ fi
 # Once an hour, what nobody needs any more goes: nothing that a run of today can still be using.
 if [ -z "$(find "$store" -maxdepth 1 -name .swept -mmin -60)" ]; then
   touch "$store/.swept"
-  find "$store/source" -type f -mmin +"$SOURCE_MINUTES" -delete || true
-  find "$store" -name '.new-*' -type f -mmin +180 -delete || true
+  find "$store/source" -type f -mmin +"$SOURCE_MINUTES" -exec rm -f {} + || true
+  find "$store" -name '.new-*' -type f -mmin +180 -exec rm -f {} + || true
   find "$store/git" -name '*.superseded' -mmin +180 | while read -r file; do
     rm -f "${file%.superseded}.idx" "${file%.superseded}.rev" "${file%.superseded}.pack" "$file"
   done
-  find "$store/go/download" -type f -mtime +"$CACHE_DAYS" -delete || true
+  find "$store/go/download" -type f -mtime +"$CACHE_DAYS" -exec rm -f {} + || true
   find "$store/git" "$store/go/build" -mindepth 1 -maxdepth 1 -type d -mtime +"$CACHE_DAYS" 2> /dev/null | while read -r folder; do
     [ -n "$(find "$folder" -type f -mtime -"$CACHE_DAYS" | head -n 1)" ] || rm -rf "$folder"
   done
