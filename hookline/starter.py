@@ -108,7 +108,7 @@ sources:
 
 defaults:
   run:
-    template: ci-go-v1
+    template: ci-go-v1         # or hookline-ci-go, which builds the event's commit: hookline template hookline-ci-go
     # spot: {{strategy: SpotAsPriceGo, fallback: true}}     # ECI spot instances
 
 pipelines:

@@ -14,6 +14,7 @@ from hookline.schema import json_schema
 from sensors.reasons import REASONS
 from triggers.exporter.metrics import FAMILIES, Family
 from triggers.inspection.findings import CODES
+from triggers.shipped import shipped
 
 
 def commands_page() -> str:

@@ -72,7 +72,7 @@ PORT = 9893
 def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **settings: object) -> None:
     """Serve metrics of runs to Prometheus: outcomes, step durations, cache hit rates, spot capacity and cost.
 
-    It watches Workflows of ci-go-v1 and their pods, reads the log of each step once, and counts every run exactly once, with a
+    It watches Workflows of ci-go-v1 and hookline-ci-go and their pods, reads the log of each step once, and counts every run exactly once, with a
     ledger over restarts too. For people: / and /runs. What is asked for on the command line can be set by environment
     variables: HOOKLINE_EXPORTER_NAMESPACE, _CONFIG, _LEDGER, _LISTEN, _WEB_CONFIG_FILE, _LEASE, _FILE.
 

@@ -110,9 +110,9 @@ def test_hookline_ci_go_hands_the_commit_from_step_to_step(
     assert (found["TARGET_BRANCH"], found["REVISION"]) == (BRANCH, SHA)
     assert pod["spec"]["activeDeadlineSeconds"] == 1200
     node.run(pod)
-    source = f"shop-0123456789ab/{SHA}"
+    repository = "shop-0123456789ab"
     report(
-        site, pod, {"commit": SHA, "commit-time": "1700000000", "source": source, "latest": "true", "cache": "buildcache"}
+        site, pod, {"commit": SHA, "commit-time": "1700000000", "repository": repository, "source": SHA, "latest": "true", "cache": "buildcache"}
     )  # fmt: skip
     node.end(pod)
     if tested:
@@ -121,16 +121,21 @@ def test_hookline_ci_go_hands_the_commit_from_step_to_step(
         node.run(lost)
         node.reclaim(lost)
         pod = until_pod(site, name, "run-test(1)")
-        assert environment(pod)["SOURCE"] == source
+        assert environment(pod)["SOURCE"] == SHA
         mounts = next(each for each in pod["spec"]["containers"] if each["name"] == "main")["volumeMounts"]
-        assert {"name": "workdir", "mountPath": "/workdir", "readOnly": True} in mounts
+        place = {
+            "name": "workdir",
+            "mountPath": "/caches/build",
+            "subPath": f"hookline/go/build/{repository}",
+        }
+        assert place in mounts
         node.run(pod)
         report(site, pod, {"go-modules-needed": "5", "go-modules-downloaded": "0"})
         node.end(pod)
     pod = until_pod(site, name, "build-push-image(0)")
     found = environment(pod)
     assert (found["SOURCE"], found["COMMIT"], found["LATEST"], found["CACHE"]) == (
-        source,
+        SHA,
         SHA,
         "true",
         "buildcache",
@@ -148,7 +153,11 @@ def test_a_red_test_ends_hookline_ci_go_at_once(site: Installation, node: Virtua
     name = started(site, installed(site, "hookline-ci-go"), repo_name="shop")
     pod = until_pod(site, name, "git-checkout-pr(0)")
     node.run(pod)
-    report(site, pod, {"commit": SHA, "commit-time": "1", "source": "s/s", "latest": "true", "cache": ""})
+    report(
+        site,
+        pod,
+        {"commit": SHA, "commit-time": "1", "repository": "s", "source": "s", "latest": "true", "cache": ""},
+    )
     node.end(pod)
     pod = until_pod(site, name, "run-test(0)")
     node.run(pod)

@@ -91,8 +91,7 @@ func TestPage(t *testing.T) {
 }
 """
 DOCKERFILE = """FROM {registry}/base/go:1 AS build
-ARG GOPROXY
-ENV GONOSUMDB=* CGO_ENABLED=0 GOFLAGS=-modcacherw
+ENV GOPROXY=http://127.0.0.1:8081 GONOSUMDB=* CGO_ENABLED=0 GOFLAGS=-modcacherw
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -14,7 +14,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
-from typing import Any
+from typing import Any, Self
 
 import bcrypt
 import urllib3
@@ -185,7 +185,7 @@ class SshHost:
         self._folder = folder
         self._process: Process | None = None
 
-    def __enter__(self) -> "SshHost":
+    def __enter__(self) -> Self:
         self._process = Process(
             "sshd",
             ["/usr/sbin/sshd", "-D", "-e", "-f", str(self._folder / "sshd_config")],

@@ -186,15 +186,42 @@ def test_a_module_that_was_changed_on_the_volume_is_not_used(site: Site) -> None
         assert not any(name.endswith("evil.go") for name in opened.namelist())
 
 
-def test_tests_can_write_go_caches_and_nothing_else_on_the_volume(site: Site) -> None:
+def test_tests_see_and_write_nothing_of_other_repositories(world: World, site: Site) -> None:
+    other = world.site()
+    other.namespace = site.namespace  # another repository on the same volume
+    assert other.build().succeeded
     site.repository.commit(
         {
-            "write_test.go": 'package main\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestWrite(t *testing.T) {\n'
-            '\tfor _, name := range []string{"/workdir/x", "/workdir/hookline/git/x", "/workdir/hookline/source/x"} {\n'
-            '\t\tif os.WriteFile(name, nil, 0o644) == nil {\n\t\t\tt.Error("wrote", name)\n\t\t}\n\t}\n}\n'
+            "volume_test.go": f"""package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestVolume(t *testing.T) {{
+	for _, name := range []string{{"/source/x", "/caches/x", "/workdir/x"}} {{
+		if os.WriteFile(name, nil, 0o644) == nil && name != "/caches/x" {{
+			t.Error("wrote", name)
+		}}
+	}}
+	for _, folder := range []string{{"/source", "/caches", "/workdir"}} {{
+		filepath.Walk(folder, func(path string, _ os.FileInfo, _ error) error {{
+			if strings.Contains(path, "{other.key}") {{
+				t.Error("saw", path)
+			}}
+			return nil
+		}})
+	}}
+}}
+"""
         }
     )
-    assert site.warm().run().succeeded
+    run = site.warm().run()
+    assert run.succeeded, run.log
+    assert not (site.namespace.volume / "x").exists()
 
 
 @pytest.mark.parametrize("damage", ["pack", "idx", "refs", "everything", "objects"])
@@ -367,6 +394,16 @@ def test_latest_is_the_head_of_the_default_branch_and_of_no_older_commit(site: S
     late = site.build(revision=old, ref="refs/heads/main")
     assert late.output("build-push-image", "tags") == f"v1.0.0-{old[:12]}"
     assert site.revision("latest") == new
+
+
+def test_the_image_of_a_tag_has_the_tags_name(site: Site) -> None:
+    commit = site.repository.git("rev-parse", "main")
+    site.repository.git("tag", "-a", "-m", "a release", "v2.1.0")
+    site.repository.push("v2.1.0")
+    run = site.build(ref="refs/tags/v2.1.0", revision=commit, container_tag="v2.1.0")
+    assert run.output("build-push-image", "tags") == f"v2.1.0-{commit[:12]} v2.1.0"
+    assert site.revision("v2.1.0") == commit
+    assert site.tags() == {f"v2.1.0-{commit[:12]}", "v2.1.0"}  # no latest, and a tag writes no cache
 
 
 def test_a_submodule_is_checked_out_where_that_is_asked_for(world: World) -> None:

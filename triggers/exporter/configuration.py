@@ -31,7 +31,7 @@ class Configuration(BaseModel):
     """What the file may say; every key is optional."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    templates: tuple[Name, ...] = ("ci-go-v1",)
+    templates: tuple[Name, ...] = ("ci-go-v1", "hookline-ci-go")
     """Runs of these templates are measured, whoever started them; and every run that hookline started."""
     adopt: tuple[Name, ...] = ()
     """`repo_name`s, or globs of them, that become the pipeline of runs that hookline did not start."""

@@ -19,13 +19,13 @@ printf '' > /tmp/outputs/digest
 printf '' > /tmp/outputs/tags
 
 tries=0
-until [ -f "/workdir/hookline/source/$SOURCE.tar" ]; do
+until [ -f "/source/$SOURCE.tar" ]; do
   [ $tries -lt 60 ] || fail "the source of git-checkout-pr is not on the volume"
-  ls "/workdir/hookline/source/${SOURCE%/*}" > /dev/null 2>&1 || true
+  ls /source > /dev/null
   sleep 1
   tries=$((tries + 1))
 done
-tar -C /scratch/source -xf "/workdir/hookline/source/$SOURCE.tar"
+tar -C /scratch/source -xf "/source/$SOURCE.tar"
 [ -f "/scratch/source/$DOCKERFILE" ] || fail "dockerfile: there is no $DOCKERFILE in this commit"
 if [ -s /private-ca/ca.crt ]; then
   cat /etc/ssl/certs/ca-certificates.crt /private-ca/ca.crt > /scratch/ca.crt
@@ -52,14 +52,13 @@ else
   '' | [/.-]* | *[!A-Za-z0-9._:/-]*) fail "container_image: expected registry/namespace/name, not '$CONTAINER_IMAGE'" ;;
   esac
   [ -s "$DOCKER_CONFIG/config.json" ] || fail "Secret docker-config with the key config.json is missing in this namespace"
-  names=$CONTAINER_IMAGE:$tag
-  where=$names
   tags=$tag
-  if [ "$LATEST" = true ]; then
-    names=$names,$CONTAINER_IMAGE:latest
-    where="$where and $CONTAINER_IMAGE:latest"
-    tags="$tag latest"
-  fi
+  # Who looks for the image of a git tag looks for that tag.
+  case $REF in refs/tags/*) [ "$tag" = "$CONTAINER_TAG" ] || tags="$tags $CONTAINER_TAG" ;; esac
+  [ "$LATEST" != true ] || tags="$tags latest"
+  names=
+  for each in $tags; do names=${names:+$names,}$CONTAINER_IMAGE:$each; done
+  where=$(echo "$names" | sed 's/,/ and /g')
   # The commit's time for the image's alone: as a build argument it would be a new time for every step, and none a hit.
   set -- "$@" --output "type=image,\"name=$names\",push=true,source-date-epoch=$COMMIT_TIME"
   imports="buildcache"

@@ -70,7 +70,7 @@ key=$REPO_NAME-$(printf %s "$REPO_URL" | sha256sum | cut -c1-12)
 mirror=$store/git/$key.git
 sources=$store/source/$key
 self=.new-$(hostname)-$$
-mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/go/download"
+mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/go/download" "$store/go/build/$key"
 touch "$mirror/used"
 # A whole bare repository, for whoever wants to look: git --git-dir=... log.
 [ -f "$mirror/HEAD" ] || { echo 'ref: refs/heads/main' > "$mirror/$self" && mv "$mirror/$self" "$mirror/HEAD"; }
@@ -247,7 +247,8 @@ elif [ -n "$branch" ]; then
 fi
 printf %s "$commit" > /tmp/outputs/commit
 printf %s "$(g log -1 --format=%ct "$commit")" > /tmp/outputs/time
-printf %s "$key/$source" > /tmp/outputs/source
+printf %s "$key" > /tmp/outputs/repository
+printf %s "$source" > /tmp/outputs/source
 printf %s "$latest" > /tmp/outputs/latest
 printf %s "$cache" > /tmp/outputs/cache
 echo "Git Clone and Checkout Complete."

@@ -8,7 +8,7 @@ fail() { echo "error: $*" >&2; exit 1; }
 case /$GO_MODULE_DIRECTORY/ in
 */../* | //*) fail "go_module_directory: expected a path inside the repository, not '$GO_MODULE_DIRECTORY'" ;;
 esac
-download=/workdir/hookline/go/download
+download=/caches/download
 reports=/tmp/reports
 mkdir -p /tmp/outputs "$reports" "/test/$REPO_NAME"
 printf 0 > /tmp/outputs/needed
@@ -16,13 +16,13 @@ printf 0 > /tmp/outputs/downloaded
 
 # Another node's NFS client may take a moment to see the new file.
 tries=0
-until [ -f "/workdir/hookline/source/$SOURCE.tar" ]; do
+until [ -f "/source/$SOURCE.tar" ]; do
   [ $tries -lt 60 ] || fail "the source of git-checkout-pr is not on the volume"
-  ls "/workdir/hookline/source/${SOURCE%/*}" > /dev/null 2>&1 || true
+  ls /source > /dev/null
   sleep 1
   tries=$((tries + 1))
 done
-tar -C "/test/$REPO_NAME" -xf "/workdir/hookline/source/$SOURCE.tar"
+tar -C "/test/$REPO_NAME" -xf "/source/$SOURCE.tar"
 
 if [ -s /private-ca/ca.crt ]; then
   cat /etc/ssl/certs/ca-certificates.crt /private-ca/ca.crt > /scratch/ca.crt
@@ -35,9 +35,9 @@ for each in $GO_ENV; do
   *) fail "go_env: expected words such as GONOSUMDB=git.example.com, not '$each'" ;;
   esac
 done
-export GOCACHE="/workdir/hookline/go/build/${SOURCE%%/*}" GOMODCACHE=/scratch/mod GOTOOLCHAIN=auto GOPROXY
+export GOCACHE=/caches/build GOMODCACHE=/scratch/mod GOTOOLCHAIN=auto GOPROXY
 [ -n "$(ls -A "$download")" ] || echo "GOMODCACHE Directory /pkg/mod is created"
-mkdir -p "$GOCACHE" "$GOMODCACHE/cache/download" /scratch/tools
+mkdir -p "$GOMODCACHE/cache/download" /scratch/tools
 
 cat > /scratch/tools/ci.go <<'HELPER'
 !include ci.go
@@ -45,7 +45,7 @@ HELPER
 (cd /scratch/tools && GOFLAGS= GOWORK=off GO111MODULE=off GOTOOLCHAIN=local go build -o /scratch/tools/ci ci.go)
 ci=/scratch/tools/ci
 # Go takes a test's result from the cache only while the files it read have the same time: a file's time follows its content.
-"$ci" times "/workdir/hookline/source/$SOURCE.files" "/test/$REPO_NAME"
+"$ci" times "/source/$SOURCE.files" "/test/$REPO_NAME"
 
 cd "/test/$REPO_NAME/$GO_MODULE_DIRECTORY" 2> /dev/null || fail "go_module_directory: there is no $GO_MODULE_DIRECTORY in this commit"
 [ -f go.mod ] || [ -f go.work ] || fail "no go.mod in $GO_MODULE_DIRECTORY: say where with go_module_directory, or switch enable_test off"
