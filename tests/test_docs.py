@@ -211,5 +211,5 @@ def test_every_file_that_a_page_names_exists(path: Path) -> None:
 
 def test_the_makefile_has_the_targets_that_the_readme_names() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text("utf-8")):
+    for target in re.findall(r"(?m)(?:`|^    )make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")):
         assert f"\n{target}:" in makefile

@@ -354,7 +354,7 @@ def test_clauses_of_the_contract_are_found_missing_or_different() -> None:
     assert told[("parameter", "repo_url")] == ("missing", "")
     assert told[("parameter", "target_branch")] == ("different", 'default "master"')
     assert told[("step", "build-push-image")] == ("missing", "")
-    assert told[("volume", "workdir")][1] == "PersistentVolumeClaim other not at /workdir in build-push-image"
+    assert told[("volume", "workdir")][1] == "PersistentVolumeClaim other at /workdir"
     (broken,) = (each for each in report.findings if each.code == "CONTRACT_BROKEN")
     assert broken.sentence == "missing: parameter repo_url, step build-push-image"
 

@@ -27,7 +27,8 @@ STEPS: Mapping[str, str] = {
 """Step → the step that it runs after."""
 
 _VOLUMES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("workdir", "PersistentVolumeClaim pvc-nas", "/workdir", tuple(STEPS)),
+    # Later steps may see parts of it in other places.
+    ("workdir", "PersistentVolumeClaim pvc-nas", "/workdir", ("git-checkout-pr",)),
     ("run-test", "emptyDir", "/test", ("run-test",)),
     ("docker-config", "Secret docker-config", "/.docker", ("build-push-image",)),
 )
@@ -111,6 +112,6 @@ def _references(build: Step | None) -> tuple[Clause, ...]:
         _clause(
             "tag", "<container_tag>", "named", "named" if names("container_image", "container_tag") else None
         ),
-        _clause("tag", "latest", "named", "named" if names(":latest") else None),
+        _clause("tag", "latest", "named", "named" if names("latest") else None),
         _clause("cache", "buildcache", "named", "named" if names("buildcache") else None),
     )

@@ -260,7 +260,7 @@ def _no_gocache(template: Anatomy) -> str:
             return False
         places = [step.env["GOCACHE"]] if "GOCACHE" in step.env else _GOCACHE.findall(step.text)
         kept = [mount.path.rstrip("/") + "/" for mount in step.mounts_of("PersistentVolumeClaim")]
-        return not any(place.startswith((*kept, "$", "{{")) for place in places)
+        return not any((place.rstrip("/") + "/").startswith((*kept, "$", "{{")) for place in places)
 
     steps = _named(template, loses)
     return steps and f"{steps} runs go, and its GOCACHE is gone with the pod"
