@@ -1,36 +1,21 @@
-# Builds the image of the source and pushes it, as an ordinary user, with the registry as the only cache.
+# Builds the image of the source and pushes it, as an ordinary user. Layers are cached in the registry.
 set -eu
-umask 022
-
-fail() { echo "error: $*" >&2; exit 1; }
+!include common.sh
 
 case $CONTAINER_TAG in
 '' | [.-]* | *[!A-Za-z0-9._-]*) fail "container_tag: expected letters, digits and . _ -, not '$CONTAINER_TAG'" ;;
 latest | buildcache) fail "container_tag: $CONTAINER_TAG is kept for the template itself" ;;
 esac
-case /$DOCKERFILE/ in
-*/../* | //*) fail "dockerfile: expected a path inside the repository, not '$DOCKERFILE'" ;;
-esac
+inside dockerfile "$DOCKERFILE"
 short=$(printf %s "$COMMIT" | cut -c1-12)
 tag=$CONTAINER_TAG
 [ "$ENABLE_SUFFIX_COMMITID" != true ] || tag=$tag-$short
-mkdir -p /tmp/outputs /scratch/source
+mkdir -p /tmp/outputs
 printf '' > /tmp/outputs/digest
 printf '' > /tmp/outputs/tags
 
-tries=0
-until [ -f "/source/$SOURCE.tar" ]; do
-  [ $tries -lt 60 ] || fail "the source of git-checkout-pr is not on the volume"
-  ls /source > /dev/null
-  sleep 1
-  tries=$((tries + 1))
-done
-tar -C /scratch/source -xf "/source/$SOURCE.tar"
+take_source /scratch/source
 [ -f "/scratch/source/$DOCKERFILE" ] || fail "dockerfile: there is no $DOCKERFILE in this commit"
-if [ -s /private-ca/ca.crt ]; then
-  cat /etc/ssl/certs/ca-certificates.crt /private-ca/ca.crt > /scratch/ca.crt
-  export SSL_CERT_FILE=/scratch/ca.crt
-fi
 
 created=$(date -u -d "@$COMMIT_TIME" +%Y-%m-%dT%H:%M:%SZ)
 set -- --frontend dockerfile.v0 \
@@ -44,7 +29,7 @@ set -- --frontend dockerfile.v0 \
 [ -z "$SBOM_GENERATOR" ] || set -- "$@" --opt "attest:sbom=generator=$SBOM_GENERATOR"
 imports=
 if [ "$SANDBOXED" = true ]; then
-  # Foreign code: nothing is pushed, no cache is read or written, and no registry's password is here.
+  # Foreign code: nothing is pushed, no cache of the registry is read or written, and no password of it is here.
   where="nothing, sandboxed"
   tags=
 else
@@ -67,6 +52,44 @@ else
   [ -z "$CACHE" ] || set -- "$@" --export-cache "type=registry,mode=max,ignore-error=true,ref=$CONTAINER_IMAGE:$CACHE"
 fi
 
+# Cache mounts (RUN --mount=type=cache) live in BuildKit's daemon, which ends with the pod. What they hold is carried from run to run as
+# one file on the volume, by two small builds that have the same mounts. It is a cache: whatever goes wrong, the image is built without.
+mount_ids() {
+  grep -oE -- '--mount=[^[:space:]]+' "/scratch/source/$DOCKERFILE" | grep -E '[=,]type=cache(,|$)' | grep -vE "[\$\"'\\\\]" |
+    sed -nE 's/.*[=,]id=([^,]*).*/\1/p; t; s/.*[=,](target|dst|destination)=([^,]*[^,/])\/*(,.*)?$/\2/p' | sort -u
+}
+carried=/caches/image
+carry() { # by $direction, in or out
+  ids=$(mount_ids) || return 0
+  [ -n "$ids" ] && [ -x /bin/busybox ] || return 0
+  rm -rf /scratch/carry
+  mkdir -p /scratch/carry/tools/bin /scratch/carry/tools/lib
+  cp /bin/busybox /scratch/carry/tools/bin/busybox
+  cp /lib/ld-musl-*.so.1 /scratch/carry/tools/lib/ 2> /dev/null || true
+  flags=
+  for id in $ids; do
+    flags="$flags --mount=type=cache,id=$id,target=/mounts/$(printf %s "$id" | sha256sum | cut -c1-12)"
+  done
+  printf 'FROM scratch AS made\nCOPY --from=tools . /\n' > /scratch/carry/Dockerfile
+  set -- build --frontend dockerfile.v0 --local dockerfile=/scratch/carry --local tools=/scratch/carry/tools --opt context:tools=local:tools
+  if [ "$direction" = in ]; then
+    echo "RUN --mount=type=bind,from=carried,target=/carried$flags [\"/bin/busybox\", \"tar\", \"-C\", \"/mounts\", \"-xf\", \"/carried/mounts.tar\"]" \
+      >> /scratch/carry/Dockerfile
+    set -- "$@" --local carried=$carried --opt context:carried=local:carried
+  else
+    printf '%s\n' "RUN$flags [\"/bin/busybox\", \"tar\", \"-C\", \"/mounts\", \"-cf\", \"/mounts.tar\", \".\"]" \
+      'FROM scratch' 'COPY --from=made /mounts.tar /' >> /scratch/carry/Dockerfile
+    set -- "$@" --output type=local,dest=/scratch/carry/out
+  fi
+  if ! buildctl-daemonless.sh "$@" > /scratch/carry/log 2>&1; then
+    echo "Cache mounts were not carried $direction: $(tail -n 1 /scratch/carry/log)"
+  elif [ "$direction" = out ] && [ "$(du -m /scratch/carry/out/mounts.tar | cut -f 1)" -le "$MOUNTS_MEGABYTES" ]; then
+    new=$carried/.new-$(hostname)-$$
+    if cp /scratch/carry/out/mounts.tar "$new" && mv "$new" $carried/mounts.tar; then echo "$COMMIT" > $carried/commit; fi
+  fi
+  rm -rf /scratch/carry
+}
+
 # `$1`, whether to import, then what buildctl is told. Progress is on stderr; a copy of it tells why a build failed.
 build() {
   use=$1
@@ -80,6 +103,9 @@ build() {
   return "$(cat /scratch/code)"
 }
 echo "Image Tag is: $tag"
+direction=in
+# The same commit again is taken from the registry's cache, and runs nothing.
+if [ -f $carried/mounts.tar ] && [ "$(cat $carried/commit 2> /dev/null)" != "$COMMIT" ]; then carry || true; fi
 code=0
 build import "$@" || code=$?
 # The cache's manifest is there and a blob of it is not: the registry cleaned up. Only a build without it can make it whole again.
@@ -95,4 +121,6 @@ if [ -n "$tags" ]; then
   sed -n 's/.*"containerimage.digest": *"\(sha256:[0-9a-f]*\)".*/\1/p' /scratch/metadata | head -n 1 | tr -d '\n' > /tmp/outputs/digest
   printf %s "$tags" > /tmp/outputs/tags
 fi
+direction=out
+grep -q '"miss":0,' /tmp/outputs/cache-metrics || carry || true
 echo "Build And Push Container Image $where Complete."

@@ -72,6 +72,8 @@ sources=$store/source/$key
 self=.new-$(hostname)-$$
 mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/go/download" "$store/go/build/$key"
 touch "$mirror/used"
+# build-push-image is an ordinary user.
+[ -d "$store/image/$key" ] || { mkdir -p "$store/image/$key" && chmod 777 "$store/image/$key"; }
 # A whole bare repository, for whoever wants to look: git --git-dir=... log.
 [ -f "$mirror/HEAD" ] || { echo 'ref: refs/heads/main' > "$mirror/$self" && mv "$mirror/$self" "$mirror/HEAD"; }
 
@@ -220,7 +222,7 @@ if [ -z "$(find "$store" -maxdepth 1 -name .swept -mmin -60)" ]; then
     rm -f "${file%.superseded}.idx" "${file%.superseded}.rev" "${file%.superseded}.pack" "$file"
   done
   find "$store/go/download" -type f -mtime +"$CACHE_DAYS" -exec rm -f {} + || true
-  find "$store/git" "$store/go/build" -mindepth 1 -maxdepth 1 -type d -mtime +"$CACHE_DAYS" 2> /dev/null | while read -r folder; do
+  find "$store/git" "$store/go/build" "$store/image" -mindepth 1 -maxdepth 1 -type d -mtime +"$CACHE_DAYS" 2> /dev/null | while read -r folder; do
     [ -n "$(find "$folder" -type f -mtime -"$CACHE_DAYS" | head -n 1)" ] || rm -rf "$folder"
   done
 fi

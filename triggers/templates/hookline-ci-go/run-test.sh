@@ -1,34 +1,18 @@
 # Tests the source. The volume keeps two caches of Go's, both safe without file locks: module downloads are files that never change,
 # verified against go.sum in every run, written under another name and renamed; the build cache is Go's own, which takes no locks.
 set -euf
-umask 022
+!include common.sh
 
-fail() { echo "error: $*" >&2; exit 1; }
-
-case /$GO_MODULE_DIRECTORY/ in
-*/../* | //*) fail "go_module_directory: expected a path inside the repository, not '$GO_MODULE_DIRECTORY'" ;;
-esac
+inside go_module_directory "$GO_MODULE_DIRECTORY"
 download=/caches/download
 reports=/tmp/reports
-mkdir -p /tmp/outputs "$reports" "/test/$REPO_NAME"
+mkdir -p /tmp/outputs "$reports"
 printf 0 > /tmp/outputs/needed
 printf 0 > /tmp/outputs/downloaded
 
-# Another node's NFS client may take a moment to see the new file.
-tries=0
-until [ -f "/source/$SOURCE.tar" ]; do
-  [ $tries -lt 60 ] || fail "the source of git-checkout-pr is not on the volume"
-  ls /source > /dev/null
-  sleep 1
-  tries=$((tries + 1))
-done
-tar -C "/test/$REPO_NAME" -xf "/source/$SOURCE.tar"
-
-if [ -s /private-ca/ca.crt ]; then
-  cat /etc/ssl/certs/ca-certificates.crt /private-ca/ca.crt > /scratch/ca.crt
-  export SSL_CERT_FILE=/scratch/ca.crt
-fi
 # The same directory in every run: what Go compiled for it is found again.
+take_source "/test/$REPO_NAME"
+
 for each in $GO_ENV; do
   case $each in
   GO*=* | CGO_*=*) export "$each" ;;
