@@ -260,4 +260,5 @@ def main() -> None:
     shutil.rmtree(FOLDER / "sites", ignore_errors=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

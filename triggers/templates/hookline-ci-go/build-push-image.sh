@@ -53,7 +53,8 @@ else
 fi
 
 # Cache mounts (RUN --mount=type=cache) live in BuildKit's daemon, which ends with the pod. What they hold is carried from run to run as
-# one file on the volume, by two small builds that have the same mounts. It is a cache: whatever goes wrong, the image is built without.
+# one file on the volume, by two small builds that have the same mounts. It is written once a day at most: yesterday's is nearly as good,
+# and it is large. It is a cache: whatever goes wrong, the image is built without.
 mount_ids() {
   grep -oE -- '--mount=[^[:space:]]+' "/scratch/source/$DOCKERFILE" | grep -E '[=,]type=cache(,|$)' | grep -vE "[\$\"'\\\\]" |
     sed -nE 's/.*[=,]id=([^,]*).*/\1/p; t; s/.*[=,](target|dst|destination)=([^,]*[^,/])\/*(,.*)?$/\2/p' | sort -u
@@ -85,7 +86,7 @@ carry() { # by $direction, in or out
     echo "Cache mounts were not carried $direction: $(tail -n 1 /scratch/carry/log)"
   elif [ "$direction" = out ] && [ "$(du -m /scratch/carry/out/mounts.tar | cut -f 1)" -le "$MOUNTS_MEGABYTES" ]; then
     new=$carried/.new-$(hostname)-$$
-    if cp /scratch/carry/out/mounts.tar "$new" && mv "$new" $carried/mounts.tar; then echo "$COMMIT" > $carried/commit; fi
+    cp /scratch/carry/out/mounts.tar "$new" && mv "$new" $carried/mounts.tar
   fi
   rm -rf /scratch/carry
 }
@@ -105,7 +106,7 @@ build() {
 echo "Image Tag is: $tag"
 direction=in
 # The same commit again is taken from the registry's cache, and runs nothing.
-if [ -f $carried/mounts.tar ] && [ "$(cat $carried/commit 2> /dev/null)" != "$COMMIT" ]; then carry || true; fi
+if [ -f $carried/mounts.tar ] && [ "$(cat $carried/last 2> /dev/null)" != "$COMMIT" ]; then carry || true; fi
 code=0
 build import "$@" || code=$?
 # The cache's manifest is there and a blob of it is not: the registry cleaned up. Only a build without it can make it whole again.
@@ -122,5 +123,6 @@ if [ -n "$tags" ]; then
   printf %s "$tags" > /tmp/outputs/tags
 fi
 direction=out
-grep -q '"miss":0,' /tmp/outputs/cache-metrics || carry || true
+if ! grep -q '"miss":0,' /tmp/outputs/cache-metrics && [ -z "$(find $carried -name mounts.tar -mtime -1 2> /dev/null)" ]; then carry || true; fi
+{ echo "$COMMIT" > $carried/last; } 2> /dev/null || true
 echo "Build And Push Container Image $where Complete."
