@@ -112,7 +112,8 @@ def _filled(node: Any, images: Mapping[str, str], *, artifacts: bool) -> Any:
         case _Part(kind="image"):
             return images[node.value]
         case _Part(kind="lost-infrastructure"):
-            return retry_strategy(FURTHER_ATTEMPTS) | {"backoff": {"duration": "10s", "factor": "2"}}
+            # No backoff: Argo waits for it before it looks whether there is anything to retry, after a red test too.
+            return retry_strategy(FURTHER_ATTEMPTS)
         case _Part(kind="artifacts"):
             return _filled(node.value, images, artifacts=artifacts)
         case dict():
