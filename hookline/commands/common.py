@@ -24,6 +24,7 @@ __all__ = [
     "declaration_options",
     "fail",
     "header_option",
+    "objects_option",
     "output_option",
     "print_data",
     "report",
@@ -142,6 +143,18 @@ def output_option(command: Command) -> Command:
         default="table",
         show_default=True,
         help="Format of the answer.",
+    )(command)
+
+
+def objects_option(command: Command) -> Command:
+    """-o yaml or json: the format of objects to apply."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["yaml", "json"]),
+        default="yaml",
+        show_default=True,
+        help="Format of the objects.",
     )(command)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hookline.commands.common import DeclarationArguments, declaration_options, fail, report
+from hookline.commands.common import DeclarationArguments, declaration_options, fail, objects_option, report
 from hookline.output import json_text, table, yaml_documents
 from hookline.pods import changes, pods_needed
 from hookline.writing import write_folder
@@ -13,14 +13,7 @@ from hookline.writing import write_folder
 
 @click.command()
 @declaration_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="Format of the objects.",
-)
+@objects_option
 @click.option(
     "--to",
     "folder",

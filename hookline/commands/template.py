@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from hookline.commands.common import fail
+from hookline.commands.common import fail, objects_option
 from hookline.commands.template_check import command as check_command
 from hookline.commands.template_prerequisites import command as prerequisites_command
 from hookline.output import json_text, table, yaml_documents
@@ -130,20 +130,15 @@ def render_command(name: str) -> click.Command:
             default="",
             help="Of the WorkflowTemplate.  [default: where it is applied]",
         ),
-        click.Option(
-            ["-o", "--output"],
-            type=click.Choice(["yaml", "json"]),
-            default="yaml",
-            show_default=True,
-            help="Format of the object.",
-        ),
     ]
-    return click.Command(
-        name,
-        callback=render,
-        params=options,
-        help=help_text,
-        short_help=DESCRIPTIONS[name],
+    return objects_option(
+        click.Command(
+            name,
+            callback=render,
+            params=options,
+            help=help_text,
+            short_help=DESCRIPTIONS[name],
+        )
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hookline.commands.common import fail
+from hookline.commands.common import fail, objects_option
 from hookline.output import json_text, yaml_text
 from triggers.prerequisites import (
     ClassStorage,
@@ -63,14 +63,7 @@ LARGEST_CA = 512 * 1024
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also the ConfigMap private-ca, from this file: certificates (PEM) of the CA of the git host, module proxy and registry.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="Format of the objects.",
-)
+@objects_option
 def command(
     *,
     namespace: str,

@@ -253,12 +253,16 @@ def killed_clone(site: Site) -> str:
     return came_of(site, site.build(**event(site, "main", commit)), commit)
 
 
-def red_test(site: Site) -> str:
+def _with_a_red_test(site: Site) -> None:
     if not site.stock:
         site.warm()
     site.repository.commit(
         {"main_test.go": 'package main\n\nimport "testing"\n\nfunc TestNo(t *testing.T) { t.Fatal(1) }\n'}
     )
+
+
+def red_test(site: Site) -> str:
+    _with_a_red_test(site)
     run = site.run()
     return (
         "no image"
@@ -268,31 +272,26 @@ def red_test(site: Site) -> str:
 
 
 def capital_true(site: Site) -> str:
-    if not site.stock:
-        site.warm()
-    site.repository.commit(
-        {"main_test.go": 'package main\n\nimport "testing"\n\nfunc TestNo(t *testing.T) { t.Fatal(1) }\n'}
-    )
+    _with_a_red_test(site)
     run = site.run(enable_test="True")
     return "tests run" if "run-test" in run.steps else "**no test runs, and the run is green**"
 
 
-def latest(site: Site) -> str:
+def _stays(site: Site, tag: str) -> bool:
+    """Whether a tag of the image is the default branch's still when another branch was built."""
     site.build()
-    main = site.registry.manifest(site.image, "latest")[1]
+    before = site.registry.manifest(site.image, tag)[1]
     commit = site.repository.commit({}, "topic")
     site.build(**event(site, "topic", commit))
-    same = site.registry.manifest(site.image, "latest")[1] == main
-    return "stays the default branch's" if same else "**moves to the branch**"
+    return site.registry.manifest(site.image, tag)[1] == before
+
+
+def latest(site: Site) -> str:
+    return "stays the default branch's" if _stays(site, "latest") else "**moves to the branch**"
 
 
 def own_caches(site: Site) -> str:
-    site.build()
-    before = site.registry.manifest(site.image, "buildcache")[1]
-    commit = site.repository.commit({}, "topic")
-    site.build(**event(site, "topic", commit))
-    same = site.registry.manifest(site.image, "buildcache")[1] == before
-    return "stays the default branch's" if same else "**is replaced by the branch's**"
+    return "stays the default branch's" if _stays(site, "buildcache") else "**is replaced by the branch's**"
 
 
 def cache_blob_missing(site: Site) -> str:
