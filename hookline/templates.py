@@ -40,9 +40,6 @@ def read_templates(files: Sequence[Path]) -> dict[str, Template]:
             raise InvalidInput(
                 (Diagnostic(Position(str(path), 1, 1), f"not a template: {sentence}"),)
             ) from error
-        except (TypeError, AttributeError) as error:
-            sentence = "not a template: a value has a type that none has there; hookline template check FILE says which"
-            raise InvalidInput((Diagnostic(Position(str(path), 1, 1), sentence),)) from error
         found[template.name] = template
     return found
 

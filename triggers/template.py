@@ -130,6 +130,15 @@ def from_manifest(manifest: Any, origin: str) -> Template:
     Raises:
         TemplateError: It is not a (Cluster)WorkflowTemplate.
     """
+    try:
+        return _capabilities(manifest, origin)
+    except (TypeError, AttributeError) as error:
+        raise TemplateError(
+            "a value has a type that none has there; hookline template check FILE says which"
+        ) from error
+
+
+def _capabilities(manifest: Any, origin: str) -> Template:
     if not isinstance(manifest, dict) or manifest.get("kind") not in {
         "ClusterWorkflowTemplate",
         "WorkflowTemplate",

@@ -190,6 +190,23 @@ def test_a_template_says_by_annotations_what_its_manifest_cannot_show() -> None:
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": ["ClusterWorkflowTemplate"]},
+        {"spec": {"arguments": {"parameters": 7}}},
+        {"spec": {"templates": [{"dag": "tasks"}]}},
+        {"spec": {"templates": 7}},
+    ],
+)
+def test_a_manifest_with_values_of_other_types_is_refused_wherever_it_comes_from(
+    wrong: dict[str, Any],
+) -> None:
+    manifest = {"kind": "ClusterWorkflowTemplate", "metadata": {"name": "ours"}, "spec": {}, **wrong}
+    with pytest.raises(TemplateError):
+        from_manifest(manifest, "ours.yaml")
+
+
+@pytest.mark.parametrize(
     ("annotations", "message"),
     [
         ({"ref_parameter": "refs"}, "hookline.dev/ref-parameter names refs, which is not a parameter"),
