@@ -3,7 +3,6 @@
 import itertools
 import os
 import random
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,9 +76,9 @@ class Repository:
         self.work = work / name
         self.work.mkdir(parents=True)
         self.bare.parent.mkdir(parents=True, exist_ok=True)
-        self._git("init", "-q", "-b", "main")
+        self.git("init", "-q", "-b", "main")
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.bare)], check=True)
-        self._git("remote", "add", "origin", str(self.bare))
+        self.git("remote", "add", "origin", str(self.bare))
         module = Path(__file__).parent / "modules/small"
         given = {
             **FILES,
@@ -88,7 +87,8 @@ class Repository:
         }
         self.commit({**given, **(files or {})})
 
-    def _git(self, *arguments: str) -> str:
+    def git(self, *arguments: str) -> str:
+        """What git prints, in the checkout."""
         environment = os.environ | {
             "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.test", "GIT_COMMITTER_NAME": "a",
             "GIT_COMMITTER_EMAIL": "a@example.test", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
@@ -105,14 +105,12 @@ class Repository:
             raise AssertionError(f"git {' '.join(arguments)}: {done.stderr}")
         return done.stdout.strip()
 
-    git = _git
-
     def commit(self, files: Mapping[str, str | None], branch: str = "main", *, push: bool = True) -> str:
         """A commit that writes these files (None: removes one) and a stamp, on a branch; its SHA."""
         files = {"stamp.txt": f"stamp {next(_stamps)}\n", **files}
-        if self._git("branch", "--show-current") != branch:
-            exists = self._git("branch", "--list", "--format=%(refname:short)", branch)
-            self._git("checkout", "-q", *(() if exists else ("-b",)), branch)
+        if self.git("branch", "--show-current") != branch:
+            exists = self.git("branch", "--list", "--format=%(refname:short)", branch)
+            self.git("checkout", "-q", *(() if exists else ("-b",)), branch)
         for name, content in files.items():
             path = self.work / name
             if content is None:
@@ -120,15 +118,15 @@ class Repository:
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content)
-        self._git("add", "-A")
-        self._git("commit", "-q", "--allow-empty", "-m", "a change")
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", "a change")
         if push:
             self.push(f"refs/heads/{branch}")
-        return self._git("rev-parse", "HEAD")
+        return self.git("rev-parse", "HEAD")
 
     def push(self, *refs: str, force: bool = False) -> None:
         """Push refs or refspecs."""
-        self._git("push", "-q", *(("--force",) if force else ()), "origin", *refs)
+        self.git("push", "-q", *(("--force",) if force else ()), "origin", *refs)
 
     def bulk(self, kilobytes: int) -> str:
         """A commit with a file that git cannot make smaller."""
@@ -137,8 +135,4 @@ class Repository:
 
     def stamp(self, commit: str) -> str:
         """What an image of this commit must contain."""
-        return self._git("show", f"{commit}:stamp.txt")
-
-    def remove(self) -> None:
-        """Take the host's side away."""
-        shutil.rmtree(self.bare)
+        return self.git("show", f"{commit}:stamp.txt")

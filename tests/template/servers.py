@@ -1,9 +1,7 @@
 """What steps talk to, real and on loopback: a git host (smart HTTP), registries with TLS and password, a Go module proxy."""
 
 import base64
-import hashlib
 import io
-import json
 import socket
 import subprocess
 import sys
@@ -14,11 +12,12 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
-from typing import Any, Self
+from typing import Self
 
 import bcrypt
 import urllib3
 import yaml
+from cluster.images import ImageClient, digest
 from cluster.processes import Process
 from cluster.waiting import until
 
@@ -74,7 +73,7 @@ class _Git(BaseHTTPRequestHandler):
         super().__init__(*arguments)  # type: ignore[arg-type]
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the count below is enough."""
+        """Nothing."""
 
     def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -102,7 +101,6 @@ class _Git(BaseHTTPRequestHandler):
         else:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, _, query = self.path.partition("?")
-        self.host.requests.append(self.path)
         wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if path.startswith("/private/") and self.headers.get("Authorization") != wanted:
             self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
@@ -139,7 +137,6 @@ class GitHost:
 
     def __init__(self, folder: Path, certificates: Certificates) -> None:
         self.folder = folder
-        self.requests: list[str] = []
         self.only_tips = False
         """Whether it speaks the old protocol, in which only the tips of refs can be asked for."""
         handler = partial(_Git, self)
@@ -240,14 +237,16 @@ class Registry:
     def __init__(self, folder: Path, certificates: Certificates, *, secure: bool) -> None:
         self.folder = folder
         self.name = f"{HOST}:5443" if secure else "localhost:5001"
-        self._url = f"https://{HOST}:5443" if secure else "http://localhost:5001"
-        self._secure = secure
+        address = "127.0.0.1:5443" if secure else "127.0.0.1:5001"
+        self._url = f"https://{address}" if secure else f"http://{address}"
         folder.mkdir(parents=True)
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
         (folder / "htpasswd").write_text(f"{USER}:{hashed}\n")
-        http: dict[str, object] = {"addr": "127.0.0.1:5443" if secure else "127.0.0.1:5001"}
+        http: dict[str, object] = {"addr": address}
+        verified: dict[str, str] = {}
         if secure:
             http["tls"] = {"certificate": str(certificates.certificate), "key": str(certificates.key)}
+            verified = {"ca_certs": str(certificates.ca), "server_hostname": HOST, "assert_hostname": HOST}
         settings = {
             "version": 0.1,
             "log": {"level": "warn"},
@@ -259,17 +258,8 @@ class Registry:
             "http": http,
         }
         (folder / "registry.yml").write_text(yaml.safe_dump(settings))
-        self._http = urllib3.PoolManager(
-            retries=False,
-            timeout=10,
-            ca_certs=str(certificates.ca),
-            server_hostname=HOST,
-            assert_hostname=HOST,
-            headers=urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}"),
-        ) if secure else urllib3.PoolManager(
-            retries=False, timeout=10, headers=urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
-        )  # fmt: skip
-        self._ask = "https://127.0.0.1:5443" if secure else "http://127.0.0.1:5001"
+        login = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
+        self._http = urllib3.PoolManager(retries=False, timeout=10, headers=login, **verified)
         self._process: Process | None = None
         self.start()
 
@@ -292,7 +282,7 @@ class Registry:
 
     def _status(self, path: str) -> int:
         try:
-            return int(self._http.request("GET", self._ask + path).status)
+            return int(self._http.request("GET", self._url + path).status)
         except urllib3.exceptions.HTTPError:
             return 0
 
@@ -305,46 +295,18 @@ class Registry:
             )
         )  # fmt: skip
         headers = {"Accept": accepted, **self._http.headers}
-        answer = self._http.request("GET", self._ask + path, headers=headers)
+        answer = self._http.request("GET", self._url + path, headers=headers)
         return answer.status, answer.data, answer.headers
 
     def push(self, image: str, tag: str, layers: Sequence[bytes], config: Mapping[str, object]) -> None:
-        """Push an image of uncompressed layers."""
-
-        def sent(method: str, url: str, status: int, body: bytes = b"", kind: str = "") -> Any:
-            headers = {**self._http.headers, "Content-Type": kind}
-            answer = self._http.request(method, url, body=body, headers=headers)
-            if answer.status != status:
-                raise AssertionError(f"{method} {url}: {answer.status} {answer.data[:300]!r}")
-            return answer
-
-        def blob(content: bytes, kind: str) -> dict[str, object]:
-            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-            place = sent("POST", f"{self._ask}/v2/{image}/blobs/uploads/", 202).headers["Location"]
-            sent("PUT", f"{place}&digest={digest}", 201, content, "application/octet-stream")
-            return {"mediaType": kind, "digest": digest, "size": len(content)}
-
-        kinds = "application/vnd.oci.image"
-        made = [blob(layer, f"{kinds}.layer.v1.tar") for layer in layers]
+        """Push an image of uncompressed layers, whose containers are configured so."""
         described = {
             "architecture": "amd64",
             "os": "linux",
             "config": dict(config),
-            "rootfs": {"type": "layers", "diff_ids": [each["digest"] for each in made]},
+            "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
         }
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": f"{kinds}.manifest.v1+json",
-            "config": blob(json.dumps(described).encode(), f"{kinds}.config.v1+json"),
-            "layers": made,
-        }
-        sent(
-            "PUT",
-            f"{self._ask}/v2/{image}/manifests/{tag}",
-            201,
-            json.dumps(manifest).encode(),
-            f"{kinds}.manifest.v1+json",
-        )
+        ImageClient(self._http, self._url).push(image, tag, layers, described)
 
     def tags(self, image: str) -> set[str]:
         """Tags of an image without its registry; none if it is not there."""

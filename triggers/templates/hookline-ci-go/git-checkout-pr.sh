@@ -117,12 +117,16 @@ fetch() {
   ask g fetch -q --no-write-fetch-head origin '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*' ${REF:+"+$REF:refs/hookline/ref"} && have
 }
 
-# Everything that the commit needs is readable: its tree is written into an index and its files onto the pod's disk.
+# Everything that the commit needs is readable: its tree is written into an index and its files onto the pod's disk, unless an earlier run
+# has published them.
 work=/scratch/work
 unfold() {
   rm -rf "$work" "$HOME/index"
   mkdir -p "$work"
   commit=$(g rev-parse --verify -q "$wanted^{commit}") || return 1
+  source=$commit
+  [ "$SUBMODULES" != true ] || source=$commit-submodules
+  [ ! -f "$sources/$source.tar" ] || return 0
   GIT_INDEX_FILE=$HOME/index g -c core.bare=false --work-tree="$work" read-tree --reset -u "$commit"
 }
 
@@ -159,8 +163,6 @@ publish() { # file, folder, name: appears whole or not at all, whoever else does
   cp "$1" "$2/$self"
   mv "$2/$self" "$2/$3"
 }
-source=$commit
-[ "$SUBMODULES" != true ] || source=$commit-submodules
 if [ -f "$sources/$source.tar" ]; then
   touch -c "$sources/$source.tar" "$sources/$source.files" || true
 else
@@ -171,14 +173,14 @@ else
   publish "$HOME/source.tar" "$sources" "$source.tar"
 fi
 
-# The packs come first, then the ref that lets the next run ask for what is new only.
 # Packs in use: what is superseded waits for the sweep.
 packs() {
   for file in "$mirror/objects/pack"/pack-*.pack; do
     [ ! -f "$file" ] || [ -f "${file%.pack}.superseded" ] || echo "$file"
   done
 }
-if [ -n "$(ls "$git_dir/objects/pack")" ]; then
+# The index comes last: with it git sees the pack. What is there already is the same, unless the mirror is damaged.
+publish_packs() {
   for suffix in pack rev idx; do
     for file in "$git_dir/objects/pack"/pack-*."$suffix"; do
       [ -f "$file" ] || continue
@@ -186,6 +188,10 @@ if [ -n "$(ls "$git_dir/objects/pack")" ]; then
       publish "$file" "$mirror/objects/pack" "${file##*/}"
     done
   done
+}
+if [ -n "$(ls "$git_dir/objects/pack")" ]; then
+  # The packs come first, then the ref that lets the next run ask for what is new only.
+  publish_packs
   # 200 refs are enough to tell the host what is here.
   name=refs/hookline/$(printf %s "${REF:-$TARGET_BRANCH}" | sha256sum | cut -c1-16)
   { [ -z "$aside" ] && grep -v -e '^#' -e " $name\$" "$mirror/packed-refs" 2> /dev/null | tail -n 199 || true
@@ -202,11 +208,7 @@ if [ "$(packs | wc -l)" -gt "$MIRROR_PACKS" ]; then
   before=$(packs)
   prepare borrow
   if g repack -a -d -q 2> /dev/null; then
-    for suffix in pack rev idx; do
-      for file in "$git_dir/objects/pack"/pack-*."$suffix"; do
-        [ ! -f "$file" ] || publish "$file" "$mirror/objects/pack" "${file##*/}"
-      done
-    done
+    publish_packs
     for file in $before; do
       [ -f "$git_dir/objects/pack/${file##*/}" ] || touch "${file%.pack}.superseded"
     done
