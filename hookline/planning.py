@@ -19,10 +19,12 @@ from events.eventsource import (
     network_policy,
     webhook_manifest,
 )
-from hookline.checks import Findings, check_declaration, check_pipeline
+from hookline.checks import check_declaration
 from hookline.diagnostics import Diagnostic
+from hookline.findings import Findings
 from hookline.loading import Declaration, DeclaredPipeline
 from hookline.output import plural
+from hookline.pipeline_checks import check_pipeline
 from hookline.schedules import FiringSchedule, firing
 from sensors.assignment import LANES, Group, bins, lanes
 from sensors.dependencies import Dependency, of_group, of_route, of_schedule
