@@ -17,13 +17,13 @@ $(BOOT)/bin/uv:
 	@touch $@
 
 compiled: .venv/.ready
-	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q events sensors triggers dashboards hookline
+	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q documents events triggers sensors runs dashboards hookline
 
 demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo
 
 test: compiled  ## Run all tests.
-	@$(RUN)pytest -q
+	@$(RUN)pytest -q -n auto --dist worksteal
 
 check: compiled  ## Lint, formatting, types, import contracts.
 	@$(RUN)ruff check .
@@ -75,6 +75,6 @@ recordings: compiled  ## Record runs on the real engines again.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py
 
 goldens: compiled  ## Write goldens and generated pages again.
-	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/triggers/exporter/test_recordings.py tests/dashboards
+	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
 .PHONY: help compiled demo test check format bench browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template pictures recordings goldens

@@ -187,8 +187,8 @@ def pods(folder: Path) -> None:
 def decisions() -> None:
     """Decisions of one process about events for a Sensor with 300 pipelines."""
     from events.delivery import BusEvent
-    from hookline.loading import load_texts
-    from hookline.planning import make_plan
+    from hookline.declaration.loading import load_texts
+    from hookline.plan.planning import make_plan
     from sensors.offline import decide
 
     text = HEAD.format(shards=1) + "".join(
@@ -218,9 +218,9 @@ def beside_hera(folder: Path) -> None:
     import hera.events.models as hera
     import yaml
 
-    from hookline.loading import load
+    from hookline.declaration.loading import load
     from hookline.output import yaml_documents
-    from hookline.planning import Plan, make_plan
+    from hookline.plan.planning import Plan, make_plan
 
     declaration = load([folder / "1000.yaml"])
     # Its models take no maxPayloadSize as a number and no retryStrategy as the controller reads it (a duration as text,

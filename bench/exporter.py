@@ -13,14 +13,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from api_objects import START, green_run
 
-from triggers.exporter.configuration import Configuration
-from triggers.exporter.counting import RESOURCES, Change, Counting, records
-from triggers.exporter.history import Run
-from triggers.exporter.ledger import Ledger, Observation
-from triggers.exporter.live import Live
-from triggers.exporter.prices import BUILT_IN
-from triggers.exporter.rules import make_rules
-from triggers.exporter.service import render_metrics
+from runs.exporter.configuration import Configuration
+from runs.exporter.counting import RESOURCES, Change, Counting, records
+from runs.exporter.ledger import Ledger, Observation
+from runs.exporter.live import Live
+from runs.exporter.measuring_rules import make_rules
+from runs.exporter.prices import BUILT_IN
+from runs.exporter.service import render_metrics
+from runs.history import Run
 
 SCRAPES = 200
 RUNS = 100_000

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from triggers.exporter.logs import read_step
+from runs.step_logs import read_step
 
 LOGS = Path(__file__).parents[1] / "tests" / "data" / "logs"
 STAMP = b"2026-11-24T10:00:00.123456789Z "

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import Panel, bars, dashboard, lines, number
 from dashboards.queries import RATE, increase, log_coverage, quantile, ratio, select
-from triggers.exporter.metrics import CACHES
+from runs.exporter.metrics import CACHES
 
 __all__ = ["caches"]
 

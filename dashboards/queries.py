@@ -1,6 +1,6 @@
 """PromQL from the metric declarations: a name or a label that the exporter does not have is an error here, not a dead panel."""
 
-from triggers.exporter.metrics import FAMILIES
+from runs.exporter.metrics import FAMILIES
 
 __all__ = [
     "DECIDED",

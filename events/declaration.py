@@ -13,21 +13,13 @@ from pydantic import (
     model_validator,
 )
 
-from events.blocks import Block, Duration, Name
+from documents.blocks import Block, Duration, Name
+from documents.scalars import check_cidr, check_timezone, matching, parse_date_range
 from events.canonical import Kind
 from events.cron import parse_cron
 from events.globs import check_glob
 from events.host import Verification, host, host_names
-from events.scalars import (
-    check_branch,
-    check_cidr,
-    check_endpoint,
-    check_image_name,
-    check_source_name,
-    check_timezone,
-    matching,
-    parse_date_range,
-)
+from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name
 
 __all__ = [
     "Events",

@@ -10,11 +10,11 @@ from sensors.assignment import Group
 from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256, set_path
 from sensors.program import Program, compose
 from sensors.routes import Route, ScheduledRoute, entry
+from triggers.words import PREFIX
 from triggers.workflow import (
     ANNOTATIONS,
     MUTEX_ARGUMENT,
     NAME_LENGTH,
-    PREFIX,
     Workload,
     argument_path,
     digest,

@@ -5,7 +5,8 @@ from typing import Any
 
 from events.environment import go_json_bytes, usable_json_bytes
 from sensors.dependencies import Dependency
-from triggers.workflow import PREFIX, digest
+from triggers.words import PREFIX
+from triggers.workflow import digest
 
 __all__ = ["CREATE", "PATCH", "Delivery", "SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
 

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from events.host import host, host_names
 from hookline.cli import COMMANDS, main
-from hookline.schema import json_schema
+from hookline.declaration.schema import json_schema
+from runs.exporter.metrics import FAMILIES, Family
 from sensors.reasons import REASONS
-from triggers.exporter.metrics import FAMILIES, Family
 from triggers.inspection.findings import CODES
 from triggers.shipped import shipped
 

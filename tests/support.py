@@ -8,8 +8,8 @@ from typing import Any
 from events.canonical import Kind
 from events.delivery import BusEvent
 from events.host import host
-from hookline.loading import load_texts
-from hookline.planning import Plan, make_plan
+from hookline.declaration.loading import load_texts
+from hookline.plan.planning import Plan, make_plan
 from sensors.program import Program, compose
 from triggers.template import Template, stock
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from support import EXAMPLES, ROOT
 
 from hookline.cli import main
-from hookline.controller_check import object_problems
+from hookline.plan.controller_check import object_problems
 
 GOLDENS = ROOT / "tests" / "data" / "goldens"
 

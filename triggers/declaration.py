@@ -10,13 +10,11 @@ from pydantic import (
     model_validator,
 )
 
-from events.blocks import Block, Duration, Name
-from events.scalars import matching
+from documents.blocks import Block, Duration, Name
+from documents.scalars import matching
+from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
 __all__ = ["Retry", "Run", "Spot", "merge"]
-
-SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
-ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
 
 MetadataKey = Annotated[
     str,
@@ -49,7 +47,7 @@ _SWITCHED = Discriminator(lambda value: "off" if value is False else "on")
 class Spot(Block):
     """Spot capacity for the pods of a run (Alibaba Cloud ECI annotations; on ACS one label)."""
 
-    strategy: Literal["SpotAsPriceGo", "SpotWithPriceLimit"] = Field(
+    strategy: SpotStrategy = Field(
         default="SpotAsPriceGo",
         description="ECI's bidding: the market price, or at most price_limit.",
         examples=["SpotAsPriceGo"],

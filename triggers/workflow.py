@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.canonical import Kind
-from triggers.declaration import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, Run, Spot
+from triggers.declaration import Run, Spot
 from triggers.retry import retry_strategy
 from triggers.template import Template
+from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX
 
 __all__ = [
     "ANNOTATIONS",
     "MUTEX_ARGUMENT",
-    "PREFIX",
     "Shapes",
     "Subject",
     "Workload",
@@ -30,9 +30,6 @@ __all__ = [
     "with_source",
     "workload",
 ]
-
-PREFIX = "hookline.dev/"
-"""Every label and annotation of hookline begins with it."""
 
 ANNOTATIONS: Mapping[str, str] = {
     "ref": "ref",

@@ -9,11 +9,12 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from hookline.diagnostics import Diagnostic, InvalidInput
-from hookline.loading import load
+from documents.diagnostics import Diagnostic, InvalidInput
+from hookline.commands.cluster_templates import template_from_cluster
+from hookline.declaration.loading import load
+from hookline.declaration.templates import read_templates
 from hookline.logs import log
-from hookline.planning import Plan, check_sizes, make_plan
-from hookline.templates import read_templates, template_from_cluster
+from hookline.plan.planning import Plan, check_sizes, make_plan
 
 __all__ = [
     "EXIT_NEGATIVE",

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from hookline.commands.common import fail
+from hookline.commands.writing import write_file
 from hookline.output import yaml_text
-from hookline.writing import write_file
 
 LABEL = re.compile(r"[\w./-]+=[\w.-]*\Z")
 

@@ -110,9 +110,9 @@ def _measure(listen: str | None, written: Path) -> None:
         click.echo(f"\nA recorded day could be measured here; the exporter's packages are missing ({name}).")
         click.echo("Install hookline with its extra `exporter`.")
         return
+    from runs.exporter.configuration import read_configuration  # noqa: PLC0415
+    from runs.exporter.replaying import Replayed  # noqa: PLC0415
     from sensors.reasons import REASONS  # noqa: PLC0415
-    from triggers.exporter.configuration import read_configuration  # noqa: PLC0415
-    from triggers.exporter.replaying import Replayed  # noqa: PLC0415
 
     stays = listen is not None or sys.stdin.isatty()
     replayed = Replayed(Path("day.zip"), read_configuration(Path("exporter.yaml")))

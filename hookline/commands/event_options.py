@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from events.delivery import BusEvent, DeliveryError, Refusal
+from hookline.answers.incoming import SCHEDULE, EventOptions, incoming, read_files
 from hookline.commands.common import EXIT_NEGATIVE, fail, header_option, print_data
-from hookline.incoming import SCHEDULE, EventOptions, incoming, read_files
 from hookline.logs import log
-from hookline.planning import Plan
+from hookline.plan.planning import Plan
 
 __all__ = ["EventArguments", "event_options", "read_event"]
 

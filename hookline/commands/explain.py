@@ -5,6 +5,7 @@ import sys
 import click
 
 from events.canonical import summary
+from hookline.answers.explanation import Explanation, explain
 from hookline.commands.common import (
     EXIT_UNDECIDABLE,
     DeclarationArguments,
@@ -14,7 +15,6 @@ from hookline.commands.common import (
     print_data,
 )
 from hookline.commands.event_options import EventArguments, event_options, read_event
-from hookline.explanation import Explanation, explain
 from hookline.output import table
 from sensors.reasons import REASONS
 

@@ -86,7 +86,7 @@ def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **
         _print_forecast()
         return
     if manifests is not None:
-        from triggers.exporter.manifests import exporter_manifests  # noqa: PLC0415
+        from runs.exporter.manifests import exporter_manifests  # noqa: PLC0415
 
         click.echo(
             yaml_documents(exporter_manifests(cluster.namespace or "default", manifests, PORT)), nl=False
@@ -110,10 +110,10 @@ class ServeArguments:
 
 
 def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
-    from triggers.exporter.configuration import InvalidConfiguration  # noqa: PLC0415
-    from triggers.exporter.instance import Instance, Options  # noqa: PLC0415
-    from triggers.exporter.ledger import UnusableLedger  # noqa: PLC0415
-    from triggers.exporter.web.web_config import InvalidWebConfiguration, Security  # noqa: PLC0415
+    from runs.exporter.configuration import InvalidConfiguration  # noqa: PLC0415
+    from runs.exporter.instance import Instance, Options  # noqa: PLC0415
+    from runs.exporter.ledger import UnusableLedger  # noqa: PLC0415
+    from runs.exporter.web.web_config import InvalidWebConfiguration, Security  # noqa: PLC0415
 
     host, port = address(settings.listen)
     options = Options(
@@ -170,7 +170,7 @@ def _next_fires(declaration: Path | None) -> Callable[[float], Mapping[str, floa
 
 
 def _print_forecast() -> None:
-    from triggers.exporter.forecast import forecast  # noqa: PLC0415
+    from runs.exporter.forecast import forecast  # noqa: PLC0415
 
     found = forecast()
     rows = [(name, str(series)) for name, series in found.items()]

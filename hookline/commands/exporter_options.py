@@ -15,7 +15,7 @@ import click
 from hookline.commands.common import EXIT_UNREACHABLE, fail
 
 if TYPE_CHECKING:
-    from triggers.exporter.service import Sources
+    from runs.exporter.service import Sources
 
 __all__ = [
     "ENVIRONMENT",
@@ -42,8 +42,8 @@ class ClusterArguments:
 
     def sources(self) -> "Sources":
         """Where to watch; a cluster that cannot be found ends the command with code 3."""
-        from triggers.exporter.service import Sources  # noqa: PLC0415 - brings the cluster's client
-        from triggers.exporter.watching import Connection  # noqa: PLC0415
+        from runs.exporter.service import Sources  # noqa: PLC0415 - brings the cluster's client
+        from runs.watching import Connection  # noqa: PLC0415
 
         try:
             if (

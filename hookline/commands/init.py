@@ -8,7 +8,7 @@ import click
 
 from events.scalars import check_repository_name
 from hookline.commands.common import fail
-from hookline.starter import Remote, read_remote, starter
+from hookline.declaration.starter import Remote, read_remote, starter
 
 
 @click.command()

@@ -18,7 +18,7 @@ from hookline.commands.common import (
 )
 from hookline.commands.event_options import parse_time
 from hookline.output import table
-from hookline.schedules import FiringSchedule
+from hookline.plan.schedules import FiringSchedule
 
 
 @click.command()

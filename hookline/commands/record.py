@@ -33,11 +33,11 @@ def command(
       hookline record recording -n ci --seconds 600
     """
     require_extra()
-    from triggers.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
-    from triggers.exporter.ledger import Ledger  # noqa: PLC0415
-    from triggers.exporter.live import Live  # noqa: PLC0415
-    from triggers.exporter.recording import Recorder  # noqa: PLC0415
-    from triggers.exporter.service import Service  # noqa: PLC0415
+    from runs.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
+    from runs.exporter.ledger import Ledger  # noqa: PLC0415
+    from runs.exporter.live import Live  # noqa: PLC0415
+    from runs.exporter.recording import Recorder  # noqa: PLC0415
+    from runs.exporter.service import Service  # noqa: PLC0415
 
     if folder.exists() and any(folder.iterdir()):
         fail(f"{folder} is not empty; it stays as it is")

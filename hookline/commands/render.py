@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from hookline.commands.common import DeclarationArguments, declaration_options, fail, objects_option, report
+from hookline.commands.writing import write_folder
 from hookline.output import json_text, table, yaml_documents
-from hookline.pods import changes, pods_needed
-from hookline.writing import write_folder
+from hookline.plan.pods import changes, pods_needed
 
 
 @click.command()

@@ -29,9 +29,9 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
       hookline replay recording --listen 127.0.0.1:9893
     """
     require_extra()
-    from triggers.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
-    from triggers.exporter.recording import InvalidRecording  # noqa: PLC0415
-    from triggers.exporter.replaying import Replayed  # noqa: PLC0415
+    from runs.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
+    from runs.exporter.recording import InvalidRecording  # noqa: PLC0415
+    from runs.exporter.replaying import Replayed  # noqa: PLC0415
 
     if not recording.exists():
         fail(f"{recording}: no such recording")

@@ -12,6 +12,6 @@ def command() -> None:
       hookline schema > hookline.schema.json
     """
     from hookline.commands.common import print_data  # noqa: PLC0415
-    from hookline.schema import json_schema  # noqa: PLC0415
+    from hookline.declaration.schema import json_schema  # noqa: PLC0415
 
     print_data(json_schema(), "json")

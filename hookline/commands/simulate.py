@@ -5,6 +5,7 @@ import sys
 import click
 
 from events.canonical import summary
+from hookline.answers.simulation import Simulation, simulate
 from hookline.commands.common import (
     EXIT_UNDECIDABLE,
     DeclarationArguments,
@@ -14,7 +15,6 @@ from hookline.commands.common import (
 )
 from hookline.commands.event_options import EventArguments, event_options, read_event
 from hookline.output import plural, table, yaml_documents
-from hookline.simulation import Simulation, simulate
 from sensors.reasons import REASONS
 
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
+from documents.diagnostics import Diagnostic, InvalidInput, Position
+from documents.yaml_syntax import printable
+from hookline.answers.template_check import TemplateReport, report_data
+from hookline.answers.template_reading import check_file, check_manifest
+from hookline.commands.cluster_templates import AbsentTemplate, manifest_from_cluster
 from hookline.commands.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, output_option, print_data, refuse
-from hookline.diagnostics import Diagnostic, InvalidInput, Position
+from hookline.declaration.templates import LARGEST_BYTES
 from hookline.output import plural, table
-from hookline.template_check import TemplateReport, report_data
-from hookline.template_reading import check_file, check_manifest
-from hookline.templates import LARGEST_BYTES, AbsentTemplate, manifest_from_cluster
 from hookline.version import VERSION
-from hookline.yaml_syntax import printable
 from triggers.inspection.words import shortened
 from triggers.shipped import shipped_names
 

@@ -4,8 +4,8 @@ import sys
 
 import click
 
+from hookline.answers.testing import run_tests
 from hookline.commands.common import EXIT_NEGATIVE, DeclarationArguments, declaration_options
-from hookline.testing import run_tests
 
 
 @click.command()

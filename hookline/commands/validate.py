@@ -11,9 +11,9 @@ from hookline.commands.common import (
     declaration_options,
     report,
 )
-from hookline.controller_check import object_problems
 from hookline.output import plural
-from hookline.pods import pods_needed
+from hookline.plan.controller_check import object_problems
+from hookline.plan.pods import pods_needed
 
 
 @click.command()

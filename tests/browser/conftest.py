@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from support import ROOT
 
+from runs.exporter.configuration import read_configuration
+from runs.exporter.ledger import Observation
+from runs.exporter.replaying import Replayed
+from runs.history import Query, Run
 from sensors.reasons import REASONS
-from triggers.exporter.configuration import read_configuration
-from triggers.exporter.history import Query, Run
-from triggers.exporter.ledger import Observation
-from triggers.exporter.replaying import Replayed
 
 DEMO = ROOT / "hookline/demo_data"
 MORE_RUNS = 10_000

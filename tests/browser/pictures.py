@@ -9,9 +9,9 @@ from browser.conftest import DEMO, address_of_a_retried_run, chromium
 from support import ROOT
 
 from hookline.version import VERSION
+from runs.exporter.configuration import read_configuration
+from runs.exporter.replaying import Replayed
 from sensors.reasons import REASONS
-from triggers.exporter.configuration import read_configuration
-from triggers.exporter.replaying import Replayed
 
 FOLDER = ROOT / "docs/images"
 

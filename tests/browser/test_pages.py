@@ -8,8 +8,8 @@ import pytest
 from browser.conftest import HOSTILE, MORE_RUNS, address_of_a_retried_run
 from playwright.sync_api import Browser, Page
 
-from triggers.exporter.history import Query
-from triggers.exporter.replaying import Replayed
+from runs.exporter.replaying import Replayed
+from runs.history import Query
 
 WIDTHS = (360, 768, 1280)
 SCHEMES = ("light", "dark")

@@ -17,11 +17,11 @@ from cluster.kubelet import Pod
 from cluster.waiting import until
 
 from events.delivery import BusEvent
-from hookline.declaration import Sandbox
-from hookline.loading import load_texts
+from hookline.answers.simulation import Simulation, simulate
+from hookline.declaration.loading import load_texts
+from hookline.declaration.model import Sandbox
 from hookline.output import manifest_text
-from hookline.planning import Plan, make_plan
-from hookline.simulation import Simulation, simulate
+from hookline.plan.planning import Plan, make_plan
 from triggers.template import Template
 
 __all__ = ["TOKEN", "Installation", "Request", "masked"]

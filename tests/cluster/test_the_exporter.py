@@ -20,7 +20,7 @@ from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from exporter_process import ExporterProcess
 
-from triggers.exporter.manifests import exporter_manifests
+from runs.exporter.manifests import exporter_manifests
 
 WORDS = {
     "hookline_runs_total": "runs",

@@ -17,7 +17,7 @@ from dashboards.files import dashboard_texts
 from dashboards.queries import OTHER_METRICS, select
 from dashboards.rules import ALERTS, RECORDS, groups
 from hookline.cli import main
-from triggers.exporter.metrics import FAMILIES
+from runs.exporter.metrics import FAMILIES
 
 REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
 RUNBOOKS = ROOT / "docs/runbooks"

@@ -7,9 +7,9 @@ import yaml
 from click.testing import CliRunner
 from support import ROOT, go_template, plan
 
+from documents.diagnostics import InvalidInput
 from hookline.cli import main
-from hookline.diagnostics import InvalidInput
-from hookline.planning import Plan
+from hookline.plan.planning import Plan
 
 HEAD = """\
 version: 1

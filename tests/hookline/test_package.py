@@ -12,8 +12,8 @@ import pytest
 import yaml
 from support import EXAMPLES, ROOT
 
+from hookline.declaration.schema import json_schema
 from hookline.isolation import foreign_packages
-from hookline.schema import json_schema
 from hookline.version import VERSION
 
 

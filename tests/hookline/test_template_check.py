@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_template import stock
 
+from documents.diagnostics import InvalidInput
+from hookline.answers.template_check import TemplateReport, check_template, report_data
+from hookline.answers.template_reading import check_file
 from hookline.cli import main
-from hookline.diagnostics import InvalidInput
-from hookline.template_check import TemplateReport, check_template, report_data
-from hookline.template_reading import check_file
 from hookline.version import VERSION
 from triggers.inspection.anatomy import Malformed
 from triggers.inspection.findings import CODES

@@ -25,12 +25,12 @@ from fake_api_server import fake_api_server, status
 from recorded_days import Told, days, write
 from support import ROOT
 
-from triggers.exporter.configuration import read_configuration
-from triggers.exporter.counting import Counting
-from triggers.exporter.ledger import Ledger
-from triggers.exporter.metrics import FAMILIES
-from triggers.exporter.recording import replay
-from triggers.exporter.rules import make_rules
+from runs.exporter.configuration import read_configuration
+from runs.exporter.counting import Counting
+from runs.exporter.ledger import Ledger
+from runs.exporter.measuring_rules import make_rules
+from runs.exporter.metrics import FAMILIES
+from runs.exporter.recording import replay
 
 DEMO = ROOT / "hookline/demo_data"
 SCRAPES = ROOT / "tests/data/scrapes"

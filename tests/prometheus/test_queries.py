@@ -13,7 +13,7 @@ from recorded_days import tell
 
 from dashboards.files import dashboard_texts
 from dashboards.queries import increase, quantile, select
-from triggers.exporter.metrics import FAMILIES
+from runs.exporter.metrics import FAMILIES
 
 VARIABLES = {
     "$job": "hookline",

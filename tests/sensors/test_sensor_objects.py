@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import DECLARATION, github_push, plan
 
+from documents.diagnostics import InvalidInput
 from events.controller_rules import event_bus_problems, event_source_problems
 from events.delivery import Delivery, bus_event
 from events.environment import LIMIT_BYTES, environment_bytes, go_json_bytes
 from events.host import host
-from hookline.diagnostics import InvalidInput
-from hookline.incoming import EventOptions, incoming
-from hookline.planning import Plan, check_sizes
-from hookline.simulation import simulate
+from hookline.answers.incoming import EventOptions, incoming
+from hookline.answers.simulation import simulate
+from hookline.plan.planning import Plan, check_sizes
 from sensors.assignment import LANES, bins, rendezvous
 from sensors.controller_rules import sensor_problems
 

@@ -15,7 +15,7 @@ from template.scenarios import together
 from template.servers import PASSWORD, USER, SshHost
 from template.world import Site, World
 
-from triggers.exporter.logs import StepLog, read_step
+from runs.step_logs import StepLog, read_step
 
 RECORDS = Path(__file__).parents[1] / "data/logs/hookline-ci-go"
 SERVICE_SUMS = (Path(__file__).parent / "modules/service/go.sum").read_text("utf-8").splitlines()

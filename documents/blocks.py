@@ -1,0 +1,27 @@
+"""Blocks of hookline.yaml: what the models of every room share."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from documents.scalars import check_name, parse_duration
+
+__all__ = ["Block", "Duration", "Name"]
+
+
+class Block(BaseModel):
+    """A mapping of hookline.yaml: unknown keys and loose types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "minLength": 2}
+    ),
+]
+"""Written as 90s, 20m, 1h30m or 7d; held as seconds."""

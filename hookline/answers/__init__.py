@@ -1,0 +1,1 @@
+"""Answers: what an event would do, and why; what a template is."""

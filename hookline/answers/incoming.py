@@ -1,0 +1,111 @@
+"""Incoming events: from what stands after -e to an event on the bus, or to the refusal that the host would see."""
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from events.delivery import BusEvent, Delivery, DeliveryError, bus_event, parse, rfc3339
+from events.signatures import verify
+from hookline.plan.planning import Plan
+
+__all__ = ["EventOptions", "incoming"]
+
+SCHEDULE = "schedule:"
+
+
+@dataclass(frozen=True, slots=True)
+class EventOptions:
+    """How an event is given."""
+
+    source: str | None = None
+    headers: Mapping[str, str] | None = None
+    secret: bytes | None = None
+    now: datetime.datetime | None = None
+
+
+def incoming(plan: Plan, given: str, content: bytes | None, options: EventOptions) -> BusEvent:
+    """The event as Argo Events puts it on its bus.
+
+    Args:
+        plan: Of the declaration.
+        given: What stands after -e: a file name, or schedule:PIPELINE.
+        content: Of the file; None for a schedule.
+        options: What else is known of the event.
+
+    Raises:
+        DeliveryError: The event cannot be read, or it is not clear which source receives it.
+        Refusal: The event source would refuse it.
+    """
+    now = options.now or datetime.datetime.now(datetime.UTC)
+    if content is None:
+        event = _scheduled(plan, given.removeprefix(SCHEDULE), now)
+    else:
+        parsed = parse(content, options.headers or {})
+        event = parsed if isinstance(parsed, BusEvent) else _received(plan, parsed, options)
+    return replace(event, context={"id": "simulated", "time": rfc3339(now), **event.context})
+
+
+def _scheduled(plan: Plan, pipeline: str, now: datetime.datetime) -> BusEvent:
+    schedule = plan.schedules.get(pipeline)
+    if schedule is None:
+        known = ", ".join(plan.schedules) or "none"
+        raise DeliveryError(f'pipeline "{pipeline}" has no schedule; with a schedule: {known}')
+    for event_source, entries in plan.calendars.items():
+        if any(entry.name == pipeline for entry in entries):
+            return BusEvent(event_source, pipeline, {"eventTime": str(now)}, {"time": rfc3339(now)})
+    raise DeliveryError(
+        f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render'
+    )
+
+
+def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent:
+    if not plan.endpoints:
+        raise DeliveryError("nothing is declared under sources:, so no delivery can arrive")
+    accepted = f"sources: {', '.join(plan.endpoints)}"
+    if options.source is not None:
+        endpoint = plan.endpoints.get(options.source)
+        if endpoint is None:
+            raise DeliveryError(f'there is no source "{options.source}"; {accepted}')
+    else:
+        candidates = [each for each in plan.endpoints.values() if delivery.path in {None, each.path}]
+        if not candidates:
+            raise DeliveryError(
+                f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"
+            )
+        if len(candidates) > 1:
+            raise DeliveryError(f"say with --source which source receives it; {accepted}")
+        endpoint = candidates[0]
+    if (
+        endpoint.host.event_header
+        and endpoint.host.receiver == "github"
+        and delivery.header(endpoint.host.event_header) is None
+    ):
+        raise DeliveryError(
+            f"{endpoint.host.title} names the event in a header; give it with --header '{endpoint.host.event_header}: push'"
+        )
+    if options.secret is not None:
+        try:
+            verify(delivery, endpoint.host, options.secret)
+        except ValueError as error:
+            raise DeliveryError(str(error)) from error
+    return bus_event(delivery, endpoint.host, endpoint.event_source, endpoint.name)
+
+
+def read_files(path: Path) -> list[str]:
+    """Changed files, one a line, or a JSON list.
+
+    Raises:
+        DeliveryError: It is neither.
+    """
+    text = path.read_text("utf-8")
+    if text.lstrip().startswith("["):
+        try:
+            names = json.loads(text)
+        except ValueError as error:
+            raise DeliveryError(f"{path}: not a JSON list: {error}") from error
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DeliveryError(f"{path}: expected a JSON list of paths")
+        return names
+    return [line for line in text.splitlines() if line]

@@ -1,0 +1,100 @@
+"""Simulation: what every pipeline would do about one event, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from events.delivery import BusEvent
+from hookline.plan.planning import Plan
+from sensors.dependencies import Dependency
+from sensors.manifests import SensorPlan
+from sensors.offline import decide, reached
+from sensors.program import reader
+
+__all__ = ["Result", "Simulation", "simulate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an event does to one pipeline."""
+
+    pipeline: str
+    verdict: str
+    reason: str
+    action: str = "drop"
+    sensor: str | None = None
+    trigger: str | None = None
+    workflow: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What an event does to all pipelines."""
+
+    event: Mapping[str, Any]
+    """The canonical event."""
+    results: tuple[Result, ...]
+    """Pipelines that the event is about."""
+    others: Mapping[str, int]
+    """Reason → how many pipelines it keeps out; they listen elsewhere."""
+
+
+def carriers(plan: Plan, event: BusEvent) -> list[tuple[SensorPlan, Dependency]]:
+    """The dependencies that the event reaches, with their Sensors."""
+    return [
+        (sensor, dependency)
+        for sensor in plan.sensors
+        for dependency in reached(sensor.dependencies, event.event_source, event.event_name)
+    ]
+
+
+def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) -> Simulation:
+    """Run an event through every dependency that it reaches.
+
+    Args:
+        plan: Of the declaration.
+        event: As it stands on the bus, with id and time.
+        files: The changed files, complete; None = what the payload lists.
+    """
+    text = event.text()
+    reaching = carriers(plan, event)
+    listed = {name for _, dependency in reaching for name in dependency.pipelines}
+    endpoint = plan.endpoints.get(event.event_name)
+    canonical: Mapping[str, Any] = {"kind": "schedule"}
+    key: str | None = None
+    if endpoint is not None and endpoint.event_source == event.event_source:
+        reading = reader(endpoint.host, endpoint.name)
+        canonical, key = reading.canonical(text), reading.key(text)
+    # A table without a line for the event can only say REPOSITORY, so it need not be asked.
+    asked = [each for each in reaching if each[1].program is None or key in each[1].keys]
+    results: list[Result] = []
+    for sensor, dependency in asked:
+        outcome = decide(dependency, event.context, text, files)
+        if outcome.pipeline is not None:
+            results.append(
+                Result(
+                    outcome.pipeline,
+                    outcome.verdict,
+                    outcome.reason,
+                    outcome.action,
+                    sensor.name,
+                    dependency.name,
+                    outcome.workflow,
+                )
+            )
+    about = {result.pipeline for result in results}
+    others = {"REPOSITORY": len(listed - about), "SOURCE": len(plan.workloads.keys() - listed)}
+    return Simulation(
+        canonical,
+        tuple(sorted(results, key=lambda result: result.pipeline)),
+        {reason: count for reason, count in others.items() if count},
+    )
+
+
+def result_of(simulation: Simulation, plan: Plan, event: BusEvent, pipeline: str) -> Result:
+    """What the event does to one pipeline, whatever it listens to."""
+    for result in simulation.results:
+        if result.pipeline == pipeline:
+            return result
+    listening = {name for _, dependency in carriers(plan, event) for name in dependency.pipelines}
+    return Result(pipeline, "skip", "REPOSITORY" if pipeline in listening else "SOURCE")

@@ -1,0 +1,68 @@
+"""Tests of a declaration: events with what they must do, run as simulate runs them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from documents.diagnostics import Position
+from events.delivery import DeliveryError, Refusal
+from hookline.answers.incoming import SCHEDULE, EventOptions, incoming
+from hookline.answers.simulation import result_of, simulate
+from hookline.declaration.loading import DeclaredTest
+from hookline.plan.planning import Plan
+
+__all__ = ["Verdict", "run_tests"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One expectation with what came out."""
+
+    name: str
+    pipeline: str
+    expected: str
+    found: str
+    """For example skip(PATHS), or a sentence where the event cannot be read."""
+    position: Position
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is as expected; an expectation without a reason leaves it open."""
+        return self.found == self.expected or self.found.partition("(")[0] == self.expected
+
+
+def run_tests(plan: Plan) -> Iterator[Verdict]:
+    """Run every test."""
+    for test in plan.declaration.tests:
+        yield from _run(plan, test)
+
+
+def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
+    case = test.case
+    failure = ""
+    try:
+        content = (
+            None
+            if case.event.startswith(SCHEDULE)
+            else (Path(test.document.file).parent / case.event).read_bytes()
+        )
+        event = incoming(plan, case.event, content, EventOptions(case.source, case.headers))
+        simulation = simulate(plan, event, case.files)
+    except Refusal as refusal:
+        failure = f"skip({refusal.reason})"
+    except DeliveryError as error:
+        failure = str(error)
+    except OSError as error:
+        failure = f"{case.event} cannot be read: {(error.strerror or str(error)).lower()}"
+    for pipeline, expected in case.expect.items():
+        found = failure
+        if not failure:
+            result = result_of(simulation, plan, event, pipeline)
+            found = f"{result.verdict}({result.reason})"
+        yield Verdict(
+            case.name,
+            pipeline,
+            expected,
+            found,
+            test.document.position(("tests", test.index, "expect", pipeline), key=True),
+        )

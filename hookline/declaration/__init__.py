@@ -1,0 +1,1 @@
+"""The declaration: what hookline.yaml says, read from its files."""

@@ -1,0 +1,164 @@
+"""Loading: the files of a declaration, read, checked by themselves and put together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from documents.diagnostics import Diagnostic, InvalidInput, Position
+from documents.reading import Document, read_document
+from documents.validation import validate_document
+from events.declaration import Source
+from hookline.declaration.model import Cluster, File, Pipeline, TestCase
+from triggers.declaration import Run
+
+__all__ = ["Declaration", "DeclaredPipeline", "DeclaredSource", "DeclaredTest", "load", "load_texts"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSource:
+    """A source with the document that declares it."""
+
+    name: str
+    source: Source
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredPipeline:
+    """A pipeline with the document that declares it."""
+
+    name: str
+    pipeline: Pipeline
+    owner: str | None
+    document: Document
+
+    def position(self, *path: str | int) -> Position:
+        """Where a part of the pipeline is written; for an absent part, the nearest one above it."""
+        return self.document.position(("pipelines", self.name, *path))
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTest:
+    """A test with the document that declares it."""
+
+    case: TestCase
+    document: Document
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """All files as one."""
+
+    cluster: Cluster
+    cluster_document: Document | None
+    default_run: Run | None
+    default_document: Document | None
+    sources: dict[str, DeclaredSource]
+    pipelines: dict[str, DeclaredPipeline]
+    tests: tuple[DeclaredTest, ...]
+
+    def cluster_position(self, *path: str) -> Position:
+        """Where a part of `cluster:` is written; without one, the start of the first file."""
+        if self.cluster_document is not None:
+            return self.cluster_document.position(("cluster", *path))
+        first = next((each.document for each in self.pipelines.values()), None)
+        return first.position(()) if first else Position("hookline.yaml", 1, 1)
+
+
+@dataclass(slots=True)
+class _Together:
+    """What has been put together so far; one owner for each name."""
+
+    problems: list[Diagnostic] = field(default_factory=list)
+    first: dict[tuple[str, ...], Document] = field(default_factory=dict)
+
+    def claim(self, document: Document, *path: str) -> bool:
+        """Whether this document is the first to declare the path; a second one is a problem."""
+        earlier = self.first.setdefault(path, document)
+        if earlier is document:
+            return True
+        where = earlier.position(path, key=True)
+        what = f"{path[0][:-1]} {path[1]}" if len(path) > 1 else f"{path[0]}:"
+        self.problems.append(
+            Diagnostic(
+                document.position(path, key=True),
+                f"{what} is declared already at {where}",
+                field=".".join(path),
+            )
+        )
+        return False
+
+
+def files_of(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files that a list of files and folders means; a folder's *.yaml and *.yml, sorted, not below it."""
+    for path in paths:
+        if path.is_dir():
+            found = sorted(
+                each for each in path.iterdir() if each.suffix in {".yaml", ".yml"} and each.is_file()
+            )
+            if not found:
+                raise InvalidInput(
+                    (Diagnostic(Position(str(path), 1, 1), "the folder holds no *.yaml file"),)
+                )
+            yield from found
+        else:
+            yield path
+
+
+def load(paths: Sequence[Path]) -> Declaration:
+    """Read a declaration from files and folders.
+
+    Raises:
+        InvalidInput: With every problem that the files have by themselves, each with its position.
+    """
+    texts: list[tuple[str, bytes]] = []
+    for path in files_of(paths):
+        try:
+            texts.append((str(path), path.read_bytes()))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InvalidInput(
+                (Diagnostic(Position(str(path), 1, 1), f"cannot be read: {reason}"),)
+            ) from error
+    return load_texts(texts)
+
+
+def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
+    """The same for (shown file name, content) pairs."""
+    together = _Together()
+    files: list[tuple[Document, File]] = []
+    for name, content in texts:
+        try:
+            document = read_document(content, name)
+            files.append((document, validate_document(document, File)))
+        except InvalidInput as invalid:
+            together.problems.extend(invalid.diagnostics)
+    cluster: tuple[Cluster, Document] | None = None
+    defaults: tuple[Run | None, Document] | None = None
+    sources: dict[str, DeclaredSource] = {}
+    pipelines: dict[str, DeclaredPipeline] = {}
+    tests: list[DeclaredTest] = []
+    for document, file in files:
+        if file.cluster is not None and together.claim(document, "cluster"):
+            cluster = file.cluster, document
+        if file.defaults is not None and together.claim(document, "defaults"):
+            defaults = file.defaults.run, document
+        for name, source in file.sources.items():
+            if together.claim(document, "sources", name):
+                sources[name] = DeclaredSource(name, source, document)
+        for name, pipeline in file.pipelines.items():
+            if together.claim(document, "pipelines", name):
+                pipelines[name] = DeclaredPipeline(name, pipeline, pipeline.owner or file.owner, document)
+        tests += [DeclaredTest(case, document, index) for index, case in enumerate(file.tests)]
+    if together.problems:
+        raise InvalidInput(tuple(together.problems))
+    return Declaration(
+        cluster=cluster[0] if cluster else Cluster(),
+        cluster_document=cluster[1] if cluster else None,
+        default_run=defaults[0] if defaults else None,
+        default_document=defaults[1] if defaults else None,
+        sources=dict(sorted(sources.items())),
+        pipelines=dict(sorted(pipelines.items())),
+        tests=tuple(tests),
+    )

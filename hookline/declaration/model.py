@@ -1,0 +1,276 @@
+"""The declaration: hookline.yaml as one model, put together from the words of the other rooms."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from documents.blocks import Block, Name
+from documents.scalars import check_label_value, matching
+from events.declaration import Events, Source, SourceName
+from events.scalars import check_repository_name
+from triggers.declaration import Run
+
+__all__ = ["Cluster", "Defaults", "File", "Pipeline", "Sandbox", "TestCase"]
+
+LabelValue = Annotated[str, AfterValidator(check_label_value)]
+
+
+class EventBus(Block):
+    """The bus between event sources and Sensors."""
+
+    name: Name = Field(default="default", description="Name of the EventBus object.", examples=["default"])
+    create: bool = Field(default=True, description="Whether render prints the EventBus too.", examples=[True])
+    version: Annotated[
+        str,
+        AfterValidator(
+            matching(
+                r"[0-9]+\.[0-9]+\.[0-9]+(-alpine)?",
+                "expected a version of NATS that the controller names, such as 2.10.29; latest would change the bus when the controller is upgraded",
+            )
+        ),
+    ] = Field(
+        default="2.10.29",
+        description="JetStream version, one that the Argo Events controller knows; `latest` is refused, because an upgrade "
+        "of the controller would then change the bus under way.",
+        examples=["2.10.29"],
+    )
+    replicas: Literal[1, 3, 5] = Field(default=3, description="Servers of the bus.", examples=[3])
+
+
+class Sandbox(Block):
+    """Where foreign code runs."""
+
+    namespace: Name = Field(
+        description="Namespace of the Workflows of pipelines with forks: sandboxed; another one than cluster.namespace. Names of "
+        "volumes and Secrets mean other objects there.",
+        examples=["ci-forks"],
+    )
+
+
+class Cluster(Block):
+    """Where the objects go, and what is allowed there."""
+
+    namespace: Name = Field(
+        default="ci", description="Namespace of all objects and Workflows.", examples=["ci"]
+    )
+    sandbox: Sandbox | None = Field(
+        default=None,
+        description="Where requests from forks run; needed for forks: sandboxed.",
+        examples=[{"namespace": "ci-forks"}],
+    )
+    platform: Literal["argo", "ack-one"] = Field(
+        default="argo",
+        description="argo: upstream Argo Events and Workflows. ack-one: the managed product of Alibaba Cloud and its limits.",
+        examples=["argo"],
+    )
+    allow: list[Literal["webhook", "calendar"]] = Field(
+        default=[],
+        description="ack-one only: event sources beyond the documented ones that were enabled for your cluster by ticket.",
+        examples=[["webhook"]],
+    )
+    name: Annotated[
+        str,
+        AfterValidator(
+            matching(
+                r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?",
+                "expected a short name: a lower-case letter, then letters, digits and -, at most 22 characters",
+            )
+        ),
+    ] = Field(
+        default="hookline", description="First part of the names of all objects.", examples=["hookline"]
+    )
+    shards: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=1,
+        description="Sensors that share the repositories. validate says when there must be more.",
+        examples=[1],
+    )
+    schedules: Literal["calendar", "cron_workflow"] | None = Field(
+        default=None,
+        description="What fires schedules: a calendar event source, or one CronWorkflow per schedule (no event pod; no except:). "
+        "Default: calendar; on ack-one cron_workflow.",
+        examples=["calendar"],
+    )
+    event_bus: EventBus = Field(default=EventBus(), description="The bus.", examples=[{"name": "default"}])
+
+
+class Defaults(Block):
+    """What every pipeline starts from."""
+
+    run: Run | None = Field(
+        default=None,
+        description="Settings of runs; a pipeline's own run: wins.",
+        examples=[{"template": "ci-go-v1"}],
+    )
+
+
+_URL = re.compile(
+    r"https://(?P<host>[A-Za-z0-9.-]+(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
+    r"|ssh://(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
+    r"|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+"
+)
+
+
+def _check_url(value: str) -> str:
+    if re.match(r"https?://[^/]*@", value):
+        raise ValueError(
+            "a URL with a user or a token is refused: it would stay in every Workflow and in .git/config on the cache volume"
+        )
+    if value.startswith("http://"):
+        raise ValueError(
+            "plain http:// is refused: anybody on the way could change what is built; use https://"
+        )
+    if not _URL.fullmatch(value):
+        raise ValueError("expected a clone URL such as https://github.com/acme/shop.git")
+    return value
+
+
+class Repository(Block):
+    """The repository that a pipeline builds."""
+
+    source: SourceName | None = Field(
+        default=None,
+        description="Where its events come from: a name under sources. Needed for push, tag and pull_request.",
+        examples=["github"],
+    )
+    name: Annotated[str, AfterValidator(check_repository_name)] = Field(
+        description="owner/name as the host spells it.", examples=["acme/shop"]
+    )
+    url: Annotated[str, AfterValidator(_check_url)] = Field(
+        description="Clone URL. It always comes from here, never from an event.",
+        examples=["https://github.com/acme/shop.git"],
+    )
+
+
+_IMAGE = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+)
+
+
+def _check_image(value: str) -> str:
+    if "@" in value:
+        raise ValueError("expected an image without digest: the run decides what it pushes")
+    if ":" in value.rsplit("/", 1)[-1]:
+        raise ValueError("expected an image without tag; the tag is the template's parameter container_tag")
+    if not _IMAGE.fullmatch(value) or len(value) > 255:
+        raise ValueError("expected an image such as registry.example.com/acme/shop: lower case, without tag")
+    return value
+
+
+class Pipeline(Block):
+    """One pipeline: a repository, what starts it, what runs."""
+
+    owner: LabelValue | None = Field(
+        default=None, description="Who answers for it; a label on every Workflow.", examples=["team-shop"]
+    )
+    repository: Repository = Field(
+        description="What is built.",
+        examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
+    )
+    image: Annotated[str, AfterValidator(_check_image)] | None = Field(
+        default=None,
+        description="Where the image is pushed: registry/namespace/name, without tag. Needed where the template builds images, "
+        "and refused where forks are sandboxed: they push nothing.",
+        examples=["registry-vpc.cn-hangzhou.aliyuncs.com/acme/shop"],
+    )
+    events: Events = Field(description="What starts it.", examples=[{"push": {"branches": ["main"]}}])
+    run: Run | None = Field(
+        default=None, description="What runs; over defaults.run.", examples=[{"deadline": "1h"}]
+    )
+
+
+_EXPECTATION = re.compile(r"run|skip|unknown|(?:run|skip|unknown)\([A-Z_]+\)")
+
+
+def _check_expectation(value: str) -> str:
+    from sensors.reasons import REASONS  # noqa: PLC0415 - only a file with tests needs the codes
+
+    if not _EXPECTATION.fullmatch(value):
+        raise ValueError("expected run, skip or unknown, with or without a reason, such as skip(PATHS)")
+    reason = value.partition("(")[2].rstrip(")")
+    if reason and reason not in REASONS:
+        raise ValueError(f"{reason} is not a reason; accepted: {', '.join(REASONS)}")
+    return value
+
+
+def _one_line(value: Any) -> Any:
+    if isinstance(value, str) and ("\n" in value or len(value) > 200):
+        raise ValueError("expected one line of at most 200 characters")
+    return value
+
+
+class TestCase(Block):
+    """An event and what it must do; `hookline test` runs it."""
+
+    __test__ = False  # not for pytest
+
+    name: Annotated[str, BeforeValidator(_one_line)] = Field(
+        description="What is tested.", examples=["docs only"]
+    )
+    event: str = Field(
+        description="File with the event, relative to this file, or schedule:PIPELINE.",
+        examples=["tests/push-docs.json"],
+    )
+    source: SourceName | None = Field(
+        default=None,
+        description="The source that receives it, where the file is a bare body.",
+        examples=["github"],
+    )
+    headers: dict[str, str] = Field(
+        default={},
+        description="Request headers, where the file is a bare body.",
+        examples=[{"X-GitHub-Event": "push"}],
+    )
+    files: list[str] | None = Field(
+        default=None,
+        description="The changed files, complete, in place of what the payload lists.",
+        examples=[["docs/a.md"]],
+    )
+    expect: dict[Name, Annotated[str, AfterValidator(_check_expectation)]] = Field(
+        description="Pipeline → run, skip or unknown, with or without a reason.",
+        examples=[{"shop": "skip(PATHS)"}],
+    )
+
+
+class File(Block):
+    """One file of a declaration. Several files, or a folder, are read as one."""
+
+    version: Literal[1] = Field(description="Version of this format.", examples=[1])
+    owner: LabelValue | None = Field(
+        default=None,
+        description="Owner of every pipeline of this file that names none.",
+        examples=["team-shop"],
+    )
+    cluster: Cluster | None = Field(
+        default=None, description="Where the objects go; in one file only.", examples=[{"namespace": "ci"}]
+    )
+    sources: dict[SourceName, Source] = Field(
+        default={},
+        description="Where events come from.",
+        examples=[
+            {
+                "github": {
+                    "host": "github",
+                    "endpoint": "/github",
+                    "secret": {"name": "github-webhook", "key": "secret"},
+                }
+            }
+        ],
+    )
+    defaults: Defaults | None = Field(
+        default=None,
+        description="What every pipeline starts from; in one file only.",
+        examples=[{"run": {"template": "ci-go-v1"}}],
+    )
+    pipelines: dict[Name, Pipeline] = Field(
+        default={}, description="Name of a pipeline to what it is.", examples=[{"shop": {}}]
+    )
+    tests: list[TestCase] = Field(default=[], description="Events with what they must do.", examples=[[]])
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "File":
+        if not (self.pipelines or self.sources or self.defaults or self.cluster or self.tests):
+            raise ValueError(
+                "the file declares nothing; expected pipelines:, sources:, defaults:, cluster: or tests:"
+            )
+        return self

@@ -1,0 +1,50 @@
+"""The JSON Schema of hookline.yaml, in the draft that yaml-language-server reads."""
+
+import json
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from hookline.declaration.model import File
+
+__all__ = ["json_schema"]
+
+
+class _Draft07(GenerateJsonSchema):
+    """pydantic writes 2020-12, of which we use only what draft-07 has under the same or an older name."""
+
+    schema_dialect = "http://json-schema.org/draft-07/schema#"
+
+    def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> dict[str, Any]:
+        found = super().generate(schema, mode)
+        text = json.dumps(found).replace("#/$defs/", "#/definitions/")
+        found = json.loads(text)
+        found["definitions"] = found.pop("$defs")
+        return {"$schema": self.schema_dialect, **found}
+
+
+def _nullless(node: Any) -> Any:
+    """An absent key is written by leaving it out; null is refused by the reader, so the schema refuses it too."""
+    if isinstance(node, list):
+        return [_nullless(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _nullless(value) for key, value in node.items()}
+    options = node.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options:
+        rest = [option for option in options if option != {"type": "null"}]
+        del node["anyOf"]
+        if len(rest) == 1 and "$ref" not in rest[0]:
+            node = {**rest[0], **node}
+        elif len(rest) == 1:
+            node["allOf"] = rest
+        else:
+            node["anyOf"] = rest
+    return node
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of one file."""
+    found: dict[str, Any] = _nullless(File.model_json_schema(by_alias=True, schema_generator=_Draft07))
+    found["title"] = "hookline.yaml"
+    return found

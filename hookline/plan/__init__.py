@@ -1,0 +1,1 @@
+"""The plan: everything that a declaration means, checked, and written down as objects."""

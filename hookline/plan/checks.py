@@ -1,0 +1,208 @@
+"""Checks that only knowledge can make, of what concerns several pipelines or none: platform, endpoints, checkouts, loops."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from documents.findings import Findings
+from events.eventsource import Endpoint
+from events.host import Verification
+from hookline.declaration.loading import Declaration, DeclaredPipeline
+from triggers.declaration import merge
+from triggers.template import Template
+from triggers.workflow import DEFAULT_TEMPLATE, Subject
+
+__all__ = ["check_declaration"]
+
+
+def check_declaration(
+    declaration: Declaration,
+    templates: Mapping[str, Template],
+    endpoints: Mapping[str, Endpoint],
+    findings: Findings,
+) -> None:
+    """What concerns several pipelines or none."""
+    _check_platform(declaration, endpoints, findings)
+    _check_sandbox_namespace(declaration, findings)
+    _check_endpoints(declaration, endpoints, findings)
+    _check_checkouts(declaration, templates, findings)
+    _check_loops(declaration, endpoints, findings)
+    known = set(declaration.pipelines)
+    for test in declaration.tests:
+        for name in test.case.expect:
+            if name not in known:
+                position = test.document.position(("tests", test.index, "expect", name), key=True)
+                findings.error(position, f'there is no pipeline "{name}"', f"tests.{test.index}.expect")
+
+
+def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
+    cluster = declaration.cluster
+    if cluster.platform == "argo":
+        if cluster.allow:
+            findings.error(
+                declaration.cluster_position("allow"),
+                "allow: belongs to platform: ack-one; on argo every event source is there",
+                "cluster.allow",
+            )
+        return
+    if cluster.schedules == "calendar" and "calendar" not in cluster.allow:
+        findings.error(
+            declaration.cluster_position("schedules"),
+            "ACK One does not document calendar event sources; leave schedules: out (CronWorkflows), or name calendar under "
+            "allow: if it was enabled for your cluster",
+            "cluster.schedules",
+        )
+    if "version" in cluster.event_bus.model_fields_set:
+        findings.error(
+            declaration.cluster_position("event_bus", "version"),
+            "the bus of ACK One is NATS Streaming, which has no version to choose; leave version: out",
+            "cluster.event_bus.version",
+        )
+    if "webhook" in cluster.allow:
+        return
+    for name, declared in declaration.sources.items():
+        endpoint = endpoints[name]
+        if endpoint.host.receiver == "webhook":
+            findings.error(
+                declared.document.position(("sources", name, "host")),
+                f"{endpoint.host.title} needs a webhook event source, and ACK One documents Git, OSS and MNS only; name webhook "
+                "under cluster.allow: if it was enabled for your cluster by ticket",
+                f"sources.{name}.host",
+            )
+
+
+def _check_sandbox_namespace(declaration: Declaration, findings: Findings) -> None:
+    cluster = declaration.cluster
+    if cluster.sandbox is not None and cluster.sandbox.namespace == cluster.namespace:
+        findings.error(
+            declaration.cluster_position("sandbox", "namespace"),
+            f"{cluster.namespace} is where trusted runs have their volumes and Secrets; expected another namespace, which has none of "
+            f"them, such as {cluster.namespace[:57]}-forks",
+            "cluster.sandbox.namespace",
+        )
+
+
+def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
+    used = {
+        name
+        for each in declaration.pipelines.values()
+        for name in (
+            each.pipeline.repository.source,
+            each.pipeline.events.image_push and each.pipeline.events.image_push.source,
+        )
+    }
+    by_path: dict[tuple[str, str], str] = {}
+    for name, endpoint in endpoints.items():
+        document = declaration.sources[name].document
+        position = document.position(("sources", name, "endpoint"))
+        other = by_path.setdefault((endpoint.event_source, endpoint.path), name)
+        if other != name:
+            findings.error(
+                position,
+                f'source "{other}" has the endpoint {endpoint.path} already',
+                f"sources.{name}.endpoint",
+            )
+        if endpoint.path == "/health":
+            findings.error(
+                position,
+                "/health is answered by Argo Events itself; take another path",
+                f"sources.{name}.endpoint",
+            )
+        if endpoint.unverified is not None and name in {"webhooks", "calendar"}:
+            findings.error(
+                document.position(("sources", name), key=True),
+                f'"{name}" is the name of an EventSource of hookline; name the source after its registry',
+                f"sources.{name}",
+            )
+        if name not in used:
+            findings.warn(
+                document.position(("sources", name), key=True),
+                f'no pipeline uses source "{name}"; it is left out',
+                f"sources.{name}",
+            )
+        elif endpoint.host.verification is Verification.NONE:
+            findings.warn(
+                position,
+                f"{endpoint.host.title} proves nothing: whoever knows the path can start builds; keep it out of logs and tickets",
+                f"sources.{name}.endpoint",
+            )
+
+
+def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], findings: Findings) -> None:
+    """ci-go-v1 ignores the URL once the directory exists, and builds whatever lies there."""
+    by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
+    for name, declared in declaration.pipelines.items():
+        run = merge(declaration.default_run, declared.pipeline.run)
+        template = templates.get(run.template or DEFAULT_TEMPLATE)
+        if template is not None and template.concurrent_runs:
+            continue  # it keeps no checkout that another repository could find
+        subject = Subject(name, None, declared.pipeline.repository.url, None)
+        volume = declared.pipeline.events.sandboxed  # a sandbox has volumes of its own
+        other = by_directory.setdefault((volume, subject.checkout_directory), declared)
+        if _same_repository(other.pipeline.repository.url) != _same_repository(
+            declared.pipeline.repository.url
+        ):
+            findings.error(
+                declared.position("repository", "url"),
+                f'pipeline "{other.name}" checks out {other.pipeline.repository.url} into the same directory '
+                f'"{subject.checkout_directory}": one of the two would build the other\'s code; give one another name or namespace',
+                f"pipelines.{name}.repository.url",
+            )
+
+
+def _same_repository(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return (
+        f"{scheme}{separator}{host.lower()}{slash}{path.removesuffix('.git')}"
+        if separator
+        else url.removesuffix(".git")
+    )
+
+
+def _image_path(image: str) -> tuple[str, str]:
+    """Registry and path of an image reference."""
+    first, slash, rest = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return first, rest
+    return "docker.io", image
+
+
+def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
+    """A pipeline that starts from an image which it pushes itself, directly or through others, never stops."""
+    pushed: dict[str, list[str]] = defaultdict(list)
+    for name, declared in declaration.pipelines.items():
+        if declared.pipeline.image is not None:
+            pushed[_image_path(declared.pipeline.image)[1].lower()].append(name)
+
+    def starters(name: str) -> Iterator[str]:
+        image_push = declaration.pipelines[name].pipeline.events.image_push
+        if image_push is None or image_push.source not in endpoints:
+            return
+        registries = endpoints[image_push.source].host.registries
+        for other in pushed[image_push.image.lower()]:
+            registry = _image_path(declaration.pipelines[other].pipeline.image or "")[0]
+            if not registries or registry in registries:
+                yield other
+
+    for name, declared in declaration.pipelines.items():
+        path, seen, todo = f"pipelines.{name}.events.image_push.image", set[str](), list(starters(name))
+        if name in todo:
+            findings.error(
+                declared.position("events", "image_push", "image"),
+                "the pipeline pushes this image itself (its tag, latest and buildcache): every build would start the next; "
+                "name another image",
+                path,
+            )
+            continue
+        while todo:
+            other = todo.pop()
+            if other == name:
+                findings.error(
+                    declared.position("events", "image_push", "image"),
+                    f"a loop through {', '.join(sorted(seen))}: each of them starts from an image that another one pushes",
+                    path,
+                )
+                break
+            if other not in seen:
+                seen.add(other)
+                todo += starters(other)

@@ -1,0 +1,316 @@
+"""Checks that only knowledge can make, of one pipeline: its sources, its template, its events, its sandbox."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from documents.findings import Findings
+from events.eventsource import Endpoint
+from hookline.declaration.loading import Declaration, DeclaredPipeline
+from triggers.declaration import Run
+from triggers.template import Template
+from triggers.workflow import DEFAULT_TEMPLATE, Subject
+
+__all__ = ["check_pipeline"]
+
+SET_BY_HOOKLINE: Mapping[str, str] = {
+    "repo_url": "repository.url",
+    "repo_name": "the last part of repository.url",
+    "container_image": "image",
+    "target_branch": "the event, or its branch: key",
+}
+
+HARMLESS = re.compile(r"[A-Za-z0-9._/:@=+,%~-]*")
+"""Characters that a shell takes as they are; stock ci-go-v1 pastes parameters into sh -c."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipeline:
+    """One pipeline under examination."""
+
+    declared: DeclaredPipeline
+    findings: Findings
+
+    def error(self, message: str, *path: str) -> None:
+        self.findings.error(
+            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
+        )
+
+    def warn(self, message: str, *path: str) -> None:
+        self.findings.warn(
+            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
+        )
+
+
+def check_pipeline(
+    declaration: Declaration,
+    declared: DeclaredPipeline,
+    run: Run,
+    templates: Mapping[str, Template],
+    endpoints: Mapping[str, Endpoint],
+    findings: Findings,
+) -> Template | None:
+    """What concerns one pipeline; returns its template, or None where nothing more can be said."""
+    checked = _Pipeline(declared, findings)
+    _check_sources(declaration, checked, endpoints)
+    name = run.template or DEFAULT_TEMPLATE
+    template = templates.get(name)
+    if template is None:
+        checked.error(
+            f'hookline knows nothing of the template "{name}"; known: {", ".join(sorted(templates))}. Save it with '
+            f"`kubectl get cwft {name} -o yaml > {name}.yaml` and give it with --template {name}.yaml",
+            "run",
+            "template",
+        )
+        return None
+    before = len(findings.errors)
+    _check_run(declaration, checked, run, template)
+    _check_events(declaration, checked, template)
+    if declared.pipeline.events.sandboxed:
+        _check_sandboxed(declaration, checked, run, template)
+    return template if len(findings.errors) == before else None
+
+
+def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapping[str, Endpoint]) -> None:
+    pipeline = checked.declared.pipeline
+    accepted = (
+        f"declared: {', '.join(declaration.sources)}"
+        if declaration.sources
+        else "none is declared under sources:"
+    )
+    source, needed = (
+        pipeline.repository.source,
+        [kind for kind in pipeline.events.kinds() if kind in {"push", "tag", "pull_request"}],
+    )
+    if source is None:
+        if needed:
+            checked.error(
+                f"{needed[0]} needs to know where events come from: repository.source; {accepted}",
+                "repository",
+                "source",
+            )
+    elif source not in endpoints:
+        checked.error(f'there is no source "{source}"; {accepted}', "repository", "source")
+    else:
+        for kind in needed:
+            if kind not in endpoints[source].host.kinds:
+                checked.error(f"{endpoints[source].host.title} sends no {kind} events", "events", kind)
+        push = pipeline.events.push
+        if push is not None and push.paths is not None and not endpoints[source].host.lists_files:
+            checked.error(
+                f"{endpoints[source].host.title} does not list changed files", "events", "push", "paths"
+            )
+        if pipeline.events.sandboxed and not endpoints[source].host.tells_added_labels:
+            checked.error(
+                f"{endpoints[source].host.title} lists the labels that a request has, and does not say in every version which one was "
+                "added, so that nothing would bind an approval to a commit; accepted: never",
+                "events",
+                "pull_request",
+                "forks",
+            )
+    image_push = pipeline.events.image_push
+    if image_push is not None:
+        if image_push.source not in endpoints:
+            checked.error(
+                f'there is no source "{image_push.source}"; {accepted}', "events", "image_push", "source"
+            )
+        elif "image_push" not in endpoints[image_push.source].host.kinds:
+            checked.error(
+                f"{endpoints[image_push.source].host.title} is not a registry",
+                "events",
+                "image_push",
+                "source",
+            )
+
+
+def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template: Template) -> None:
+    pipeline = checked.declared.pipeline
+    _check_parameters(checked, run, template)
+    _check_required(checked, run, template)
+    directory = Subject(checked.declared.name, None, pipeline.repository.url, None).checkout_directory
+    if "repo_name" in template.parameters and (
+        directory in {"pkg", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", directory)
+    ):
+        checked.error(
+            f'the checkout directory would be "{directory}", which {template.name} cannot use (pkg is its module cache)',
+            "repository",
+            "url",
+        )
+    if (
+        template.parameters.get("container_image") == ""
+        and pipeline.image is None
+        and not pipeline.events.sandboxed
+    ):
+        checked.error(
+            f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
+        )
+    if pipeline.image is not None and "container_image" not in template.parameters:
+        checked.error(f"{template.name} takes no image (it has no parameter container_image)", "image")
+    if run.retry and template.inline_tasks:
+        checked.error(
+            f"{template.name} writes its tasks inline: with a retry from outside Argo ends every run in "
+            '"failed to get a template"; use a template with named templates',
+            "run",
+            "retry",
+        )
+    if run.mutex is False and "repo_name" in template.parameters and not template.concurrent_runs:
+        checked.error(f"runs of {template.name} share a checkout; without a mutex they mix", "run", "mutex")
+    if run.spot and run.compute == "node":
+        checked.error("spot: needs compute: eci or acs; nodes have no spot pods", "run", "spot")
+    if run.spot and run.compute == "acs" and (given := run.spot.model_fields_set):
+        checked.error(
+            f"on ACS spot is one label; {', '.join(sorted(given))} would have no effect: write spot: {{}}",
+            "run",
+            "spot",
+        )
+    if declaration.cluster.platform == "ack-one" and run.compute == "node":
+        checked.error("ACK One has no nodes of yours: compute: eci or acs", "run", "compute")
+
+
+def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
+    """Parameters without a default that neither hookline, the events nor the user fill."""
+    pipeline = checked.declared.pipeline
+    kinds = pipeline.events.kinds()
+    for name, default in template.parameters.items():
+        if default is not None or name in (run.parameters or {}) or name in {"repo_url", "repo_name"}:
+            continue
+        if name == "container_image":
+            if pipeline.image is None and not pipeline.events.sandboxed:
+                checked.error(
+                    f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
+                )
+            continue
+        if name == template.sandbox_parameter and pipeline.events.sandboxed:
+            continue
+        bare = [
+            kind
+            for kind in kinds
+            if name not in template.bindings(kind)
+            and not (name == "target_branch" and getattr(getattr(pipeline.events, kind), "branch", None))
+        ]
+        if name == template.commit_parameter and bare:
+            checked.error(
+                f"a {bare[0]} event has no commit, and the parameter {name} of {template.name} has no default to build instead",
+                "events",
+                bare[0],
+            )
+        elif bare:
+            checked.error(f"{template.name} needs a value for its parameter {name}", "run", "parameters")
+
+
+def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
+    for name, value in (run.parameters or {}).items():
+        path = ("run", "parameters", name)
+        if name in SET_BY_HOOKLINE:
+            checked.error(f"{name} comes from {SET_BY_HOOKLINE[name]}", *path)
+        elif name == template.commit_parameter:
+            checked.error(f"{name} takes the commit of the event", *path)
+        elif name == template.ref_parameter:
+            checked.error(f"{name} takes the full ref of the event", *path)
+        elif name == template.sandbox_parameter:
+            checked.error(f"{name} follows from pull_request.forks: true where it says sandboxed", *path)
+        elif name not in template.parameters:
+            declared = ", ".join(sorted(template.parameters.keys() - SET_BY_HOOKLINE.keys()))
+            checked.error(
+                f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {declared}', *path
+            )
+        elif template.parameters[name] in {"true", "false"} and not isinstance(value, bool):
+            checked.error(
+                f"{name} is a switch: true or false, without quotes; the template takes anything else for off",
+                *path,
+            )
+        elif template.pastes_parameters and isinstance(value, str) and not HARMLESS.fullmatch(value):
+            checked.error(
+                f"{template.name} pastes {name} into a shell: letters, digits and . _ / : @ = + , % ~ - only",
+                *path,
+            )
+        elif name == "container_tag" and value in {"latest", "buildcache"}:
+            checked.error(f"{value} is a tag that the template keeps for itself", *path)
+        elif name == "container_tag" and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", str(value)):
+            checked.error("expected an image tag: letters, digits and _ . -, at most 100 characters", *path)
+        elif name == "dockerfile" and (str(value).startswith("/") or ".." in str(value).split("/")):
+            checked.error("expected a path inside the repository, such as ./Dockerfile", *path)
+
+
+def _check_events(declaration: Declaration, checked: _Pipeline, template: Template) -> None:
+    events = checked.declared.pipeline.events
+    builds_branches = template.commit_parameter is None
+    if events.tag is not None and builds_branches:
+        if events.tag.branch is None:
+            checked.error(
+                f"{template.name} builds the head of a branch, never a tag: name the branch with branch: (the tag then names the "
+                "image), or use a template that takes a commit",
+                "events",
+                "tag",
+            )
+        else:
+            checked.warn(
+                f"{template.name} builds the head of {events.tag.branch} at that moment, which need not be the tagged commit",
+                "events",
+                "tag",
+            )
+    if events.pull_request is not None and template.moves_latest and not events.sandboxed:
+        checked.warn(
+            f"{template.name} pushes :latest in every run, so a pull request moves it too; give pull requests a pipeline with an "
+            "image of its own",
+            "events",
+            "pull_request",
+        )
+    if events.schedule is not None:
+        calendar = declaration.cluster.schedules or (
+            "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
+        )
+        if calendar == "cron_workflow" and events.schedule.except_:
+            checked.error(
+                "a CronWorkflow has no exclusion dates; use cluster.schedules: calendar, or leave except: out",
+                "events",
+                "schedule",
+                "except",
+            )
+
+
+RAM_ROLE = "k8s.aliyun.com/eci-ram-role-name"
+"""Pod annotation of ECI: whatever runs in the pod gets this role's credentials (unlike tokens, from the metadata server)."""
+
+
+def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, template: Template) -> None:
+    """Foreign code shares nothing with trusted code: no event, no namespace, no image, no account."""
+    pipeline, forks = checked.declared.pipeline, ("events", "pull_request", "forks")
+    for kind in pipeline.events.kinds():
+        if kind != "pull_request":
+            checked.error(
+                f"the pipeline runs requests from forks in a sandbox and nothing else; give {kind} a pipeline of its own",
+                "events",
+                kind,
+            )
+    if declaration.cluster.sandbox is None:
+        checked.error(
+            "requests from forks run in a namespace of their own, without your volumes and Secrets; name it with cluster: "
+            "{sandbox: {namespace: …}}",
+            *forks,
+        )
+    if template.sandbox_parameter is None:
+        checked.error(
+            f"{template.name} has no mode in which nothing is pushed and no cache is shared; use a template that names the parameter "
+            "for it in the annotation hookline.dev/sandbox-parameter",
+            *forks,
+        )
+    if template.commit_parameter is None:
+        checked.error(
+            f"{template.name} builds the head of a branch, whatever commit was approved; use a template that takes a commit",
+            *forks,
+        )
+    if pipeline.image is not None:
+        checked.error("a sandboxed run pushes nothing; leave image: out", "image")
+    if pipeline.run is not None and pipeline.run.service_account is not None:
+        checked.error(
+            "the pods of a sandboxed run have no token, and an account that may do nothing; leave service_account: out",
+            "run",
+            "service_account",
+        )
+    if RAM_ROLE in (run.pod_annotations or {}):
+        checked.error(
+            f"{RAM_ROLE} would give foreign code the credentials of a role; give it to the other pipelines alone",
+            "run",
+            "pod_annotations",
+        )

@@ -1,0 +1,64 @@
+"""Schedules as they fire: the written cron moved by this pipeline's spread, and the days on which it does not."""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from documents.scalars import parse_date_range
+from events.cron import CronSchedule, fire_times, largest_shift, parse_cron, shift_cron, spread_minutes
+from events.declaration import Schedule
+
+__all__ = ["FiringSchedule", "firing"]
+
+
+@dataclass(frozen=True, slots=True)
+class FiringSchedule:
+    """A pipeline's schedule with everything applied."""
+
+    pipeline: str
+    written: str
+    cron: CronSchedule
+    timezone: str
+    offset_minutes: int
+    excluded: tuple[datetime.date, ...]
+    catch_up_seconds: int | None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
+
+    def fire_times(self, after: datetime.datetime) -> Iterator[tuple[datetime.datetime, bool]]:
+        """Coming times in the zone, each with whether its day is excluded."""
+        days = set(self.excluded)
+        for time in fire_times(self.cron, self.zone, after):
+            yield time, time.date() in days
+
+
+def firing(pipeline: str, schedule: Schedule) -> FiringSchedule:
+    """Apply spread and exclusions.
+
+    Raises:
+        CronError: The spread cannot be said in five cron fields.
+    """
+    written = parse_cron(schedule.at)
+    offset = 0
+    if schedule.spread:
+        minutes = schedule.spread // 60
+        if largest_shift(written, minutes) < minutes:
+            shift_cron(written, largest_shift(written, minutes) + 1)  # raises, and says why
+        offset = spread_minutes(pipeline, minutes)
+    days: set[datetime.date] = set()
+    for text in schedule.except_:
+        first, last = parse_date_range(text)
+        days |= {first + datetime.timedelta(days=number) for number in range((last - first).days + 1)}
+    return FiringSchedule(
+        pipeline=pipeline,
+        written=schedule.at,
+        cron=shift_cron(written, offset) if offset else written,
+        timezone=schedule.timezone,
+        offset_minutes=offset,
+        excluded=tuple(sorted(days)),
+        catch_up_seconds=schedule.missed.within if schedule.missed else None,
+    )

@@ -1,0 +1,36 @@
+"""How many series a pipeline will have, before anything runs."""
+
+from collections.abc import Mapping
+
+from runs.exporter.metrics import FAMILIES, Family
+
+__all__ = ["forecast"]
+
+TYPICAL: Mapping[str, int] = {
+    "event": 2,
+    "step": 3,
+    "capacity": 1,
+    "platform": 1,
+    "cache": 4,
+    "currency": 1,
+    "state": 2,
+    "reason": 1,
+}
+"""How many values of a label one pipeline of ci-go-v1 has: two kinds of events, three steps, one kind of capacity."""
+
+
+def forecast() -> Mapping[str, int]:
+    """Family → series that one typical pipeline adds."""
+    return {name: _series(family) for name, family in FAMILIES.items() if "pipeline" in family.labels}
+
+
+def _series(family: Family) -> int:
+    lines = len(family.buckets) + 3 if family.type == "histogram" else 1
+    for label in family.labels:
+        if label == "pipeline":
+            continue
+        if label == family.zero and family.values is not None:
+            lines *= len(family.values[label])
+        else:
+            lines *= TYPICAL[label]
+    return lines

@@ -1,0 +1,220 @@
+"""One exporter from start to stop: settings, lease, ledger, watches, web server; settings are read again when they change."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+import urllib3
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from runs.cdevents import Post, Sender
+from runs.exporter.configuration import InvalidConfiguration, read_configuration
+from runs.exporter.ledger import Ledger
+from runs.exporter.live import Live
+from runs.exporter.service import Service, Sources, render_metrics
+from runs.exporter.web import application
+from runs.exporter.web.pages import Pages
+from runs.exporter.web.server import WebServer
+from runs.exporter.web.web_config import Security
+from runs.history import History
+from runs.watching import Lease
+
+__all__ = ["Instance", "Options"]
+
+LOOK_SECONDS = 0.5
+RELOAD_SECONDS = 5.0
+FORGET_SECONDS = 3600.0
+FLUSH_SECONDS = 5.0
+NextFires = Callable[[float], Mapping[str, float]]
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    version: str
+    host: str
+    port: int
+    reasons: Mapping[str, str]
+    """Code of a decision → what it means."""
+    configuration: Path | None = None
+    ledger: Path | None = None
+    lease: tuple[str, str] | None = None
+    """Namespace and name."""
+    identity: str = "hookline"
+    next_fires: NextFires = field(default=lambda _: {})
+    """Unix seconds → pipeline → coming fire time."""
+
+
+class Instance:
+    """Runs until it is told to stop."""
+
+    def __init__(self, options: Options, sources: Sources, security: Security) -> None:
+        """Check the settings.
+
+        Raises:
+            InvalidConfiguration: The configuration cannot be used.
+        """
+        self._options, self._sources = options, sources
+        self._configuration = read_configuration(options.configuration)
+        self._configured_at = self._stamp()
+        self._live = Live(version=options.version, prices=self._configuration.price_list(), leader=False)
+        self._service: Service | None = None
+        self._ledger: Ledger | None = None
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        self._standby = Ledger(None, time.time())
+        web = application.Application(
+            application.Sources(
+                metrics=self._metrics, not_ready=self.not_ready, history=self._history, facts=self._facts
+            ),
+            Pages(options.version, options.reasons, self._configuration.grafana),
+            security,
+        )
+        self._web = WebServer(options.host, options.port, web, security)
+        self._failed = ""
+
+    def run(self, stop: threading.Event, started: Callable[[int], None] = lambda _: None) -> bool:
+        """Serve until `stop`; whether it ended well.
+
+        Args:
+            stop: Set by whoever ends it.
+            started: Is told the port, once it is served.
+
+        Raises:
+            OSError: The address cannot be had.
+            UnusableLedger: The ledger cannot be used.
+        """
+        started(self._web.start())
+        try:
+            if self._options.lease is None:
+                self._count(stop)
+            else:
+                self._count_while_leading(stop, *self._options.lease)
+        finally:
+            self._web.stop()
+        return not self._failed
+
+    def _count_while_leading(self, stop: threading.Event, namespace: str, name: str) -> None:
+        lease = Lease(self._sources.connection, namespace, name, self._options.identity)
+        if not lease.wait(stop):
+            return
+        _log.info("leading", lease=f"{namespace}/{name}", identity=self._options.identity)
+        ours = threading.Event()
+
+        def lost() -> None:
+            # Somebody else may be counting already: what is not committed is theirs to count.
+            self._failed = "the lease was lost"
+            ours.set()
+
+        released = threading.Event()
+        keeper = threading.Thread(target=lease.hold, args=(released, lost), name="lease", daemon=True)
+        keeper.start()
+        try:
+            self._count(stop, ours)
+        finally:
+            released.set()
+            keeper.join(10)
+
+    def _count(self, stop: threading.Event, lost: threading.Event | None = None) -> None:
+        ledger = Ledger(self._options.ledger, time.time(), keep_runs=self._configuration.keep_runs)
+        if self._options.ledger is None:
+            _log.warning("no ledger: counters start anew with each start")
+        self._ledger = ledger
+        settings = self._configuration.cdevents
+        sender = None if settings is None else Sender(_post(settings.url), settings.source)
+        service = Service(self._sources, self._configuration, ledger, self._live, sender=sender)
+        self._service, self._live.leader = service, True
+        service.start()
+        forgot = looked = time.monotonic()
+        try:
+            while not stop.wait(LOOK_SECONDS):
+                if service.failed is not None:
+                    self._failed = str(service.failed)
+                    return
+                if lost is not None and lost.is_set():
+                    return
+                if time.monotonic() - looked < RELOAD_SECONDS:
+                    continue
+                looked = time.monotonic()
+                self._reload(service)
+                self._live.next_fires = {
+                    (name,): at for name, at in self._options.next_fires(time.time()).items()
+                }
+                if time.monotonic() - forgot > FORGET_SECONDS:
+                    forgot = time.monotonic()
+                    ledger.forget(time.time())
+        finally:
+            self._live.leader = False
+            service.stop()
+            if sender is not None:
+                sender.close(FLUSH_SECONDS)
+
+    # Settings
+
+    def _stamp(self) -> float:
+        path = self._options.configuration
+        try:
+            return 0.0 if path is None else path.stat().st_mtime
+        except OSError:
+            return -1.0
+
+    def _reload(self, service: Service) -> None:
+        stamp = self._stamp()
+        if stamp == self._configured_at:
+            return
+        self._configured_at = stamp
+        try:
+            self._configuration = read_configuration(self._options.configuration)
+        except InvalidConfiguration as error:
+            self._live.reload_ok = False
+            _log.error("configuration not reloaded", error=str(error))
+            return
+        service.configure(self._configuration)
+        self._live.reload_ok, self._live.reloaded_at = True, time.time()
+        _log.info("configuration reloaded")
+
+    # What the web asks
+
+    def not_ready(self) -> str | None:
+        """Why this instance does not know the state of the cluster; None when it does, or waits for the lease."""
+        if self._service is not None:
+            return self._service.not_ready(time.time())
+        # One that waits is as ready as it can be: else a rollout would wait for it.
+        return None if self._options.lease is not None else "starting"
+
+    def _history(self) -> History | None:
+        return self._ledger
+
+    def _metrics(self, accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
+        ledger = self._standby if self._ledger is None else self._ledger
+        return render_metrics(ledger, self._live, self._process, accept, zipped=zipped)
+
+    def _facts(self) -> Mapping[str, str]:
+        prices = self._live.prices
+        return {
+            "version": self._options.version,
+            "counting": "yes" if self._live.leader else "no, another instance does",
+            "namespace": self._sources.namespace or "all",
+            "templates": ", ".join(self._configuration.templates),
+            "ledger": "in memory: counters start anew with each start"
+            if self._options.ledger is None
+            else "on disk",
+            "prices": f"{prices.source}, {prices.date}",
+        }
+
+
+def _post(url: str) -> Post:
+    pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=10), retries=False)
+
+    def post(headers: Mapping[str, str], body: bytes) -> int:
+        try:
+            return pool.request("POST", url, body=body, headers=dict(headers)).status
+        except urllib3.exceptions.HTTPError as error:
+            raise OSError(str(error)) from error
+
+    return post

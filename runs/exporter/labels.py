@@ -1,0 +1,53 @@
+"""Label values: bounded, whatever events and people call things."""
+
+import fnmatch
+from collections.abc import Collection, Sequence
+
+from runs.exporter.metrics import EVENTS, OTHER
+from runs.objects import Workflow
+
+__all__ = ["Labels"]
+
+
+class Labels:
+    """Decides which pipelines, steps and events get series of their own; the rest is `other`.
+
+    A value that once had its own series keeps it; so what is given at the start are the values of the ledger.
+    """
+
+    def __init__(
+        self,
+        *,
+        adopt: Sequence[str] = (),
+        steps: Collection[str] = (),
+        max_pipelines: int = 1000,
+        known: Collection[str] = (),
+    ) -> None:
+        self._adopt = tuple(adopt)
+        self._steps = frozenset(steps)
+        self._max = max_pipelines
+        self._pipelines = set(known) - {OTHER}
+
+    def pipeline(self, workflow: Workflow) -> tuple[str, bool]:
+        """The pipeline of a run, and whether that is an overflow.
+
+        A run that hookline did not start is known by its `repo_name`, if the configuration lists that.
+        """
+        name = workflow.pipeline
+        if not name and any(fnmatch.fnmatchcase(workflow.repository, each) for each in self._adopt):
+            name = workflow.repository
+        if not name:
+            return OTHER, False
+        if name not in self._pipelines:
+            if len(self._pipelines) >= self._max:
+                return OTHER, True
+            self._pipelines.add(name)
+        return name, False
+
+    def step(self, name: str) -> tuple[str, bool]:
+        """The step, and whether it is on no list."""
+        return (name, False) if name in self._steps else (OTHER, True)
+
+    def event(self, name: str) -> tuple[str, bool]:
+        """The event kind, and whether it is none of hookline's."""
+        return (name, False) if name in EVENTS else (OTHER, True)

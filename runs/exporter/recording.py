@@ -1,0 +1,180 @@
+"""Recordings: what the API said, line by line, and the logs of steps; the same code measures them again without a cluster.
+
+A folder, or a zip of one, holds `changes.jsonl.gz` (one object a line: `at`, `resource`, `type`, `object`) and
+`logs/<uid of the pod>.log`.
+Types are those of a watch (ADDED, MODIFIED, DELETED), and SYNCED after a complete list, VANISHED with a `uid`.
+"""
+
+import contextlib
+import gzip
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Self
+
+import orjson
+
+from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
+from runs.exporter.ledger import Observation
+from runs.tracker import GRACE_SECONDS, LogRequest
+
+__all__ = ["InvalidRecording", "Recorder", "replay"]
+
+CHANGES = "changes.jsonl.gz"
+ACTIONS = {
+    "ADDED": "changed",
+    "MODIFIED": "changed",
+    "DELETED": "deleted",
+    "VANISHED": "vanished",
+    "SYNCED": "synced",
+}
+_HEAVY = ("storedTemplates", "storedWorkflowTemplateSpec")
+
+
+class InvalidRecording(ValueError):
+    """A folder that is no recording; the text says which line of which file, and why."""
+
+
+class Recorder:
+    """Writes a recording."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._file: BinaryIO = gzip.open(folder / CHANGES, "ab")  # type: ignore[assignment]  # noqa: SIM115 - closed by close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def object(self, at: float, resource: str, kind: str, raw: Mapping[str, Any]) -> None:
+        """An object as a list or a watch gave it."""
+        self._write({"at": at, "resource": resource, "type": kind, "object": light(raw)})
+
+    def synced(self, at: float, resource: str) -> None:
+        """A complete list."""
+        self._write({"at": at, "resource": resource, "type": "SYNCED"})
+
+    def vanished(self, at: float, resource: str, uid: str) -> None:
+        """An object that a list no longer had."""
+        self._write({"at": at, "resource": resource, "type": "VANISHED", "uid": uid})
+
+    def log(self, uid: str, data: bytes) -> None:
+        """The log of a step's main container."""
+        (self._folder / "logs" / f"{uid}.log").write_bytes(data)
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._file.write(orjson.dumps(line) + b"\n")
+
+
+def light(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object without what nobody measures: managed fields, and the template that each Workflow carries along."""
+    metadata = {name: value for name, value in raw.get("metadata", {}).items() if name != "managedFields"}
+    found = {**raw, "metadata": metadata}
+    if isinstance(raw.get("status"), Mapping):
+        found["status"] = {name: value for name, value in raw["status"].items() if name not in _HEAVY}
+    return found
+
+
+class _Recording:
+    """Reads a recording."""
+
+    def __init__(self, root: Path | zipfile.Path) -> None:
+        self._root = root
+        self.changes = str(root / CHANGES)
+
+    def lines(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """The changes with the numbers of their lines."""
+        try:
+            with (self._root / CHANGES).open("rb") as packed, gzip.open(packed, "rb") as file:
+                for number, text in enumerate(file, 1):
+                    line = orjson.loads(text)
+                    if (
+                        not isinstance(line, dict)
+                        or line.get("type") not in ACTIONS
+                        or line.get("resource") not in RESOURCES
+                    ):
+                        raise InvalidRecording(
+                            f"{self.changes}:{number}: no change of {', '.join(RESOURCES)}"
+                        )
+                    yield number, line
+        except orjson.JSONDecodeError as error:
+            raise InvalidRecording(f"{self.changes}: a line is no JSON: {error}") from error
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise InvalidRecording(f"{self.changes}: {error}") from error
+
+    def log(self, request: LogRequest, limit_bytes: int) -> Change:
+        """The answer to a request for a log; one that was not recorded is gone."""
+        try:
+            with (self._root / "logs" / f"{Path(request.uid).name}.log").open("rb") as file:
+                data = file.read(limit_bytes + 1)
+        except (OSError, KeyError, zlib.error, zipfile.BadZipFile):
+            return Change("logs", "read", uid=request.uid, result="gone")
+        log, result = parse_log(request, data[:limit_bytes], cut=len(data) > limit_bytes)
+        return Change("logs", "read", uid=request.uid, log=log, result=result)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_Recording]:
+    if path.is_dir():
+        yield _Recording(path)
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # A folder that was put into a zip is a folder in it.
+            found = [name for name in archive.namelist() if PurePosixPath(name).name == CHANGES]
+            if len(found) != 1:
+                raise InvalidRecording(f"{path}: holds {len(found)} files {CHANGES}; a recording has one")
+            yield _Recording(zipfile.Path(archive, found[0].removesuffix(CHANGES)))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InvalidRecording(f"{path}: {error}") from error
+
+
+def replay(
+    path: Path, counting: Counting, templates: Sequence[str], log_limit_bytes: int
+) -> Iterator[tuple[float, Sequence[Observation]]]:
+    """Measure a recording, a folder or a zip of one, change by change, by its own clock.
+
+    Yields:
+        The time, and what was counted then.
+
+    Raises:
+        InvalidRecording: It is none.
+    """
+    keep = records(templates)
+    with _opened(path) as recording:
+
+        def apply(changes: Sequence[Change], now: float) -> Sequence[Observation]:
+            counted, requests = counting.apply(changes, now)
+            found = list(counted)
+            while requests:
+                logs = [recording.log(each, log_limit_bytes) for each in requests]
+                counted, requests = counting.apply(logs, now)
+                found += counted
+            return found
+
+        now = 0.0
+        for number, line in recording.lines():
+            at, resource = line.get("at"), line["resource"]
+            if not isinstance(at, int | float) or isinstance(at, bool):
+                raise InvalidRecording(f"{recording.changes}:{number}: `at` is no time")
+            now = max(now, float(at))
+            record = keep[resource](line["object"]) if isinstance(line.get("object"), dict) else None
+            action: Any = ACTIONS[line["type"]]
+            if record is None and action in {"changed", "deleted"}:
+                continue
+            uid = line.get("uid", "")
+            change = Change(resource, action, record, uid if isinstance(uid, str) else "")
+            yield now, apply([change], now)
+        yield now, apply([Change(each, "synced") for each in RESOURCES], now)
+        yield now, apply([], now + 2 * GRACE_SECONDS)

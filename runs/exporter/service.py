@@ -1,0 +1,266 @@
+"""The running exporter: threads that watch, threads that read logs, one thread that counts, and what is asked of it over HTTP."""
+
+import gc
+import gzip
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics_exposition
+
+from runs.cdevents import Sender
+from runs.exporter.configuration import Configuration
+from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
+from runs.exporter.ledger import Ledger, Observation
+from runs.exporter.live import Live, live_series
+from runs.exporter.measuring_rules import make_rules
+from runs.exporter.recording import Recorder
+from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
+from runs.objects import Notice, Pod, Workflow
+from runs.tracker import LogRequest
+from runs.watching import Connection, Reflector, Selection, WatchStatistics, download
+
+__all__ = ["Service", "Sources", "render_metrics"]
+
+BATCH = 2000
+"""Changes that are counted in one transaction at most."""
+QUEUE = 20_000
+"""Changes that may wait; then watches wait."""
+PAUSE_SECONDS = 0.1
+"""How long the counting thread waits for more changes: it bounds the commits a second, and the lag."""
+STALE_SECONDS = 600.0
+"""Without any sign of a resource for so long the exporter is not ready: watches are renewed at least every 5 minutes."""
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the exporter looks."""
+
+    connection: Connection
+    namespace: str
+    """Empty for all namespaces."""
+
+    def path(self, resource: str) -> str:
+        """The API path of a resource."""
+        group = "/apis/argoproj.io/v1alpha1" if resource == "workflows" else "/api/v1"
+        return f"{group}/namespaces/{self.namespace}/{resource}" if self.namespace else f"{group}/{resource}"
+
+
+SELECTORS: Mapping[str, Mapping[str, str]] = {
+    "workflows": {},
+    # A label that never changes: a selector on one that does makes objects leave the watch when they get interesting.
+    "pods": {"labelSelector": "workflows.argoproj.io/workflow"},
+    "events": {"fieldSelector": "involvedObject.kind=Pod"},
+}
+
+
+def render_metrics(
+    ledger: Ledger, live: Live, process: CollectorRegistry, accept: str, *, zipped: bool
+) -> tuple[bytes, str, str | None]:
+    """The answer to a scrape: body, content type, content encoding.
+
+    Args:
+        ledger: The series that are kept.
+        live: The exporter's own.
+        process: Those of the process, by the names that every client library uses.
+        accept: The request's header.
+        zipped: Whether the reader takes gzip.
+    """
+    began = time.perf_counter()
+    openmetrics = "application/openmetrics-text" in accept
+    series = live_series(live, ledger, time.time())
+    if openmetrics:
+        first = openmetrics_exposition.generate_latest(process).removesuffix(b"# EOF\n")  # type: ignore[no-untyped-call]
+    else:
+        first = generate_latest(process)
+    body = gzip.compress(first, 1, mtime=0) if zipped else first
+    body += ledger.exposition(series, openmetrics=openmetrics, zipped=zipped)
+    live.series = len(ledger.series)
+    live.scrape_seconds = time.perf_counter() - began
+    return body, OPENMETRICS_TYPE if openmetrics else TEXT_TYPE, "gzip" if zipped else None
+
+
+class _Sink:
+    """Hands what a reflector sees to the counting thread; waits when that cannot keep up."""
+
+    def __init__(self, changes: "queue.Queue[Change]", recorder: Recorder | None) -> None:
+        self._changes, self._recorder = changes, recorder
+
+    def changed(self, resource: str, record: Workflow | Pod | Notice) -> None:
+        self._changes.put(Change(resource, "changed", record))
+
+    def deleted(self, resource: str, record: Workflow | Pod | Notice) -> None:
+        self._changes.put(Change(resource, "deleted", record))
+
+    def vanished(self, resource: str, uid: str) -> None:
+        if self._recorder is not None:
+            self._recorder.vanished(time.time(), resource, uid)
+        self._changes.put(Change(resource, "vanished", uid=uid))
+
+    def synced(self, resource: str) -> None:
+        if self._recorder is not None:
+            self._recorder.synced(time.time(), resource)
+        self._changes.put(Change(resource, "synced"))
+
+
+class Service:
+    """Watches and counts, from start() to stop()."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        configuration: Configuration,
+        ledger: Ledger,
+        live: Live,
+        *,
+        sender: Sender | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._sources, self._configuration = sources, configuration
+        self.live, self._sender, self._recorder = live, sender, recorder
+        self.counting = Counting(ledger, make_rules(configuration, ledger))
+        self._changes: queue.Queue[Change] = queue.Queue(QUEUE)
+        self._stop = threading.Event()
+        self._requests: queue.SimpleQueue[LogRequest] = queue.SimpleQueue()
+        self.statistics: dict[str, WatchStatistics] = {}
+        self._counter: threading.Thread | None = None
+        self.failed: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin to watch; returns at once."""
+        keep = records(self._configuration.templates)
+        for resource in RESOURCES:
+            reflector: Reflector[Any] = Reflector(
+                self._sources.connection,
+                Selection(resource, self._sources.path(resource), SELECTORS[resource]),
+                keep[resource],
+                _Sink(self._changes, self._recorder),
+                record=self._record(resource),
+            )
+            self.statistics[resource] = reflector.statistics
+            _thread(f"watch-{resource}", reflector.run, self._stop)
+        self.live.statistics = self.statistics
+        for number in range(self._configuration.log_readers):
+            _thread(f"log-{number}", self._read_logs)
+        self._counter = _thread("count", self._count)
+
+    def _record(self, resource: str) -> Callable[[str, Mapping[str, Any]], None] | None:
+        recorder = self._recorder
+        if recorder is None:
+            return None
+        return lambda kind, raw: recorder.object(time.time(), resource, kind, raw)
+
+    def stop(self) -> None:
+        """End: what was seen is counted, what is being read is read again after the next start."""
+        self._stop.set()
+        # Watches and log readers wait for the network, and hold nothing that is not asked for again.
+        if self._counter is not None:
+            self._counter.join(10)
+
+    def not_ready(self, now: float) -> str | None:
+        """Why the exporter does not know the state of the cluster; None when it does."""
+        if self.failed is not None:
+            return f"counting failed: {self.failed}"
+        for resource, each in self.statistics.items():
+            if not each.synced:
+                return f"{resource}: not listed yet"
+            if now - each.last_activity > STALE_SECONDS:
+                return f"{resource}: nothing heard for {now - each.last_activity:.0f} s"
+        return None
+
+    def configure(self, configuration: Configuration) -> None:
+        """Measure what ends from now on by another configuration."""
+        rules = make_rules(configuration, self.counting.ledger)
+        self.counting.tracker.rules = rules
+        self.live.prices = rules.prices
+
+    # The counting thread
+
+    def _count(self) -> None:
+        try:
+            while not self._stop.is_set():
+                batch = self._batch()
+                self._take(batch)
+                if all(each.synced for each in self.statistics.values()) and not gc.get_freeze_count():
+                    # What the first lists left behind stays: the collector need not look at it again.
+                    gc.collect()
+                    gc.freeze()
+            self._take(self._waiting(QUEUE))
+        except BaseException as error:
+            # Nothing is counted any more: say so, and let the orchestrator start a new one, which loses nothing.
+            self.failed = error
+            _log.error("counting failed", error=repr(error))
+            self._stop.set()
+            raise
+
+    def _batch(self) -> list[Change]:
+        try:
+            batch = [self._changes.get(timeout=1.0)]
+        except queue.Empty:
+            return []
+        self._stop.wait(PAUSE_SECONDS)
+        return batch + self._waiting(BATCH - 1)
+
+    def _waiting(self, most: int) -> list[Change]:
+        found: list[Change] = []
+        while len(found) < most:
+            try:
+                found.append(self._changes.get_nowait())
+            except queue.Empty:
+                break
+        return found
+
+    def _take(self, batch: Sequence[Change]) -> None:
+        counted, requests = self.counting.apply(batch, time.time())
+        if not self._stop.is_set():
+            for request in requests:
+                self._requests.put(request)
+        self._tell(counted)
+        tracker = self.counting.tracker
+        self.live.active = tracker.active()
+        self.live.tracked = tracker.counts()
+
+    def _tell(self, counted: Iterable[Observation]) -> None:
+        if self._sender is not None:
+            self._sender.send(counted)
+            self.live.cdevents = dict(self._sender.results)
+
+    # The log readers
+
+    def _read_logs(self) -> None:
+        while not self._stop.is_set():
+            self._read(self._requests.get())
+
+    def _read(self, request: LogRequest) -> None:
+        change = Change("logs", "read", uid=request.uid, result="error")
+        try:
+            found = download(
+                self._sources.connection,
+                request.namespace,
+                request.pod,
+                "main",
+                limit_bytes=self._configuration.log_limit_bytes,
+                deadline_seconds=self._configuration.log_seconds,
+            )
+            change = replace(change, result=found.result)
+            if found.result == "complete":
+                if self._recorder is not None:
+                    self._recorder.log(request.uid, found.data)
+                log, result = parse_log(request, found.data, cut=found.cut)
+                change = replace(change, log=log, result=result)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the attempt is waiting for an answer
+            # A log that cannot be read costs its samples, never the attempt.
+            _log.warning("log not read", pod=request.pod, namespace=request.namespace, error=repr(error))
+        self._changes.put(change)
+
+
+def _thread(name: str, run: Callable[..., None], *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=run, args=arguments, name=name, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,173 @@
+"""The pages: runs as a table, one run as a chart of its steps. No scripts, no assets from elsewhere; everything escaped."""
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import jinja2
+
+from runs.exporter.metrics import CACHES, EVENTS, OUTCOMES
+from runs.history import Attempt, Query, Run
+
+__all__ = ["Pages"]
+
+SYMBOLS: Mapping[str, str] = {
+    "success": "✓",
+    "failure": "✗",
+    "error": "!",
+    "timeout": "◷",
+    "cancellation": "⊘",
+    "skip": "↷",
+}
+"""So that no outcome is told by colour alone."""
+CLIP = 80
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Characters without a picture, and those that turn the direction of writing, by which a name can pass for another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One attempt in the chart: parts of its width in per cent."""
+
+    attempt: Attempt
+    number: int
+    pending: tuple[float, float] | None
+    """From and width."""
+    running: tuple[float, float] | None
+
+
+class Pages:
+    """Renders pages."""
+
+    def __init__(self, version: str, reasons: Mapping[str, str], grafana: str | None = None) -> None:
+        """Load the templates.
+
+        Args:
+            version: Of hookline.
+            reasons: Code of a decision → what it means.
+            grafana: Address of the Grafana that has the dashboards.
+        """
+        folder = resources.files("runs.exporter.web").joinpath("templates")
+        names = ("base", "landing", "message", "run", "runs")
+        texts = {f"{name}.html": folder.joinpath(f"{name}.html").read_text("utf-8") for name in names}
+        self._environment = jinja2.Environment(
+            loader=jinja2.DictLoader(texts), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+            lstrip_blocks=True, finalize=visible,
+        )  # fmt: skip
+        self._environment.filters |= {
+            "clip": clip, "duration": duration, "money": money, "moment": moment, "share": share,
+        }  # fmt: skip
+        self._environment.globals |= {
+            "symbols": SYMBOLS,
+            "version": version,
+            "grafana": (grafana or "").rstrip("/"),
+        }
+        self._reasons = reasons
+        self.style = folder.joinpath("style.css").read_bytes()
+
+    def _render(self, name: str, **values: object) -> str:
+        return self._environment.get_template(f"{name}.html").render(**values)
+
+    def landing(self, facts: Mapping[str, str], not_ready: str | None) -> str:
+        """Health and links."""
+        return self._render("landing", facts=facts, not_ready=not_ready)
+
+    def waiting(self) -> str:
+        """Another instance counts."""
+        text = "Another instance counts runs; this one waits to take over."
+        return self._render("message", title="Waiting", text=text)
+
+    def missing(self) -> str:
+        """Nothing here."""
+        return self._render(
+            "message", title="Not found", text="There is no such page, or the run is forgotten."
+        )
+
+    def runs(self, query: Query, runs: Sequence[Run], pipelines: Sequence[str], more: str) -> str:
+        """The newest runs first."""
+        choices = {"pipeline": pipelines, "event": EVENTS, "outcome": OUTCOMES}
+        return self._render("runs", query=query, runs=runs, choices=choices, more=more)
+
+    def run(self, run: Run) -> str:
+        """One run."""
+        bars, span = chart(run)
+        caches = {name: run.caches.get(name) for name in CACHES}
+        return self._render(
+            "run", run=run, bars=bars, span=span, caches=caches, meaning=self._reasons.get(run.reason, "")
+        )
+
+
+def chart(run: Run) -> tuple[Sequence[Bar], float]:
+    """The bars of a run's attempts, and how many seconds the chart spans: from the run's creation to its last end."""
+    known = [time for each in run.attempts for time in (each.created, each.started, each.finished)]
+    ends = [run.finished, *(time for time in known if time is not None)]
+    begin = min([run.created] + [each.created for each in run.attempts])
+    span = max(1.0, max(ends) - begin)
+
+    def part(start: float, end: float) -> tuple[float, float]:
+        return round(100 * (start - begin) / span, 3), round(max(0.3, 100 * (end - start) / span), 3)
+
+    counts: dict[str, int] = {}
+    bars = []
+    for attempt in run.attempts:
+        counts[attempt.step] = counts.get(attempt.step, 0) + 1
+        last = attempt.finished if attempt.finished is not None else run.finished
+        pending_until = attempt.started if attempt.started is not None else max(attempt.created, last)
+        running = None
+        if attempt.started is not None:
+            running = part(attempt.started, max(attempt.started, last))
+        bars.append(Bar(attempt, counts[attempt.step], part(attempt.created, pending_until), running))
+    return bars, span
+
+
+def visible(value: object) -> object:
+    """A text with what nobody sees written out, as in `\\u202e`; anything else as it is."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+
+
+def clip(text: str, length: int = CLIP) -> str:
+    """At most so many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def duration(seconds: float | None) -> str:
+    """`42s`, `3m 12s`, `2h 5m`, `4d 3h`; a dash where it is not known."""
+    if seconds is None:
+        return "–"
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60}s"
+    return (
+        f"{whole // 3600}h {whole % 3600 // 60}m"
+        if whole < 86_400
+        else f"{whole // 86_400}d {whole % 86_400 // 3600}h"
+    )
+
+
+def moment(seconds: float | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A time in UTC."""
+    if seconds is None:
+        return "–"
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime(form)
+    except (OverflowError, OSError, ValueError):
+        return "–"
+
+
+def money(amount: float | None, currency: str) -> str:
+    """An amount with its currency; small ones with more digits."""
+    if amount is None or not currency:
+        return "–"
+    return f"{amount:.4f} {currency}" if abs(amount) < 1 else f"{amount:,.2f} {currency}"
+
+
+def share(found: tuple[int, int]) -> str:
+    """Hits of requests in per cent."""
+    hits, requests = found
+    return f"{100 * hits / requests:.0f} %" if requests else "–"

@@ -1,0 +1,73 @@
+"""The HTTP server: a bounded number of threads, timeouts, TLS whose certificates can change, a graceful stop."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cheroot import wsgi
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+
+from runs.exporter.web.web_config import Security
+
+__all__ = ["WebServer"]
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+THREADS = 8
+WAITING_CONNECTIONS = 64
+TIMEOUT_SECONDS = 15
+STOP_SECONDS = 5
+MAX_HEADER_BYTES = 32 * 1024
+
+
+class _Tls(BuiltinSSLAdapter):
+    """Takes the certificates anew for each handshake."""
+
+    def __init__(self, security: Security, certificate: tuple[str, str]) -> None:
+        super().__init__(*certificate)
+        self._security = security
+
+    def wrap(self, sock: Any) -> Any:
+        context = self._security.context()
+        if context is not None:
+            self.context = context
+        return super().wrap(sock)  # type: ignore[no-untyped-call]
+
+
+class WebServer:
+    """Serves an application in threads of its own, from start() to stop()."""
+
+    def __init__(self, host: str, port: int, application: Application, security: Security) -> None:
+        self._server = wsgi.Server(
+            (host, port),
+            application,
+            numthreads=THREADS,
+            server_name="hookline",
+            request_queue_size=WAITING_CONNECTIONS,
+            timeout=TIMEOUT_SECONDS,
+            shutdown_timeout=STOP_SECONDS,
+        )
+        self._server.max_request_header_size = MAX_HEADER_BYTES
+        self._server.max_request_body_size = 1
+        # A scanner's broken handshake is no news.
+        self._server.error_log = lambda *_, **__: None  # type: ignore[method-assign]
+        if security.certificate is not None:
+            self._server.ssl_adapter = _Tls(security, security.certificate)
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> int:
+        """Listen; the port, also where 0 was asked for.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
+        self._server.prepare()
+        self._thread = threading.Thread(target=self._server.serve, name="web", daemon=True)
+        self._thread.start()
+        port: int = self._server.bind_addr[1]
+        return port
+
+    def stop(self) -> None:
+        """Answer what was asked, then close."""
+        self._server.stop()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)

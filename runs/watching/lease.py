@@ -1,0 +1,139 @@
+"""A Lease (coordination.k8s.io/v1): of several instances one counts, the others wait.
+
+Whether a holder has died is told by our own clock, since we last saw its record change: clocks of two machines are never compared
+(as client-go's leaderelection does).
+"""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from runs.watching.connection import Connection, Refused, Unreachable
+
+__all__ = ["Lease"]
+
+
+class Lease:
+    """One Lease object, as one instance sees it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str,
+        name: str,
+        identity: str,
+        *,
+        seconds: float = 15.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection, self._identity = connection, identity
+        self._namespace, self._name = namespace, name
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._seconds, self._clock = seconds, clock
+        self._seen: tuple[Any, float] = (None, 0.0)
+        self._renewed = 0.0
+        self.held = False
+
+    @property
+    def holder(self) -> str:
+        """Who held it when it was last looked at."""
+        return str(self._seen[0][0]) if self._seen[0] else ""
+
+    def wait(self, stop: threading.Event) -> bool:
+        """Wait until it is ours; False if `stop` came first."""
+        while not stop.is_set():
+            if self.attempt():
+                return True
+            stop.wait(self._seconds / 5)
+        return False
+
+    def hold(self, stop: threading.Event, lost: Callable[[], None]) -> None:
+        """Renew it until `stop`, then give it back; calls `lost` once if it was taken, or could not be renewed in time."""
+        while not stop.wait(self._seconds / 5):
+            if not self.attempt() and (
+                not self.held or self._clock() - self._renewed > self._seconds * 2 / 3
+            ):
+                self.held = False
+                lost()
+                return
+        self.release()
+
+    def attempt(self) -> bool:
+        """Take or renew it, if it is free, ours, or its holder has been silent for its whole duration."""
+        try:
+            current = self._read()
+            if current is None:
+                self._connection.json("POST", self._path, body=self._record(None, 0), read_seconds=5)
+            else:
+                if not self._ours_to_take(current.get("spec") or {}):
+                    self.held = False
+                    return False
+                self._connection.json(
+                    "PUT", f"{self._path}/{self._name}", body=self._renewal(current), read_seconds=5
+                )
+        except Refused as refused:
+            # 409: somebody else was faster. Anything else says nothing about who holds it.
+            self.held = self.held and refused.status != 409
+            return False
+        except (Unreachable, orjson.JSONDecodeError):
+            return False
+        self.held, self._renewed = True, self._clock()
+        return True
+
+    def release(self) -> None:
+        """Give it back, so that the next instance need not wait."""
+        try:
+            current = self._read()
+            if current is not None and (current.get("spec") or {}).get("holderIdentity") == self._identity:
+                freed = {
+                    **current,
+                    "spec": {**current["spec"], "holderIdentity": "", "leaseDurationSeconds": 1},
+                }
+                self._connection.json("PUT", f"{self._path}/{self._name}", body=freed, read_seconds=5)
+        except (Refused, Unreachable, orjson.JSONDecodeError):
+            pass
+        self.held = False
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._connection.json("GET", f"{self._path}/{self._name}", read_seconds=5)
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        return found
+
+    def _ours_to_take(self, spec: Mapping[str, Any]) -> bool:
+        holder = spec.get("holderIdentity") or ""
+        observed = (holder, spec.get("renewTime"), spec.get("leaseTransitions"))
+        if observed != self._seen[0]:
+            self._seen = (observed, self._clock())
+        if holder in {"", self._identity}:
+            return True
+        silent = self._clock() - self._seen[1]
+        return silent > float(spec.get("leaseDurationSeconds") or self._seconds)
+
+    def _renewal(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        spec = current.get("spec") or {}
+        ours = spec.get("holderIdentity") == self._identity
+        transitions = int(spec.get("leaseTransitions") or 0) + (not ours)
+        return self._record(current.get("metadata"), transitions)
+
+    def _record(self, metadata: Any, transitions: int) -> dict[str, Any]:
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": metadata or {"name": self._name, "namespace": self._namespace},
+            "spec": {
+                "holderIdentity": self._identity,
+                "leaseDurationSeconds": max(1, int(self._seconds)),
+                "acquireTime": now,
+                "renewTime": now,
+                "leaseTransitions": transitions,
+            },
+        }

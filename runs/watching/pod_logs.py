@@ -1,0 +1,65 @@
+"""The log of an ended container, read once, bounded in bytes and time."""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import urllib3
+
+from runs.watching.connection import CHUNK, Connection, Refused, Unreachable
+
+__all__ = ["LogDownload", "download"]
+
+ATTEMPTS = 3
+PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LogDownload:
+    """What came of it."""
+
+    result: Literal["complete", "gone", "error"]
+    data: bytes = b""
+    cut: bool = False
+    """Whether the limit was reached before the end."""
+
+
+def download(
+    connection: Connection,
+    namespace: str,
+    pod: str,
+    container: str,
+    *,
+    limit_bytes: int,
+    deadline_seconds: float,
+) -> LogDownload:
+    """Read a log. A broken answer is asked for again; a pod that is gone is not."""
+    end = time.monotonic() + deadline_seconds
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+    query = {"container": container, "timestamps": "true", "limitBytes": str(limit_bytes)}
+    for attempt in range(ATTEMPTS):
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            with connection.open("GET", path, query, read_seconds=min(left, 30.0)) as response:
+                return _read(response, limit_bytes, end)
+        except Refused as refused:
+            if refused.status == 404:
+                return LogDownload("gone")
+            if refused.status == 400 or refused.status in {401, 403}:
+                return LogDownload("error")
+        except Unreachable:
+            pass
+        if attempt < ATTEMPTS - 1:
+            time.sleep(min(PAUSE_SECONDS * 2**attempt, max(0.0, end - time.monotonic())))
+    return LogDownload("error")
+
+
+def _read(response: urllib3.BaseHTTPResponse, limit_bytes: int, end: float) -> LogDownload:
+    data = bytearray()
+    while chunk := response.read1(CHUNK):
+        data += chunk
+        if len(data) >= limit_bytes or time.monotonic() > end:
+            return LogDownload("complete", bytes(data), cut=True)
+    return LogDownload("complete", bytes(data))

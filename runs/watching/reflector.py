@@ -1,0 +1,328 @@
+"""Keeps up with all objects of one resource: list, watch, and list again when the watch lost the thread.
+
+Protocol: kubernetes.io, API concepts, "Efficient detection of changes". A watch goes on from the version of the list, then of each
+event and bookmark, never from an object of the list. 410 comes as a status of the answer or as an ERROR event within it.
+"""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import orjson
+
+from runs.watching.connection import Connection, Refused, Unreachable
+
+__all__ = ["Reflector", "Selection", "Sink", "Timing", "WatchStatistics"]
+
+Record = TypeVar("Record")
+Record_contra = TypeVar("Record_contra", contravariant=True)
+PAGE = 500
+WATCH_SECONDS = (240, 290)
+"""A watch is renewed within this time, since some die without a word (kube-rs uses 290)."""
+_STATUS_REASONS: Mapping[int, str] = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    410: "expired",
+    429: "too_many_requests",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects."""
+
+    resource: str
+    """Their name for the sink and the metrics."""
+    path: str
+    """Of their collection."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """Selectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How patient a reflector is; seconds."""
+
+    first_pause: float = 0.5
+    longest_pause: float = 30.0
+    silence: float = 90.0
+    """Bookmarks come about once a minute: without a sign for so long a watch is taken for dead."""
+
+
+class Sink(Protocol[Record_contra]):
+    """Takes what was seen, in the order of the stream."""
+
+    def changed(self, resource: str, record: Record_contra) -> None:
+        """An object as it is now; may come twice."""
+
+    def deleted(self, resource: str, record: Record_contra) -> None:
+        """An object in its last state."""
+
+    def vanished(self, resource: str, uid: str) -> None:
+        """An object that a later list no longer had."""
+
+    def synced(self, resource: str) -> None:
+        """All objects of a list were given."""
+
+
+@dataclass(slots=True)
+class WatchStatistics:
+    """What happened so far; written by one thread."""
+
+    lists: int = 0
+    watches: int = 0
+    relists: int = 0
+    events: int = 0
+    bookmarks: int = 0
+    undecodable: int = 0
+    list_errors: Counter[str] = field(default_factory=Counter)
+    watch_errors: Counter[str] = field(default_factory=Counter)
+    decode_seconds: float = 0.0
+    last_activity: float = 0.0
+    """Unix seconds of the last answer, event or bookmark."""
+    synced: bool = False
+    last_error: str = ""
+
+
+class _Expired(Exception):
+    """The version is too old: only a new list helps."""
+
+
+class _Failed(Exception):
+    """The stream is of no use any more; it goes on from the last version."""
+
+    def __init__(self, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.retry_after = reason, retry_after
+
+
+class Reflector(Generic[Record]):
+    """One resource. Only the uids of its objects stay in memory."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        selection: Selection,
+        keep: Callable[[Mapping[str, Any]], Record | None],
+        sink: Sink[Record],
+        *,
+        record: Callable[[str, Mapping[str, Any]], None] | None = None,
+        streaming: bool = True,
+        timing: Timing | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        """Begin without having seen anything.
+
+        Args:
+            connection: The API server.
+            selection: Which objects.
+            keep: Makes the record of a raw object; None for one that is of no interest.
+            sink: Takes the records.
+            record: Is given every raw object with its type, before `keep`.
+            streaming: Ask for the list as a stream first; where that is not offered, lists are paged.
+            timing: Pauses.
+            chance: Of jitter.
+        """
+        self._connection, self._resource, self._path = connection, selection.resource, selection.path
+        self._keep, self._sink, self._record = keep, sink, record
+        self._query = dict(selection.query)
+        self._streaming = streaming
+        self._timing = timing or Timing()
+        self._chance = chance or random.Random()  # noqa: S311 - jitter is no secret
+        self._uids: set[str] = set()
+        self._version: str | None = None
+        self._failures = 0
+        self.statistics = WatchStatistics()
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow the resource until `stop`."""
+        while not stop.is_set():
+            listing = self._version is None
+            errors = self.statistics.list_errors if listing else self.statistics.watch_errors
+            try:
+                if listing:
+                    self._list(stop)
+                else:
+                    self._watch(stop)
+                self._failures = 0
+            except _Expired:
+                # Known to be harmless: what changed meanwhile comes out of the next list.
+                errors["expired"] += 1
+                self._version = None
+            except _Failed as failure:
+                errors[failure.reason] += 1
+                self.statistics.last_error = str(failure)
+                stop.wait(self._pause(failure.retry_after))
+
+    def _pause(self, retry_after: float | None) -> float:
+        limit = min(self._timing.longest_pause, self._timing.first_pause * 2**self._failures)
+        self._failures = min(self._failures + 1, 16)
+        wait = self._chance.uniform(0, limit)
+        # Where the server says when, everybody that it said it to must not come at once.
+        return wait if retry_after is None else min(retry_after, 300.0) + wait
+
+    # Lists
+
+    def _list(self, stop: threading.Event) -> None:
+        if self.statistics.lists:
+            self.statistics.relists += 1
+        seen: set[str] = set()
+        version = self._stream_list(stop, seen) if self._streaming else self._paged_list(stop, seen)
+        if version is None:
+            return
+        for uid in sorted(self._uids - seen):
+            self._sink.vanished(self._resource, uid)
+        self._uids = seen
+        self._version = version
+        self.statistics.lists += 1
+        self.statistics.synced = True
+        self._sink.synced(self._resource)
+
+    def _paged_list(self, stop: threading.Event, seen: set[str]) -> str | None:
+        query = self._query | {"limit": str(PAGE)}
+        while not stop.is_set():
+            page = self._page(query)
+            metadata = page.get("metadata") or {}
+            for raw in page.get("items") or ():
+                self._take("ADDED", raw, seen)
+            if not (more := metadata.get("continue")):
+                return str(metadata.get("resourceVersion", ""))
+            query["continue"] = more
+        return None
+
+    def _page(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+        with (
+            _Failures(),
+            self._connection.open("GET", self._path, query, accept_gzip=True) as response,
+        ):
+            data = response.data
+        began = time.perf_counter()
+        try:
+            page = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            self.statistics.undecodable += 1
+            raise _Failed("invalid", f"a list is no JSON: {error}") from error
+        self._active(began)
+        if not isinstance(page, dict):
+            raise _Failed("invalid", "a list is no object")
+        return page
+
+    def _stream_list(self, stop: threading.Event, seen: set[str]) -> str | None:
+        """The list as the beginning of a watch (WatchList, beta since Kubernetes 1.32, not everywhere on).
+
+        Object by object it takes half the time and memory of pages.
+        """
+        query = self._query | {
+            "watch": "true",
+            "sendInitialEvents": "true",
+            "resourceVersionMatch": "NotOlderThan",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS[1]),
+        }
+        try:
+            for kind, raw in self._events(query, stop):
+                metadata = raw.get("metadata") or {}
+                if kind != "BOOKMARK":
+                    self._take(kind, raw, seen)
+                elif (metadata.get("annotations") or {}).get("k8s.io/initial-events-end") == "true":
+                    return str(metadata.get("resourceVersion", ""))
+        except _Failed as failure:
+            # A server that knows nothing of it may take it for a watch, and never says that the list has ended.
+            self._streaming = failure.reason not in {"invalid", "forbidden", "timeout", "truncated"}
+            if failure.reason not in {"invalid", "forbidden"}:
+                raise
+            return self._paged_list(stop, seen)
+        if stop.is_set():
+            return None
+        self._streaming = False
+        raise _Failed("truncated", "a streamed list ended before its end")
+
+    # Watches
+
+    def _watch(self, stop: threading.Event) -> None:
+        self.statistics.watches += 1
+        query = self._query | {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version or "",
+            "timeoutSeconds": str(self._chance.randint(*WATCH_SECONDS)),
+        }
+        for kind, raw in self._events(query, stop):
+            version = (raw.get("metadata") or {}).get("resourceVersion")
+            if kind == "BOOKMARK":
+                self.statistics.bookmarks += 1
+            else:
+                self.statistics.events += 1
+                self._take(kind, raw, self._uids)
+            if version:
+                self._version = str(version)
+            self._failures = 0
+
+    def _events(
+        self, query: Mapping[str, str], stop: threading.Event
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        with _Failures():
+            for line in self._connection.lines(self._path, query, read_seconds=self._timing.silence):
+                if stop.is_set():
+                    return
+                began = time.perf_counter()
+                try:
+                    event = orjson.loads(line)
+                    kind, raw = event["type"], event["object"]
+                except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                    self.statistics.undecodable += 1
+                    raise _Failed("invalid", f"an event is not readable: {error}") from error
+                self._active(began)
+                if kind == "ERROR":
+                    raise _of_status(raw)
+                yield kind, raw
+
+    def _take(self, kind: str, raw: Mapping[str, Any], uids: set[str]) -> None:
+        uid = (raw.get("metadata") or {}).get("uid", "")
+        if kind == "DELETED":
+            uids.discard(uid)
+        if self._record is not None:
+            self._record(kind, raw)
+        record = self._keep(raw)
+        if record is None:
+            return
+        if kind == "DELETED":
+            self._sink.deleted(self._resource, record)
+        else:
+            uids.add(uid)
+            self._sink.changed(self._resource, record)
+
+    def _active(self, began: float) -> None:
+        self.statistics.decode_seconds += time.perf_counter() - began
+        self.statistics.last_activity = time.time()
+
+
+class _Failures:
+    """Turns what a connection raises into what the reflector does about it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Refused):
+            if error.status == 410:
+                raise _Expired from error
+            reason = _STATUS_REASONS.get(error.status, "server_error" if error.status >= 500 else "invalid")
+            raise _Failed(reason, str(error), error.retry_after) from error
+        if isinstance(error, Unreachable):
+            raise _Failed(error.reason, str(error)) from error
+
+
+def _of_status(raw: Any) -> Exception:
+    """The error within a stream: a Status object."""
+    status = raw if isinstance(raw, Mapping) else {}
+    code = status.get("code")
+    if code == 410 or status.get("reason") in {"Expired", "Gone"}:
+        return _Expired()
+    reason = _STATUS_REASONS.get(code if isinstance(code, int) else 0, "server_error")
+    return _Failed(reason, str(status.get("message", "an error within the watch"))[:500])

@@ -1,0 +1,481 @@
+"""What the exporter answers over HTTP: routes, escaping, passwords, certificates, reloads."""
+
+import base64
+import gzip
+import http.client
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runs.exporter.ledger import Ledger, Observation
+from runs.exporter.web.application import Application, Sources
+from runs.exporter.web.pages import Pages, chart, duration, money
+from runs.exporter.web.server import WebServer
+from runs.exporter.web.web_config import InvalidWebConfiguration, Security
+from runs.history import Attempt, Page, Query, Run
+
+TLS = Path(__file__).parents[2] / "data" / "tls"
+REASONS = {"MATCH": "every rule lets it through"}
+
+
+def a_run(number: int = 1, **changes: Any) -> Run:
+    begin = 1_790_000_000.0 + number * 60
+    attempts = (
+        Attempt(
+            "run-test",
+            f"shop-{number}-t0",
+            "error",
+            "spot",
+            "eci",
+            begin,
+            begin + 9,
+            begin + 30,
+            "taken",
+            reclaimed=True,
+        ),
+        Attempt(
+            "run-test",
+            f"shop-{number}-t1",
+            "success",
+            "spot",
+            "eci",
+            begin + 40,
+            begin + 50,
+            begin + 80,
+            cost=0.01,
+        ),
+    )
+    fields: dict[str, Any] = {
+        "uid": f"u{number:06}",
+        "namespace": "ci",
+        "name": f"shop-{number}",
+        "pipeline": "shop",
+        "event": "push",
+        "outcome": "success",
+        "created": begin,
+        "started": begin + 1,
+        "finished": begin + 90,
+        "ref": "refs/heads/main",
+        "sha": "3f1c" * 10,
+        "actor": "alice",
+        "reason": "MATCH",
+        "list_cost": 0.02,
+        "currency": "CNY",
+        "caches": {"image_layer": (5, 8)},
+        "cache_state": "partial",
+        "attempts": attempts,
+    }
+    return Run(**(fields | changes))
+
+
+@dataclass
+class Fake:
+    """A history in memory."""
+
+    found: Run | None = None
+    asked: list[Query] = field(default_factory=list)
+
+    def page(self, query: Query) -> Page:
+        self.asked.append(query)
+        return Page([] if self.found is None else [self.found], None)
+
+    def run(self, namespace: str, name: str) -> Run | None:
+        return (
+            self.found
+            if self.found is not None and name == self.found.name and namespace in {"", "ci"}
+            else None
+        )
+
+    def pipelines(self) -> Sequence[str]:
+        return [] if self.found is None else [self.found.pipeline]
+
+
+class Site:
+    """A served application."""
+
+    def __init__(self, history: Any, security: Security | None = None, ready: str | None = None) -> None:
+        self.ready = ready
+        security = security or Security(None)
+        sources = Sources(
+            metrics=lambda accept, zipped: (
+                gzip.compress(b"m 1\n") if zipped else b"m 1\n",
+                f"text/plain;{accept}",
+                "gzip" if zipped else None,
+            ),
+            not_ready=lambda: self.ready,
+            history=lambda: history,
+            facts=lambda: {"version": "1"},
+        )
+        self.server = WebServer("127.0.0.1", 0, Application(sources, Pages("1", REASONS), security), security)
+        self.port = self.server.start()
+
+    def get(
+        self, path: str, method: str = "GET", context: ssl.SSLContext | None = None, **headers: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        connection: http.client.HTTPConnection
+        if context is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        else:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
+        try:
+            connection.request(
+                method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+            )
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def sites() -> Iterator[list[Site]]:
+    made: list[Site] = []
+    yield made
+    for site in made:
+        site.server.stop()
+
+
+def test_every_route_answers(sites: list[Site]) -> None:
+    site = Site(Fake(a_run()))
+    sites.append(site)
+    for path, status, text in (
+        ("/", 200, "hookline exporter"),
+        ("/-/healthy", 200, "healthy"),
+        ("/-/ready", 200, "ready"),
+        ("/metrics", 200, "m 1"),
+        ("/runs", 200, "shop-1"),
+        ("/runs/ci/shop-1", 200, "every rule lets it through"),
+        ("/runs/shop-1", 200, "reclaimed"),
+        ("/runs/ci/other", 404, "no such page"),
+        ("/style.css", 200, "--page"),
+        ("/favicon.ico", 404, "no such page"),
+        ("/runs/a/b/c", 404, "no such page"),
+        ("/%2e%2e/etc/passwd", 404, "no such page"),
+    ):
+        found = site.get(path)
+        assert (path, found[0]) == (path, status)
+        assert text in found[2].decode()
+        assert "default-src 'none'" in found[1]["Content-Security-Policy"]
+    assert site.get("/runs", "POST")[0] == 405
+    head = site.get("/runs", "HEAD")
+    assert (head[0], head[2]) == (200, b"")
+    assert int(head[1]["Content-Length"]) > 1000
+
+
+def test_metrics_are_zipped_for_who_takes_it(sites: list[Site]) -> None:
+    site = Site(Fake())
+    sites.append(site)
+    for header, zipped in (
+        ("gzip", True),
+        ("gzip;q=0", False),
+        ("deflate, gzip;q=0.5", True),
+        ("identity", False),
+    ):
+        _, headers, body = site.get("/metrics", Accept_Encoding=header)
+        assert headers.get("Content-Encoding") == ("gzip" if zipped else None)
+        assert (gzip.decompress(body) if zipped else body) == b"m 1\n"
+
+
+def test_what_is_not_ready_says_why(sites: list[Site]) -> None:
+    site = Site(Fake(), ready="pods: not listed yet")
+    sites.append(site)
+    assert site.get("/-/ready")[0::2] == (503, b"not ready: pods: not listed yet\n")
+    assert b"pods: not listed yet" in site.get("/")[2]
+
+
+def test_one_that_waits_says_that_another_counts(sites: list[Site]) -> None:
+    site = Site(None)
+    sites.append(site)
+    status, _, body = site.get("/runs")
+    assert status == 503
+    assert b"Another instance counts" in body
+
+
+def test_filters_reach_the_history(sites: list[Site]) -> None:
+    history = Fake(a_run())
+    site = Site(history)
+    sites.append(site)
+    site.get("/runs?pipeline=shop&event=push&outcome=error&text=ma%26in&before=12.5_u1")
+    assert history.asked == [Query("shop", "push", "error", "ma&in", (12.5, "u1"))]
+    for spoiled in ("before=x", "before=nan", "before=", "text=" + "x" * 5000, "pipeline=%ff"):
+        assert site.get(f"/runs?{spoiled}")[0] == 200
+
+
+def test_pages_lead_through_ten_thousand_runs(sites: list[Site]) -> None:
+    ledger = Ledger(None, 0.0)
+    ledger.commit(
+        Observation(f"run/{number}", 1.0, (), run=a_run(number, pipeline=f"shop-{number % 7}"))
+        for number in range(10_000)
+    )
+    assert ledger.pipelines() == [f"shop-{number}" for number in range(7)]
+    site = Site(ledger)
+    sites.append(site)
+    path, pages, seen = "/runs?outcome=success", 0, set[str]()
+    while path and pages < 300:
+        body = site.get(path)[2].decode()
+        found = {part.split('"')[0] for part in body.split('href="/runs/ci/')[1:]}
+        assert not found & seen
+        seen |= found
+        pages += 1
+        path = (
+            body.split('href="/runs?')[1].split('"')[0].replace("&amp;", "&") if 'rel="next"' in body else ""
+        )
+        path = f"/runs?{path}" if path else ""
+    assert (pages, len(seen)) == (200, 10_000)
+    assert b"shop-77" in site.get("/runs?text=SHOP-77")[2]
+
+
+class Skeleton(HTMLParser):
+    """The tags of a page, without texts and attribute values."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[object] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, [name for name, _ in attrs]))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.found.append(tag)
+
+
+HOSTILE = st.one_of(
+    st.text(min_size=1, max_size=60),
+    st.sampled_from(
+        [
+            "<script>alert(1)</script>",
+            '"><img src=x onerror=alert(1)>',
+            "{{7*7}}",
+            "\u202eevil",
+            "x" * 10_000,
+            "'-->",
+        ]
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=HOSTILE)
+def test_no_text_becomes_markup(text: str) -> None:
+    pages = Pages("1", {"MATCH": "x"})
+
+    def made(word: str) -> list[list[object]]:
+        attempt = Attempt(word, word, "error", word, word, 1.0, 2.0, 3.0, word, cache_state=word)
+        run = a_run(
+            name=word, namespace=word, pipeline=word, event=word, outcome=word, ref=word, sha=word, actor=word,
+            reason=word, delivery=word, message=word, cache_state=word, currency=word, attempts=(attempt,),
+        )  # fmt: skip
+        return [
+            Skeleton(pages.run(run)).found,
+            Skeleton(pages.runs(Query(pipeline=word, text=word), [run], [word], "/runs?x=1")).found,
+            Skeleton(pages.landing({word: word}, word)).found,
+        ]
+
+    assert made(text) == made("harmless")
+
+
+def test_no_name_passes_for_another_one() -> None:
+    page = Pages("1", {}).run(
+        a_run(ref="refs/heads/\u202egpj.exe", actor="al\u200bice", message="a\x1b[31mb")
+    )
+    for shown in (r"refs/heads/\u202egpj.exe", r"al\u200bice", r"a\u001b[31mb"):
+        assert shown in page
+
+
+def test_a_run_leads_to_the_dashboard_of_its_pipeline() -> None:
+    run = a_run(pipeline='a&b"c')
+    link = 'href="https://grafana.example.com/d/hookline-pipeline?var-pipeline=a%26b%22c"'
+    assert link in Pages("1", {}, "https://grafana.example.com/").run(run)
+    assert "Grafana" not in Pages("1", {}).run(run)
+
+
+def test_a_run_without_times_or_attempts_has_a_page() -> None:
+    pages = Pages("1", {})
+    assert "No pod of this run was seen" in pages.run(
+        a_run(attempts=(), started=None, caches={}, cost=None, list_cost=None)
+    )
+    unknown = Attempt("run-test", "p", "error", "spot", "eci", 1.0, None, None)
+    assert "–" in pages.run(a_run(attempts=(unknown,)))
+
+
+@given(
+    times=st.lists(
+        st.tuples(st.floats(0, 1e6), st.none() | st.floats(0, 1e6), st.none() | st.floats(0, 1e6)), max_size=5
+    )
+)
+def test_bars_stay_within_the_chart(times: list[tuple[float, float | None, float | None]]) -> None:
+    attempts = tuple(
+        Attempt(
+            "s",
+            "p",
+            "success",
+            "spot",
+            "eci",
+            begin,
+            None if a is None else begin + a,
+            None if b is None else begin + (a or 0) + b,
+        )
+        for begin, a, b in times
+    )
+    bars, span = chart(a_run(created=0.0, finished=10.0, attempts=attempts))
+    assert span >= 1
+    for bar in bars:
+        for part in (bar.pending, bar.running):
+            assert part is None or (0 <= part[0] <= 100 and 0 < part[1] <= 101)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (0, "0s"), (59.4, "59s"), (192, "3m 12s"), (7500, "2h 5m"), (270_000, "3d 3h"), (-4, "0s")],
+)
+def test_durations_read_well(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_money_shows_small_amounts() -> None:
+    assert [money(None, "CNY"), money(0.0123, "CNY"), money(1234.5, "CNY")] == [
+        "–",
+        "0.0123 CNY",
+        "1,234.50 CNY",
+    ]
+
+
+# web.config
+
+
+def config(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "web.yml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "tls_servr_config: {}\n",
+            ":1:1: tls_servr_config: unknown key; known are tls_server_config, http_server_config, basic_auth_users",
+        ),
+        ("tls_server_config:\n  cert_file: a\n", ":1:1: tls_server_config.key_file: Field required"),
+        (
+            "tls_server_config: {cert_file: a, key_file: b, min_version: TLS10}\n",
+            ":1:48: tls_server_config.min_version: Input should be 'TLS12' or 'TLS13'",
+        ),
+        (
+            "tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequireAndVerifyClientCert}\n",
+            "needs client_ca_file",
+        ),
+        (
+            "tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequireAnyClientCert}\n",
+            "nobody checked",
+        ),
+        (
+            "tls_server_config: {cert_file: missing, key_file: missing}\n",
+            "certificate, key or client authority: [Errno 2]",
+        ),
+        ("basic_auth_users: {alice: secret}\n", "String should match pattern"),
+        ("rate_limit: {}\n", "unknown key"),
+        ("http_server_config: {http2: true}\n", "http2: Input should be False"),
+        ("basic_auth_users: [\n", ":2:1:"),
+        ("- a\n", "the file: Input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_web_configuration_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    path = config(tmp_path, text)
+    with pytest.raises(InvalidWebConfiguration) as refused:
+        Security(path)
+    assert str(refused.value).startswith(str(path))
+    assert message in str(refused.value)
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def test_passwords_guard_everything_but_health(tmp_path: Path, sites: list[Site]) -> None:
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    site = Site(Fake(), Security(config(tmp_path, f"basic_auth_users:\n  alice: {hashed}\n")))
+    sites.append(site)
+    for header, status in (
+        ("", 401),
+        (basic("alice", "wrong"), 401),
+        (basic("bob", "secret"), 401),
+        ("Basic !!!", 401),
+        ("Bearer x", 401),
+        (basic("alice", "secret"), 200),
+        (basic("alice", "secret"), 200),
+    ):
+        assert site.get("/metrics", Authorization=header)[0] == status
+    assert site.get("/-/healthy")[0] == 200
+    assert site.get("/runs")[0] == 401
+
+
+def test_a_password_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    security = Security(config(tmp_path, f"basic_auth_users:\n  alice: {hashed}\n"))
+    calls: list[bytes] = []
+    real = bcrypt.checkpw
+    monkeypatch.setattr(bcrypt, "checkpw", lambda *arguments: (calls.append(b""), real(*arguments))[1])
+    assert all(security.admits("alice", "secret") for _ in range(5))
+    assert not security.admits("nobody", "secret")
+    assert len(calls) == 2
+
+
+def test_a_changed_file_counts_at_once_and_a_wrong_one_changes_nothing(tmp_path: Path) -> None:
+    import os
+
+    def users(password: bytes) -> str:
+        return f"basic_auth_users:\n  alice: {bcrypt.hashpw(password, bcrypt.gensalt(4)).decode()}\n"
+
+    path = config(tmp_path, users(b"one"))
+    security = Security(path)
+    assert security.admits("alice", "one")
+    path.write_text(users(b"two"))
+    os.utime(path, (1, 1))
+    assert not security.admits("alice", "one")
+    assert security.admits("alice", "two")
+    path.write_text("nonsense: [")
+    os.utime(path, (2, 2))
+    assert security.admits("alice", "two")
+
+
+def client(certificate: bool = False) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(TLS / "ca.pem"))
+    context.check_hostname = False
+    if certificate:
+        context.load_cert_chain(TLS / "client.pem", TLS / "client.key")
+    return context
+
+
+def test_it_speaks_tls_and_checks_client_certificates(tmp_path: Path, sites: list[Site]) -> None:
+    text = (
+        f"tls_server_config:\n  cert_file: {TLS}/server.pem\n  key_file: {TLS}/server.key\n"
+        f"  client_ca_file: {TLS}/ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n"
+        "http_server_config: {headers: {X-Site: ci}}\n"
+    )
+    site = Site(Fake(), Security(config(tmp_path, text)))
+    sites.append(site)
+    status, headers, _ = site.get("/-/healthy", context=client(certificate=True))
+    assert (status, headers["X-Site"]) == (200, "ci")
+    with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
+        site.get("/-/healthy", context=client())
+
+
+def test_a_stop_lets_an_answer_end() -> None:
+    site = Site(Fake(a_run()))
+    assert site.get("/runs")[0] == 200
+    began = time.monotonic()
+    site.server.stop()
+    assert time.monotonic() - began < 30
+    with pytest.raises(OSError):
+        site.get("/runs")
