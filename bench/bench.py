@@ -220,6 +220,7 @@ def beside_hera(folder: Path) -> None:
 
     from hookline.declaration.loading import load
     from hookline.output import yaml_documents
+    from hookline.plan.objects import objects
     from hookline.plan.planning import Plan, make_plan
 
     declaration = load([folder / "1000.yaml"])
@@ -228,11 +229,11 @@ def beside_hera(folder: Path) -> None:
 
     def ours() -> list[dict[str, Any]]:
         plan: Plan = make_plan(declaration, {})
-        return [each for each in plan.objects() if each["kind"] == "Sensor"]
+        return [each for each in objects(plan) if each["kind"] == "Sensor"]
 
-    objects = ours()
+    sensors = ours()
 
-    without_retry = [_without(each, "retryStrategy") for each in objects]
+    without_retry = [_without(each, "retryStrategy") for each in sensors]
 
     def theirs() -> list[Any]:
         made = [hera.Sensor.model_validate(each) for each in without_retry]
@@ -244,8 +245,8 @@ def beside_hera(folder: Path) -> None:
         f"{best_of(RUNS, theirs) * 1000:.0f} ms",
         f"(hera {_version('hera')}, no declaration, no checks)",
     )
-    print_ours = best_of(RUNS, lambda: yaml_documents(objects))
-    print_theirs = best_of(RUNS, lambda: yaml.safe_dump_all(objects, sort_keys=False))
+    print_ours = best_of(RUNS, lambda: yaml_documents(sensors))
+    print_theirs = best_of(RUNS, lambda: yaml.safe_dump_all(sensors, sort_keys=False))
     row("  printed as YAML, hookline", f"{print_ours * 1000:.0f} ms")
     row(
         "  printed as YAML, PyYAML as hera uses it",

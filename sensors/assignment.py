@@ -74,16 +74,13 @@ def bins(
     A bin also ends at names that are ends by themselves (one in four, by their hash, once it is half full), so that one
     item more changes the bin that it comes into and seldom the next ones.
 
-    Raises:
-        ValueError: One item is larger than a bin.
+    An item that is larger than a bin gets a bin of its own.
     """
     found: dict[str, list[Item]] = {}
     current: list[Item] = []
     filled = 0
     for item in sorted(items, key=name):
         needed = size(item)
-        if needed > room:
-            raise ValueError(f"{name(item)} alone needs {needed:,} of {room:,} bytes")
         if filled + needed > room or not current:
             current, filled = [], 0
             found[hashlib.sha256(name(item).encode()).hexdigest()[:10]] = current

@@ -14,7 +14,8 @@ from hookline.commands.cluster_templates import template_from_cluster
 from hookline.declaration.loading import load
 from hookline.declaration.templates import read_templates
 from hookline.logs import log
-from hookline.plan.planning import Plan, check_sizes, make_plan
+from hookline.plan.planning import Plan, make_plan
+from hookline.plan.sizes import check_sizes
 
 __all__ = [
     "EXIT_NEGATIVE",

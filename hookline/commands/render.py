@@ -8,6 +8,7 @@ import click
 from hookline.commands.common import DeclarationArguments, declaration_options, fail, objects_option, report
 from hookline.commands.writing import write_folder
 from hookline.output import json_text, table, yaml_documents
+from hookline.plan.objects import objects
 from hookline.plan.pods import changes, pods_needed
 
 
@@ -64,16 +65,16 @@ def command(
         )
         return
     report(plan.warnings)
-    objects = plan.objects()
+    rendered = objects(plan)
     if folder is not None:
         try:
-            written = write_folder(folder, objects, output)
+            written = write_folder(folder, rendered, output)
         except OSError as error:
             fail(f"{folder}: {error.strerror or error}")
         click.echo(f"{written} files in {folder}; {needed.sentence}", err=True)
         return
     if output == "json":
-        click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": objects}), nl=False)
+        click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": rendered}), nl=False)
     else:
-        click.echo(yaml_documents(objects), nl=False)
+        click.echo(yaml_documents(rendered), nl=False)
     click.echo(f"{needed.sentence}; hookline render --pods says why", err=True)

@@ -13,6 +13,7 @@ from hookline.commands.common import (
 )
 from hookline.output import plural
 from hookline.plan.controller_check import object_problems
+from hookline.plan.objects import objects
 from hookline.plan.pods import pods_needed
 
 
@@ -35,7 +36,7 @@ def command(
     """
     plan = declared.plan_that_fits()
     problems = [
-        each for manifest in plan.objects() for each in object_problems(manifest, on_ack_one=plan.on_ack_one)
+        each for manifest in objects(plan) for each in object_problems(manifest, on_ack_one=plan.on_ack_one)
     ]
     if problems:  # a fault of hookline, not of the user
         for problem in problems:

@@ -1,51 +1,35 @@
-"""Planning: from the declaration to everything that will be applied, or to every reason why it cannot be."""
+"""Planning: the second pass. It turns a checked declaration into workloads, routes and Sensors, and cannot fail."""
 
-from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from documents.diagnostics import Diagnostic
-from documents.findings import Findings
 from events.canonical import Kind
-from events.cron import CronError
-from events.environment import environment_bytes, fits, go_json_bytes, usable_json_bytes
+from events.environment import go_json_bytes, usable_json_bytes
 from events.eventsource import (
     CalendarEntry,
     Endpoint,
-    calendar_manifest,
-    calendar_rules,
-    endpoints,
-    event_bus_manifest,
-    network_policy,
-    webhook_manifest,
 )
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.output import plural
-from hookline.plan.checks import check_declaration
-from hookline.plan.pipeline_checks import check_pipeline
-from hookline.plan.schedules import FiringSchedule, firing
+from hookline.plan.checking import Checked, check
+from hookline.plan.schedules import FiringSchedule
 from sensors.assignment import LANES, Group, bins, lanes
 from sensors.dependencies import Dependency, of_group, of_route, of_schedule
 from sensors.manifests import (
     CREATE,
     PATCH,
-    SENSOR_SERVICE_ACCOUNT,
     Delivery,
     SensorPlan,
     dependency_bytes,
     room,
-    sensor_manifest,
 )
 from sensors.routes import Origin, Route, ScheduledRoute
-from triggers.cron_workflow import cron_workflow
-from triggers.declaration import merge
-from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights
-from triggers.template import StockTemplates, Template
-from triggers.workflow import RUN_SERVICE_ACCOUNT, Shapes, Subject, Workload, digest, workload
+from triggers.template import Template
+from triggers.workflow import Shapes, Subject, Workload, digest, workload
 
-__all__ = ["Plan", "check_sizes", "make_plan"]
+__all__ = ["Plan", "make_plan", "planned"]
 
 
 @dataclass(frozen=True)
@@ -178,75 +162,6 @@ class Plan:
                 f"{plural(len(found), what)}{which}, a trigger each",
             )
 
-    def sensor_object(self, sensor: SensorPlan) -> dict[str, Any]:
-        """The Sensor as it is applied."""
-        return sensor_manifest(sensor, self.namespace, self.delivery, self.declaration.cluster.event_bus.name)
-
-    def event_source_objects(self) -> list[dict[str, Any]]:
-        """EventSources, and what they need."""
-        bus = self.declaration.cluster.event_bus.name
-        owners: dict[str, set[str]] = {name: set() for name in self.endpoints}
-        for route in self.routes:
-            owners[route.origin.source].add(route.key.split("/")[0])
-        found: list[dict[str, Any]] = []
-        used = [endpoint for name, endpoint in self.endpoints.items() if owners[name]]
-        for name in sorted({endpoint.event_source for endpoint in used}):
-            received = [endpoint for endpoint in used if endpoint.event_source == name]
-            found.append(webhook_manifest(name, received, owners, self.namespace, bus))
-            found += [
-                network_policy(each, self.namespace) for each in received if each.unverified is not None
-            ]
-        for name, entries in self.calendars.items():
-            found.append(calendar_manifest(name, entries, self.namespace, bus))
-            if any(entry.catch_up_seconds is not None for entry in entries):
-                found += bound_account(name, self.namespace, calendar_rules(name))
-        return found
-
-    def objects(self) -> list[dict[str, Any]]:
-        """Every object, in the order in which kubectl should apply them."""
-        cluster = self.declaration.cluster
-        found: list[dict[str, Any]] = []
-        if cluster.event_bus.create:
-            version = None if self.on_ack_one else cluster.event_bus.version
-            found.append(
-                event_bus_manifest(
-                    cluster.event_bus.name,
-                    self.namespace,
-                    jetstream_version=version,
-                    replicas=cluster.event_bus.replicas,
-                )
-            )
-        if any(
-            each.resource["spec"]["serviceAccountName"] == RUN_SERVICE_ACCOUNT
-            for name, each in self.workloads.items()
-            if name not in self.sandboxed
-        ):
-            found += run_rights(self.namespace)
-        if cluster.sandbox is not None and self.sandboxed:
-            found += sandbox_run_rights(cluster.sandbox.namespace)
-        if self.sensors:
-            verbs = ("create",) if self.on_ack_one else ("get", "create", "patch")
-            found += sensor_rights(SENSOR_SERVICE_ACCOUNT, self.namespace, self.workflow_namespaces, verbs)
-        found += self.event_source_objects()
-        found += [self.sensor_object(sensor) for sensor in self.sensors]
-        found += self.cron_workflows()
-        return found
-
-    def cron_workflows(self) -> list[dict[str, Any]]:
-        """CronWorkflows of the schedules, where no calendar fires them."""
-        if self.uses_calendar:
-            return []
-        return [
-            cron_workflow(
-                self.workloads[name],
-                schedule.cron.text,
-                schedule.timezone,
-                schedule.catch_up_seconds,
-                single_schedule=self.on_ack_one,
-            )
-            for name, schedule in sorted(self.schedules.items())
-        ]
-
 
 def _event_branches(declared: DeclaredPipeline) -> dict[Kind, str | None]:
     """The kinds that start a pipeline, each with the branch to build where the event has none."""
@@ -255,53 +170,39 @@ def _event_branches(declared: DeclaredPipeline) -> dict[Kind, str | None]:
 
 
 def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Plan:
-    """Plan a declaration.
+    """Check a declaration, then plan it.
 
     Args:
         declaration: The files, each right by itself.
         templates: Capabilities by name that override or add to the stock ones.
 
     Raises:
-        InvalidInput: With everything that only knowledge can refuse, each with its position.
+        InvalidInput: With every problem that the checks found, each with its position.
     """
-    known = ChainMap(dict(templates), StockTemplates())  # type: ignore[arg-type]  # nothing writes to it
-    findings = Findings()
-    found_endpoints = endpoints(
-        {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name
-    )
-    check_declaration(declaration, known, found_endpoints, findings)
+    return planned(check(declaration, templates))
+
+
+def planned(checked: Checked) -> Plan:
+    """Plan what was checked: the second pass, in which nothing is refused."""
+    cluster = checked.declaration.cluster
     workloads: dict[str, Workload] = {}
     shapes = Shapes()
     routes: list[Route] = []
-    schedules: dict[str, FiringSchedule] = {}
-    for name, declared in declaration.pipelines.items():
-        run = merge(declaration.default_run, declared.pipeline.run)
-        template = check_pipeline(declaration, declared, run, known, found_endpoints, findings)
-        if template is None:
-            continue
-        pipeline = declared.pipeline
-        sandbox = declaration.cluster.sandbox if pipeline.events.sandboxed else None
-        workloads[name] = workload(
-            Subject(name, declared.owner, pipeline.repository.url, pipeline.image),
-            run,
-            template,
-            sandbox.namespace if sandbox is not None else declaration.cluster.namespace,
+    for each in checked.pipelines:
+        declared, pipeline = each.declared, each.declared.pipeline
+        sandbox = cluster.sandbox if pipeline.events.sandboxed else None
+        workloads[declared.name] = workload(
+            Subject(declared.name, declared.owner, pipeline.repository.url, pipeline.image),
+            each.run,
+            each.template,
+            sandbox.namespace if sandbox is not None else cluster.namespace,
             _event_branches(declared),
             shapes,
             sandboxed=pipeline.events.sandboxed,
         )
-        routes += _routes(declared, workloads[name], found_endpoints)
-        if pipeline.events.schedule is not None:
-            try:
-                schedules[name] = firing(name, pipeline.events.schedule)
-            except CronError as error:
-                findings.error(
-                    declared.position("events", "schedule", "spread"),
-                    str(error),
-                    f"pipelines.{name}.events.schedule.spread",
-                )
-    findings.raise_errors()
-    return Plan(declaration, found_endpoints, workloads, tuple(routes), schedules, tuple(findings.warnings))
+        routes += _routes(declared, workloads[declared.name], checked.endpoints)
+    schedules = {each.declared.name: each.schedule for each in checked.pipelines if each.schedule is not None}
+    return Plan(checked.declaration, checked.endpoints, workloads, tuple(routes), schedules, checked.warnings)
 
 
 def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endpoint]) -> Iterator[Route]:
@@ -315,45 +216,3 @@ def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endp
             endpoint = found[source]
             key = name.lower() if endpoint.host.ignores_case else name
             yield Route(Origin(endpoint.name, endpoint.event_source, endpoint.host), key, events, kinds, load)
-
-
-def check_sizes(plan: Plan) -> None:
-    """Every object reaches its pod as one environment string; too many pipelines need more shards.
-
-    Raises:
-        InvalidInput: One does not fit.
-    """
-    findings = Findings()
-    try:
-        sensors = plan.sensors
-    except ValueError as error:
-        findings.error(
-            plan.declaration.cluster_position("shards"),
-            f"does not fit into a Sensor: {error}",
-            "cluster.shards",
-        )
-        findings.raise_errors()
-        raise
-    too_large = [sensor for sensor in sensors if not fits(plan.sensor_object(sensor))]
-    if too_large:
-        needed = _shards_needed(plan)
-        findings.error(
-            plan.declaration.cluster_position("shards"),
-            f"{too_large[0].name} would need {environment_bytes(plan.sensor_object(too_large[0])):,} bytes of environment, "
-            f"more than Linux gives a process; set shards: {needed}",
-            "cluster.shards",
-        )
-    findings.raise_errors()
-
-
-def _shards_needed(plan: Plan) -> int:
-    shards = plan.declaration.cluster.shards
-    while shards < 100:
-        shards += 1
-        groups, _ = lanes(plan.routes, shards)
-        sizes: dict[int, int] = {}
-        for group in groups:
-            sizes[group.shard] = sizes.get(group.shard, 0) + dependency_bytes(of_group(group), plan.delivery)
-        if max(sizes.values()) <= room():
-            break
-    return shards

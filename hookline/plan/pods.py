@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hookline.output import plural
+from hookline.plan.objects import event_source_objects
 from hookline.plan.planning import Plan
 
 __all__ = ["Change", "Pods", "changes", "pods_needed"]
@@ -32,7 +33,7 @@ def pods_needed(plan: Plan) -> Pods:
     bus = plan.declaration.cluster.event_bus
     if bus.create:
         rows.append(("EventBus", bus.name, bus.replicas, "servers of the bus"))
-    for manifest in plan.event_source_objects():
+    for manifest in event_source_objects(plan):
         if manifest["kind"] == "EventSource":
             name = manifest["metadata"]["name"]
             receives = sorted(

@@ -24,6 +24,7 @@ from cluster.installation import Installation
 from support import payload
 
 from events.environment import fits
+from hookline.plan.objects import objects
 
 EVENTS = 300
 """Published to measure CPU; none of them starts a run, so that only deciding counts."""
@@ -203,11 +204,11 @@ def measure(plane: ControlPlane, case: Case, namespace: str) -> float:
     """Print one row; CPU of one event in milliseconds."""
     plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     site = Installation(plane, namespace)
-    objects = site.declare(case.text).objects()
+    rendered = objects(site.declare(case.text))
     for manifest in site.secrets():
         plane.api.apply(manifest)
     consumers = case.pipelines if case.by_hand else site.consumers
-    site.apply_objects(hand_written(objects, case.pipelines) if case.by_hand else objects)
+    site.apply_objects(hand_written(rendered, case.pipelines) if case.by_hand else rendered)
     plane.kubelet.sync(namespace)
     site.until_fetching(consumers)
     before = cpu(site)

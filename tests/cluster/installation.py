@@ -21,6 +21,7 @@ from hookline.answers.simulation import Simulation, simulate
 from hookline.declaration.loading import load_texts
 from hookline.declaration.model import Sandbox
 from hookline.output import manifest_text
+from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
 from triggers.template import Template
 
@@ -138,7 +139,7 @@ class Installation:
             self.declare(text)
         for manifest in self.secrets():
             self.api.apply(manifest)
-        self.apply_objects(self.plan.objects())
+        self.apply_objects(objects(self.plan))
 
     def apply_objects(self, objects: Sequence[Json]) -> None:
         """The same, of some objects."""

@@ -22,6 +22,7 @@ from support import go_template
 from events.delivery import BusEvent
 from events.host import host, host_names
 from hookline.output import yaml_text
+from hookline.plan.objects import objects
 from sensors.dependencies import Dependency
 from sensors.manifests import SensorPlan
 from sensors.program import reader
@@ -158,12 +159,12 @@ def recorded(recorder: Recorder, sensor: SensorPlan, dependency: Dependency, eve
 def start_recording(site: Installation, recorder: Recorder, change: str = "") -> None:
     """Apply recording Sensors, with a change of every program."""
     declare(site)
-    objects = site.plan.objects()
-    sensors = [recording(each, recorder.url) for each in objects if each["kind"] == "Sensor"]
+    rendered = objects(site.plan)
+    sensors = [recording(each, recorder.url) for each in rendered if each["kind"] == "Sensor"]
     for sensor in sensors:
         for dependency in sensor["spec"]["dependencies"]:
             dependency["transform"]["jq"] += change
-    site.apply_objects([each for each in objects if each["kind"] not in {"Sensor", "EventSource"}] + sensors)
+    site.apply_objects([each for each in rendered if each["kind"] not in {"Sensor", "EventSource"}] + sensors)
     site.start()
 
 
@@ -200,7 +201,7 @@ def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder
 
 def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
     declare(site)
-    site.apply_objects([each for each in site.plan.objects() if each["kind"] != "EventSource"])
+    site.apply_objects([each for each in objects(site.plan) if each["kind"] != "EventSource"])
     site.start()
     simulated: dict[str, Any] = {}
     for name in host_names():

@@ -6,6 +6,8 @@ import pytest
 from cluster.installation import API, Installation
 from support import EXAMPLES
 
+from hookline.plan.objects import objects
+
 
 def files(example: Path) -> list[tuple[str, bytes]]:
     return [(path.name, path.read_bytes()) for path in sorted(example.glob("*.yaml"))]
@@ -19,13 +21,13 @@ def test_the_controllers_take_every_object_of_an_example(site: Installation, exa
         kind: len(site.api.list(API, kind, site.namespace))
         for kind in ("EventSource", "Sensor", "CronWorkflow")
     }
-    assert applied == {kind: sum(each["kind"] == kind for each in site.plan.objects()) for kind in applied}
+    assert applied == {kind: sum(each["kind"] == kind for each in objects(site.plan)) for kind in applied}
     assert any(applied.values())
 
 
 def test_a_wrong_object_is_refused_so_the_check_can_fail(site: Installation) -> None:
     site.declare_files(files(EXAMPLES[-1]))
-    sensor = next(each for each in site.plan.objects() if each["kind"] == "Sensor")
+    sensor = next(each for each in objects(site.plan) if each["kind"] == "Sensor")
     sensor["spec"]["triggers"][0]["template"]["k8s"]["operation"] = "replace"
     with pytest.raises(AssertionError, match="the controller refuses Sensor"):
-        site.apply_objects([each for each in site.plan.objects() if each["kind"] == "EventBus"] + [sensor])
+        site.apply_objects([each for each in objects(site.plan) if each["kind"] == "EventBus"] + [sensor])

@@ -21,10 +21,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from documents import reading
 from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.reading import read_document
 from documents.validation import validate_document
-from documents import reading
 
 
 def read(text: str | bytes, model: type[BaseModel] | None) -> None:

@@ -9,6 +9,7 @@ from support import ROOT, go_template, plan
 
 from documents.diagnostics import InvalidInput
 from hookline.cli import main
+from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
 
 HEAD = """\
@@ -166,14 +167,14 @@ def test_the_sensors_account_gets_rights_where_workflows_are_made_and_nowhere_el
     def places(found: Plan) -> list[str]:
         return [
             each["metadata"]["namespace"]
-            for each in found.objects()
+            for each in objects(found)
             if each["kind"] == "Role" and each["metadata"]["name"] == "hookline-sensor"
         ]
 
     assert places(made(SHOP)) == ["ci"]
     assert places(made(SHOP + FORKS)) == ["ci", "ci-forks"]
     assert places(made(FORKS)) == ["ci-forks"]
-    assert {each["metadata"]["namespace"] for each in made(SHOP).objects()} == {"ci"}
+    assert {each["metadata"]["namespace"] for each in objects(made(SHOP))} == {"ci"}
 
 
 def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:

@@ -19,7 +19,10 @@ from events.environment import LIMIT_BYTES, environment_bytes, go_json_bytes
 from events.host import host
 from hookline.answers.incoming import EventOptions, incoming
 from hookline.answers.simulation import simulate
-from hookline.plan.planning import Plan, check_sizes
+from hookline.plan.objects import objects as all_objects
+from hookline.plan.objects import sensor_object
+from hookline.plan.planning import Plan
+from hookline.plan.sizes import check_sizes
 from sensors.assignment import LANES, bins, rendezvous
 from sensors.controller_rules import sensor_problems
 
@@ -43,7 +46,7 @@ def repositories(count: int, *, shards: int = 1, per_repository: int = 1) -> str
 
 
 def objects(made: Plan, kind: str) -> list[dict[str, Any]]:
-    return [each for each in made.objects() if each["kind"] == kind]
+    return [each for each in all_objects(made) if each["kind"] == kind]
 
 
 def resolve(parameter: dict[str, Any], context: dict[str, str], data: dict[str, Any]) -> str:
@@ -273,7 +276,7 @@ def test_too_many_pipelines_say_how_many_shards_they_need() -> None:
     assert match
     enough = plan(text.replace("shards: 1", f"shards: {match[1]}"))
     check_sizes(enough)
-    assert max(environment_bytes(enough.sensor_object(each)) for each in enough.sensors) < LIMIT_BYTES
+    assert max(environment_bytes(sensor_object(enough, each)) for each in enough.sensors) < LIMIT_BYTES
 
 
 def test_the_retry_ends_within_ninety_seconds() -> None:
@@ -289,7 +292,7 @@ def test_the_retry_ends_within_ninety_seconds() -> None:
 
 
 def test_what_is_rendered_breaks_no_rule() -> None:
-    for each in plan(repositories(3, per_repository=5)).objects():
+    for each in all_objects(plan(repositories(3, per_repository=5))):
         if each["kind"] == "Sensor":
             assert sensor_problems(each) == []
         if each["kind"] == "EventSource":

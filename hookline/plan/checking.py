@@ -1,0 +1,82 @@
+"""Checking: the first pass over a declaration. It reports everything that only knowledge of hosts, templates and the platform can refuse."""
+
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from documents.diagnostics import Diagnostic
+from documents.findings import Findings
+from events.cron import CronError
+from events.eventsource import Endpoint, endpoints
+from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.checks import check_declaration
+from hookline.plan.pipeline_checks import check_pipeline
+from hookline.plan.schedules import FiringSchedule, firing
+from triggers.declaration import Run, merge
+from triggers.template import StockTemplates, Template
+
+__all__ = ["Checked", "CheckedPipeline", "check"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPipeline:
+    """A pipeline that can be built, with what the checks found out about it."""
+
+    declared: DeclaredPipeline
+    run: Run
+    """The effective settings: its own over the defaults."""
+    template: Template
+    schedule: FiringSchedule | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A declaration in which nothing is refused: planning it cannot fail."""
+
+    declaration: Declaration
+    endpoints: Mapping[str, Endpoint]
+    pipelines: tuple[CheckedPipeline, ...]
+    """In the order of their names."""
+    warnings: tuple[Diagnostic, ...]
+
+
+def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checked:
+    """Check a declaration.
+
+    Args:
+        declaration: The files, each right by itself.
+        templates: Capabilities by name that override or add to the stock ones.
+
+    Raises:
+        InvalidInput: With every problem, each with its position.
+    """
+    known = ChainMap(dict(templates), StockTemplates())  # type: ignore[arg-type]  # nothing writes to it
+    findings = Findings()
+    found_endpoints = endpoints(
+        {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name
+    )
+    check_declaration(declaration, known, found_endpoints, findings)
+    pipelines: list[CheckedPipeline] = []
+    for declared in declaration.pipelines.values():
+        run = merge(declaration.default_run, declared.pipeline.run)
+        template = check_pipeline(declaration, declared, run, known, found_endpoints, findings)
+        schedule = _schedule(declared, findings)
+        if template is not None:
+            pipelines.append(CheckedPipeline(declared, run, template, schedule))
+    findings.raise_errors()
+    return Checked(declaration, found_endpoints, tuple(pipelines), tuple(findings.warnings))
+
+
+def _schedule(declared: DeclaredPipeline, findings: Findings) -> FiringSchedule | None:
+    schedule = declared.pipeline.events.schedule
+    if schedule is None:
+        return None
+    try:
+        return firing(declared.name, schedule)
+    except CronError as error:
+        findings.error(
+            declared.position("events", "schedule", "spread"),
+            str(error),
+            f"pipelines.{declared.name}.events.schedule.spread",
+        )
+        return None

@@ -1,0 +1,89 @@
+"""Objects: a plan written down as the manifests that are applied."""
+
+from typing import Any
+
+from events.eventsource import (
+    calendar_manifest,
+    calendar_rules,
+    event_bus_manifest,
+    network_policy,
+    webhook_manifest,
+)
+from hookline.plan.planning import Plan
+from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
+from triggers.cron_workflow import cron_workflow
+from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights
+from triggers.workflow import RUN_SERVICE_ACCOUNT
+
+__all__ = ["cron_workflows", "event_source_objects", "objects", "sensor_object"]
+
+
+def objects(plan: Plan) -> list[dict[str, Any]]:
+    """Every object, in the order in which kubectl should apply them."""
+    cluster = plan.declaration.cluster
+    found: list[dict[str, Any]] = []
+    if cluster.event_bus.create:
+        version = None if plan.on_ack_one else cluster.event_bus.version
+        found.append(
+            event_bus_manifest(
+                cluster.event_bus.name,
+                plan.namespace,
+                jetstream_version=version,
+                replicas=cluster.event_bus.replicas,
+            )
+        )
+    if any(
+        each.resource["spec"]["serviceAccountName"] == RUN_SERVICE_ACCOUNT
+        for name, each in plan.workloads.items()
+        if name not in plan.sandboxed
+    ):
+        found += run_rights(plan.namespace)
+    if cluster.sandbox is not None and plan.sandboxed:
+        found += sandbox_run_rights(cluster.sandbox.namespace)
+    if plan.sensors:
+        verbs = ("create",) if plan.on_ack_one else ("get", "create", "patch")
+        found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.workflow_namespaces, verbs)
+    found += event_source_objects(plan)
+    found += [sensor_object(plan, sensor) for sensor in plan.sensors]
+    found += cron_workflows(plan)
+    return found
+
+
+def sensor_object(plan: Plan, sensor: SensorPlan) -> dict[str, Any]:
+    """The Sensor as it is applied."""
+    return sensor_manifest(sensor, plan.namespace, plan.delivery, plan.declaration.cluster.event_bus.name)
+
+
+def event_source_objects(plan: Plan) -> list[dict[str, Any]]:
+    """EventSources, and what they need."""
+    bus = plan.declaration.cluster.event_bus.name
+    owners: dict[str, set[str]] = {name: set() for name in plan.endpoints}
+    for route in plan.routes:
+        owners[route.origin.source].add(route.key.split("/")[0])
+    found: list[dict[str, Any]] = []
+    used = [endpoint for name, endpoint in plan.endpoints.items() if owners[name]]
+    for name in sorted({endpoint.event_source for endpoint in used}):
+        received = [endpoint for endpoint in used if endpoint.event_source == name]
+        found.append(webhook_manifest(name, received, owners, plan.namespace, bus))
+        found += [network_policy(each, plan.namespace) for each in received if each.unverified is not None]
+    for name, entries in plan.calendars.items():
+        found.append(calendar_manifest(name, entries, plan.namespace, bus))
+        if any(entry.catch_up_seconds is not None for entry in entries):
+            found += bound_account(name, plan.namespace, calendar_rules(name))
+    return found
+
+
+def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
+    """CronWorkflows of the schedules, where no calendar fires them."""
+    if plan.uses_calendar:
+        return []
+    return [
+        cron_workflow(
+            plan.workloads[name],
+            schedule.cron.text,
+            schedule.timezone,
+            schedule.catch_up_seconds,
+            single_schedule=plan.on_ack_one,
+        )
+        for name, schedule in sorted(plan.schedules.items())
+    ]

@@ -1,0 +1,52 @@
+"""Sizes: every object reaches its pod as one environment string, so a plan may need more Sensors."""
+
+from documents.findings import Findings
+from events.environment import environment_bytes, fits
+from hookline.plan.objects import sensor_object
+from hookline.plan.planning import Plan
+from sensors.assignment import lanes
+from sensors.dependencies import of_group
+from sensors.manifests import dependency_bytes, room
+
+__all__ = ["check_sizes"]
+
+MOST_SHARDS = 100
+
+
+def check_sizes(plan: Plan) -> None:
+    """Refuse a plan whose objects do not fit, and say how many shards it needs.
+
+    Raises:
+        InvalidInput: One does not fit.
+    """
+    too_large = [sensor for sensor in plan.sensors if not fits(sensor_object(plan, sensor))]
+    if not too_large:
+        return
+    first = too_large[0]
+    alone = len(first.dependencies) == 1 and len(first.dependencies[0].pipelines) == 1
+    way_out = (
+        f"shorten the patterns of pipeline {first.dependencies[0].pipelines[0]}"
+        if alone
+        else f"set shards: {_shards_needed(plan)}"
+    )
+    findings = Findings()
+    findings.error(
+        plan.declaration.cluster_position("shards"),
+        f"{first.name} would need {environment_bytes(sensor_object(plan, first)):,} bytes of environment, "
+        f"more than Linux gives a process; {way_out}",
+        "cluster.shards",
+    )
+    findings.raise_errors()
+
+
+def _shards_needed(plan: Plan) -> int:
+    shards = plan.declaration.cluster.shards
+    while shards < MOST_SHARDS:
+        shards += 1
+        groups, _ = lanes(plan.routes, shards)
+        sizes: dict[int, int] = {}
+        for group in groups:
+            sizes[group.shard] = sizes.get(group.shard, 0) + dependency_bytes(of_group(group), plan.delivery)
+        if max(sizes.values(), default=0) <= room():
+            break
+    return shards
