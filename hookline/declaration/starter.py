@@ -1,10 +1,13 @@
 """The starter file: a commented hookline.yaml for the repository that somebody stands in."""
 
+import json
 import re
 import secrets
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from events.host import host_names
 
@@ -72,13 +75,19 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
+def _quoted(branch: str) -> str:
+    """A branch name as YAML text: `1.20`, `on` and `fix/#12` are something else without quotes."""
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9._/-]*", branch) and yaml.safe_load(branch) == branch
+    return branch if plain else json.dumps(branch, ensure_ascii=False)
+
+
 def starter(remote: Remote) -> str:
     """The text of a first hookline.yaml; every line of it is valid."""
     pipeline = (
         re.sub(r"[^a-z0-9]+", "-", remote.name.rsplit("/", 1)[-1].lower()).strip("-")[:52].strip("-")
         or "build"
     )
-    host = remote.host or "github"
+    host, branch = remote.host or "github", _quoted(remote.branch)
     guess = (
         ""
         if remote.host
@@ -99,7 +108,9 @@ sources:
     host: {host}{guess}
     endpoint: /{host}            # the path that webhooks are sent to
     secret: {{name: {host}-webhook, key: secret}}
-    # kubectl -n ci create secret generic {host}-webhook --from-literal=secret="$(openssl rand -hex 32)"
+    # Make the Secret and give the host the same text. An empty Secret would let everybody deliver; these commands cannot make one.
+    # $ (umask 077; openssl rand -hex 32 > {host}-webhook.secret) && test -s {host}-webhook.secret &&
+    # $ kubectl -n ci create secret generic {host}-webhook --from-file=secret={host}-webhook.secret
   # A registry that cannot sign is known by nothing but its path. This one was made for you just now; keep it secret:
   # acr:
   #   host: acr
@@ -120,9 +131,9 @@ pipelines:
     image: registry.example.com/{image_path}     # change this: where the image is pushed, without tag
     events:
       push:
-        branches: [{remote.branch}]
+        branches: [{branch}]
         # paths: {{exclude: ["docs/**", "**/*.md"]}}
-      # tag: {{tags: ["v*"], branch: {remote.branch}}}
-      # pull_request: {{into: [{remote.branch}]}}
-      # schedule: {{at: "30 2 * * 1-5", timezone: Asia/Shanghai, spread: 20m, branch: {remote.branch}}}
+      # tag: {{tags: ["v*"], branch: {branch}}}
+      # pull_request: {{into: [{branch}]}}
+      # schedule: {{at: "30 2 * * 1-5", timezone: Asia/Shanghai, spread: 20m, branch: {branch}}}
 """

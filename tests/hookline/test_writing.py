@@ -1,0 +1,119 @@
+"""Promises of folders that commands write: all of the new content or all of the old, and nothing of somebody else's lost."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from hookline.commands import writing
+from hookline.commands.writing import replace_folder
+
+OLD = {"a.yaml": "old a", "b.yaml": "old b"}
+NEW = {"a.yaml": "new a", "c.yaml": "new c"}
+
+
+def content(folder: Path) -> Mapping[str, str]:
+    return {
+        str(each.relative_to(folder)): each.read_text("utf-8") for each in folder.rglob("*") if each.is_file()
+    }
+
+
+@pytest.fixture(params=["exchanged", "renamed"])
+def place(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that an earlier run wrote; on systems that exchange folders in one step, and on others."""
+    if request.param == "renamed":
+        monkeypatch.setattr(writing, "_exchanged", lambda *_: False)
+    folder = tmp_path / "deploy"
+    replace_folder(folder, OLD, ())
+    return folder
+
+
+def test_the_new_files_replace_the_old_ones(place: Path) -> None:
+    replace_folder(place, NEW, OLD)
+    assert content(place) == NEW
+    assert [each.name for each in place.parent.iterdir()] == ["deploy"]
+
+
+def test_what_hookline_did_not_write_stays(place: Path) -> None:
+    (place / "notes.txt").write_text("mine", "utf-8")
+    (place / "sub").mkdir()
+    (place / "sub/patch.yaml").write_text("mine too", "utf-8")
+    (place / "link").symlink_to("/nowhere")
+    replace_folder(place, NEW, OLD)
+    assert content(place) == {**NEW, "notes.txt": "mine", "sub/patch.yaml": "mine too"}
+    assert (place / "link").readlink() == Path("/nowhere")
+
+
+def test_a_file_of_somebody_else_is_never_overwritten(place: Path) -> None:
+    (place / "c.yaml").write_text("mine", "utf-8")
+    with pytest.raises(FileExistsError, match=r"c\.yaml stands there, and hookline did not write it"):
+        replace_folder(place, NEW, OLD)
+    assert content(place) == {**OLD, "c.yaml": "mine"}
+
+
+def test_a_failure_leaves_the_old_content_and_nothing_beside(place: Path) -> None:
+    with pytest.raises(OSError, match="File name too long"):
+        replace_folder(place, {**NEW, "x" * 300: "no file system takes this name"}, OLD)
+    assert content(place) == OLD
+    assert [each.name for each in place.parent.iterdir()] == ["deploy"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hookline.commands import writing
+if sys.argv[3] == "renamed":
+    writing._exchanged = lambda *_: False
+moments = iter(range(int(sys.argv[2]), -1, -1))
+def trace(event, arguments):
+    if event in {"open", "os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.dlopen", "os.scandir", "os.listdir"} and armed:
+        if next(moments, None) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+armed = False
+sys.addaudithook(trace)
+armed = True
+writing.replace_folder(Path(sys.argv[1]), {"a.yaml": "new a", "c.yaml": "new c"}, {"a.yaml", "b.yaml"})
+"""
+
+
+def test_a_kill_at_any_moment_leaves_one_content_whole(place: Path, request: pytest.FixtureRequest) -> None:
+    way = request.node.callspec.params["place"]
+    (place / "notes.txt").write_text("mine", "utf-8")
+    old, new = {**OLD, "notes.txt": "mine"}, {**NEW, "notes.txt": "mine"}
+    seen = set()
+    for moment in range(200):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, str(place), str(moment), way], check=False
+        ).returncode
+        if killed == 0:
+            break
+        writing._sweep(place)  # what the next run does first
+        found = content(place)
+        assert found in (old, new), moment
+        assert [each.name for each in place.parent.iterdir()] == ["deploy"]
+        seen.add("new" if found == new else "old")
+        replace_folder(place, OLD, set(found) - {"notes.txt"})
+    assert killed == 0
+    assert seen == {"old", "new"}
+
+
+def test_the_folder_that_somebody_stands_in_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "sub").mkdir()
+    for here in (place, place / "sub"):
+        monkeypatch.chdir(here)
+        with pytest.raises(OSError, match="the folder that you stand in"):
+            replace_folder(place, NEW, OLD)
+    assert content(place) == OLD
+
+
+def test_a_run_that_is_still_going_is_not_swept_away(place: Path) -> None:
+    going = place.parent / f".deploy.hookline-{os.getppid()}-abc"
+    ended = place.parent / ".deploy.hookline-999999999-abc"
+    other = place.parent / ".other.hookline-999999999-abc"
+    for each in (going, ended, other):
+        each.mkdir()
+    replace_folder(place, NEW, OLD)
+    assert (going.exists(), ended.exists(), other.exists()) == (True, False, True)
