@@ -2,45 +2,44 @@
 
 import gc
 import importlib
+import importlib.util
+import pkgutil
 import sys
-from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import click
 
+from hookline import commands
 from hookline.version import VERSION
 
-__all__ = ["main", "run"]
+__all__ = ["command_names", "main", "run", "summary"]
 
-COMMANDS: Mapping[str, str] = {
-    "init": "Write a commented hookline.yaml for the repository you stand in.",
-    "validate": "Check a declaration: every problem, with its line.",
-    "render": "Print or write the objects to apply.",
-    "simulate": "Say what every pipeline would do about an event.",
-    "explain": "Say why a pipeline does, or does not, start.",
-    "test": "Run the tests: of a declaration.",
-    "next": "List coming fire times of schedules.",
-    "template": "Print workflow templates, check one, say what they need.",
-    "schema": "Print the JSON Schema of hookline.yaml.",
-    "exporter": "Serve metrics of runs to Prometheus, and pages of them.",
-    "record": "Write down what a cluster says of its runs.",
-    "replay": "Measure a recording, without a cluster.",
-    "dashboards": "Write Grafana dashboards, recording rules and alerts.",
-    "demo": "Show the way from events to Workflows, without a cluster.",
-    "completion": "Print the completion script of a shell.",
-    "version": "Print the version.",
-}
-"""Command → its one line in the overview, so that --help loads no command."""
+
+@cache
+def command_names() -> tuple[str, ...]:
+    """Every command: the modules of `hookline.commands`."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(commands.__path__)))
+
+
+def summary(name: str) -> str:
+    """The one line of a command in the overview, read from its module's first line: --help loads no command."""
+    spec = importlib.util.find_spec(f"hookline.commands.{name}")
+    if spec is None or spec.origin is None:
+        raise KeyError(name)
+    with Path(spec.origin).open(encoding="utf-8") as source:
+        return source.readline().strip().strip('"')
 
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(COMMANDS)
+        return list(command_names())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        if cmd_name not in command_names():
             return None
         command = importlib.import_module(f"hookline.commands.{cmd_name}").command
         if not isinstance(command, click.Command):
@@ -49,19 +48,19 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, summary(name)) for name in command_names()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS:
+        if name not in command_names():
             import difflib  # noqa: PLC0415 - only for a typing error
 
-            near = difflib.get_close_matches(name, COMMANDS, 1)
+            near = difflib.get_close_matches(name, command_names(), 1)
             ctx.fail(
                 f"No such command '{name}'."
-                + (f" Did you mean {near[0]}?" if near else f" Commands: {', '.join(COMMANDS)}.")
+                + (f" Did you mean {near[0]}?" if near else f" Commands: {', '.join(command_names())}.")
             )
         return super().resolve_command(ctx, args)
 
@@ -75,6 +74,8 @@ class LazyGroup(click.Group):
 )
 def main(log_level: str | None) -> None:
     """CI triggers for Argo: hookline.yaml in, Argo Events objects out, and the answer for any event beforehand.
+
+    Begin with init, validate, simulate and render.
 
     \b
     Exit codes: 0 done; 1 a negative answer (failed tests, warnings under --strict);

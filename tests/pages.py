@@ -9,7 +9,7 @@ import click
 from click.testing import CliRunner
 
 from events.host import host, host_names
-from hookline.cli import COMMANDS, main
+from hookline.cli import command_names, main
 from hookline.declaration.schema import json_schema
 from runs.exporter.metrics import FAMILIES, Family
 from sensors.reasons import REASONS
@@ -30,7 +30,7 @@ def commands_page() -> str:
 def command_words() -> list[tuple[str, ...]]:
     """Every command, and every command of a command, by its words."""
     found: list[tuple[str, ...]] = []
-    for name in COMMANDS:
+    for name in command_names():
         found.append((name,))
         command = main.get_command(click.Context(main), name)
         if isinstance(command, click.Group):

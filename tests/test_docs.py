@@ -25,7 +25,7 @@ from pages import (
 from stock_template import stock
 from support import ROOT
 
-from hookline.cli import COMMANDS, main
+from hookline.cli import command_names, main
 from hookline.output import yaml_text
 
 REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
@@ -188,7 +188,7 @@ def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> 
         words = shlex.split(text.replace("…", "").partition("#")[0], comments=True)
         if len(words) < 2 or not words[1].isalpha():
             continue
-        assert words[1] in COMMANDS, text
+        assert words[1] in command_names(), text
         names = tuple(words[1:3]) if tuple(words[1:3]) in command_words() else tuple(words[1:2])
         groups = {each[0] for each in command_words() if len(each) > 1}
         if words[1] in groups and len(words) > 2 and len(names) == 1:

@@ -1,1 +1,1 @@
-"""One module per command; `hookline.cli` imports the one that runs."""
+"""One module a command: its name is the command, the first line of its docstring stands in the overview."""

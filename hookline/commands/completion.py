@@ -1,4 +1,4 @@
-"""hookline completion."""
+"""Print the completion script of a shell."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -14,9 +14,9 @@ def command(shell: str) -> None:
       source <(hookline completion bash)
       hookline completion fish > ~/.config/fish/completions/hookline.fish
     """
-    from hookline.cli import main  # noqa: PLC0415 - the group imports this module
-
     found = get_completion_class(shell)
     if found is None:
         raise click.BadParameter(f"no completion for {shell}")
-    click.echo(found(main, {}, "hookline", "_HOOKLINE_COMPLETE").source())
+    click.echo(
+        found(click.get_current_context().find_root().command, {}, "hookline", "_HOOKLINE_COMPLETE").source()
+    )

@@ -1,12 +1,12 @@
-"""hookline dashboards."""
+"""Write Grafana dashboards, recording rules and alerts."""
 
 import re
 from pathlib import Path
 
 import click
 
-from hookline.commands.common import fail
-from hookline.commands.writing import write_file
+from hookline.command_line.common import fail
+from hookline.command_line.writing import write_file
 from hookline.output import yaml_text
 
 LABEL = re.compile(r"[\w./-]+=[\w.-]*\Z")

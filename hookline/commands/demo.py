@@ -1,4 +1,4 @@
-"""hookline demo."""
+"""Show the way from events to Workflows, without a cluster."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from hookline.commands.common import fail
-from hookline.commands.exporter_options import address, missing_package, stop_signal
+from hookline.command_line.common import fail
+from hookline.command_line.exporter_options import address, missing_package, stop_signal
 from hookline.version import VERSION
 
 NOW = "2026-11-24T18:30:00Z"
@@ -92,14 +92,13 @@ def _copy(files: Path, folder: Path) -> None:
 
 
 def _show(title: str, arguments: tuple[str, ...]) -> None:
-    from hookline.cli import main  # noqa: PLC0415 - the group imports this module
-
     if title:
         click.echo(f"\n# {title}")
     shown = (f"'{part}'" if " " in part else part for part in arguments)
     click.echo(f"$ hookline {' '.join(shown)}")
     try:
-        main.main(args=list(arguments), prog_name="hookline", standalone_mode=False)
+        group = click.get_current_context().find_root().command
+        group.main(args=list(arguments), prog_name="hookline", standalone_mode=False)
     except SystemExit as ended:  # a refusal is an answer, and part of the demo
         click.echo(f"(exit code {ended.code})")
 

@@ -1,4 +1,4 @@
-"""hookline explain."""
+"""Say why a pipeline does, or does not, start."""
 
 import sys
 
@@ -6,7 +6,7 @@ import click
 
 from events.canonical import summary
 from hookline.answers.explanation import Explanation, explain
-from hookline.commands.common import (
+from hookline.command_line.common import (
     EXIT_UNDECIDABLE,
     DeclarationArguments,
     declaration_options,
@@ -14,7 +14,7 @@ from hookline.commands.common import (
     output_option,
     print_data,
 )
-from hookline.commands.event_options import EventArguments, event_options, read_event
+from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.output import table
 from sensors.reasons import REASONS
 

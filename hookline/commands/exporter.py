@@ -1,4 +1,4 @@
-"""hookline exporter."""
+"""Serve metrics of runs to Prometheus, and pages of them."""
 
 import datetime
 import itertools
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from hookline.commands.common import EXIT_NEGATIVE, DeclarationArguments, fail
-from hookline.commands.exporter_options import (
+from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, fail
+from hookline.command_line.exporter_options import (
     ENVIRONMENT,
     ClusterArguments,
     address,

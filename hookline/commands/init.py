@@ -1,4 +1,4 @@
-"""hookline init."""
+"""Write a commented hookline.yaml for the repository you stand in."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from events.scalars import check_repository_name
-from hookline.commands.common import fail
+from hookline.command_line.common import fail
 from hookline.declaration.starter import Remote, read_remote, starter
 
 

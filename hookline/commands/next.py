@@ -1,4 +1,4 @@
-"""hookline next."""
+"""List coming fire times of schedules."""
 
 import datetime
 import heapq
@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from events.cron import clock_changes
-from hookline.commands.common import (
+from hookline.command_line.common import (
     DeclarationArguments,
     declaration_options,
     fail,
     output_option,
     print_data,
 )
-from hookline.commands.event_options import parse_time
+from hookline.command_line.event_options import parse_time
 from hookline.output import table
 from hookline.plan.schedules import FiringSchedule
 

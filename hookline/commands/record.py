@@ -1,11 +1,11 @@
-"""hookline record."""
+"""Record what a cluster says about its runs."""
 
 from pathlib import Path
 
 import click
 
-from hookline.commands.common import EXIT_NEGATIVE, fail
-from hookline.commands.exporter_options import (
+from hookline.command_line.common import EXIT_NEGATIVE, fail
+from hookline.command_line.exporter_options import (
     ClusterArguments,
     cluster_options,
     config_option,

@@ -1,12 +1,18 @@
-"""hookline render."""
+"""Print or write the objects to apply."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from hookline.commands.common import DeclarationArguments, declaration_options, fail, objects_option, report
-from hookline.commands.writing import write_folder
+from hookline.command_line.common import (
+    DeclarationArguments,
+    declaration_options,
+    fail,
+    objects_option,
+    report,
+)
+from hookline.command_line.writing import write_folder
 from hookline.output import json_text, table, yaml_documents
 from hookline.plan.objects import objects
 from hookline.plan.pods import changes, pods_needed

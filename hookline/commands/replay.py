@@ -1,12 +1,12 @@
-"""hookline replay."""
+"""Measure a recording, without a cluster."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from hookline.commands.common import fail
-from hookline.commands.exporter_options import address, config_option, require_extra, stop_signal
+from hookline.command_line.common import fail
+from hookline.command_line.exporter_options import address, config_option, require_extra, stop_signal
 from hookline.version import VERSION
 from sensors.reasons import REASONS
 

@@ -1,4 +1,4 @@
-"""hookline schema."""
+"""Print the JSON Schema of hookline.yaml."""
 
 import click
 
@@ -11,7 +11,7 @@ def command() -> None:
     Example:
       hookline schema > hookline.schema.json
     """
-    from hookline.commands.common import print_data  # noqa: PLC0415
+    from hookline.command_line.common import print_data  # noqa: PLC0415
     from hookline.declaration.schema import json_schema  # noqa: PLC0415
 
     print_data(json_schema(), "json")

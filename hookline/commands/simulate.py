@@ -1,4 +1,4 @@
-"""hookline simulate."""
+"""Say what every pipeline would do about an event."""
 
 import sys
 
@@ -6,14 +6,14 @@ import click
 
 from events.canonical import summary
 from hookline.answers.simulation import Simulation, simulate
-from hookline.commands.common import (
+from hookline.command_line.common import (
     EXIT_UNDECIDABLE,
     DeclarationArguments,
     declaration_options,
     output_option,
     print_data,
 )
-from hookline.commands.event_options import EventArguments, event_options, read_event
+from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.output import plural, table, yaml_documents
 from sensors.reasons import REASONS
 

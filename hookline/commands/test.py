@@ -1,11 +1,11 @@
-"""hookline test."""
+"""Run the tests that a declaration lists."""
 
 import sys
 
 import click
 
 from hookline.answers.testing import run_tests
-from hookline.commands.common import EXIT_NEGATIVE, DeclarationArguments, declaration_options
+from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, declaration_options
 
 
 @click.command()

@@ -1,10 +1,10 @@
-"""hookline validate."""
+"""Check a declaration: every problem, with its line."""
 
 import sys
 
 import click
 
-from hookline.commands.common import (
+from hookline.command_line.common import (
     EXIT_NEGATIVE,
     EXIT_USAGE,
     DeclarationArguments,

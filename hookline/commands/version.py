@@ -1,4 +1,4 @@
-"""hookline version."""
+"""Print the version."""
 
 import click
 

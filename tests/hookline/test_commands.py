@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 from support import DECLARATION, ROOT, github_push
 
-from hookline.cli import COMMANDS, main
+from hookline.cli import command_names, main
 from hookline.declaration.starter import Remote, starter
 
 
@@ -494,11 +495,20 @@ def test_completion_and_version() -> None:
     assert hookline("version").stdout == hookline("--version").stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", command_names())
 def test_every_command_has_help_with_an_example(name: str) -> None:
     result = hookline(name, "--help")
     assert result.exit_code == 0
     assert f"hookline {name}" in result.stdout.partition("Example")[2]
+
+
+def test_the_overview_has_one_sentence_a_command_and_loads_none_of_them() -> None:
+    code = "import sys; from hookline.cli import command_names, summary; print([summary(each) for each in command_names()]); "
+    code += "print(sorted(each for each in sys.modules if each.startswith('hookline.commands.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[1] == "[]"
+    assert all(re.fullmatch(r"[A-Z].{10,70}\.", each) for each in eval(lines[0]))  # noqa: S307 - our own output
 
 
 def test_a_wrong_command_is_answered_with_the_right_one() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hookline.commands import writing
-from hookline.commands.writing import replace_folder
+from hookline.command_line import writing
+from hookline.command_line.writing import replace_folder
 
 OLD = {"a.yaml": "old a", "b.yaml": "old b"}
 NEW = {"a.yaml": "new a", "c.yaml": "new c"}
@@ -64,7 +64,7 @@ def test_a_failure_leaves_the_old_content_and_nothing_beside(place: Path) -> Non
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hookline.commands import writing
+from hookline.command_line import writing
 if sys.argv[3] == "renamed":
     writing._exchanged = lambda *_: False
 moments = iter(range(int(sys.argv[2]), -1, -1))

@@ -128,7 +128,7 @@ def test_a_hundred_kills_lose_and_double_nothing(api: FakeApiServer, tmp_path: P
 
 
 def test_a_process_that_runs_for_weeks_collects_its_garbage() -> None:
-    code = "import gc; gc.disable()\nfrom hookline.commands.exporter_options import stop_signal\nstop_signal(); print(gc.isenabled())"
+    code = "import gc; gc.disable()\nfrom hookline.command_line.exporter_options import stop_signal\nstop_signal(); print(gc.isenabled())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "True\n"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hookline.commands.common import fail, objects_option
+from hookline.command_line.common import fail, objects_option
 from hookline.output import json_text, yaml_text
 from triggers.prerequisites import (
     ClassStorage,

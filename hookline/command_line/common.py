@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from documents.diagnostics import Diagnostic, InvalidInput
-from hookline.commands.cluster_templates import template_from_cluster
+from hookline.command_line.cluster_templates import template_from_cluster
 from hookline.declaration.loading import load
 from hookline.declaration.templates import read_templates
 from hookline.logs import log

@@ -9,8 +9,15 @@ from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.yaml_syntax import printable
 from hookline.answers.template_check import TemplateReport, report_data
 from hookline.answers.template_reading import check_file, check_manifest
-from hookline.commands.cluster_templates import AbsentTemplate, manifest_from_cluster
-from hookline.commands.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, output_option, print_data, refuse
+from hookline.command_line.cluster_templates import AbsentTemplate, manifest_from_cluster
+from hookline.command_line.common import (
+    EXIT_NEGATIVE,
+    EXIT_UNREACHABLE,
+    fail,
+    output_option,
+    print_data,
+    refuse,
+)
 from hookline.declaration.templates import LARGEST_BYTES
 from hookline.output import plural, table
 from hookline.version import VERSION

@@ -12,7 +12,7 @@ import click
 
 from events.delivery import BusEvent, DeliveryError, Refusal
 from hookline.answers.incoming import SCHEDULE, EventOptions, incoming, read_files
-from hookline.commands.common import EXIT_NEGATIVE, fail, header_option, print_data
+from hookline.command_line.common import EXIT_NEGATIVE, fail, header_option, print_data
 from hookline.logs import log
 from hookline.plan.planning import Plan
 

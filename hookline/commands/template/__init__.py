@@ -1,13 +1,13 @@
-"""hookline template: the group, and the command that each shipped template is."""
+"""Print workflow templates, check one, say what they need."""
 
 import re
 from typing import Any
 
 import click
 
-from hookline.commands.common import fail, objects_option
-from hookline.commands.template_check import command as check_command
-from hookline.commands.template_prerequisites import command as prerequisites_command
+from hookline.command_line.common import fail, objects_option
+from hookline.commands.template.check import command as check_command
+from hookline.commands.template.prerequisites import command as prerequisites_command
 from hookline.output import json_text, table, yaml_documents
 from hookline.version import VERSION
 from triggers.image_references import is_mirror, is_pinned, mirrored

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hookline.commands.common import EXIT_UNREACHABLE, fail
+from hookline.command_line.common import EXIT_UNREACHABLE, fail
 
 if TYPE_CHECKING:
     from runs.exporter.service import Sources

@@ -1,0 +1,1 @@
+"""The command line: what commands share, and everything that touches files, the terminal and the cluster for them."""
