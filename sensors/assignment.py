@@ -39,7 +39,7 @@ class Group:
 
         Another event source is another name: a consumer of the bus keeps its subject for life.
         """
-        return f"{self.source}-{self.lane}-{digest([self.shape, self.routes[0].origin.event_source], 6)}"
+        return f"{self.source}-{self.lane}-{digest([self.shape, self.routes[0].source.event_source], 6)}"
 
 
 def rendezvous(key: str, count: int) -> int:
@@ -53,7 +53,7 @@ def lanes(routes: Iterable[Route], shards: int) -> tuple[list[Group], list[Route
     """Groups for the tables, and the routes that are too wide for the lanes."""
     by_key: dict[tuple[str, str], list[Route]] = defaultdict(list)
     for route in routes:
-        by_key[route.origin.source, route.key].append(route)
+        by_key[route.source.name, route.key].append(route)
     groups: dict[tuple[str, int, int, str], list[Route]] = defaultdict(list)
     wide: list[Route] = []
     for (source, key), found in sorted(by_key.items()):

@@ -109,10 +109,10 @@ def of_group(group: Group) -> Dependency:
         constants.append(Parameter(_MUTEX, DataKey("hookline.mutex")))
     return Dependency(
         name=group.name,
-        event_source=first.origin.event_source,
-        event_name=first.origin.source,
+        event_source=first.source.event_source,
+        event_name=first.source.name,
         program=compose(
-            host=first.origin.host,
+            host=first.source.host,
             source=group.source,
             kinds=frozenset(kind for route in group.routes for kind in route.kinds),
             lines={route.key: entry(route, with_constants=True) for route in group.routes},
@@ -142,13 +142,13 @@ def of_route(route: Route) -> Dependency:
     line = entry(route, with_constants=False)
     if mixed:  # filled by some kinds only: the others take the constant
         line["arguments"] = {name: workload.arguments[name] for name in sorted(mixed)}
-    source = route.origin.source
+    source = route.source.name
     return Dependency(
-        name=_name(route.origin.event_source, source, workload.pipeline),
-        event_source=route.origin.event_source,
+        name=_name(route.source.event_source, source, workload.pipeline),
+        event_source=route.source.event_source,
         event_name=source,
         program=compose(
-            host=route.origin.host,
+            host=route.source.host,
             source=source,
             kinds=route.kinds,
             lines={route.key: line},

@@ -8,13 +8,13 @@ from sensors.dependencies import Dependency
 from triggers.words import PREFIX
 from triggers.workflow import digest
 
-__all__ = ["CREATE", "PATCH", "Delivery", "SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
+__all__ = ["CREATE", "PATCH", "CreationMode", "SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
 
 SENSOR_SERVICE_ACCOUNT = "hookline-sensor"
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class CreationMode:
     """How a Sensor creates Workflows on a platform."""
 
     operation: str
@@ -24,13 +24,13 @@ class Delivery:
     """Whether events that wait on the bus survive an edit of the table: see `_conditions`."""
 
 
-PATCH = Delivery(
+PATCH = CreationMode(
     operation="patch",
     # 2 + 4 + 8 + 16 + 32 seconds with 10 % jitter: at most 69 s, in the trigger's only goroutine.
     retry={"steps": 6, "duration": "2s", "factor": 2, "jitter": 0.1},
     keeps_events=True,
 )
-CREATE = Delivery(
+CREATE = CreationMode(
     operation="create",
     # A redelivery finds its Workflow there and fails: nothing is gained by trying for long.
     retry={"steps": 2, "duration": "3s", "factor": 1, "jitter": 0.0},
@@ -62,7 +62,7 @@ def _dependency(dependency: Dependency) -> dict[str, Any]:
     return found
 
 
-def _conditions(dependency: Dependency, delivery: Delivery) -> str:
+def _conditions(dependency: Dependency, mode: CreationMode) -> str:
     """When the trigger acts: on its dependency, spelled so that an edit of the table loses no event that waits.
 
     A Sensor that starts with a changed dependency deletes the dependency's consumer, and every event that waited there is
@@ -71,20 +71,20 @@ def _conditions(dependency: Dependency, delivery: Delivery) -> str:
     conditions change whenever the dependency does, which the comment sees to (argo-events
     pkg/eventbus/jetstream/sensor/sensor_jetstream.go, pkg/sensors/listener.go; tests/cluster/test_faults.py).
     """
-    if dependency.program is None or not delivery.keeps_events:
+    if dependency.program is None or not mode.keeps_events:
         return dependency.name
     return f"{dependency.name.replace('-', '_', 1)} // {digest(_dependency(dependency), 8)}"
 
 
-def _trigger(dependency: Dependency, delivery: Delivery) -> dict[str, Any]:
-    k8s: dict[str, Any] = {"operation": delivery.operation}
-    if delivery.operation == "patch":
+def _trigger(dependency: Dependency, mode: CreationMode) -> dict[str, Any]:
+    k8s: dict[str, Any] = {"operation": mode.operation}
+    if mode.operation == "patch":
         k8s["patchStrategy"] = "application/merge-patch+json"
     k8s["source"] = {"resource": dependency.resource}
     k8s["parameters"] = [parameter.argo(dependency.name) for parameter in dependency.parameters]
     return {
-        "template": {"name": dependency.name, "conditions": _conditions(dependency, delivery), "k8s": k8s},
-        "retryStrategy": delivery.retry,
+        "template": {"name": dependency.name, "conditions": _conditions(dependency, mode), "k8s": k8s},
+        "retryStrategy": mode.retry,
         # Without it nothing is ever retried and the dead letter never written (argo-events pkg/sensors/listener.go).
         "atLeastOnce": True,
         "dlqTrigger": {
@@ -94,7 +94,7 @@ def _trigger(dependency: Dependency, delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def sensor_manifest(plan: SensorPlan, namespace: str, delivery: Delivery, event_bus: str) -> dict[str, Any]:
+def sensor_manifest(plan: SensorPlan, namespace: str, mode: CreationMode, event_bus: str) -> dict[str, Any]:
     """The Sensor object."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -109,7 +109,7 @@ def sensor_manifest(plan: SensorPlan, namespace: str, delivery: Delivery, event_
             "eventBusName": event_bus,
             "template": {"serviceAccountName": SENSOR_SERVICE_ACCOUNT},
             "dependencies": [_dependency(each) for each in plan.dependencies],
-            "triggers": [_trigger(each, delivery) for each in plan.dependencies],
+            "triggers": [_trigger(each, mode) for each in plan.dependencies],
         },
     }
 
@@ -119,6 +119,6 @@ def room() -> int:
     return usable_json_bytes("Sensor") - 1_000  # 1,000: metadata, annotations, template
 
 
-def dependency_bytes(dependency: Dependency, delivery: Delivery) -> int:
+def dependency_bytes(dependency: Dependency, mode: CreationMode) -> int:
     """JSON bytes that one dependency with its trigger adds to a Sensor."""
-    return go_json_bytes([_dependency(dependency), _trigger(dependency, delivery)])
+    return go_json_bytes([_dependency(dependency), _trigger(dependency, mode)])

@@ -10,14 +10,14 @@ from events.globs import expression
 from events.host import Host
 from triggers.workflow import MUTEX_ARGUMENT, Workload
 
-__all__ = ["Origin", "Route", "ScheduledRoute", "entry", "rule"]
+__all__ = ["BusSource", "Route", "ScheduledRoute", "entry", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class BusSource:
     """A source as the bus names it."""
 
-    source: str
+    name: str
     """Name under `sources:`; the event name (CloudEvent subject)."""
     event_source: str
     """Name of the EventSource object (CloudEvent source)."""
@@ -28,7 +28,7 @@ class Origin:
 class Route:
     """One pipeline listening at one source."""
 
-    origin: Origin
+    source: BusSource
     key: str
     """Repository or image, as the program's `key` spells it."""
     events: Events

@@ -10,7 +10,7 @@ from typing import Any
 
 from hookline.output import yaml_text
 from triggers.inspection.anatomy import KINDS, Malformed, anatomy
-from triggers.inspection.contract import Clause, clauses
+from triggers.inspection.contract import Requirement, requirements
 from triggers.inspection.findings import Finding, findings
 from triggers.inspection.normal_form import normal_form
 from triggers.inspection.origin import Origin, candidates, origin
@@ -42,7 +42,7 @@ class TemplateReport:
     name: str
     namespace: str
     origin: Origin
-    contract: tuple[Clause, ...]
+    contract: tuple[Requirement, ...]
     findings: tuple[Finding, ...]
     comparison: Comparison | None
 
@@ -65,7 +65,7 @@ def check_template(manifest: Any, version: str) -> TemplateReport:
         template.name,
         template.namespace,
         found,
-        clauses(template),
+        requirements(template),
         findings(template),
         comparison,
     )

@@ -15,7 +15,7 @@ import click
 from hookline.command_line.common import EXIT_UNREACHABLE, fail
 
 if TYPE_CHECKING:
-    from runs.exporter.service import Sources
+    from runs.exporter.service import ClusterScope
 
 __all__ = [
     "ENVIRONMENT",
@@ -40,9 +40,9 @@ class ClusterArguments:
     context: str | None
     namespace: str
 
-    def sources(self) -> "Sources":
+    def sources(self) -> "ClusterScope":
         """Where to watch; a cluster that cannot be found ends the command with code 3."""
-        from runs.exporter.service import Sources  # noqa: PLC0415 - brings the cluster's client
+        from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
         from runs.watching import Connection  # noqa: PLC0415
 
         try:
@@ -56,7 +56,7 @@ class ClusterArguments:
                 connection = Connection.of_kubeconfig(self.kubeconfig, self.context)
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
-        return Sources(connection, self.namespace)
+        return ClusterScope(connection, self.namespace)
 
 
 def cluster_options(command: Command) -> Command:

@@ -51,7 +51,9 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
 
 def sensor_object(plan: Plan, sensor: SensorPlan) -> dict[str, Any]:
     """The Sensor as it is applied."""
-    return sensor_manifest(sensor, plan.namespace, plan.delivery, plan.declaration.cluster.event_bus.name)
+    return sensor_manifest(
+        sensor, plan.namespace, plan.creation_mode, plan.declaration.cluster.event_bus.name
+    )
 
 
 def event_source_objects(plan: Plan) -> list[dict[str, Any]]:
@@ -59,7 +61,7 @@ def event_source_objects(plan: Plan) -> list[dict[str, Any]]:
     bus = plan.declaration.cluster.event_bus.name
     owners: dict[str, set[str]] = {name: set() for name in plan.endpoints}
     for route in plan.routes:
-        owners[route.origin.source].add(route.key.split("/")[0])
+        owners[route.source.name].add(route.key.split("/")[0])
     found: list[dict[str, Any]] = []
     used = [endpoint for name, endpoint in plan.endpoints.items() if owners[name]]
     for name in sorted({endpoint.event_source for endpoint in used}):

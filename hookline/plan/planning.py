@@ -20,12 +20,12 @@ from sensors.dependencies import Dependency, of_group, of_route, of_schedule
 from sensors.manifests import (
     CREATE,
     PATCH,
-    Delivery,
+    CreationMode,
     SensorPlan,
     dependency_bytes,
     room,
 )
-from sensors.routes import Origin, Route, ScheduledRoute
+from sensors.routes import BusSource, Route, ScheduledRoute
 from triggers.template import Template
 from triggers.workflow import Shapes, Subject, Workload, digest, workload
 
@@ -72,7 +72,7 @@ class Plan:
         return self.declaration.cluster.platform == "ack-one"
 
     @property
-    def delivery(self) -> Delivery:
+    def creation_mode(self) -> CreationMode:
         """How Sensors create Workflows here."""
         return CREATE if self.on_ack_one else PATCH
 
@@ -152,7 +152,7 @@ class Plan:
         placed = bins(
             dependencies,
             name=lambda each: each.name,
-            size=lambda each: dependency_bytes(each, self.delivery),
+            size=lambda each: dependency_bytes(each, self.creation_mode),
             room=room(),
         )
         for place, found in placed.items():
@@ -215,4 +215,6 @@ def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endp
         if source is not None and source in found:
             endpoint = found[source]
             key = name.lower() if endpoint.host.ignores_case else name
-            yield Route(Origin(endpoint.name, endpoint.event_source, endpoint.host), key, events, kinds, load)
+            yield Route(
+                BusSource(endpoint.name, endpoint.event_source, endpoint.host), key, events, kinds, load
+            )

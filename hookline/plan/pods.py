@@ -6,7 +6,7 @@ from hookline.output import plural
 from hookline.plan.objects import event_source_objects
 from hookline.plan.planning import Plan
 
-__all__ = ["Change", "Pods", "changes", "pods_needed"]
+__all__ = ["PlanChange", "Pods", "changes", "pods_needed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def pods_needed(plan: Plan) -> Pods:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlanChange:
     """What applying a new declaration over an old one does to one dependency or pipeline."""
 
     what: str
@@ -60,14 +60,14 @@ class Change:
     effect: str
 
 
-def changes(old: Plan, new: Plan) -> list[Change]:
+def changes(old: Plan, new: Plan) -> list[PlanChange]:
     """What moves between two plans: pipelines to other Sensors, and subscriptions that start anew.
 
     A Sensor that starts with a changed dependency deletes its consumer and subscribes at now
     (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go), unless both renderings keep it
-    (`sensors.manifests.Delivery.keeps_events`).
+    (`sensors.manifests.CreationMode.keeps_events`).
     """
-    keeps_events = old.delivery.keeps_events and new.delivery.keeps_events
+    keeps_events = old.creation_mode.keeps_events and new.creation_mode.keeps_events
 
     def places(plan: Plan) -> dict[tuple[str, str], str]:
         return {
@@ -86,27 +86,27 @@ def changes(old: Plan, new: Plan) -> list[Change]:
 
     before, after = places(old), places(new)
     found = [
-        Change("pipeline", pipeline, f"moves from {before[pipeline, event]} to {place}")
+        PlanChange("pipeline", pipeline, f"moves from {before[pipeline, event]} to {place}")
         for (pipeline, event), place in sorted(after.items())
         if before.get((pipeline, event), place) != place
     ]
     found += [
-        Change("pipeline", pipeline, f"added to {after[pipeline, event]}")
+        PlanChange("pipeline", pipeline, f"added to {after[pipeline, event]}")
         for pipeline, event in sorted(after.keys() - before.keys())
     ]
     found += [
-        Change("pipeline", pipeline, f"removed from {before[pipeline, event]}")
+        PlanChange("pipeline", pipeline, f"removed from {before[pipeline, event]}")
         for pipeline, event in sorted(before.keys() - after.keys())
     ]
     old_programs, new_programs = programs(old), programs(new)
     for name in sorted(old_programs.keys() | new_programs.keys()):
         if name not in old_programs:
-            found.append(Change("subscription", name, "new: receives what arrives after it has started"))
+            found.append(PlanChange("subscription", name, "new: receives what arrives after it has started"))
         elif name not in new_programs:
-            found.append(Change("subscription", name, "removed"))
+            found.append(PlanChange("subscription", name, "removed"))
         elif old_programs[name] != new_programs[name]:
             found.append(
-                Change(
+                PlanChange(
                     "subscription",
                     name,
                     "changed: what waits on the bus is decided by the new table"

@@ -46,7 +46,9 @@ def _shards_needed(plan: Plan) -> int:
         groups, _ = lanes(plan.routes, shards)
         sizes: dict[int, int] = {}
         for group in groups:
-            sizes[group.shard] = sizes.get(group.shard, 0) + dependency_bytes(of_group(group), plan.delivery)
+            sizes[group.shard] = sizes.get(group.shard, 0) + dependency_bytes(
+                of_group(group), plan.creation_mode
+            )
         if max(sizes.values(), default=0) <= room():
             break
     return shards

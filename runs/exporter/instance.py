@@ -14,7 +14,7 @@ from runs.cdevents import Post, Sender
 from runs.exporter.configuration import InvalidConfiguration, read_configuration
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
-from runs.exporter.service import Service, Sources, render_metrics
+from runs.exporter.service import ClusterScope, Service, render_metrics
 from runs.exporter.web import application
 from runs.exporter.web.pages import Pages
 from runs.exporter.web.server import WebServer
@@ -53,7 +53,7 @@ class Options:
 class Instance:
     """Runs until it is told to stop."""
 
-    def __init__(self, options: Options, sources: Sources, security: Security) -> None:
+    def __init__(self, options: Options, sources: ClusterScope, security: Security) -> None:
         """Check the settings.
 
         Raises:
@@ -69,7 +69,7 @@ class Instance:
         ProcessCollector(registry=self._process)
         self._standby = Ledger(None, time.time())
         web = application.Application(
-            application.Sources(
+            application.Providers(
                 metrics=self._metrics, not_ready=self.not_ready, history=self._history, facts=self._facts
             ),
             Pages(options.version, options.reasons, self._configuration.grafana),

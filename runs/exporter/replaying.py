@@ -50,7 +50,7 @@ class Replayed:
 
         facts = {"version": version, "recording": self._path.name}
         security = Security(None)
-        sources = application.Sources(
+        sources = application.Providers(
             metrics=metrics, not_ready=lambda: None, history=history, facts=lambda: facts
         )
         return WebServer(

@@ -23,9 +23,9 @@ from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from runs.objects import Notice, Pod, Workflow
 from runs.tracker import LogRequest
-from runs.watching import Connection, Reflector, Selection, WatchStatistics, download
+from runs.watching import Connection, Reflector, WatchStatistics, WatchTarget, download
 
-__all__ = ["Service", "Sources", "render_metrics"]
+__all__ = ["ClusterScope", "Service", "render_metrics"]
 
 BATCH = 2000
 """Changes that are counted in one transaction at most."""
@@ -39,7 +39,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class ClusterScope:
     """Where the exporter looks."""
 
     connection: Connection
@@ -114,7 +114,7 @@ class Service:
 
     def __init__(
         self,
-        sources: Sources,
+        sources: ClusterScope,
         configuration: Configuration,
         ledger: Ledger,
         live: Live,
@@ -138,7 +138,7 @@ class Service:
         for resource in RESOURCES:
             reflector: Reflector[Any] = Reflector(
                 self._sources.connection,
-                Selection(resource, self._sources.path(resource), SELECTORS[resource]),
+                WatchTarget(resource, self._sources.path(resource), SELECTORS[resource]),
                 keep[resource],
                 _Sink(self._changes, self._recorder),
                 record=self._record(resource),

@@ -3,7 +3,7 @@
 from runs.watching.connection import Connection, Refused, Unreachable
 from runs.watching.lease import Lease
 from runs.watching.pod_logs import LogDownload, download
-from runs.watching.reflector import Reflector, Selection, Sink, Timing, WatchStatistics
+from runs.watching.reflector import Reflector, Sink, Timing, WatchStatistics, WatchTarget
 
 __all__ = [
     "Connection",
@@ -11,10 +11,10 @@ __all__ = [
     "LogDownload",
     "Reflector",
     "Refused",
-    "Selection",
     "Sink",
     "Timing",
     "Unreachable",
     "WatchStatistics",
+    "WatchTarget",
     "download",
 ]

@@ -16,7 +16,7 @@ import orjson
 
 from runs.watching.connection import Connection, Refused, Unreachable
 
-__all__ = ["Reflector", "Selection", "Sink", "Timing", "WatchStatistics"]
+__all__ = ["Reflector", "Sink", "Timing", "WatchStatistics", "WatchTarget"]
 
 Record = TypeVar("Record")
 Record_contra = TypeVar("Record_contra", contravariant=True)
@@ -33,7 +33,7 @@ _STATUS_REASONS: Mapping[int, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class WatchTarget:
     """Which objects."""
 
     resource: str
@@ -107,7 +107,7 @@ class Reflector(Generic[Record]):
     def __init__(
         self,
         connection: Connection,
-        selection: Selection,
+        target: WatchTarget,
         keep: Callable[[Mapping[str, Any]], Record | None],
         sink: Sink[Record],
         *,
@@ -120,7 +120,7 @@ class Reflector(Generic[Record]):
 
         Args:
             connection: The API server.
-            selection: Which objects.
+            target: Which objects.
             keep: Makes the record of a raw object; None for one that is of no interest.
             sink: Takes the records.
             record: Is given every raw object with its type, before `keep`.
@@ -128,9 +128,9 @@ class Reflector(Generic[Record]):
             timing: Pauses.
             chance: Of jitter.
         """
-        self._connection, self._resource, self._path = connection, selection.resource, selection.path
+        self._connection, self._resource, self._path = connection, target.resource, target.path
         self._keep, self._sink, self._record = keep, sink, record
-        self._query = dict(selection.query)
+        self._query = dict(target.query)
         self._streaming = streaming
         self._timing = timing or Timing()
         self._chance = chance or random.Random()  # noqa: S311 - jitter is no secret

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes import client
 
-from runs.watching import Connection, Lease, Reflector, Selection, Timing, download
+from runs.watching import Connection, Lease, Reflector, Timing, WatchTarget, download
 
 PATH = "/apis/argoproj.io/v1alpha1/workflows"
 
@@ -54,7 +54,7 @@ class Watching:
         timing = options.pop("timing", Timing(first_pause=0.005, longest_pause=0.02, silence=5.0))
         self.reflector: Reflector[tuple[str, Any]] = Reflector(
             options.pop("connection", None) or Connection.plain(api.url),
-            Selection("workflows", PATH),
+            WatchTarget("workflows", PATH),
             keep,
             self.known,
             timing=timing,

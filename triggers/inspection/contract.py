@@ -7,7 +7,7 @@ from typing import Literal
 from triggers.inspection.anatomy import Anatomy, Step
 from triggers.inspection.words import shortened
 
-__all__ = ["PARAMETERS", "STEPS", "Clause", "clauses", "keeps_parameters"]
+__all__ = ["PARAMETERS", "STEPS", "Requirement", "keeps_parameters", "requirements"]
 
 PARAMETERS: Mapping[str, str] = {
     "repo_url": "",
@@ -36,7 +36,7 @@ _BUILD = "build-push-image"
 
 
 @dataclass(frozen=True, slots=True)
-class Clause:
+class Requirement:
     """One thing that the contract says, and what a template has instead."""
 
     what: Literal["parameter", "step", "volume", "tag", "cache"]
@@ -46,8 +46,8 @@ class Clause:
     state: Literal["found", "missing", "different"]
 
 
-def clauses(template: Anatomy) -> tuple[Clause, ...]:
-    """The contract, clause by clause."""
+def requirements(template: Anatomy) -> tuple[Requirement, ...]:
+    """The contract, one requirement after another."""
     return (
         *(_parameter(template, name, default) for name, default in PARAMETERS.items()),
         *(_step(template, name, after) for name, after in STEPS.items()),
@@ -61,36 +61,36 @@ def keeps_parameters(template: Anatomy) -> bool:
     return all(template.parameters.get(name) == default for name, default in PARAMETERS.items())
 
 
-def _clause(
+def _requirement(
     what: Literal["parameter", "step", "volume", "tag", "cache"], name: str, expected: str, found: str | None
-) -> Clause:
+) -> Requirement:
     if found is None:
-        return Clause(what, name, expected, "", "missing")
-    return Clause(what, name, expected, shortened(found), "found" if found == expected else "different")
+        return Requirement(what, name, expected, "", "missing")
+    return Requirement(what, name, expected, shortened(found), "found" if found == expected else "different")
 
 
-def _parameter(template: Anatomy, name: str, default: str) -> Clause:
+def _parameter(template: Anatomy, name: str, default: str) -> Requirement:
     if name not in template.parameters:
-        return _clause("parameter", name, f'default "{default}"', None)
+        return _requirement("parameter", name, f'default "{default}"', None)
     value = template.parameters[name]
-    return _clause(
+    return _requirement(
         "parameter", name, f'default "{default}"', "no default" if value is None else f'default "{value}"'
     )
 
 
-def _step(template: Anatomy, name: str, after: str) -> Clause:
+def _step(template: Anatomy, name: str, after: str) -> Requirement:
     expected = f"after {after}" if after else "first"
     task = next((task for task in template.tasks if task.name == name), None)
     if task is None:
-        return _clause("step", name, expected, None)
-    return _clause("step", name, expected, f"after {task.after}" if task.after else "first")
+        return _requirement("step", name, expected, None)
+    return _requirement("step", name, expected, f"after {task.after}" if task.after else "first")
 
 
-def _volume(template: Anatomy, name: str, kind: str, path: str, steps: tuple[str, ...]) -> Clause:
+def _volume(template: Anatomy, name: str, kind: str, path: str, steps: tuple[str, ...]) -> Requirement:
     expected = f"{kind} at {path}"
     volume = template.volumes.get(name)
     if volume is None:
-        return _clause("volume", name, expected, None)
+        return _requirement("volume", name, expected, None)
     without = [
         step
         for step in steps
@@ -98,10 +98,10 @@ def _volume(template: Anatomy, name: str, kind: str, path: str, steps: tuple[str
         or not any(mount.volume == name and mount.path.rstrip("/") == path for mount in found.mounts)
     ]
     where = f"at {path}" if not without else f"not at {path} in {', '.join(without)}"
-    return _clause("volume", name, expected, f"{volume} {where}")
+    return _requirement("volume", name, expected, f"{volume} {where}")
 
 
-def _references(build: Step | None) -> tuple[Clause, ...]:
+def _references(build: Step | None) -> tuple[Requirement, ...]:
     """What is pushed and where the cache is, as far as the text of the build says."""
     said = "" if build is None else "\n".join((build.text, *build.env.values()))
 
@@ -109,9 +109,9 @@ def _references(build: Step | None) -> tuple[Clause, ...]:
         return all(word in said for word in words)
 
     return (
-        _clause(
+        _requirement(
             "tag", "<container_tag>", "named", "named" if names("container_image", "container_tag") else None
         ),
-        _clause("tag", "latest", "named", "named" if names("latest") else None),
-        _clause("cache", "buildcache", "named", "named" if names("buildcache") else None),
+        _requirement("tag", "latest", "named", "named" if names("latest") else None),
+        _requirement("cache", "buildcache", "named", "named" if names("buildcache") else None),
     )

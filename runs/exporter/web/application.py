@@ -13,7 +13,7 @@ from runs.exporter.web.pages import Pages
 from runs.exporter.web.web_config import Security
 from runs.history import History, Query
 
-__all__ = ["Application", "Sources"]
+__all__ = ["Application", "Providers"]
 
 MAX_TEXT = 200
 HTML = "text/html; charset=utf-8"
@@ -30,7 +30,7 @@ _HEADERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class Providers:
     """Where answers come from."""
 
     metrics: Callable[[str, bool], tuple[bytes, str, str | None]]
@@ -53,7 +53,7 @@ class _Answer:
 class Application:
     """A WSGI application; only GET and HEAD."""
 
-    def __init__(self, sources: Sources, pages: Pages, security: Security) -> None:
+    def __init__(self, sources: Providers, pages: Pages, security: Security) -> None:
         self._sources, self._pages, self._security = sources, pages, security
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

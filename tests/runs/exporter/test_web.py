@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runs.exporter.ledger import Ledger, Observation
-from runs.exporter.web.application import Application, Sources
+from runs.exporter.web.application import Application, Providers
 from runs.exporter.web.pages import Pages, chart, duration, money
 from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import InvalidWebConfiguration, Security
@@ -105,7 +105,7 @@ class Site:
     def __init__(self, history: Any, security: Security | None = None, ready: str | None = None) -> None:
         self.ready = ready
         security = security or Security(None)
-        sources = Sources(
+        sources = Providers(
             metrics=lambda accept, zipped: (
                 gzip.compress(b"m 1\n") if zipped else b"m 1\n",
                 f"text/plain;{accept}",
