@@ -7,49 +7,19 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from events.eventsource import MAX_PAYLOAD_BYTES
 from events.host import Host
+from events.request import Delivery, Refusal, canonical_header
 
 __all__ = ["BusEvent", "Delivery", "DeliveryError", "Refusal", "bus_event", "canonical_header", "parse"]
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/[0-9.]+\r?\n")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_MASKED = "*** Masked Auth Secret ***"
-_DEEPEST = 1_000
-_JSON = "application/json"
-_FORM = "application/x-www-form-urlencoded"
 
 
 class DeliveryError(ValueError):
     """An event file that cannot be read; the message is a sentence for the user."""
-
-
-class Refusal(Exception):
-    """The event source would answer this delivery with an error, and nothing would reach the bus."""
-
-    def __init__(self, reason: Literal["SIGNATURE", "PAYLOAD"], message: str) -> None:
-        super().__init__(message)
-        self.reason: Literal["SIGNATURE", "PAYLOAD"] = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One HTTP request of a host."""
-
-    headers: Mapping[str, tuple[str, ...]]
-    """Names in Go's canonical case."""
-    body: bytes
-    path: str | None = None
-    """Path of the request, where the form of the event tells it."""
-    exact_body: bool = True
-    """Whether the body is byte for byte what the host sent, so that a signature can be checked."""
-
-    def header(self, name: str) -> str | None:
-        """The first value of a header."""
-        values = self.headers.get(canonical_header(name), ())
-        return values[0] if values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +35,6 @@ class BusEvent:
     def text(self) -> str:
         """The data as JSON; half of a surrogate pair becomes U+FFFD, as Go reads it (libjq would refuse it)."""
         return _LONE_SURROGATE.sub("\ufffd", json.dumps(self.data, ensure_ascii=False))
-
-
-def canonical_header(name: str) -> str:
-    """A header name as Go spells it (net/textproto CanonicalMIMEHeaderKey)."""
-    return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
 
 
 def _headers(pairs: Any) -> dict[str, tuple[str, ...]]:
@@ -169,90 +134,4 @@ def bus_event(delivery: Delivery, host: Host, event_source: str, event_name: str
     Raises:
         Refusal: It would answer with an error.
     """
-    if len(delivery.body) > MAX_PAYLOAD_BYTES:
-        raise Refusal(
-            "PAYLOAD", f"the body has {len(delivery.body):,} bytes, the endpoint takes {MAX_PAYLOAD_BYTES:,}"
-        )
-    headers = {
-        name: [_MASKED] if name == "Authorization" else list(values)
-        for name, values in delivery.headers.items()
-    }
-    content_type = delivery.header("Content-Type")
-    if host.receiver == "github":
-        body = _json(_form_payload(delivery.body) if _github_media_type(delivery) == _FORM else delivery.body)
-        if not isinstance(body, dict):
-            raise Refusal("PAYLOAD", "the body is not a JSON object")
-        body["X-GitHub-Event"] = delivery.header("X-GitHub-Event") or ""
-        body["X-GitHub-Delivery"] = delivery.header("X-GitHub-Delivery") or ""
-        return BusEvent(event_source, event_name, {"headers": headers, "body": body})
-    form = content_type == _FORM  # this source compares the whole header
-    body = urllib.parse.parse_qs(delivery.body.decode("utf-8", "replace")) if form else _json(delivery.body)
-    return BusEvent(event_source, event_name, {"header": headers, "body": body})
-
-
-def _github_media_type(delivery: Delivery) -> str:
-    """What go-github's ValidatePayload makes of the Content-Type; a bare body is taken for JSON."""
-    given = delivery.header("Content-Type")
-    if given is None and delivery.path is None:
-        return _JSON
-    media_type = (given or "").partition(";")[0].strip().lower()
-    if media_type not in {_JSON, _FORM}:
-        raise Refusal("PAYLOAD", f"the Content-Type is {media_type[:60]!r}, not {_JSON}; the answer is 400")
-    return media_type
-
-
-def _form_payload(body: bytes) -> bytes:
-    values = urllib.parse.parse_qs(body.decode("utf-8", "replace")).get("payload")
-    if not values:
-        raise Refusal(
-            "PAYLOAD", "the form has no field payload; set the webhook's content type to application/json"
-        )
-    return values[0].encode()
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        raise ValueError("a number is out of range")
-    return number
-
-
-def _json(body: bytes) -> Any:
-    """The body as Go's encoding/json reads it: bad UTF-8 replaced, no NaN, numbers in range."""
-    try:
-        value = json.loads(
-            body.decode("utf-8", "replace"),
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_integer,
-        )
-    except ValueError as error:
-        raise Refusal("PAYLOAD", f"the body is not JSON: {str(error)[:100]}") from error
-    except RecursionError as error:
-        raise Refusal("PAYLOAD", "the body is nested too deeply") from error
-    if _depth(value) > _DEEPEST:
-        raise Refusal("PAYLOAD", "the body is nested too deeply")
-    return value
-
-
-def _integer(text: str) -> int | float:
-    return int(text) if len(text) < 16 else _finite(text)
-
-
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        if depth > _DEEPEST:
-            break
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    return depth
+    return BusEvent(event_source, event_name, host.receiver.event_data(delivery))

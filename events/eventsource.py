@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.declaration import SecretReference, Source, Unverified
-from events.host import Host, Verification, host
+from events.host import Host, host
 
 __all__ = [
     "CalendarEntry",
@@ -20,12 +20,6 @@ __all__ = [
 
 API_VERSION = "argoproj.io/v1alpha1"
 LABELS = {"app.kubernetes.io/managed-by": "hookline"}
-PORTS: Mapping[str, int] = {"github": 12000, "webhook": 12001}
-"""One server a port and type: two types cannot share one (argo-events pkg/eventsources/common/webhook)."""
-
-MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
-"""Argo Events takes 1 MiB by default, which a push of 1,790 commits exceeds; the bus has to take it too."""
-
 BUS_MAX_PAYLOAD = "8MB"
 """NATS' own limit for a message (1 MB by default): twice a delivery, since < > & grow when they are escaped."""
 
@@ -65,40 +59,6 @@ def endpoints(sources: Mapping[str, Source], prefix: str) -> dict[str, Endpoint]
     }
 
 
-def _server(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "endpoint": endpoint.path,
-        "method": "POST",
-        "port": str(PORTS[endpoint.host.receiver]),
-        "maxPayloadSize": MAX_PAYLOAD_BYTES,
-    }
-
-
-def _github(endpoint: Endpoint, owners: Iterable[str]) -> dict[str, Any]:
-    """The github source verifies whatever the host, as long as a secret is set, and manages no hooks without a token.
-
-    `organizations` is required (or `repositories`) and used for hook management alone; owners change more rarely
-    than repositories do, and every change restarts the pod that receives.
-    """
-    if endpoint.secret is None:
-        raise ValueError(f"source {endpoint.name}: the github event source verifies nothing without a secret")
-    return {
-        "webhook": _server(endpoint),
-        "organizations": sorted(set(owners)),
-        "webhookSecret": {"name": endpoint.secret.name, "key": endpoint.secret.key},
-        "contentType": "json",
-        "active": True,
-        "insecure": False,
-    }
-
-
-def _webhook(endpoint: Endpoint) -> dict[str, Any]:
-    server = _server(endpoint)
-    if endpoint.secret is not None:
-        server["authSecret"] = {"name": endpoint.secret.name, "key": endpoint.secret.key}
-    return server
-
-
 def _object(
     kind: str, name: str, namespace: str, spec: dict[str, Any], api_version: str = API_VERSION
 ) -> dict[str, Any]:
@@ -127,16 +87,12 @@ def webhook_manifest(
         event_bus: Name of the EventBus.
     """
     by_receiver: dict[str, dict[str, Any]] = {}
-    for endpoint in received:
-        made = (
-            _github(endpoint, owners[endpoint.name])
-            if endpoint.host.receiver == "github"
-            else _webhook(endpoint)
-        )
-        by_receiver.setdefault(endpoint.host.receiver, {})[endpoint.name] = made
+    for each in received:
+        made = each.host.receiver.endpoint(each.path, each.secret, owners[each.name])
+        by_receiver.setdefault(each.host.receiver.key, {})[each.name] = made
     ports = [
-        {"name": receiver, "port": PORTS[receiver], "targetPort": PORTS[receiver]}
-        for receiver in sorted(by_receiver)
+        {"name": key, "port": port, "targetPort": port}
+        for key, port in sorted({(each.host.receiver.key, each.host.receiver.port) for each in received})
     ]
     manifest = _object(
         "EventSource",
@@ -152,9 +108,8 @@ def webhook_manifest(
 def _verification_note(endpoint: Endpoint) -> str:
     if endpoint.unverified is not None:
         return f"weak: only the random endpoint path is secret, and the NetworkPolicy. Accepted because: {endpoint.unverified.because}"
-    if endpoint.host.verification is Verification.SIGNATURE:
-        return "every delivery is signed with the secret; anything else is answered with 400"
-    return "every delivery carries the bearer token; anything else is answered with 401"
+    receiver = endpoint.host.receiver
+    return f"every delivery {receiver.demand}; anything else is answered with {receiver.refusal_status}"
 
 
 def network_policy(endpoint: Endpoint, namespace: str) -> dict[str, Any]:
@@ -167,7 +122,7 @@ def network_policy(endpoint: Endpoint, namespace: str) -> dict[str, Any]:
         "ingress": [
             {
                 "from": [{"ipBlock": {"cidr": cidr}} for cidr in sorted(endpoint.unverified.allowed_cidrs)],
-                "ports": [{"port": PORTS[endpoint.host.receiver], "protocol": "TCP"}],
+                "ports": [{"port": endpoint.host.receiver.port, "protocol": "TCP"}],
             }
         ],
     }

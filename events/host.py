@@ -3,30 +3,14 @@
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Literal
 
 from events import hosts
 from events.canonical import Kind
+from events.receivers import Receiver, Verification
 
 __all__ = ["Host", "Verification", "host", "host_names", "prelude_text", "program_text"]
-
-
-class Verification(StrEnum):
-    """How Argo Events can tell that a delivery comes from the host."""
-
-    SIGNATURE = "signature"
-    """HMAC over the body, checked by the `github` event source whenever `webhookSecret` is set, for every host
-    that sends `X-Hub-Signature-256` or `X-Hub-Signature` (argo-events pkg/eventsources/sources/github/start.go)."""
-
-    BEARER = "bearer"
-    """`Authorization: Bearer <token>`, checked by the `webhook` event source with `authSecret`
-    (argo-events pkg/eventsources/common/webhook/webhook.go)."""
-
-    NONE = "none"
-    """The host can neither sign nor send a header that Argo Events checks: the endpoint path is the only secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +22,13 @@ class Host:
     title: str
     kinds: frozenset[Kind]
     """Event kinds that its program can produce."""
-    receiver: Literal["github", "webhook"]
-    """The Argo Events source type that receives it; decides the shape of the event data."""
+    receiver: Receiver
+    """The event source of Argo Events that takes its deliveries."""
     verification: Verification
     setup: str
     """What a person sets at the host, in one sentence; printed by `validate` and in the rendered output."""
-    event_header: str | None = None
-    """The request header that names the event, in Go's canonical case; None where only the body tells."""
+    event_headers: tuple[str, ...] = ()
+    """Request headers of which one must name the event, in Go's canonical case; empty where the body tells."""
     delivery_header: str | None = None
     """The request header with the delivery id, in Go's canonical case."""
     ignores_case: bool = False

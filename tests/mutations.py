@@ -90,9 +90,12 @@ def events(name: str) -> list[dict[str, Any]]:
     record = host(name)
     return [
         {
-            "headers" if record.receiver == "github" else "header": {
+            record.receiver.headers_key: {
                 header: [value]
-                for header, value in ((record.event_header, event), (record.delivery_header, "72d3162e-cc78"))
+                for header, value in (
+                    *((each, event) for each in record.event_headers[:1]),
+                    (record.delivery_header, "72d3162e-cc78"),
+                )
                 if header
             },
             "body": body,

@@ -45,8 +45,7 @@ def edited(base: Any, **changes: Any) -> Any:
 def data(name: str, body: Any, **headers: str) -> str:
     """Event data of a host's delivery, as JSON text; header names with _ for -."""
     named = {key.replace("_", "-"): [value] for key, value in headers.items()}
-    key = "headers" if host(name).receiver == "github" else "header"
-    return BusEvent("", "", {key: named, "body": body}).text()
+    return BusEvent("", "", {host(name).receiver.headers_key: named, "body": body}).text()
 
 
 def program(name: str, line: dict[str, Any] | None = None, keys: tuple[str, ...] = ()) -> Program:

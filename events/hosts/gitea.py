@@ -1,15 +1,16 @@
 """Gitea and Forgejo."""
 
 from events.host import Host, Verification
+from events.receivers import GITHUB
 
 HOST = Host(
     name="gitea",
     title="Gitea / Forgejo",
     kinds=frozenset({"push", "tag", "pull_request", "ping", "other"}),
-    receiver="github",
+    receiver=GITHUB,
     verification=Verification.SIGNATURE,
     setup="Webhook of type Gitea or Forgejo with content type application/json, the same secret, and the events push, delete and pull requests.",
-    event_header="X-Gitea-Event",
+    event_headers=("X-Gitea-Event", "X-Forgejo-Event"),
     delivery_header="X-Gitea-Delivery",
     ignores_case=True,
     lists_files=True,

@@ -77,13 +77,10 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
         if len(candidates) > 1:
             raise DeliveryError(f"say with --source which source receives it; {accepted}")
         endpoint = candidates[0]
-    if (
-        endpoint.host.event_header
-        and endpoint.host.receiver == "github"
-        and delivery.header(endpoint.host.event_header) is None
-    ):
+    named = endpoint.host.event_headers
+    if named and not any(delivery.header(header) for header in named):
         raise DeliveryError(
-            f"{endpoint.host.title} names the event in a header; give it with --header '{endpoint.host.event_header}: push'"
+            f"{endpoint.host.title} names the event in a header; give it with --header '{named[0]}: push'"
         )
     if options.secret is not None:
         try:

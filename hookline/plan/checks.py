@@ -57,15 +57,14 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
             "the bus of ACK One is NATS Streaming, which has no version to choose; leave version: out",
             "cluster.event_bus.version",
         )
-    if "webhook" in cluster.allow:
-        return
     for name, declared in declaration.sources.items():
         endpoint = endpoints[name]
-        if endpoint.host.receiver == "webhook":
+        receiver = endpoint.host.receiver
+        if not receiver.on_ack_one and receiver.key not in cluster.allow:
             findings.error(
                 declared.document.position(("sources", name, "host")),
-                f"{endpoint.host.title} needs a webhook event source, and ACK One documents Git, OSS and MNS only; name webhook "
-                "under cluster.allow: if it was enabled for your cluster by ticket",
+                f"{endpoint.host.title} needs a {receiver.key} event source, and ACK One documents Git, OSS and MNS only; name "
+                f"{receiver.key} under cluster.allow: if it was enabled for your cluster by ticket",
                 f"sources.{name}.host",
             )
 

@@ -266,8 +266,7 @@ class Installation:
         """Send a request as the host would: status and text of the answer."""
         endpoint = self.plan.endpoints[source]
         pod = self.pods(f"EventSource/{endpoint.event_source}")[0]
-        port = {"github": 12000, "webhook": 12001}[endpoint.host.receiver]
-        connection = HTTPConnection(pod.address.ip, port, timeout=30)
+        connection = HTTPConnection(pod.address.ip, endpoint.host.receiver.port, timeout=30)
         try:
             connection.request("POST", request.path, request.body, dict(request.headers))
             answer = connection.getresponse()

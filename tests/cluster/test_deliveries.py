@@ -62,7 +62,7 @@ def test_a_delivery_without_the_right_proof_is_refused_and_starts_nothing(site: 
     for sample in DELIVERIES:
         if sample.source in {"acr", "hub"}:
             continue
-        refused = 400 if site.plan.endpoints[sample.source].host.receiver == "github" else 401
+        refused = site.plan.endpoints[sample.source].host.receiver.refusal_status
         assert site.deliver(sample.source, sample.request("another secret"))[0] == refused
         assert site.deliver(sample.source, without_proof(sample))[0] == refused
     # Who does not know the random path of a source that cannot prove anything, finds nothing there.

@@ -40,10 +40,12 @@ def test_every_host_has_a_record_and_a_program() -> None:
         assert host(name).setup.endswith(".")
 
 
-def test_a_host_that_signs_is_received_by_the_source_that_checks_signatures() -> None:
+def test_a_host_is_received_by_the_source_that_checks_what_the_host_can_prove() -> None:
     for name in host_names():
         record = host(name)
-        assert (record.verification is Verification.SIGNATURE) == (record.receiver == "github")
+        provable = record.verification is not Verification.NONE
+        assert not provable or record.verification is record.receiver.verification
+        assert provable or record.receiver.endpoint("/x", None, ())["endpoint"] == "/x"
 
 
 # --- GitHub -------------------------------------------------------------------------------------------------------
