@@ -22,6 +22,7 @@ from events.host import Verification, host, host_names
 from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name
 
 __all__ = [
+    "Approval",
     "Events",
     "ImagePush",
     "Paths",

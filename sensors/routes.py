@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.canonical import Kind
-from events.declaration import Events, ImagePush, Paths, PullRequest, Push, Selection, Tag_, included
-from events.globs import expression
+from events.declaration import Events
 from events.host import Host
+from sensors.clauses import SETTINGS, clause_of
 from triggers.workflow import MUTEX_ARGUMENT, Workload
 
 __all__ = ["BusSource", "Route", "ScheduledRoute", "entry", "rule"]
@@ -56,50 +56,18 @@ class ScheduledRoute:
         return self.workload.pipeline
 
 
-def _patterns(selection: Selection | None, *, ignore_case: bool = False) -> dict[str, Any] | None:
-    if selection is None:
-        return None
-    found: dict[str, Any] = {
-        side: expression(globs)
-        for side in ("include", "exclude")
-        if (globs := getattr(selection, side)) is not None
-    }
-    if ignore_case:
-        found = {side: text.lower() for side, text in found.items()}
-    if isinstance(selection, Paths) and selection.unknown != "run":
-        found["unknown"] = selection.unknown
-    return found
-
-
 def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, Any]:
-    """What a table says about one kind of event; the keys are read by decide.jq."""
+    """What a table says about one kind of event; the keys are read by decide.jq.
+
+    Raises:
+        LookupError: The declaration has a field that no clause reads.
+    """
     declared = getattr(events, kind)
-    parts: dict[str, Any] = {}
-    match declared:
-        case Push():
-            paths = declared.paths
-            parts = {
-                "branches": _patterns(included(declared.branches)),
-                "authors": _patterns(included(declared.authors), ignore_case=True),
-                "paths": _patterns(
-                    Paths.model_construct(include=paths) if isinstance(paths, list) else paths
-                ),
-            }
-        case Tag_():
-            parts = {"tags": _patterns(included(declared.tags))}
-        case PullRequest():
-            parts = {
-                "into": _patterns(included(declared.into)),
-                "authors": _patterns(included(declared.authors), ignore_case=True),
-                "drafts": declared.drafts or None,
-                "approved_by": declared.approved_by.label if declared.approved_by else None,
-            }
-        case ImagePush():
-            parts = {"tags": _patterns(included(declared.tags))}
-        case _:
-            raise ValueError(f"{kind} has no rule")
-    if isinstance(declared, Push | PullRequest) and not declared.skip_markers:
-        parts["skip_markers"] = False
+    parts: dict[str, Any] = {
+        name: clause_of(kind, name).encode(getattr(declared, name))
+        for name in type(declared).model_fields
+        if name not in SETTINGS.get(kind, ())
+    }
     if arguments:
         parts["arguments"] = dict(arguments)
     return {key: value for key, value in parts.items() if value is not None}

@@ -1,20 +1,22 @@
 """Explanation: the clauses of one pipeline's decision, each with the line of hookline.yaml that it comes from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from documents.diagnostics import Position
+from events.declaration import Approval
 from events.delivery import BusEvent
 from hookline.answers.simulation import Result, carriers, result_of, simulate
 from hookline.plan.planning import Plan
+from sensors.clauses import CLAUSES, Clause
 from sensors.reasons import REASONS
 
-__all__ = ["Clause", "Explanation", "explain"]
+__all__ = ["Explanation", "Judgement", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
-class Clause:
+class Judgement:
     """One clause as it was judged."""
 
     code: str
@@ -31,7 +33,7 @@ class Explanation:
 
     event: Mapping[str, Any]
     result: Result
-    clauses: tuple[Clause, ...]
+    clauses: tuple[Judgement, ...]
 
 
 def _listed(patterns: Any) -> str:
@@ -45,43 +47,7 @@ def _listed(patterns: Any) -> str:
     return "; ".join(parts)
 
 
-def _pull_request(event: Mapping[str, Any], key: str) -> Any:
-    return (event.get("pull_request") or {}).get(key)
-
-
-def _files(event: Mapping[str, Any]) -> str:
-    files = event.get("files") or []
-    shown = ", ".join(files[:3]) + (", …" if len(files) > 3 else "")
-    complete = "all of them" if event.get("files_complete") else "not all that changed"
-    return f"{len(files)} listed ({complete}): {shown}" if files else "no changed file is listed"
-
-
-_SUBJECTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "EVENT": lambda event: str(event.get("kind")),
-    "DELETED": lambda event: "deleted" if event.get("deleted") else "exists",
-    "REF": lambda event: str(event.get("branch") or event.get("tag")),
-    "COMMIT": lambda event: str(event.get("sha")),
-    "BRANCHES": lambda event: str(event.get("branch")),
-    "TAGS": lambda event: str(event.get("tag") or (event.get("image") or {}).get("tag")),
-    "IMAGE_TAG": lambda event: str(event.get("tag") or (event.get("image") or {}).get("tag")),
-    "DIGEST": lambda event: str((event.get("image") or {}).get("digest")),
-    "ACTION": lambda event: str(_pull_request(event, "action")),
-    "FORKS": lambda event: (
-        f"head {_pull_request(event, 'head_repository')}"
-        + (", a fork" if _pull_request(event, "fork") else "")
-    ),
-    "APPROVAL": lambda event: (
-        f"added {', '.join(_pull_request(event, 'added_labels'))}"
-        if _pull_request(event, "added_labels")
-        else "adds no label"
-    ),
-    "INTO": lambda event: str(_pull_request(event, "base_ref")),
-    "DRAFTS": lambda event: "a draft" if _pull_request(event, "draft") else "ready for review",
-    "AUTHORS": lambda event: str(event.get("actor")),
-    "SKIP_MARKERS": lambda event: str(event.get("message")),
-    "PATHS": _files,
-}
-"""Clause → what the event brings to it."""
+_CLAUSES: Mapping[str, Clause] = {clause.code: clause for clause in CLAUSES}
 
 _RESULTS: Mapping[bool | None, str] = {True: "ok", False: "FAIL", None: "unknown"}
 
@@ -101,17 +67,19 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     canonical = dict(simulation.event)
     if files is not None:
         canonical |= {"files": list(files), "files_complete": True}
-    clauses: list[Clause] = []
+    clauses: list[Judgement] = []
     if dependency is not None and dependency.program is not None:
         decided = False
         for code, outcome in (
             dependency.program.clauses(event.text(), files) if result.reason != "REPOSITORY" else []
         ):
-            path, patterns = _written(declared.pipeline.events, str(canonical.get("kind")), code)
-            subject = _SUBJECTS[code](canonical) if code in _SUBJECTS else ""
-            detail = " ".join(str(subject).split())[:100] + (f"  ({patterns})" if patterns else "")
+            clause = _CLAUSES[code]
+            path, patterns = _written(declared.pipeline.events, str(canonical.get("kind")), clause)
+            detail = " ".join(clause.subject(canonical).split())[:100] + (
+                f"  ({patterns})" if patterns else ""
+            )
             clauses.append(
-                Clause(
+                Judgement(
                     code,
                     "not reached" if decided else _RESULTS[outcome],
                     detail if not decided else "",
@@ -124,33 +92,33 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     return Explanation(canonical, result, tuple(clauses))
 
 
-def _without_program(plan: Plan, result: Result, position: Position) -> Clause:
+def _without_program(plan: Plan, result: Result, position: Position) -> Judgement:
     declared = plan.declaration.pipelines[result.pipeline]
     if result.reason == "REPOSITORY":
-        return Clause(
+        return Judgement(
             "REPOSITORY",
             "FAIL",
             f"the pipeline's repository is {declared.pipeline.repository.name}",
             declared.position("repository", "name"),
         )
     if result.reason == "SOURCE":
-        return Clause("SOURCE", "FAIL", REASONS["SOURCE"], position)
-    return Clause(
+        return Judgement("SOURCE", "FAIL", REASONS["SOURCE"], position)
+    return Judgement(
         "MATCH", "ok", "a schedule's event starts its pipeline", declared.position("events", "schedule", "at")
     )
 
 
-def _written(events: Any, kind: str, code: str) -> tuple[tuple[str, ...], str]:
+def _written(events: Any, kind: str, clause: Clause) -> tuple[tuple[str, ...], str]:
     """Where a clause is written in the events block, and the patterns that stand there."""
     declared = getattr(events, kind, None) if kind in type(events).model_fields else None
     if declared is None:
         return (), ""
-    if code == "EVENT":
+    if clause.code == "EVENT":
         return (kind,), ""
-    if code == "APPROVAL":
-        return (kind, "approved_by", "label"), declared.approved_by.label
-    key = code.lower()
-    value = getattr(declared, key, None)
-    if key not in type(declared).model_fields or key not in declared.model_fields_set:
+    name = next((field for each, field in clause.filters.items() if each == kind), None)
+    if name is None or name not in declared.model_fields_set:
         return (), ""
-    return (kind, key), _listed(value) if not isinstance(value, bool | str) else str(value).lower()
+    value = getattr(declared, name)
+    if isinstance(value, Approval):
+        return (kind, name, "label"), value.label
+    return (kind, name), _listed(value) if not isinstance(value, bool | str) else str(value).lower()

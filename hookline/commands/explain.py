@@ -16,7 +16,7 @@ from hookline.command_line.common import (
 )
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.output import table
-from sensors.reasons import REASONS
+from sensors.reasons import meaning
 
 
 @click.command()
@@ -76,7 +76,8 @@ def answer(found: Explanation) -> dict[str, object]:
 
 def _print(found: Explanation) -> None:
     result = found.result
-    click.echo(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {REASONS[result.reason]}")
+    why = meaning(result.reason, found.event)
+    click.echo(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {why}")
     click.echo(f"event   {summary(dict(found.event))}\n")
     rows = [
         (clause.result, clause.code, clause.detail, str(clause.position) if clause.position else "(always)")
@@ -85,5 +86,5 @@ def _print(found: Explanation) -> None:
     click.echo(table(("RESULT", "CLAUSE", "THE EVENT", "WRITTEN AT"), rows), nl=False)
     if result.verdict == "unknown" and result.action == "run":
         click.echo(
-            "\nThe payload cannot decide, so the pipeline runs; with --files it can, and paths.unknown: skip turns it round."
+            "\nThe payload cannot decide, so the pipeline runs; with --files it can, and paths.unknown: skip reverses it."
         )

@@ -15,7 +15,7 @@ from hookline.command_line.common import (
 )
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.output import plural, table, yaml_documents
-from sensors.reasons import REASONS
+from sensors.reasons import REASONS, meaning
 
 
 @click.command()
@@ -80,7 +80,9 @@ def _print(found: Simulation) -> None:
         rows = []
         for result in found.results:
             name = result.workflow["metadata"]["name"] if result.workflow else ""
-            rows.append((result.pipeline, result.verdict, result.reason, name or REASONS[result.reason]))
+            rows.append(
+                (result.pipeline, result.verdict, result.reason, name or meaning(result.reason, found.event))
+            )
         click.echo(table(("PIPELINE", "VERDICT", "REASON", "WORKFLOW"), rows), nl=False)
     else:
         click.echo("no pipeline is about this event")

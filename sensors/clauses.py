@@ -1,0 +1,205 @@
+"""The clauses of the decision: each with its reason code, what a skip means, what the event brings, and its filter.
+
+A filter is a field of the `events:` block that a clause reads. This table ties the field to the clause: `sensors/routes.py`
+writes a pipeline's line of the table from it and fails on a field that nobody wires, `hookline explain` words its answer
+with it, and a test holds it against the fields of the declaration and against the codes in `decide.jq`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from events.canonical import Kind
+from events.declaration import Approval, Paths, Selection, included
+from events.globs import expression
+
+__all__ = ["CLAUSES", "SETTINGS", "Clause", "clause_of"]
+
+
+def _patterns(chosen: "list[str] | Selection | None") -> dict[str, Any] | None:
+    """Include and exclude globs as regular expressions."""
+    selection = included(chosen)
+    if selection is None:
+        return None
+    return {
+        side: expression(globs)
+        for side in ("include", "exclude")
+        if (globs := getattr(selection, side)) is not None
+    }
+
+
+def _logins(chosen: "list[str] | Selection | None") -> dict[str, Any] | None:
+    """The same for login names, which every host compares ignoring case."""
+    found = _patterns(chosen)
+    return None if found is None else {side: text.lower() for side, text in found.items()}
+
+
+def _paths(chosen: "list[str] | Paths | None") -> dict[str, Any] | None:
+    found = _patterns(chosen)
+    if found is not None and isinstance(chosen, Paths) and chosen.unknown != "run":
+        found["unknown"] = chosen.unknown
+    return found
+
+
+def _approval(approval: Approval | None) -> str | None:
+    return approval.label if approval is not None else None
+
+
+def _request(event: Mapping[str, Any], key: str) -> Any:
+    return (event.get("pull_request") or {}).get(key)
+
+
+def _tag(event: Mapping[str, Any]) -> str:
+    return str(event.get("tag") or (event.get("image") or {}).get("tag"))
+
+
+def _files(event: Mapping[str, Any]) -> str:
+    files = event.get("files") or []
+    shown = ", ".join(files[:3]) + (", …" if len(files) > 3 else "")
+    complete = "all of them" if event.get("files_complete") else "not all that changed"
+    return f"{len(files)} listed ({complete}): {shown}" if files else "no changed file is listed"
+
+
+def _labels(event: Mapping[str, Any]) -> str:
+    added = _request(event, "added_labels")
+    return f"added {', '.join(added)}" if added else "adds no label"
+
+
+def _head(event: Mapping[str, Any]) -> str:
+    return f"head {_request(event, 'head_repository')}" + (", a fork" if _request(event, "fork") else "")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause of the decision."""
+
+    code: str
+    """The reason code; never renamed."""
+    meaning: str
+    """What a skip by it means."""
+    subject: Callable[[Mapping[str, Any]], str]
+    """What the canonical event brings to it, for a person."""
+    filters: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Kind of event → the field of the declaration that it reads; empty = it holds without being written."""
+    encode: Callable[[Any], Any] = _same
+    """The field's value as the table of the program holds it; None = the table says nothing."""
+    meanings: Callable[[Mapping[str, Any]], str] | None = None
+    """The meaning for one event, where that is more exact."""
+
+
+def _forks(event: Mapping[str, Any]) -> str:
+    if _request(event, "fork"):
+        return "the pull request comes from a fork; this pipeline takes none"
+    return "the pull request is not from a fork; this pipeline takes only those"
+
+
+CLAUSES: Final[tuple[Clause, ...]] = (
+    Clause(
+        "EVENT", "the pipeline does not listen to this kind of event", lambda event: str(event.get("kind"))
+    ),
+    Clause(
+        "DELETED",
+        "a branch, tag or image was deleted",
+        lambda event: "deleted" if event.get("deleted") else "exists",
+    ),
+    Clause(
+        "REF",
+        "the branch or tag has characters that may not become a parameter",
+        lambda event: str(event.get("branch") or event.get("tag")),
+    ),
+    Clause("COMMIT", "the event names no commit to build", lambda event: str(event.get("sha"))),
+    Clause(
+        "BRANCHES",
+        "the branch is not chosen",
+        lambda event: str(event.get("branch")),
+        {"push": "branches"},
+        _patterns,
+    ),
+    Clause("TAGS", "the tag is not chosen", _tag, {"tag": "tags", "image_push": "tags"}, _patterns),
+    Clause("IMAGE_TAG", "the tag cannot name an image, or is one that the template keeps for itself", _tag),
+    Clause("DIGEST", "the digest is not one", lambda event: str((event.get("image") or {}).get("digest"))),
+    Clause(
+        "ACTION",
+        "the pull request's commits did not change",
+        lambda event: str(_request(event, "action")),
+    ),
+    Clause(
+        "FORKS",
+        "the pull request comes from a fork and this pipeline takes none; or it does not, and this pipeline takes only those",
+        _head,
+        {"pull_request": "forks"},
+        # `approved_by` says the same: a pipeline of foreign code has it, and no other may.
+        lambda _: None,
+        meanings=_forks,
+    ),
+    Clause(
+        "APPROVAL",
+        "this event did not add the label that approves the request's head commit",
+        _labels,
+        {"pull_request": "approved_by"},
+        _approval,
+    ),
+    Clause(
+        "INTO",
+        "the target branch is not chosen",
+        lambda event: str(_request(event, "base_ref")),
+        {"pull_request": "into"},
+        _patterns,
+    ),
+    Clause(
+        "DRAFTS",
+        "the pull request is a draft",
+        lambda event: "a draft" if _request(event, "draft") else "ready for review",
+        {"pull_request": "drafts"},
+        lambda drafts: drafts or None,
+    ),
+    Clause(
+        "AUTHORS",
+        "the author is not chosen",
+        lambda event: str(event.get("actor")),
+        {"push": "authors", "pull_request": "authors"},
+        _logins,
+    ),
+    Clause(
+        "SKIP_MARKERS",
+        "the commit message asks to skip",
+        lambda event: str(event.get("message")),
+        {"push": "skip_markers", "pull_request": "skip_markers"},
+        lambda honoured: None if honoured else False,
+    ),
+    Clause(
+        "PATHS",
+        "no changed file is chosen, or the event does not list every changed file",
+        _files,
+        {"push": "paths"},
+        _paths,
+    ),
+)
+"""Every clause of `decide.jq`."""
+
+SETTINGS: Final[Mapping[Kind, frozenset[str]]] = {
+    "tag": frozenset({"branch"}),
+    "image_push": frozenset({"source", "image", "branch"}),
+}
+"""Fields that choose no events: what is built, and where the event comes from."""
+
+_BY_FIELD: Final[Mapping[tuple[Kind, str], Clause]] = {
+    (kind, name): clause for clause in CLAUSES for kind, name in clause.filters.items()
+}
+
+
+def clause_of(kind: Kind, name: str) -> Clause:
+    """The clause that reads a field of the declaration.
+
+    Raises:
+        LookupError: None does: the field would be accepted and ignored.
+    """
+    found = _BY_FIELD.get((kind, name))
+    if found is None:
+        raise LookupError(f"no clause in sensors/clauses.py reads the field {kind}.{name}")
+    return found
