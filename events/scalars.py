@@ -40,7 +40,7 @@ def check_branch(value: str) -> str:
     if value.startswith("refs/"):
         raise ValueError("expected a bare branch name, such as main, not a full ref")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}", value) or re.search(
-        r"\.\.|//|\.lock(?:/|\Z)|/\Z|\.\Z", value
+        r"\.\.|//|/\.|\.lock(?:/|\Z)|/\Z|\.\Z", value
     ):
         raise ValueError("expected a branch name of letters, digits and . _ / -, such as main or release/1.2")
     return value

@@ -109,7 +109,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     ),
     Clause(
         "REF",
-        "the branch or tag has characters that may not become a parameter",
+        "the branch or tag has characters that the template may not get",
         lambda event: str(event.get("branch") or event.get("tag")),
     ),
     Clause("COMMIT", "the event names no commit to build", lambda event: str(event.get("sha"))),

@@ -31,19 +31,36 @@ def chosen($patterns):
 def commit:
   type == "string" and test("\\A(?:[0-9a-f]{40}|[0-9a-f]{64})\\z") and (test("\\A0+\\z") | not);
 
-# What may become a parameter or a label; docs/security.md lists the rules.
-def safe_parts: test("[.][.]|//|[.]lock(?:/|\\z)|/\\z|[.]\\z") | not;
+# What may become a parameter; docs/security.md lists the rules.
+#if plain_ref
+# A template that pastes its parameters into scripts takes names of harmless characters.
+def ref_name:
+  type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z") and (test("[/.]\\z|[.][.]|//|/[.]|[.]lock(?:/|\\z)") | not);
 
-def safe_name: type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z") and safe_parts;
+#end
+#if any_ref
+# Every name that git allows for a branch or tag (git-check-ref-format(1); a leading - is refused by git branch and git tag),
+# without C1 controls, and without {{, which Argo would expand. Length first: the rest is then cheap.
+def ref_name:
+  type == "string" and (utf8bytelength | . > 0 and . <= 200)
+  and (explode | all(.[]; (. > 32 and . < 127) or . > 159))
+  and (test("\\A[-./]|[/.]\\z|[.][.]|//|/[.]|@[{]|[{][{]|[.]lock(?:/|\\z)|[~^:?*\\[\\\\]") | not);
+#end
 
 # A full ref follows from a name that has passed REF, or from a number; what a host cannot say stays empty.
 def full_ref:
-  if type == "string" and test("\\Arefs/(?:heads|tags|pull|merge-requests)/[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z") and safe_parts
+  if type == "string" and test("\\Arefs/(?:heads|tags|pull|merge-requests)/") and (split("/") | .[2:] | join("/") | ref_name)
   then . else "" end;
 #end
 
 #if tag image_push
 def image_tag: type == "string" and test("\\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\\z");
+
+# The image tag that a git tag becomes: tools/v1.2.3, as Go names modules below the root, is tools-v1.2.3.
+def as_image_tag: if type == "string" and test("/") then split("/") | join("-") else . end;
+
+# What a template's own tags leave: it appends to the tag, and moves latest and buildcache itself.
+def own_image_tag: as_image_tag | image_tag and length <= 100 and . != "latest" and . != "buildcache";
 #end
 
 def annotation($allowed): if type == "string" and test($allowed) then . else "" end;
@@ -70,7 +87,7 @@ def clauses($event; $rule):
 #if push tag
   (select($event.kind == "push" or $event.kind == "tag")
     | ["DELETED", $event.deleted != true],
-      ["REF", ($event.branch // $event.tag | safe_name)],
+      ["REF", ($event.branch // $event.tag | ref_name)],
       ["COMMIT", ($event.sha | commit)]),
 #end
 #if push
@@ -83,7 +100,7 @@ def clauses($event; $rule):
 #if tag
   (select($event.kind == "tag")
     | ["TAGS", ($event.tag | chosen($rule.tags))],
-      ["IMAGE_TAG", ((bindings.tag // {} | any(.[]; . == "tag") | not) or ($event.tag | image_tag and length <= 100 and . != "latest" and . != "buildcache"))]),
+      ["IMAGE_TAG", ((bindings.tag // {} | any(.[]; . == "tag") | not) or ($event.tag | own_image_tag))]),
 #end
 #if pull_request
   (select($event.kind == "pull_request")
@@ -96,7 +113,13 @@ def clauses($event; $rule):
       # The label counts for the commit that this event tells, and for no later one.
       (select($sandboxed)
         | ["APPROVAL", any($request.added_labels | list | .[]; . == $rule.approved_by)]),
-      ["REF", ($event.branch | safe_name)],
+#if any_ref
+      # The number and the commit are enough.
+      ["REF", (($request.number | whole_number) != null or ($event.branch | ref_name))],
+#end
+#if plain_ref
+      ["REF", ($event.branch | ref_name)],
+#end
       ["COMMIT", ($event.sha | commit)],
       ["INTO", ($request.base_ref | chosen($rule.into))],
       ["DRAFTS", $rule.drafts == true or $request.draft != true],
@@ -141,7 +164,19 @@ def decide:
       + if $result == false then {action: "drop", verdict: "skip"}
         elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
         else
-          ({branch, tag, sha}
+          ({sha}
+#if push pull_request
+            + {branch: .branch}
+#end
+#if pull_request
+#if any_ref
+            # A request whose branch has no usable name is told by its number.
+            + if .kind == "pull_request" and (.branch | ref_name | not) then {branch: ("pull/" + (.pull_request.number | whole_number))} else {} end
+#end
+#end
+#if tag
+            + {tag: (.tag | as_image_tag)}
+#end
 #if push tag pull_request
             + {ref: (.ref | full_ref)}
 #end
@@ -156,7 +191,7 @@ def decide:
               identity: ([$entry.config, $entry.pipeline, source, $subject] | join(" ")),
               event: ([$entry.pipeline, source, $subject] | join(" ")),
               parameters: (arguments + $entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
-              ref: (if .kind == "image_push" then $key + ":" + .image.tag else ($safe.ref | select(. != "")) // .branch end),
+              ref: (if .kind == "image_push" then $key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end),
               sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
               actor: (.actor | annotation("\\A[A-Za-z0-9._@+\\[\\]-]{1,100}\\z")),
               delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z"))

@@ -118,6 +118,7 @@ def of_group(group: Group) -> Dependency:
             lines={route.key: entry(route, with_constants=True) for route in group.routes},
             bindings=_bindings(group.routes),
             mutex_argument=MUTEX_ARGUMENT,
+            any_ref=first.workload.takes_any_ref,
         ),
         resource=with_source(first.workload.resource, group.source),
         parameters=(
@@ -153,6 +154,7 @@ def of_route(route: Route) -> Dependency:
             kinds=route.kinds,
             lines={route.key: line},
             bindings=_bindings((route,)),
+            any_ref=workload.takes_any_ref,
         ),
         resource=filled(
             workload,

@@ -24,11 +24,12 @@ class _Compiled(Protocol):
     def input_text(self, text: str) -> Any: ...
 
 
-def _parts(text: str, kinds: frozenset[Kind]) -> str:
-    """Keep what `kinds` need, one statement a line, without comments and indentation.
+def _parts(text: str, wanted: frozenset[str]) -> str:
+    """Keep what is wanted, one statement a line, without comments and indentation.
 
-    `#if push tag` ... `#end` around lines keeps them only for these kinds, so that a program for a registry
-    carries no path rules: the Sensor object has to fit into one environment variable.
+    `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
+    carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` and `plain_ref` are the
+    two rules for names of branches and tags, of which a program has one.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -36,7 +37,7 @@ def _parts(text: str, kinds: frozenset[Kind]) -> str:
         stripped = line.strip()
         if directive := _DIRECTIVE.fullmatch(stripped):
             if directive[1] == "if":
-                stack.append(not kinds.isdisjoint(directive[2].split()))
+                stack.append(not wanted.isdisjoint(directive[2].split()))
             else:
                 stack.pop()
         elif stripped and not stripped.startswith("#") and all(stack):
@@ -53,9 +54,10 @@ def string_literal(text: str) -> str:
 
 
 @cache
-def _definitions(host: str, kinds: frozenset[Kind]) -> str:
+def _definitions(host: str, kinds: frozenset[Kind], any_ref: bool) -> str:
+    parts = kinds | {"any_ref" if any_ref else "plain_ref"}
     decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
-    return "\n".join(_parts(text, kinds) for text in (prelude_text(), program_text(host), decide))
+    return "\n".join(_parts(text, parts) for text in (prelude_text(), program_text(host), decide))
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def compose(
     lines: Mapping[str, Mapping[str, Any]],
     bindings: Mapping[Kind, Mapping[str, str]],
     mutex_argument: str = "",
+    any_ref: bool = False,
 ) -> Program:
     """Put a program together.
 
@@ -141,6 +144,7 @@ def compose(
         lines: The table: repository or image name, as the program's `key` spells it, to its entry.
         bindings: Per kind, template parameter to the event field (branch, tag, sha, ref) that fills it.
         mutex_argument: The argument that names the mutex of an entry without one of its own.
+        any_ref: Whether the templates take every branch and tag that git allows, or harmless characters alone.
     """
     shared_arguments = _common(lines.values())
     table = "".join(
@@ -155,7 +159,7 @@ def compose(
         f"def source: {json.dumps(source)};\n"
         f"def ignores_case: {json.dumps(host.ignores_case)};\n"
     )
-    return Program(constants + _definitions(host.name, kinds))
+    return Program(constants + _definitions(host.name, kinds, any_ref))
 
 
 def reader(host: Host, source: str) -> Program:

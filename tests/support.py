@@ -48,7 +48,9 @@ def data(name: str, body: Any, **headers: str) -> str:
     return BusEvent("", "", {host(name).receiver.headers_key: named, "body": body}).text()
 
 
-def program(name: str, line: dict[str, Any] | None = None, keys: tuple[str, ...] = ()) -> Program:
+def program(
+    name: str, line: dict[str, Any] | None = None, keys: tuple[str, ...] = (), *, any_ref: bool = False
+) -> Program:
     """A program of a host with one line of the table under some keys."""
     entry = {"pipeline": "shop", "config": "0123456789ab", "arguments": {"repo_name": "shop"}, **(line or {})}
     bindings: dict[Kind, dict[str, str]] = {
@@ -63,6 +65,7 @@ def program(name: str, line: dict[str, Any] | None = None, keys: tuple[str, ...]
         lines=dict.fromkeys(keys, entry),
         bindings=bindings,
         mutex_argument="repo_name",
+        any_ref=any_ref,
     )
 
 

@@ -27,6 +27,10 @@ CONCURRENT_ANNOTATION = "hookline.dev/concurrent-runs"
 """On a template: "true" where runs of one repository may overlap."""
 
 
+ANY_REF_ANNOTATION = "hookline.dev/any-ref"
+"""On a template: "true" where it takes every branch and tag that git allows."""
+
+
 class TemplateError(ValueError):
     """A manifest that is not a workflow template; the message is a sentence for the user."""
 
@@ -56,6 +60,8 @@ class Template:
     """Parameters are pasted into a shell script, so that their characters have to be harmless."""
     origin: str
     """Where this is known from, for messages."""
+    takes_any_ref: bool = False
+    """Names of branches and tags reach its scripts as values, so that any that git allows may come."""
 
     def bindings(self, kind: Kind) -> dict[str, str]:
         """Template parameter → event field (branch, tag, sha or ref) that fills it, for an event of this kind."""
@@ -175,6 +181,7 @@ def _capabilities(manifest: Any, origin: str) -> Template:
         moves_latest=bool(re.search(r"container_image\s*\}\}:latest", text)),
         pastes_parameters="{{workflow.parameters." in text.replace(" ", ""),
         origin=origin,
+        takes_any_ref=_switch(annotations, ANY_REF_ANNOTATION),
     )
 
 

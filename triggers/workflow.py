@@ -94,6 +94,8 @@ class Workload:
     bindings: Mapping[Kind, Mapping[str, str]]
     """Arguments that an event fills: kind → argument → event field."""
     mutex: str | None
+    takes_any_ref: bool
+    """Whether its template takes every branch and tag that git allows."""
 
 
 def digest(value: Any, length: int = 12) -> str:
@@ -267,6 +269,7 @@ def workload(
         kind_arguments=kind_arguments,
         bindings=bindings,
         mutex=mutex if isinstance(mutex, str) else None,
+        takes_any_ref=template.takes_any_ref,
     )
 
 

@@ -47,7 +47,7 @@ RULES: dict[str, Any] = {
 
 
 @cache
-def program(name: str, kinds: frozenset[Kind]) -> Program:
+def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Program:
     """A program with every repository of the host's events in its table."""
     read = reader(host(name), "source")
     keys = {read.key(text(event)) for event in events(name)}
@@ -64,34 +64,46 @@ def program(name: str, kinds: frozenset[Kind]) -> Program:
         lines={key: line for key in keys if key and re.fullmatch(r"[A-Za-z0-9._/-]+", key)},
         bindings=BINDINGS,
         mutex_argument="repo_name",
+        any_ref=any_ref,
     )
 
 
 # The rules of decide.jq, and of docs/security.md.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
+ANY_NAME = r"[^\x00-\x20\x7f-\x9f./~^:?*\[\\-][^\x00-\x20\x7f-\x9f~^:?*\[\\]{0,199}"
+"""Of a program whose templates take any ref; by characters here, where the program counts bytes."""
 COMMIT = r"(?:[0-9a-f]{40}|[0-9a-f]{64})"
 IMAGE = r"[A-Za-z0-9._/-]{1,300}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 OCCURRENCE = r"[A-Za-z0-9:._+-]{0,64}"
-PARAMETERS = {
-    "target_branch": NAME,
-    "container_tag": r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
-    "commit": COMMIT,
-    "repo_name": "shop",
-    "repo_url": re.escape("https://example.com/acme/shop.git"),
-}
-SUBJECT = {
-    "push": rf"refs/heads/{NAME} (?:{COMMIT})? {COMMIT}",
-    "tag": rf"refs/tags/{NAME} (?:{COMMIT})? {COMMIT}",
-    "pull_request": rf"[0-9]* {COMMIT}",
-    "image_push": rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}} {OCCURRENCE}(?:[0-9a-f]{{7,}})?",
-}
+
+
+def parameters(name: str) -> dict[str, str]:
+    """The expression that each parameter matches, given the one for names of branches and tags."""
+    return {
+        "target_branch": name,
+        "container_tag": r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}",
+        "commit": COMMIT,
+        "repo_name": "shop",
+        "repo_url": re.escape("https://example.com/acme/shop.git"),
+    }
+
+
+def subject(kind: str, name: str) -> str:
+    """The expression that what is built matches in an identity."""
+    return {
+        "push": rf"refs/heads/{name} (?:{COMMIT})? {COMMIT}",
+        "tag": rf"refs/tags/{name} (?:{COMMIT})? {COMMIT}",
+        "pull_request": rf"[0-9]* {COMMIT}",
+        "image_push": rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}} {OCCURRENCE}(?:[0-9a-f]{{7,}})?",
+    }[kind]
 
 
 def matches(expression: str, value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(expression, value) is not None
 
 
-def check_harmless(found: dict[str, Any]) -> None:
+def check_harmless(found: dict[str, Any], *, any_ref: bool = False) -> None:
+    name_of_ref = ANY_NAME if any_ref else NAME
     assert found["action"] in {"run", "drop"}
     assert found["reason"] in REASONS
     assert "{{" not in json.dumps(found)
@@ -101,15 +113,17 @@ def check_harmless(found: dict[str, Any]) -> None:
     kind = found["kind"]
     if kind != "image_push":
         name = found["ref"].removeprefix("refs/heads/").removeprefix("refs/tags/")
-        assert not re.search(r"[.][.]|//|[.]lock(?:/|\Z)|[/.]\Z", name)
+        assert not re.search(r"[.][.]|//|/[.]|@[{]|[.]lock(?:/|\Z)|[/.]\Z", name)
     for name, value in found["parameters"].items():
-        assert matches(PARAMETERS[name], value), name
-    assert matches(IMAGE if kind == "image_push" else rf"(?:refs/heads/|refs/tags/)?{NAME}", found["ref"])
+        assert matches(parameters(name_of_ref)[name], value), name
+    assert matches(
+        IMAGE if kind == "image_push" else rf"(?:refs/heads/|refs/tags/)?{name_of_ref}", found["ref"]
+    )
     assert matches(rf"(?:sha256:[0-9a-f]{{64}})?|{COMMIT}", found["sha"])
     assert found["sha"].strip("0") or kind == "image_push"
     assert matches(r"[A-Za-z0-9._@+\[\]-]{0,100}", found["actor"])
     assert matches(r"[A-Za-z0-9._:-]{0,128}", found["delivery"])
-    event = rf"shop source {kind} [A-Za-z0-9._/-]{{1,300}} {SUBJECT[kind]}"
+    event = rf"shop source {kind} [A-Za-z0-9._/-]{{1,300}} {subject(kind, name_of_ref)}"
     assert matches(event, found["event"])
     assert found["identity"] == "0123456789ab " + found["event"]
 
@@ -143,9 +157,10 @@ def read_alone(event: dict[str, Any], index: int, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", host_names())
-def test_no_strange_text_in_any_one_place_gets_through(name: str) -> None:
+@pytest.mark.parametrize("any_ref", [False, True])
+def test_no_strange_text_in_any_one_place_gets_through(name: str, any_ref: bool) -> None:
     """Chance alone rarely meets the one place where a text would matter; here every place is tried, with one event a kind."""
-    decide = program(name, host(name).kinds).decide
+    decide = program(name, host(name).kinds, any_ref=any_ref).decide
     tried: dict[str, dict[str, Any]] = {}
     for index, event in enumerate(events(name)):
         small = read_alone(event, index, name)
@@ -165,11 +180,25 @@ def test_no_strange_text_in_any_one_place_gets_through(name: str) -> None:
             strange = [each for each in TEXTS if len(each) < 1000]
             if isinstance(before, str):
                 strange += [
-                    before + end for end in ("\n", "{{x}}", ";id", "..", "//x", ".lock", "/", "\x00", "é")
+                    before + end
+                    for end in (
+                        "\n",
+                        "{{x}}",
+                        ";id",
+                        "..",
+                        "//x",
+                        ".lock",
+                        "/",
+                        "\x00",
+                        "é",
+                        "@{x",
+                        "\x85",
+                        "\u2028",
+                    )
                 ]
             for value in strange:
                 node[last] = value
-                check_harmless(decide(text(small)))
+                check_harmless(decide(text(small)), any_ref=any_ref)
             node[last] = before
 
 
@@ -177,8 +206,10 @@ def test_no_strange_text_in_any_one_place_gets_through(name: str) -> None:
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_edited_event_fails_or_gets_an_unsafe_value_through(name: str, data: st.DataObject) -> None:
-    event = data.draw(edited_events(name))
-    check_harmless(program(name, host(name).kinds).decide(text(event)))
+    event = text(data.draw(edited_events(name)))
+    for any_ref in (False, True):
+        found = program(name, host(name).kinds, any_ref=any_ref).decide(event)
+        check_harmless(found, any_ref=any_ref)
 
 
 @pytest.mark.parametrize(

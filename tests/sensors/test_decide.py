@@ -148,7 +148,7 @@ REASONED: list[tuple[str, dict[str, Any], Any, str, str]] = [
     (
         "tag that cannot name an image",
         {"tag": {}},
-        github_push(ref="refs/tags/rel/1"),
+        github_push(ref="refs/tags/rel/" + "1" * 100),
         "push",
         "skip IMAGE_TAG",
     ),
