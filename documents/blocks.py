@@ -1,4 +1,4 @@
-"""Blocks of hookline.yaml: what the models of every room share."""
+"""Blocks of files that people write: what their models share."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ __all__ = ["Block", "Duration", "Name"]
 
 
 class Block(BaseModel):
-    """A mapping of hookline.yaml: unknown keys and loose types are errors."""
+    """A mapping of a file: unknown keys and loose types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
