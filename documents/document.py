@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from documents.diagnostics import Position
+from documents.diagnostics import Diagnostic, Position
 from documents.wanted import Wanted
 
 __all__ = ["MERGE_TAG", "Document", "merged", "position_of"]
@@ -34,6 +34,8 @@ class Document:
     wanted: Wanted = field(repr=False, compare=False)
     holds_nothing: bool = False
     """Whether nothing stands somewhere (null, or a key without a value)."""
+    surprises: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
+    """Numbers that may be meant otherwise: wrong where a number is accepted."""
     _children: dict[int, Mapping[str, tuple[yaml.Node, yaml.Node]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -4,6 +4,7 @@ PyYAML finds the nodes; this module turns them into values, so that duplicate ke
 1.20) and aliases without end are refused with their position instead of being read as something else.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,9 @@ def read_document(text: str | bytes, file: str, wanted: Wanted) -> Document:
     data = reader.value(root).data
     if reader.problems:
         raise InvalidInput(tuple(reader.problems))
-    return Document(file, data, root, wanted, holds_nothing=reader.holds_nothing)
+    return Document(
+        file, data, root, wanted, holds_nothing=reader.holds_nothing, surprises=tuple(reader.surprises)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class _Reader:
     def __init__(self, file: str, wanted: Wanted) -> None:
         self.file, self.wanted = file, wanted
         self.problems: list[Diagnostic] = []
+        self.surprises: list[Diagnostic] = []
         self.done: dict[int, _Value] = {}
         self.open: set[int] = set()
         self.limited = False
@@ -192,9 +196,12 @@ class _Reader:
         # Reading a number takes time that grows with the square of its length.
         if len(text) <= _LONGEST_NUMBER:
             try:
-                return construct(node)
+                value = construct(node)
             except (ValueError, KeyError, IndexError, OverflowError):
                 pass
+            else:
+                self.look_at_number(node, value)
+                return value
         expected = (
             "true or false" if tag == f"{_TAG}bool" else f"a number of at most {_LONGEST_NUMBER} characters"
         )
@@ -202,6 +209,14 @@ class _Reader:
             node, f"YAML cannot read {shown(text) or 'nothing'} as {expected}; quote it if it is text"
         )
         return None
+
+    def look_at_number(self, node: yaml.ScalarNode, value: object) -> None:
+        """Note a number of base 60 or 8, which other programs, and people, read as another number or as text."""
+        digits = node.value.lstrip("+-")
+        if isinstance(value, bool) or not (":" in digits or re.fullmatch(r"0[0-7_]+", digits)):
+            return
+        message = f'YAML reads {shown(node.value)} as {as_read(node.value, value)}; write {value}, or "{shown(node.value)}" if it is text'
+        self.surprises.append(Diagnostic(position_of(self.file, node.start_mark), message))
 
     def refuse_tag(self, node: yaml.Node) -> None:
         tag = node.tag.replace(_TAG, "!!", 1)

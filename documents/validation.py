@@ -28,7 +28,7 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
     except ValidationError as error:
         errors = error.errors(include_url=False)
     else:
-        if not empty:
+        if not empty and not document.surprises:
             return checked
         errors = []
     found = [located(document, each) for each in errors]
@@ -36,12 +36,13 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
     # A model's own check over an absent value says the same once more, in other words.
     above = {path[:length] for path in empty for length in range(len(path) + 1)}
     kept = [each for each in found if each.path not in above or each.kind in {"missing", "extra_forbidden"}]
-    raise InvalidInput(
-        (
-            *(_nothing(document, path) for path in empty),
-            *_diagnostics(document, model, list(_without_other_members(kept))),
-        )
-    )
+    problems = [
+        *(_nothing(document, path) for path in empty),
+        *_diagnostics(document, model, list(_without_other_members(kept))),
+    ]
+    told = {each.position for each in problems}
+    # Where text is accepted, the message about the wrong type says all.
+    raise InvalidInput((*problems, *(each for each in document.surprises if each.position not in told)))
 
 
 def _empty(data: Any, path: Path, seen: set[int]) -> Iterator[Path]:

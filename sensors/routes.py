@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from documents.globs import expression
 from events.canonical import Kind
 from events.declaration import Events, ImagePush, Paths, PullRequest, Push, Selection, Tag_, included
-from events.globs import expression
 from events.host import Host
 from triggers.workflow import MUTEX_ARGUMENT, Workload
 

@@ -32,6 +32,7 @@ __all__ = [
     "objects_to_print",
     "output_option",
     "print_data",
+    "refuse",
     "report",
 ]
 

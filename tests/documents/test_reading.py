@@ -363,6 +363,23 @@ KEYS = (
             "switch: on",
             '3:15: error: pipelines.p.switch: expected one of: on, off, but YAML reads on as true; write "on"',
         ),
+        # numbers that are read in another base
+        (
+            "parameters: {a: 1:05}",
+            '3:23: error: YAML reads 1:05 as the number 65; write 65, or "1:05" if it is text',
+        ),
+        (
+            "shards: 007",
+            '3:15: error: YAML reads 007 as the number 7 (octal); write 7, or "007" if it is text',
+        ),
+        (
+            "ratio: 0:0.5",
+            '3:14: error: YAML reads 0:0.5 as the number 0.5; write 0.5, or "0:0.5" if it is text',
+        ),
+        (
+            "parameters: {a: 0123}",
+            '3:23: error: YAML reads 0123 as the number 83 (octal); write 83, or "0123" if it is text',
+        ),
         # wrong types
         ("days: x", "3:13: error: pipelines.p.days: expected a list, not text"),
         ("days: {a: b}", "3:13: error: pipelines.p.days: expected a list, not a mapping"),
