@@ -1,16 +1,16 @@
-"""Blocks of hookline.yaml: what the models of every room share."""
+"""Blocks of files that people write: what their models share."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from documents.scalars import check_name, parse_duration
 
-__all__ = ["Block", "Duration", "Name"]
+__all__ = ["Block", "Duration", "Name", "Text", "Texts"]
 
 
 class Block(BaseModel):
-    """A mapping of hookline.yaml: unknown keys and loose types are errors."""
+    """A mapping of a file: unknown keys and loose types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
@@ -25,3 +25,7 @@ Duration = Annotated[
     ),
 ]
 """Written as 90s, 20m, 1h30m or 7d; held as seconds."""
+
+Text = Annotated[str, Field(min_length=1, max_length=1024)]
+Texts = Annotated[tuple[Text, ...], Field(strict=False)]
+"""A list of texts. Not strict, since a list of a file is no tuple; the texts in it are."""

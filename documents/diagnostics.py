@@ -1,9 +1,14 @@
 """Diagnostics: what is wrong in a file of the user, and where."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
-__all__ = ["Diagnostic", "InvalidInput", "Position"]
+__all__ = ["Diagnostic", "InvalidInput", "Position", "Problems", "printed"]
+
+MOST_PRINTED = 100
+"""A person mends a few problems and asks again; thousands of lines hide the first one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,9 +38,42 @@ class Diagnostic:
         return f"{self.position}: {self.severity}: {field}{self.message}"
 
 
+def printed(diagnostics: Collection[Diagnostic]) -> list[str]:
+    """The lines that a person reads: the first 100 problems, and how many more there are."""
+    lines = [str(each) for each in islice(diagnostics, MOST_PRINTED)]
+    if more := len(diagnostics) - len(lines):
+        lines.append(f"... and {more:,} more {'problem' if more == 1 else 'problems'}")
+    return lines
+
+
 class InvalidInput(Exception):
     """Input that is refused, with every problem that was found."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         self.diagnostics = tuple(sorted(set(diagnostics)))
-        super().__init__("\n".join(str(each) for each in self.diagnostics))
+        super().__init__("\n".join(printed(self.diagnostics)))
+
+
+@dataclass(slots=True)
+class Problems:
+    """The problems that checks have found so far."""
+
+    errors: list[Diagnostic] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+    def error(self, position: Position, message: str, path: str = "") -> None:
+        """Add something that is refused."""
+        self.errors.append(Diagnostic(position, message, "error", path))
+
+    def warn(self, position: Position, message: str, path: str = "") -> None:
+        """Add something that the user should know."""
+        self.warnings.append(Diagnostic(position, message, "warning", path))
+
+    def raise_errors(self) -> None:
+        """Stop if anything is refused.
+
+        Raises:
+            InvalidInput: Something is.
+        """
+        if self.errors:
+            raise InvalidInput(tuple(self.errors))

@@ -5,226 +5,45 @@ PyYAML finds the nodes; this module turns them into values, so that duplicate ke
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 from yaml.constructor import SafeConstructor
-from yaml.resolver import Resolver
 
-from documents.diagnostics import Diagnostic, InvalidInput, Position
-from documents.yaml_syntax import shown, syntax_message
+from documents.composing import DEEPEST, MOST_NODES, TOO_DEEP, TOO_MANY, compose
+from documents.diagnostics import Diagnostic, InvalidInput
+from documents.document import MERGE_TAG, Document, merged, position_of
+from documents.wanted import Wanted
+from documents.yaml_syntax import shown
 
-__all__ = ["Document", "Wanted", "as_read", "read_document"]
+__all__ = ["as_read", "read_document"]
 
-_LARGEST_BYTES = 32 * 1024 * 1024
-_DEEPEST = 100
-_MOST_NODES = 2_000_000
 _LONGEST_NUMBER = 100
 _TAG = "tag:yaml.org,2002:"
-_TEXT = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value", f"{_TAG}merge"}
-_REFUSED_CHARACTER = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_TEXT = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value", MERGE_TAG}
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One file: its data, and its nodes for positions."""
-
-    file: str
-    data: Any
-    root: yaml.Node = field(repr=False, compare=False)
-    holds_nothing: bool = False
-    """Whether nothing stands somewhere (null, or a key without a value)."""
-    _children: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """Children of the mappings that somebody asked about: the checks ask about each of 1,000 pipelines."""
-
-    def position(self, path: Sequence[str | int], *, key: bool = False) -> Position:
-        """Where the value at a path stands (or its key); for an absent one, its deepest existing ancestor."""
-        node, mark = self.root, self.root.start_mark
-        for index, part in enumerate(path, 1):
-            found = self._child(node, part)
-            if found is None:
-                break
-            key_node, node = found
-            mark = (key_node if key and key_node and index == len(path) else node).start_mark
-        return _position(self.file, mark)
-
-    def scalar(self, path: Sequence[str | int]) -> str | None:
-        """The text of a scalar as it is written, without quotes; None if something else stands there."""
-        node = self.root
-        for part in path:
-            found = self._child(node, part)
-            if found is None:
-                return None
-            node = found[1]
-        return str(node.value) if isinstance(node, yaml.ScalarNode) else None
-
-    def _child(self, node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
-        if isinstance(node, yaml.SequenceNode):
-            return (None, node.value[part]) if isinstance(part, int) and 0 <= part < len(node.value) else None
-        if not isinstance(node, yaml.MappingNode) or not isinstance(part, str):
-            return None
-        children = self._children.get(id(node))
-        if children is None:
-            children = self._children[id(node)] = {key.value: (key, value) for key, value in node.value}
-        return children.get(part)
-
-
-def _position(file: str, mark: Any) -> Position:
-    return Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
-
-
-class _LimitError(Exception):
-    """A file that is refused before it is composed to the end."""
-
-    def __init__(self, message: str, mark: Any) -> None:
-        super().__init__(message)
-        self.mark = mark
-
-
-class _Limits:
-    """Mixed into PyYAML's loader, which calls these around every node that it composes.
-
-    Composing recurses: a file of 100,000 brackets would otherwise end the interpreter.
-    """
-
-    depth = 0
-    nodes = 0
-
-    def descend_resolver(self, parent: yaml.Node | None, _index: object) -> None:
-        self.depth += 1
-        self.nodes += 1
-        mark = parent.start_mark if parent else None
-        if self.depth > _DEEPEST + 1:
-            raise _LimitError(_TOO_DEEP, mark)
-        if self.nodes > _MOST_NODES:
-            raise _LimitError(_TOO_MANY, mark)
-
-    def ascend_resolver(self) -> None:
-        self.depth -= 1
-
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
-        return (
-            _scalar_tag(value, implicit) if kind is yaml.ScalarNode else _plain.resolve(kind, value, implicit)
-        )
-
-
-_plain: Any = Resolver()
-
-
-@lru_cache(maxsize=65_536)
-def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
-    """The tag of a scalar; a declaration says the same few words thousands of times."""
-    return str(_plain.resolve(yaml.ScalarNode, value, implicit))
-
-
-_TOO_DEEP = f"nested too deeply; at most {_DEEPEST} levels are read"
-_TOO_MANY = f"too many values; at most {_MOST_NODES:,} are read, with every alias written out"
-_Loader: Any = type("_Loader", (_Limits, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a file should hold, for messages about a file that holds something else."""
-
-    empty: str
-    mapping: str
-
-
-DECLARATION = Wanted(empty="hookline init writes a first one", mapping="such as version: 1")
-
-
-def read_document(text: str | bytes, file: str, wanted: Wanted = DECLARATION) -> Document:
+def read_document(text: str | bytes, file: str, wanted: Wanted) -> Document:
     """Read one YAML document.
+
+    Args:
+        text: The content of the file.
+        file: Its name, for messages.
+        wanted: What it should hold.
 
     Raises:
         InvalidInput: With every problem found.
     """
-    content = _decoded(text, file)
-    try:
-        root = _compose(content, file, wanted)
-    except _LimitError as limit:
-        raise _refusal(_position(file, limit.mark), str(limit)) from None
-    except yaml.MarkedYAMLError as error:
-        position = _position(file, error.problem_mark or error.context_mark)
-        raise _refusal(position, syntax_message(error, content.splitlines())) from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise _refusal(Position(file, 1, 1), f"not YAML: {shown(error)}") from None
-    reader = _Reader(file)
+    root = compose(text, file, wanted)
+    reader = _Reader(file, wanted)
     data = reader.value(root).data
     if reader.problems:
         raise InvalidInput(tuple(reader.problems))
-    return Document(file, data, root, holds_nothing=reader.holds_nothing)
-
-
-def _refusal(position: Position, message: str) -> InvalidInput:
-    return InvalidInput((Diagnostic(position, message),))
-
-
-def _decoded(text: str | bytes, file: str) -> str:
-    """The text without a byte order mark."""
-    start = Position(file, 1, 1)
-    size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
-    if size > _LARGEST_BYTES:
-        raise _refusal(start, f"the file has {size:,} bytes; at most {_LARGEST_BYTES:,} are read")
-    if isinstance(text, bytes):
-        if text.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
-            raise _refusal(start, "the file is UTF-16 or UTF-32; save it as UTF-8")
-        content = text.removeprefix(b"\xef\xbb\xbf")
-        try:
-            decoded = content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            place = _end(file, content[: error.start].decode("utf-8"))
-            raise _refusal(
-                place, f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
-            ) from None
-    else:
-        decoded = text.removeprefix("\ufeff")
-    if found := _REFUSED_CHARACTER.search(decoded):
-        message = f"the character U+{ord(found[0]):04X} is not allowed in YAML; remove it"
-        raise _refusal(_end(file, decoded[: found.start()]), message)
-    return decoded
-
-
-def _end(file: str, before: str) -> Position:
-    """The position after a text."""
-    lines = f"{before}|".splitlines()
-    return Position(file, len(lines), len(lines[-1]))
-
-
-def _compose(text: str, file: str, wanted: Wanted) -> yaml.MappingNode:
-    loader = _Loader(text)
-    try:
-        node: yaml.Node | None = loader.get_node() if loader.check_node() else None
-        if node is not None and loader.check_node():
-            message = "a second YAML document starts here; give each document a file of its own"
-            raise _refusal(_second(text, file, node, loader.peek_event()), message)
-    finally:
-        loader.dispose()
-    if node is None or (node.tag == f"{_TAG}null" and isinstance(node, yaml.ScalarNode)):
-        raise _refusal(Position(file, 1, 1), f"the file is empty; {wanted.empty}")
-    if not isinstance(node, yaml.MappingNode):
-        kind = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
-        raise _refusal(
-            _position(file, node.start_mark), f"expected a mapping at the top, {wanted.mapping}, not {kind}"
-        )
-    return node
-
-
-_MARKER = re.compile(r"^---", re.MULTILINE)
-
-
-def _second(text: str, file: str, first: yaml.Node, event: yaml.Event) -> Position:
-    """Where a second document starts; libyaml only tells where its content does."""
-    if first.end_mark is not None and (found := _MARKER.search(text, max(first.end_mark.index - 1, 0))):
-        return _end(file, text[: found.start()])
-    return _position(file, event.start_mark)
+    return Document(
+        file, data, root, wanted, holds_nothing=reader.holds_nothing, surprises=tuple(reader.surprises)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,16 +66,18 @@ _CONSTRUCT: Mapping[str, Callable[[yaml.ScalarNode], Any]] = {
 class _Reader:
     """Nodes as values; collects every problem on the way."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, wanted: Wanted) -> None:
+        self.file, self.wanted = file, wanted
         self.problems: list[Diagnostic] = []
+        self.surprises: list[Diagnostic] = []
         self.done: dict[int, _Value] = {}
         self.open: set[int] = set()
         self.limited = False
+        self.taken = 0
         self.holds_nothing = False
 
     def problem(self, node: yaml.Node, message: str) -> None:
-        self.problems.append(Diagnostic(_position(self.file, node.start_mark), message))
+        self.problems.append(Diagnostic(position_of(self.file, node.start_mark), message))
 
     def value(self, node: yaml.Node) -> _Value:
         if isinstance(node, yaml.ScalarNode):
@@ -273,10 +94,8 @@ class _Reader:
         if node.tag not in {f"{_TAG}map", f"{_TAG}seq"}:
             self.refuse_tag(node)
         value = self.mapping(node) if isinstance(node, yaml.MappingNode) else self.sequence(node)
-        if value.nodes > _MOST_NODES or value.levels > _DEEPEST:
-            if not self.limited:
-                self.problem(node, _TOO_MANY if value.nodes > _MOST_NODES else _TOO_DEEP)
-            self.limited = True
+        if value.nodes > MOST_NODES or value.levels > DEEPEST:
+            self.refuse_size(node, TOO_MANY if value.nodes > MOST_NODES else TOO_DEEP)
             value = _Value(None)
         self.open.discard(identity)
         self.done[identity] = value
@@ -290,6 +109,7 @@ class _Reader:
     def mapping(self, node: yaml.MappingNode) -> _Value:
         found: dict[str, Any] = {}
         first: dict[str, yaml.Node] = {}
+        taken: list[Any] = []
         nodes, levels = 1, 0
         for key_node, value_node in node.value:
             value = self.value(value_node)
@@ -305,17 +125,46 @@ class _Reader:
                 )
                 continue
             first[key] = key_node
-            found[key] = value.data
+            if key_node.tag == MERGE_TAG:
+                taken += self.merge(key_node, value_node, value.data, found)
+            else:
+                found[key] = value.data
+        for each in taken:
+            for key, data in each.items():
+                found.setdefault(key, data)
         return _Value(found, nodes, levels + 1)
+
+    def merge(self, key: yaml.Node, node: yaml.Node, data: Any, before: Mapping[str, Any]) -> list[Any]:
+        """The mappings that a merge key takes in; what the mapping itself holds counts more."""
+        if not all(isinstance(each, yaml.MappingNode) for each in merged(node)):
+            self.problem(node, "the merge key << takes a mapping, or a list of mappings")
+            return []
+        taken = [each for each in (data if isinstance(data, list) else [data]) if isinstance(each, dict)]
+        # A few bytes can take in a large mapping, again and again.
+        self.taken += sum(map(len, taken))
+        if self.taken > MOST_NODES:
+            self.refuse_size(node, TOO_MANY)
+            return []
+        if both := next((name for each in taken for name in each if name in before), None):
+            # Older versions of go-yaml take the merged one, newer ones the mapping's own.
+            self.problem(
+                key,
+                f'<< also holds the key "{shown(both)}", which stands before it; programs differ in which one they '
+                "take, so write << first",
+            )
+        return taken
+
+    def refuse_size(self, node: yaml.Node, message: str) -> None:
+        if not self.limited:
+            self.problem(node, message)
+        self.limited = True
 
     def is_key(self, node: yaml.Node, *, inside_braces: bool) -> bool:
         """Whether a key is accepted; if not, says why."""
         if isinstance(node, yaml.ScalarNode) and node.tag in _TEXT:
-            if node.tag != f"{_TAG}merge":
+            if node.tag != MERGE_TAG or self.wanted.merge_key is None:
                 return True
-            self.problem(
-                node, "the merge key << is refused; what several pipelines share goes under defaults:"
-            )
+            self.problem(node, f"the merge key << is refused; {self.wanted.merge_key}")
         elif isinstance(node, yaml.MappingNode) and (inside_braces or _opens_twice(node)):
             self.problem(node, "{{ opens a mapping in YAML; quote text that starts with {{")
         elif not isinstance(node, yaml.ScalarNode):
@@ -323,11 +172,12 @@ class _Reader:
         elif node.tag == f"{_TAG}null" and not node.value:
             self.problem(node, "a key is missing here; expected text before the :")
         elif node.tag == f"{_TAG}null" or node.tag in _CONSTRUCT:
-            hint = "the key here is events" if node.value.lower() == "on" else "quote the key"
+            hint = self.wanted.hint(node.value)
+            advice = hint.sentence if hint else "quote the key"
             value = self.scalar(node)
             self.problem(
                 node,
-                f'YAML reads the key "{shown(node.value)}" as {as_read(node.value, value)}; {hint}',
+                f'YAML reads the key "{shown(node.value)}" as {as_read(node.value, value)}; {advice}',
             )
         else:
             self.refuse_tag(node)
@@ -346,9 +196,12 @@ class _Reader:
         # Reading a number takes time that grows with the square of its length.
         if len(text) <= _LONGEST_NUMBER:
             try:
-                return construct(node)
+                value = construct(node)
             except (ValueError, KeyError, IndexError, OverflowError):
                 pass
+            else:
+                self.look_at_number(node, value)
+                return value
         expected = (
             "true or false" if tag == f"{_TAG}bool" else f"a number of at most {_LONGEST_NUMBER} characters"
         )
@@ -356,6 +209,14 @@ class _Reader:
             node, f"YAML cannot read {shown(text) or 'nothing'} as {expected}; quote it if it is text"
         )
         return None
+
+    def look_at_number(self, node: yaml.ScalarNode, value: object) -> None:
+        """Note a number of base 60 or 8, which other programs, and people, read as another number or as text."""
+        digits = node.value.lstrip("+-")
+        if isinstance(value, bool) or not (":" in digits or re.fullmatch(r"0[0-7_]+", digits)):
+            return
+        message = f'YAML reads {shown(node.value)} as {as_read(node.value, value)}; write {value}, or "{shown(node.value)}" if it is text'
+        self.surprises.append(Diagnostic(position_of(self.file, node.start_mark), message))
 
     def refuse_tag(self, node: yaml.Node) -> None:
         tag = node.tag.replace(_TAG, "!!", 1)

@@ -18,6 +18,7 @@ __all__ = [
     "check_timezone",
     "fullmatch",
     "matching",
+    "parse_date",
     "parse_date_range",
     "parse_duration",
 ]
@@ -94,6 +95,16 @@ def check_timezone(value: str) -> str:
     raise ValueError(
         f"expected an IANA time zone such as Asia/Shanghai, or UTC; abbreviations and offsets are refused{hint}"
     )
+
+
+def parse_date(value: object) -> datetime.date:
+    """The day of a date such as 2026-12-31; a date is taken as it is."""
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
+    try:
+        return datetime.date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("expected a date such as 2026-12-31") from None
 
 
 def parse_date_range(value: str) -> tuple[datetime.date, datetime.date]:

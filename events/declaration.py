@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,10 +15,10 @@ from pydantic import (
 )
 
 from documents.blocks import Block, Duration, Name
+from documents.globs import check_glob
 from documents.scalars import check_cidr, check_timezone, matching, parse_date_range
 from events.canonical import Kind
 from events.cron import parse_cron
-from events.globs import check_glob
 from events.host import Verification, host, host_names
 from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name
 
@@ -38,7 +39,12 @@ __all__ = [
 ]
 
 
-Glob = Annotated[str, AfterValidator(check_glob)]
+Glob = Annotated[
+    str,
+    AfterValidator(
+        partial(check_glob, instead_of_negation="write the pattern without it under exclude:"),
+    ),
+]
 SourceName = Annotated[str, AfterValidator(check_source_name)]
 Branch = Annotated[str, AfterValidator(check_branch)]
 

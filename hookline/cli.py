@@ -79,7 +79,8 @@ def main(log_level: str | None) -> None:
 
     \b
     Exit codes: 0 done; 1 a negative answer (failed tests, warnings under --strict);
-    2 wrong usage or declaration; 3 a cluster that cannot be reached; 5 undecidable under --strict.
+    2 wrong usage or declaration; 3 a cluster that cannot be reached; 5 undecidable under --strict;
+    70 a fault of hookline itself.
     """
     if log_level is not None:
         from hookline.logs import configure  # noqa: PLC0415 - structlog is loaded where somebody wants logs

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from documents.globs import expression
 from events.canonical import Kind
 from events.declaration import Approval, Paths, Selection, included
-from events.globs import expression
 
 __all__ = ["CLAUSES", "SETTINGS", "Clause", "clause_of"]
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from documents.diagnostics import Diagnostic, InvalidInput, Position
-from documents.reading import Wanted, read_document
+from documents.reading import read_document
+from documents.wanted import Wanted
 from documents.yaml_syntax import shown
 from hookline.answers.template_check import TemplateReport, check_template, templates_in
 from hookline.declaration.templates import LARGEST_BYTES

@@ -2,22 +2,24 @@
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
-from documents.diagnostics import Diagnostic, InvalidInput
+from documents.diagnostics import Diagnostic, InvalidInput, printed
 from hookline.command_line.cluster_templates import template_from_cluster
 from hookline.declaration.loading import load
 from hookline.declaration.templates import read_templates
 from hookline.logs import log
+from hookline.plan.controller_check import BrokenRules, checked_objects
 from hookline.plan.planning import Plan, make_plan
 from hookline.plan.sizes import check_sizes
 
 __all__ = [
+    "EXIT_INTERNAL",
     "EXIT_NEGATIVE",
     "EXIT_UNDECIDABLE",
     "EXIT_UNREACHABLE",
@@ -27,8 +29,10 @@ __all__ = [
     "fail",
     "header_option",
     "objects_option",
+    "objects_to_print",
     "output_option",
     "print_data",
+    "refuse",
     "report",
 ]
 
@@ -36,6 +40,8 @@ EXIT_NEGATIVE = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_UNDECIDABLE = 5
+EXIT_INTERNAL = 70
+"""A fault of hookline's own (EX_SOFTWARE of sysexits.h)."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -52,10 +58,10 @@ def refuse(invalid: InvalidInput) -> NoReturn:
     sys.exit(EXIT_USAGE)
 
 
-def report(diagnostics: Iterable[Diagnostic]) -> None:
-    """Problems, one a line, on stderr."""
-    for each in diagnostics:
-        click.echo(str(each), err=True)
+def report(diagnostics: Collection[Diagnostic]) -> None:
+    """Print problems on stderr, one a line: the first hundred, and how many more there are."""
+    for line in printed(diagnostics):
+        click.echo(line, err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,16 @@ class DeclarationArguments:
         except InvalidInput as invalid:
             refuse(invalid)
         return plan
+
+
+def objects_to_print(plan: Plan) -> list[dict[str, Any]]:
+    """Every object of a plan; one that a controller would not take ends the command before anything is written."""
+    try:
+        return checked_objects(plan)
+    except BrokenRules as broken:
+        for line in str(broken).splitlines():
+            click.echo(f"error: {line}", err=True)
+        fail("this is a fault of hookline, so nothing was written; please report it", EXIT_INTERNAL)
 
 
 def declaration_options(command: Command) -> Command:

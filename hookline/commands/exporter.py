@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, fail
+from documents.diagnostics import InvalidInput
+from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, fail, refuse
 from hookline.command_line.exporter_options import (
     ENVIRONMENT,
     ClusterArguments,
@@ -110,10 +111,9 @@ class ServeArguments:
 
 
 def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
-    from runs.exporter.configuration import InvalidConfiguration  # noqa: PLC0415
     from runs.exporter.instance import Instance, Options  # noqa: PLC0415
     from runs.exporter.ledger import UnusableLedger  # noqa: PLC0415
-    from runs.exporter.web.web_config import InvalidWebConfiguration, Security  # noqa: PLC0415
+    from runs.exporter.web.web_config import Security  # noqa: PLC0415
 
     host, port = address(settings.listen)
     options = Options(
@@ -130,8 +130,8 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
     )
     try:
         instance = Instance(options, cluster.sources(), Security(settings.web_configuration))
-    except (InvalidConfiguration, InvalidWebConfiguration) as error:
-        fail(str(error))
+    except InvalidInput as invalid:
+        refuse(invalid)
     try:
         well = instance.run(stop_signal(), lambda found: click.echo(f"listening on {host}:{found}", err=True))
     except UnusableLedger as error:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from hookline.command_line.common import EXIT_NEGATIVE, fail
+from documents.diagnostics import InvalidInput
+from hookline.command_line.common import EXIT_NEGATIVE, fail, refuse
 from hookline.command_line.exporter_options import (
     ClusterArguments,
     cluster_options,
@@ -33,7 +34,7 @@ def command(
       hookline record recording -n ci --seconds 600
     """
     require_extra()
-    from runs.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
+    from runs.exporter.configuration import read_configuration  # noqa: PLC0415
     from runs.exporter.ledger import Ledger  # noqa: PLC0415
     from runs.exporter.live import Live  # noqa: PLC0415
     from runs.exporter.recording import Recorder  # noqa: PLC0415
@@ -43,13 +44,13 @@ def command(
         fail(f"{folder} is not empty; it stays as it is")
     try:
         chosen = read_configuration(configuration)
-    except InvalidConfiguration as error:
-        fail(str(error))
+    except InvalidInput as invalid:
+        refuse(invalid)
     sources = cluster.sources()
     with Recorder(folder) as recorder:
         # What ended before the start is recorded too.
         ledger = Ledger(None, 0.0, count_from=0.0)
-        live = Live(version=VERSION, prices=chosen.price_list())
+        live = Live(version=VERSION, prices=chosen.price_list)
         service = Service(sources, chosen, ledger, live, recorder=recorder)
         service.start()
         click.echo(f"recording to {folder}; Ctrl-C ends it", err=True)

@@ -10,11 +10,11 @@ from hookline.command_line.common import (
     declaration_options,
     fail,
     objects_option,
+    objects_to_print,
     report,
 )
 from hookline.command_line.writing import write_folder
 from hookline.output import json_text, table, yaml_documents
-from hookline.plan.objects import objects
 from hookline.plan.pods import changes, pods_needed
 
 
@@ -70,8 +70,8 @@ def command(
             table(("KIND", "NAME", "PODS", "WHY"), [*rows, ("", "", str(needed.total), "in all")]), nl=False
         )
         return
+    rendered = objects_to_print(plan)
     report(plan.warnings)
-    rendered = objects(plan)
     if folder is not None:
         try:
             written = write_folder(folder, rendered, output)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from hookline.command_line.common import fail
+from documents.diagnostics import InvalidInput
+from hookline.command_line.common import fail, refuse
 from hookline.command_line.exporter_options import address, config_option, require_extra, stop_signal
 from hookline.version import VERSION
 from sensors.reasons import REASONS
@@ -29,7 +30,7 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
       hookline replay recording --listen 127.0.0.1:9893
     """
     require_extra()
-    from runs.exporter.configuration import InvalidConfiguration, read_configuration  # noqa: PLC0415
+    from runs.exporter.configuration import read_configuration  # noqa: PLC0415
     from runs.exporter.recording import InvalidRecording  # noqa: PLC0415
     from runs.exporter.replaying import Replayed  # noqa: PLC0415
 
@@ -37,7 +38,9 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
         fail(f"{recording}: no such recording")
     try:
         replayed = Replayed(recording, read_configuration(configuration))
-    except (InvalidConfiguration, InvalidRecording) as error:
+    except InvalidInput as invalid:
+        refuse(invalid)
+    except InvalidRecording as error:
         fail(str(error))
     if listen is None:
         sys.stdout.buffer.write(replayed.ledger.exposition({}, openmetrics=openmetrics))

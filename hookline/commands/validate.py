@@ -6,14 +6,12 @@ import click
 
 from hookline.command_line.common import (
     EXIT_NEGATIVE,
-    EXIT_USAGE,
     DeclarationArguments,
     declaration_options,
+    objects_to_print,
     report,
 )
 from hookline.output import plural
-from hookline.plan.controller_check import object_problems
-from hookline.plan.objects import objects
 from hookline.plan.pods import pods_needed
 
 
@@ -35,13 +33,7 @@ def command(
     Problems and warnings go to stderr. Exit code 2 if something is refused, 1 for warnings under --strict.
     """
     plan = declared.plan_that_fits()
-    problems = [
-        each for manifest in objects(plan) for each in object_problems(manifest, on_ack_one=plan.on_ack_one)
-    ]
-    if problems:  # a fault of hookline, not of the user
-        for problem in problems:
-            click.echo(f"error: {problem} (please report this: hookline must not render it)", err=True)
-        sys.exit(EXIT_USAGE)
+    objects_to_print(plan)
     report(plan.warnings)
     click.echo(
         f"{plural(len(plan.workloads), 'pipeline')}, {plural(len(plan.endpoints), 'source')}: valid; {pods_needed(plan).sentence}"

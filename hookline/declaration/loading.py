@@ -5,13 +5,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from documents.diagnostics import Diagnostic, InvalidInput, Position
-from documents.reading import Document, read_document
+from documents.document import Document
+from documents.files import read_file
+from documents.reading import read_document
 from documents.validation import validate_document
+from documents.wanted import KeyHint, Wanted
 from events.declaration import Source
 from hookline.declaration.model import Cluster, File, Pipeline, TestCase
 from triggers.declaration import Run
 
 __all__ = ["Declaration", "DeclaredPipeline", "DeclaredSource", "DeclaredTest", "load", "load_texts"]
+
+WANTED = Wanted(
+    mapping="such as version: 1",
+    empty="hookline init writes a first one",
+    merge_key="what several pipelines share goes under defaults:",
+    hints=(
+        KeyHint(frozenset({"on"}), beside="events", sentence="the key here is events", meant="events"),
+        KeyHint(
+            frozenset({"paths"}),
+            beside="into",
+            sentence="no host lists the changed files of a pull request, so paths: cannot be decided here; it belongs to "
+            "push:",
+        ),
+        KeyHint(
+            frozenset({"paths", "files"}),
+            beside="tags",
+            sentence="a tag carries no list of changed files; paths: belongs to push:",
+        ),
+    ),
+)
+"""A file of the declaration, for messages about one that is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +136,7 @@ def load(paths: Sequence[Path]) -> Declaration:
     Raises:
         InvalidInput: With every problem that the files have by themselves, each with its position.
     """
-    texts: list[tuple[str, bytes]] = []
-    for path in files_of(paths):
-        try:
-            texts.append((str(path), path.read_bytes()))
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise InvalidInput(
-                (Diagnostic(Position(str(path), 1, 1), f"cannot be read: {reason}"),)
-            ) from error
-    return load_texts(texts)
+    return load_texts([(str(path), read_file(path)) for path in files_of(paths)])
 
 
 def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
@@ -130,7 +145,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
     files: list[tuple[Document, File]] = []
     for name, content in texts:
         try:
-            document = read_document(content, name)
+            document = read_document(content, name, WANTED)
             files.append((document, validate_document(document, File)))
         except InvalidInput as invalid:
             together.problems.extend(invalid.diagnostics)

@@ -4,8 +4,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from documents.diagnostics import Diagnostic
-from documents.findings import Findings
+from documents.diagnostics import Diagnostic, Problems
 from events.cron import CronError
 from events.eventsource import Endpoint, endpoints
 from hookline.declaration.loading import Declaration, DeclaredPipeline
@@ -51,30 +50,30 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
         InvalidInput: With every problem, each with its position.
     """
     known = ChainMap(dict(templates), StockTemplates())  # type: ignore[arg-type]  # nothing writes to it
-    findings = Findings()
+    problems = Problems()
     found_endpoints = endpoints(
         {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name
     )
-    check_declaration(declaration, known, found_endpoints, findings)
+    check_declaration(declaration, known, found_endpoints, problems)
     pipelines: list[CheckedPipeline] = []
     for declared in declaration.pipelines.values():
         run = merge(declaration.default_run, declared.pipeline.run)
-        template = check_pipeline(declaration, declared, run, known, found_endpoints, findings)
-        schedule = _schedule(declared, findings)
+        template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
+        schedule = _schedule(declared, problems)
         if template is not None:
             pipelines.append(CheckedPipeline(declared, run, template, schedule))
-    findings.raise_errors()
-    return Checked(declaration, found_endpoints, tuple(pipelines), tuple(findings.warnings))
+    problems.raise_errors()
+    return Checked(declaration, found_endpoints, tuple(pipelines), tuple(problems.warnings))
 
 
-def _schedule(declared: DeclaredPipeline, findings: Findings) -> FiringSchedule | None:
+def _schedule(declared: DeclaredPipeline, problems: Problems) -> FiringSchedule | None:
     schedule = declared.pipeline.events.schedule
     if schedule is None:
         return None
     try:
         return firing(declared.name, schedule)
     except CronError as error:
-        findings.error(
+        problems.error(
             declared.position("events", "schedule", "spread"),
             str(error),
             f"pipelines.{declared.name}.events.schedule.spread",

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from documents.findings import Findings
+from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from events.host import Verification
 from hookline.declaration.loading import Declaration, DeclaredPipeline
@@ -18,41 +18,41 @@ def check_declaration(
     declaration: Declaration,
     templates: Mapping[str, Template],
     endpoints: Mapping[str, Endpoint],
-    findings: Findings,
+    problems: Problems,
 ) -> None:
     """What concerns several pipelines or none."""
-    _check_platform(declaration, endpoints, findings)
-    _check_sandbox_namespace(declaration, findings)
-    _check_endpoints(declaration, endpoints, findings)
-    _check_checkouts(declaration, templates, findings)
-    _check_loops(declaration, endpoints, findings)
+    _check_platform(declaration, endpoints, problems)
+    _check_sandbox_namespace(declaration, problems)
+    _check_endpoints(declaration, endpoints, problems)
+    _check_checkouts(declaration, templates, problems)
+    _check_loops(declaration, endpoints, problems)
     known = set(declaration.pipelines)
     for test in declaration.tests:
         for name in test.case.expect:
             if name not in known:
                 position = test.document.position(("tests", test.index, "expect", name), key=True)
-                findings.error(position, f'there is no pipeline "{name}"', f"tests.{test.index}.expect")
+                problems.error(position, f'there is no pipeline "{name}"', f"tests.{test.index}.expect")
 
 
-def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
+def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
     cluster = declaration.cluster
     if cluster.platform == "argo":
         if cluster.allow:
-            findings.error(
+            problems.error(
                 declaration.cluster_position("allow"),
                 "allow: belongs to platform: ack-one; on argo every event source is there",
                 "cluster.allow",
             )
         return
     if cluster.schedules == "calendar" and "calendar" not in cluster.allow:
-        findings.error(
+        problems.error(
             declaration.cluster_position("schedules"),
             "ACK One does not document calendar event sources; leave schedules: out (CronWorkflows), or name calendar under "
             "allow: if it was enabled for your cluster",
             "cluster.schedules",
         )
     if "version" in cluster.event_bus.model_fields_set:
-        findings.error(
+        problems.error(
             declaration.cluster_position("event_bus", "version"),
             "the bus of ACK One is NATS Streaming, which has no version to choose; leave version: out",
             "cluster.event_bus.version",
@@ -61,7 +61,7 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
         endpoint = endpoints[name]
         receiver = endpoint.host.receiver
         if not receiver.on_ack_one and receiver.key not in cluster.allow:
-            findings.error(
+            problems.error(
                 declared.document.position(("sources", name, "host")),
                 f"{endpoint.host.title} needs a {receiver.key} event source, and ACK One documents Git, OSS and MNS only; name "
                 f"{receiver.key} under cluster.allow: if it was enabled for your cluster by ticket",
@@ -69,10 +69,10 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
             )
 
 
-def _check_sandbox_namespace(declaration: Declaration, findings: Findings) -> None:
+def _check_sandbox_namespace(declaration: Declaration, problems: Problems) -> None:
     cluster = declaration.cluster
     if cluster.sandbox is not None and cluster.sandbox.namespace == cluster.namespace:
-        findings.error(
+        problems.error(
             declaration.cluster_position("sandbox", "namespace"),
             f"{cluster.namespace} is where trusted runs have their volumes and Secrets; expected another namespace, which has none of "
             f"them, such as {cluster.namespace[:57]}-forks",
@@ -80,7 +80,7 @@ def _check_sandbox_namespace(declaration: Declaration, findings: Findings) -> No
         )
 
 
-def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
+def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
     used = {
         name
         for each in declaration.pipelines.values()
@@ -95,38 +95,38 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
         position = document.position(("sources", name, "endpoint"))
         other = by_path.setdefault((endpoint.event_source, endpoint.path), name)
         if other != name:
-            findings.error(
+            problems.error(
                 position,
                 f'source "{other}" has the endpoint {endpoint.path} already',
                 f"sources.{name}.endpoint",
             )
         if endpoint.path == "/health":
-            findings.error(
+            problems.error(
                 position,
                 "/health is answered by Argo Events itself; take another path",
                 f"sources.{name}.endpoint",
             )
         if endpoint.unverified is not None and name in {"webhooks", "calendar"}:
-            findings.error(
+            problems.error(
                 document.position(("sources", name), key=True),
                 f'"{name}" is the name of an EventSource of hookline; name the source after its registry',
                 f"sources.{name}",
             )
         if name not in used:
-            findings.warn(
+            problems.warn(
                 document.position(("sources", name), key=True),
                 f'no pipeline uses source "{name}"; it is left out',
                 f"sources.{name}",
             )
         elif endpoint.host.verification is Verification.NONE:
-            findings.warn(
+            problems.warn(
                 position,
                 f"{endpoint.host.title} proves nothing: whoever knows the path can start builds; keep it out of logs and tickets",
                 f"sources.{name}.endpoint",
             )
 
 
-def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], findings: Findings) -> None:
+def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], problems: Problems) -> None:
     """ci-go-v1 ignores the URL once the directory exists, and builds whatever lies there."""
     by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
@@ -140,7 +140,7 @@ def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template]
         if _same_repository(other.pipeline.repository.url) != _same_repository(
             declared.pipeline.repository.url
         ):
-            findings.error(
+            problems.error(
                 declared.position("repository", "url"),
                 f'pipeline "{other.name}" checks out {other.pipeline.repository.url} into the same directory '
                 f'"{subject.checkout_directory}": one of the two would build the other\'s code; give one another name or namespace',
@@ -166,7 +166,7 @@ def _image_path(image: str) -> tuple[str, str]:
     return "docker.io", image
 
 
-def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], findings: Findings) -> None:
+def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
     """A pipeline that starts from an image which it pushes itself, directly or through others, never stops."""
     pushed: dict[str, list[str]] = defaultdict(list)
     for name, declared in declaration.pipelines.items():
@@ -186,7 +186,7 @@ def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], fi
     for name, declared in declaration.pipelines.items():
         path, seen, todo = f"pipelines.{name}.events.image_push.image", set[str](), list(starters(name))
         if name in todo:
-            findings.error(
+            problems.error(
                 declared.position("events", "image_push", "image"),
                 "the pipeline pushes this image itself (its tag, latest and buildcache): every build would start the next; "
                 "name another image",
@@ -196,7 +196,7 @@ def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], fi
         while todo:
             other = todo.pop()
             if other == name:
-                findings.error(
+                problems.error(
                     declared.position("events", "image_push", "image"),
                     f"a loop through {', '.join(sorted(seen))}: each of them starts from an image that another one pushes",
                     path,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from documents.findings import Findings
+from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from triggers.declaration import Run
@@ -29,15 +29,15 @@ class _Pipeline:
     """One pipeline under examination."""
 
     declared: DeclaredPipeline
-    findings: Findings
+    problems: Problems
 
     def error(self, message: str, *path: str) -> None:
-        self.findings.error(
+        self.problems.error(
             self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
         )
 
     def warn(self, message: str, *path: str) -> None:
-        self.findings.warn(
+        self.problems.warn(
             self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
         )
 
@@ -48,10 +48,10 @@ def check_pipeline(
     run: Run,
     templates: Mapping[str, Template],
     endpoints: Mapping[str, Endpoint],
-    findings: Findings,
+    problems: Problems,
 ) -> Template | None:
     """What concerns one pipeline; returns its template, or None where nothing more can be said."""
-    checked = _Pipeline(declared, findings)
+    checked = _Pipeline(declared, problems)
     _check_sources(declaration, checked, endpoints)
     name = run.template or DEFAULT_TEMPLATE
     template = templates.get(name)
@@ -63,12 +63,12 @@ def check_pipeline(
             "template",
         )
         return None
-    before = len(findings.errors)
+    before = len(problems.errors)
     _check_run(declaration, checked, run, template)
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:
         _check_sandboxed(declaration, checked, run, template)
-    return template if len(findings.errors) == before else None
+    return template if len(problems.errors) == before else None
 
 
 def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapping[str, Endpoint]) -> None:

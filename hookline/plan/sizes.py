@@ -1,6 +1,6 @@
 """Sizes: every object reaches its pod as one environment string, so a plan may need more Sensors."""
 
-from documents.findings import Findings
+from documents.diagnostics import Problems
 from events.environment import environment_bytes, fits
 from hookline.plan.objects import sensor_object
 from hookline.plan.planning import Plan
@@ -29,14 +29,14 @@ def check_sizes(plan: Plan) -> None:
         if alone
         else f"set shards: {_shards_needed(plan)}"
     )
-    findings = Findings()
-    findings.error(
+    problems = Problems()
+    problems.error(
         plan.declaration.cluster_position("shards"),
         f"{first.name} would need {environment_bytes(sensor_object(plan, first)):,} bytes of environment, "
         f"more than Linux gives a process; {way_out}",
         "cluster.shards",
     )
-    findings.raise_errors()
+    problems.raise_errors()
 
 
 def _shards_needed(plan: Plan) -> int:

@@ -1,46 +1,51 @@
 """The exporter's own settings: a small YAML file, read again when it changes."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from documents.blocks import Block, Text, Texts
+from documents.diagnostics import Diagnostic, InvalidInput
+from documents.files import read_file
+from documents.globs import check_glob
+from documents.reading import read_document
+from documents.validation import validate_document
+from documents.wanted import Wanted
 from runs.exporter.metrics import STEPS
-from runs.exporter.prices import BUILT_IN, InvalidPrices, Prices, read_prices
-from runs.exporter.yaml_files import read_model
+from runs.exporter.prices import BUILT_IN, Prices, read_prices
 
-__all__ = ["Configuration", "InvalidConfiguration", "read_configuration"]
+__all__ = ["Configuration", "read_configuration"]
 
-Name = Annotated[str, Field(min_length=1, max_length=253)]
-
-
-class InvalidConfiguration(ValueError):
-    """A file that cannot be used; the text says where, what is wrong and what is accepted."""
+WANTED = Wanted(mapping="such as max_pipelines: 500", merge_key="write its keys out")
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", examples=["https://host.example.com"])]
 
 
-class CDEvents(BaseModel):
+Glob = Annotated[str, AfterValidator(check_glob)]
+
+
+class CDEvents(Block):
     """Where finished runs and steps are sent."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    source: Annotated[str, Field(min_length=1)] = "/hookline"
+    url: Url
+    source: Text = "/hookline"
     """The URI that identifies this exporter in events."""
 
 
-class Configuration(BaseModel):
-    """What the file may say; every key is optional."""
+class Configuration(Block):
+    """The settings that the file may hold; every key is optional."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    templates: tuple[Name, ...] = ("ci-go-v1", "hookline-ci-go")
+    templates: Texts = ("ci-go-v1", "hookline-ci-go")
     """Runs of these templates are measured, whoever started them; and every run that hookline started."""
-    adopt: tuple[Name, ...] = ()
-    """`repo_name`s, or globs of them, that become the pipeline of runs that hookline did not start."""
-    steps: tuple[Name, ...] = STEPS
+    adopt: Annotated[tuple[Glob, ...], Field(strict=False)] = ()
+    """Patterns of `repo_name`s that become the pipeline of runs that hookline did not start."""
+    steps: Texts = STEPS
     """Steps with series of their own; the others are `other`."""
     max_pipelines: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Pipelines with series of their own; the next ones are `other`."""
-    prices: Path | None = None
-    """A price file, relative to this one."""
+    prices: Text | None = None
+    """A price file; in the file its path is relative to that."""
     keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
     """Runs that the pages show."""
     log_limit_bytes: Annotated[int, Field(ge=65_536, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
@@ -49,28 +54,36 @@ class Configuration(BaseModel):
     """Time for one log."""
     log_readers: Annotated[int, Field(ge=1, le=64)] = 4
     """Logs that are read at once."""
-    grafana: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
+    grafana: Url | None = None
     """Address of the Grafana that has the dashboards; a run's page then leads to the one of its pipeline."""
     cdevents: CDEvents | None = None
 
+    @cached_property
     def price_list(self) -> Prices:
-        """The prices in use."""
-        return BUILT_IN if self.prices is None else read_prices(self.prices)
+        """The prices in use, read once.
+
+        Raises:
+            InvalidInput: The price file cannot be used.
+        """
+        return BUILT_IN if self.prices is None else read_prices(Path(self.prices))
 
 
 def read_configuration(path: Path | None) -> Configuration:
-    """Read the file; without one everything is at its default.
+    """Read the file, and its price file; without one everything is at its default.
 
     Raises:
-        InvalidConfiguration: It cannot be read, is no YAML, or has wrong or unknown keys.
+        InvalidInput: With every problem that was found, each with its position.
     """
     if path is None:
         return Configuration()
-    found = read_model(path, Configuration, InvalidConfiguration)
-    if found.prices is not None:
-        found = found.model_copy(update={"prices": path.parent / found.prices})
-    try:
-        found.price_list()
-    except InvalidPrices as error:
-        raise InvalidConfiguration(str(error)) from error
+    document = read_document(read_file(path), str(path), WANTED)
+    found = validate_document(document, Configuration)
+    if found.prices is None:
+        return found
+    placed = path.parent / found.prices
+    if not placed.is_file():
+        problem = f"there is no file {placed}"
+        raise InvalidInput((Diagnostic(document.position(("prices",)), problem, field="prices"),))
+    found = found.model_copy(update={"prices": str(placed)})
+    _ = found.price_list
     return found

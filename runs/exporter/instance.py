@@ -10,8 +10,9 @@ import structlog
 import urllib3
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from documents.diagnostics import InvalidInput
 from runs.cdevents import Post, Sender
-from runs.exporter.configuration import InvalidConfiguration, read_configuration
+from runs.exporter.configuration import read_configuration
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
 from runs.exporter.service import ClusterScope, Service, render_metrics
@@ -57,12 +58,12 @@ class Instance:
         """Check the settings.
 
         Raises:
-            InvalidConfiguration: The configuration cannot be used.
+            InvalidInput: The configuration cannot be used.
         """
         self._options, self._sources = options, sources
         self._configuration = read_configuration(options.configuration)
         self._configured_at = self._stamp()
-        self._live = Live(version=options.version, prices=self._configuration.price_list(), leader=False)
+        self._live = Live(version=options.version, prices=self._configuration.price_list, leader=False)
         self._service: Service | None = None
         self._ledger: Ledger | None = None
         self._process = CollectorRegistry()
@@ -170,7 +171,7 @@ class Instance:
         self._configured_at = stamp
         try:
             self._configuration = read_configuration(self._options.configuration)
-        except InvalidConfiguration as error:
+        except InvalidInput as error:
             self._live.reload_ok = False
             _log.error("configuration not reloaded", error=str(error))
             return

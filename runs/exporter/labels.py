@@ -1,8 +1,8 @@
 """Label values: bounded, whatever events and people call things."""
 
-import fnmatch
 from collections.abc import Collection, Sequence
 
+from documents.globs import matcher
 from runs.exporter.metrics import EVENTS, OTHER
 from runs.objects import Workflow
 
@@ -23,7 +23,7 @@ class Labels:
         max_pipelines: int = 1000,
         known: Collection[str] = (),
     ) -> None:
-        self._adopt = tuple(adopt)
+        self._adopted = matcher(adopt)
         self._steps = frozenset(steps)
         self._max = max_pipelines
         self._pipelines = set(known) - {OTHER}
@@ -31,10 +31,10 @@ class Labels:
     def pipeline(self, workflow: Workflow) -> tuple[str, bool]:
         """The pipeline of a run, and whether that is an overflow.
 
-        A run that hookline did not start is known by its `repo_name`, if the configuration lists that.
+        A run that hookline did not start is known by its `repo_name`, if a pattern of the configuration takes that.
         """
         name = workflow.pipeline
-        if not name and any(fnmatch.fnmatchcase(workflow.repository, each) for each in self._adopt):
+        if not name and self._adopted(workflow.repository):
             name = workflow.repository
         if not name:
             return OTHER, False

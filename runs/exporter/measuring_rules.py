@@ -17,4 +17,4 @@ def make_rules(configuration: Configuration, ledger: Ledger) -> Rules:
         max_pipelines=configuration.max_pipelines,
         known=known,
     )
-    return Rules(labels=labels, prices=configuration.price_list())
+    return Rules(labels=labels, prices=configuration.price_list)

@@ -10,33 +10,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from runs.exporter.yaml_files import read_model
+from documents.blocks import Block
+from documents.files import read_model
+from documents.scalars import parse_date
+from documents.wanted import Wanted
 from runs.objects import GIB
 
-__all__ = ["BUILT_IN", "InvalidPrices", "Prices", "read_prices"]
+__all__ = ["BUILT_IN", "Prices", "read_prices"]
 
-Hourly = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+WANTED = Wanted(
+    mapping="such as currency: CNY",
+    empty="expected a price list with currency, source, date, vcpu and memory",
+    merge_key="write its keys out",
+)
+Hourly = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Platform = Literal["eci", "acs", "node"]
 
 
-class InvalidPrices(ValueError):
-    """A price file that cannot be used; the text says where and why."""
-
-
-class _Rate(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Rate(Block):
     on_demand: Hourly
     spot: Hourly | None = None
 
 
-class Prices(BaseModel):
+class Prices(Block):
     """Prices per hour, in one currency."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["CNY"])]
     source: Annotated[str, Field(min_length=1, max_length=100)]
-    date: datetime.date
+    date: Annotated[datetime.date, BeforeValidator(parse_date)]
     """The day on which the prices were read."""
     vcpu: _Rate
     """One vCPU."""
@@ -44,7 +47,7 @@ class Prices(BaseModel):
     """One GiB."""
     instance_types: Mapping[str, _Rate] = {}
     """ECS types, as `eci-instance-spec` names them."""
-    platforms: tuple[Literal["eci", "acs", "node"], ...] = ("eci",)
+    platforms: Annotated[tuple[Platform, ...], Field(strict=False)] = ("eci",)
     """Where the prices apply; pods elsewhere have no cost."""
 
     @property
@@ -81,6 +84,6 @@ def read_prices(path: Path) -> Prices:
     """Read a price file.
 
     Raises:
-        InvalidPrices: It cannot be read, is no YAML, or has wrong or unknown keys.
+        InvalidInput: With every problem that was found, each with its position.
     """
-    return read_model(path, Prices, InvalidPrices)
+    return read_model(path, Prices, WANTED)

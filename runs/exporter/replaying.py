@@ -31,7 +31,7 @@ class Replayed:
             InvalidRecording: It holds none.
         """
         self._path = path
-        self._prices, self._grafana = configuration.price_list(), configuration.grafana
+        self._prices, self._grafana = configuration.price_list, configuration.grafana
         self.ledger = Ledger(None, 0.0, count_from=0.0, keep_runs=configuration.keep_runs)
         counting = Counting(self.ledger, make_rules(configuration, self.ledger))
         told = replay(path, counting, configuration.templates, configuration.log_limit_bytes)

@@ -3,6 +3,8 @@
 import contextlib
 import datetime as dt
 import enum
+import os
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -21,10 +23,27 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from documents import reading
+from documents import composing
 from documents.diagnostics import Diagnostic, InvalidInput, Position
-from documents.reading import read_document
+from documents.document import Document
+from documents.files import read_file
+from documents.reading import read_document as read_wanted
 from documents.validation import validate_document
+from documents.wanted import KeyHint, Wanted
+
+WANTED = Wanted(
+    mapping="such as version: 1",
+    empty="write a first one",
+    merge_key="write the keys out",
+    hints=(
+        KeyHint(frozenset({"on"}), beside="events", sentence="the key here is events", meant="events"),
+        KeyHint(frozenset({"commits"}), beside="branches", sentence="a push names no commits"),
+    ),
+)
+
+
+def read_document(text: str | bytes, file: str, wanted: Wanted = WANTED) -> Document:
+    return read_wanted(text, file, wanted)
 
 
 def read(text: str | bytes, model: type[BaseModel] | None) -> None:
@@ -59,9 +78,9 @@ LADDER = "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n" for 
     ("text", "expected"),
     [
         # the file
-        ("", "f:1:1: error: the file is empty; hookline init writes a first one"),
-        ("# nothing\n", "f:1:1: error: the file is empty; hookline init writes a first one"),
-        ("~", "f:1:1: error: the file is empty; hookline init writes a first one"),
+        ("", "f:1:1: error: the file is empty; write a first one"),
+        ("# nothing\n", "f:1:1: error: the file is empty; write a first one"),
+        ("~", "f:1:1: error: the file is empty; write a first one"),
         ("- a", "f:1:1: error: expected a mapping at the top, such as version: 1, not a list"),
         ("a", "f:1:1: error: expected a mapping at the top, such as version: 1, not a single value"),
         ("---\na: 1\n...\n--- # x\n\nb: 2", f"f:4:1: error: {SECOND}"),
@@ -79,7 +98,7 @@ LADDER = "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n" for 
         ("a: \ud800", "f:1:4: error: the character U+D800 is not allowed in YAML; remove it"),
         pytest.param(
             "#" * (32 * 2**20 + 1),
-            "f:1:1: error: the file has 33,554,433 bytes; at most 33,554,432 are read",
+            "f:1:1: error: the file has more than 33,554,432 bytes; no larger one is read",
             id="large",
         ),
         pytest.param("[" * 100_000, f"f:1:101: error: {DEEP}", id="brackets"),
@@ -104,7 +123,7 @@ LADDER = "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n" for 
         ("!x a: 1", "f:1:1: error: the tag !x is refused; quote text that starts with !"),
         (
             "<<: {a: 1}",
-            "f:1:1: error: the merge key << is refused; what several pipelines share goes under defaults:",
+            "f:1:1: error: the merge key << is refused; write the keys out",
         ),
         # tags, aliases, numbers
         ("a: !foo b", "f:1:4: error: the tag !foo is refused; quote text that starts with !"),
@@ -281,6 +300,10 @@ KEYS = (
         ("evnts: 1", "3:7: error: pipelines.p.evnts: unknown key; did you mean events?"),
         ("Shards: 1", "3:7: error: pipelines.p.Shards: unknown key; did you mean shards?"),
         ('"on": 1', "3:7: error: pipelines.p.on: unknown key; the key here is events"),
+        (
+            "events: {push: {commits: 1}}",
+            "3:23: error: pipelines.p.events.push.commits: a push names no commits",
+        ),
         ("zzz: 1", f"3:7: error: pipelines.p.zzz: unknown key; accepted: {KEYS}"),
         ("zzz: ", f"3:7: error: pipelines.p.zzz: unknown key; accepted: {KEYS}"),
         ("events: {excpet: 1}", "3:16: error: pipelines.p.events.excpet: unknown key; did you mean except?"),
@@ -339,6 +362,23 @@ KEYS = (
         (
             "switch: on",
             '3:15: error: pipelines.p.switch: expected one of: on, off, but YAML reads on as true; write "on"',
+        ),
+        # numbers that are read in another base
+        (
+            "parameters: {a: 1:05}",
+            '3:23: error: YAML reads 1:05 as the number 65; write 65, or "1:05" if it is text',
+        ),
+        (
+            "shards: 007",
+            '3:15: error: YAML reads 007 as the number 7 (octal); write 7, or "007" if it is text',
+        ),
+        (
+            "ratio: 0:0.5",
+            '3:14: error: YAML reads 0:0.5 as the number 0.5; write 0.5, or "0:0.5" if it is text',
+        ),
+        (
+            "parameters: {a: 0123}",
+            '3:23: error: YAML reads 0123 as the number 83 (octal); write 83, or "0123" if it is text',
         ),
         # wrong types
         ("days: x", "3:13: error: pipelines.p.days: expected a list, not text"),
@@ -569,6 +609,109 @@ def test_reading_ends(text: str) -> None:
         assert read_document(text, "f").data
 
 
+MANIFEST = Wanted(mapping="such as kind: Pod")
+BASES = "x: &x {a: 1, b: &inner {c: 2}}\ny: &y {b: 3, d: 4}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("m: {<<: *x, e: 5}", {"a": 1, "b": {"c": 2}, "e": 5}),
+        ("m: {<<: *x, a: 5}", {"a": 5, "b": {"c": 2}}),
+        ("m: {<<: [*x, *y]}", {"a": 1, "b": {"c": 2}, "d": 4}),
+        ("m: {<<: [*y, *x]}", {"a": 1, "b": 3, "d": 4}),
+        ("m: {<<: {<<: *y, b: 6}, e: 5}", {"b": 6, "d": 4, "e": 5}),
+        ('m: {"<<": 7}', {"<<": 7}),
+    ],
+)
+def test_a_merge_key_is_read_where_the_caller_takes_it(text: str, data: dict[str, Any]) -> None:
+    assert read_document(BASES + text, "f", MANIFEST).data["m"] == data
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("m: {<<: 1}", "3:9: error: the merge key << takes a mapping, or a list of mappings"),
+        ("m: {<<: [*x, 1]}", "3:9: error: the merge key << takes a mapping, or a list of mappings"),
+        ("m: {<<: *x, <<: *y}", '3:13: error: the key "<<" stands here twice; the first is in line 3'),
+        (
+            "m: {a: 1, <<: *x}",
+            '3:11: error: << also holds the key "a", which stands before it; programs differ in which one they take, so write << first',
+        ),
+    ],
+)
+def test_a_merge_key_that_means_nothing_certain_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        read_document(BASES + text, "f", MANIFEST)
+    assert str(raised.value) == f"f:{expected}"
+
+
+def test_what_was_merged_is_reported_where_it_is_written() -> None:
+    document = read_document(BASES + "m: {<<: [*x, *y], e: 5}", "f", MANIFEST)
+    assert document.position(("m", "b", "c"), key=True) == Position("f", 1, 25)
+    assert document.position(("m", "d")) == Position("f", 2, 17)
+    assert document.position(("m", "e"), key=True) == Position("f", 3, 19)
+
+
+def test_merges_that_multiply_end() -> None:
+    """Each line takes in a mapping of 20,000 keys; without a limit this takes a minute."""
+    large = "x: &x {" + ", ".join(f"k{number}: 1" for number in range(20_000)) + "}\n"
+    text = large + "".join(f"m{number}: {{<<: *x}}\n" for number in range(10_000))
+    with pytest.raises(InvalidInput, match="too many values"):
+        read_document(text, "f", MANIFEST)
+
+
+def test_an_empty_file_is_an_empty_mapping_where_the_caller_takes_it() -> None:
+    for text in ("", "# nothing\n", "~", "---\n"):
+        assert read_document(text, "f", MANIFEST).data == {}
+
+
+def test_hints_come_from_the_caller_alone() -> None:
+    with pytest.raises(InvalidInput) as raised:
+        read_document("on: 1", "f", MANIFEST)
+    assert str(raised.value) == 'f:1:1: error: YAML reads the key "on" as true; quote the key'
+
+
+def test_one_hundred_problems_are_printed_and_how_many_more_there_are() -> None:
+    lines = refusal("".join(f"{number}: x\n" for number in range(150))).splitlines()
+    assert len(lines) == 101
+    assert lines[99].startswith("f:100:1: ")
+    assert lines[100] == "... and 50 more problems"
+    assert refusal("".join(f"{number}: x\n" for number in range(101))).endswith("... and 1 more problem")
+    assert len(refusal("".join(f"{number}: x\n" for number in range(100))).splitlines()) == 100
+
+
+def test_what_has_no_end_is_refused_unread(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(InvalidInput) as raised:
+            read_file(path)
+        assert str(raised.value) == (
+            f"{path}:1:1: error: is no regular file but a device, a pipe or a socket; write its content to a file"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("absent", "no such file or directory"), (".", "is a directory"), ("a\0b", "embedded null byte")],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f":1:1: error: cannot be read: {reason}$"):
+        read_file(tmp_path / name)
+
+
+def test_no_more_of_a_file_is_read_than_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(10 * composing.LARGEST_BYTES)
+    content = read_file(path)
+    assert len(content) == composing.LARGEST_BYTES + 1
+    assert refusal(content) == "f:1:1: error: the file has more than 33,554,432 bytes; no larger one is read"
+
+
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SCALARS = (
     st.none()
@@ -611,7 +754,7 @@ def test_dates_read_back_as_text(data: dict[str, dt.date]) -> None:
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"])
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     base = getattr(yaml, request.param)
-    monkeypatch.setattr(reading, "_Loader", type("_Loader", (reading._Limits, base), {}))
+    monkeypatch.setattr(composing, "_Loader", type("_Loader", (composing._Limits, base), {}))
 
 
 def only_invalid_input(text: str | bytes) -> None:

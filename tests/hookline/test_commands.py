@@ -18,6 +18,7 @@ from support import DECLARATION, ROOT, github_push
 
 from hookline.cli import command_names, main
 from hookline.declaration.starter import Remote, starter
+from hookline.plan import objects as writing_down
 
 
 @pytest.fixture
@@ -107,6 +108,35 @@ def test_a_yaml_1_1_reader_takes_every_text_for_text(folder: Path) -> None:
     printed = hookline("render").stdout
     assert 'namespace: "1e3"' in printed
     assert '- "y"' in printed
+
+
+@pytest.fixture
+def a_trigger_without_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hookline makes a Sensor in which one trigger waits for a dependency that does not exist."""
+    made = writing_down.sensor_manifest
+
+    def broken(*arguments: Any) -> dict[str, Any]:
+        manifest = made(*arguments)
+        manifest["spec"]["triggers"][0]["template"]["conditions"] = "absent"
+        return manifest
+
+    monkeypatch.setattr(writing_down, "sensor_manifest", broken)
+
+
+@pytest.mark.parametrize(
+    "command", [["validate"], ["render"], ["render", "-o", "json"], ["render", "--to", "out"]], ids=" ".join
+)
+def test_an_object_that_breaks_a_controllers_rule_is_a_fault_of_hookline_and_is_not_written(
+    folder: Path, a_trigger_without_conditions: None, command: list[str]
+) -> None:
+    result = hookline(*command)
+    assert result.exit_code == 70
+    assert result.stdout == ""
+    assert not (folder / "out").exists()
+    *broken, last = result.stderr.splitlines()
+    assert broken
+    assert [line.split(":")[1].split()[0] for line in broken] == ["Sensor"] * len(broken), broken
+    assert last == "error: this is a fault of hookline, so nothing was written; please report it"
 
 
 def test_a_folder_is_written_whole_and_what_is_gone_is_removed(folder: Path) -> None:

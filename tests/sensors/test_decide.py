@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import OTHER_SHA, PAYLOADS, SHA, ZERO, data, edited, github_push, payload, program
 
+from documents.globs import expression
 from events.delivery import BusEvent
-from events.globs import expression
 from events.host import host, host_names
 from sensors.program import compose
 from sensors.reasons import REASONS

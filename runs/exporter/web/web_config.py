@@ -5,6 +5,7 @@ The file and its certificates are read again when they change; a new version tha
 
 import hashlib
 import hmac
+import re
 import secrets
 import ssl
 import threading
@@ -14,11 +15,18 @@ from typing import Annotated, Literal
 
 import bcrypt
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
-from runs.exporter.yaml_files import read_model
+from documents.blocks import Block, Text
+from documents.diagnostics import Diagnostic, InvalidInput, Position
+from documents.files import read_file
+from documents.reading import read_document
+from documents.validation import validate_document
+from documents.wanted import Wanted
 
-__all__ = ["InvalidWebConfiguration", "Security"]
+__all__ = ["Security"]
+
+WANTED = Wanted(mapping="such as basic_auth_users: {}", merge_key="write its keys out")
 
 CACHED_PASSWORDS = 100
 ClientAuthentication = Literal[
@@ -34,46 +42,49 @@ _UNKNOWN_USER = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(10))
 _log = structlog.get_logger()
 
 
-class InvalidWebConfiguration(ValueError):
-    """A file that cannot be used; the text says where, what is wrong and what is accepted."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Tls(_Part):
-    cert_file: Path
-    key_file: Path
+class _Tls(Block):
+    cert_file: Text
+    key_file: Text
     client_auth_type: ClientAuthentication = "NoClientCert"
-    client_ca_file: Path | None = None
+    client_ca_file: Text | None = None
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
     max_version: Literal["TLS12", "TLS13"] = "TLS13"
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Key of the file → path, for those that are named."""
+        named = {key: getattr(self, key) for key in ("cert_file", "key_file", "client_ca_file")}
+        return {key: path for key, path in named.items() if path is not None}
 
     @model_validator(mode="after")
     def _consistent(self) -> "_Tls":
         verifies = self.client_auth_type in {"VerifyClientCertIfGiven", "RequireAndVerifyClientCert"}
         if verifies and self.client_ca_file is None:
-            raise ValueError(f"client_auth_type {self.client_auth_type} needs client_ca_file")
+            raise ValueError(f"client_auth_type: {self.client_auth_type} needs client_ca_file")
         if self.client_auth_type in {"RequestClientCert", "RequireAnyClientCert"}:
             raise ValueError(
-                f"client_auth_type {self.client_auth_type} takes certificates that nobody checked; "
+                f"client_auth_type: {self.client_auth_type} takes certificates that nobody checked; "
                 "accepted are NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
             )
         return self
 
 
-class _Http(_Part):
+class _Http(Block):
     headers: Mapping[str, str] = {}
     http2: Literal[False] = False
 
 
-class _Configuration(_Part):
+def _hashed(value: object) -> object:
+    # The value is not repeated in the message: it may be the password itself.
+    if not isinstance(value, str) or not re.match(r"\$2[aby]\$\d\d\$", value):
+        raise ValueError("expected a bcrypt hash of the password, as htpasswd -nBC 10 USER prints it")
+    return value
+
+
+class _Configuration(Block):
     tls_server_config: _Tls | None = None
     http_server_config: _Http = _Http()
-    basic_auth_users: Mapping[
-        Annotated[str, Field(min_length=1)], Annotated[str, Field(pattern=r"^\$2[aby]\$\d\d\$")]
-    ] = {}
+    basic_auth_users: Mapping[Text, Annotated[str, BeforeValidator(_hashed)]] = {}
 
 
 class Security:
@@ -83,7 +94,7 @@ class Security:
         """Read the file; without one everything is open.
 
         Raises:
-            InvalidWebConfiguration: It cannot be used.
+            InvalidInput: It cannot be used; every problem with its position.
         """
         self._path = path
         self._lock = threading.Lock()
@@ -144,7 +155,7 @@ class Security:
                 return
             try:
                 self._load()
-            except InvalidWebConfiguration as error:
+            except InvalidInput as error:
                 # Keeps what was right, and does not complain at every request.
                 self._stamps = _stamps(self._stamps)
                 _log.error("web configuration not reloaded", error=str(error))
@@ -154,8 +165,7 @@ class Security:
             return
         configuration = _read(self._path)
         tls = configuration.tls_server_config
-        files = [self._path] + ([] if tls is None else [tls.cert_file, tls.key_file])
-        files += [tls.client_ca_file] if tls is not None and tls.client_ca_file is not None else []
+        files = [self._path, *(() if tls is None else map(Path, tls.files.values()))]
         stamps = _stamps(dict.fromkeys(files, 0.0))
         self._context = None if tls is None else _context(self._path, tls)
         self._configuration, self._stamps = configuration, stamps
@@ -180,7 +190,9 @@ def _context(path: Path, tls: _Tls) -> ssl.SSLContext:
         if tls.client_ca_file is not None:
             context.load_verify_locations(tls.client_ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise InvalidWebConfiguration(f"{path}: certificate, key or client authority: {error}") from error
+        problem = f"certificate, key or client authority: {error}"
+        place = Position(str(path), 1, 1)
+        raise InvalidInput((Diagnostic(place, problem, field="tls_server_config"),)) from error
     if tls.client_auth_type == "RequireAndVerifyClientCert":
         context.verify_mode = ssl.CERT_REQUIRED
     elif tls.client_auth_type == "VerifyClientCertIfGiven":
@@ -189,10 +201,22 @@ def _context(path: Path, tls: _Tls) -> ssl.SSLContext:
 
 
 def _read(path: Path) -> _Configuration:
-    found = read_model(path, _Configuration, InvalidWebConfiguration)
+    document = read_document(read_file(path), str(path), WANTED)
+    found = validate_document(document, _Configuration)
     tls = found.tls_server_config
-    if tls is not None:
-        files = {name: getattr(tls, name) for name in ("cert_file", "key_file", "client_ca_file")}
-        placed = {name: path.parent / file for name, file in files.items() if file is not None}
-        found = found.model_copy(update={"tls_server_config": tls.model_copy(update=placed)})
-    return found
+    if tls is None:
+        return found
+    placed = {key: path.parent / file for key, file in tls.files.items()}
+    problems = tuple(
+        Diagnostic(
+            document.position(("tls_server_config", key)),
+            f"there is no file {file}",
+            field=f"tls_server_config.{key}",
+        )
+        for key, file in placed.items()
+        if not file.is_file()
+    )
+    if problems:
+        raise InvalidInput(problems)
+    update = {key: str(file) for key, file in placed.items()}
+    return found.model_copy(update={"tls_server_config": tls.model_copy(update=update)})

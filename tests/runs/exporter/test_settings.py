@@ -2,17 +2,21 @@
 
 import datetime
 import json
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from documents.diagnostics import InvalidInput
 from runs.cdevents import Sender, event_of
-from runs.exporter.configuration import InvalidConfiguration, read_configuration
+from runs.exporter.configuration import Configuration, read_configuration
+from runs.exporter.labels import Labels
 from runs.exporter.ledger import Observation
-from runs.exporter.prices import BUILT_IN, InvalidPrices, read_prices
+from runs.exporter.prices import BUILT_IN, read_prices
 from runs.history import Attempt, Run
+from runs.objects import workflow_of
 
 GIB = 1024.0**3
 PRICES = """\
@@ -26,41 +30,102 @@ instance_types: {ecs.c6.large: {on_demand: 1.0}}
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "problems"),
     [
-        ("adpt: [x]\n", ":1:1: adpt: unknown key; known are templates, adopt, steps"),
+        ("adpt: [x]\n", ["1:1: error: adpt: unknown key; did you mean adopt?"]),
         (
             "templates: [a]\nmax_pipelines: 0\n",
-            ":2:1: max_pipelines: Input should be greater than or equal to 1",
+            ["2:16: error: max_pipelines: expected 1 or more, not 0"],
         ),
-        ("cdevents: {url: ftp://x}\n", ":1:12: cdevents.url: String should match pattern"),
+        (
+            "cdevents: {url: ftp://x}\n",
+            [
+                '1:17: error: cdevents.url: "ftp://x" is not accepted; expected text such as https://host.example.com'
+            ],
+        ),
         (
             "cdevents: {url: http://x, sorce: y}\n",
-            ":1:27: cdevents.sorce: unknown key; known are url, source",
+            ["1:27: error: cdevents.sorce: unknown key; did you mean source?"],
         ),
-        ("adopt: [\n", ":2:1: "),
-        ("adopt: [\x01]\n", "config.yaml: unacceptable character"),
-        ("[" * 5000, "config.yaml: "),
-        ("prices: missing.yaml\n", "missing.yaml"),
-        ("[]\n", ""),
+        ("adopt: [\n", ["2:1: error: expected a key or a value here"]),
+        ("adopt: [\x01]\n", ["1:9: error: the character U+0001 is not allowed in YAML; remove it"]),
+        ("[" * 5000, ["1:101: error: nested too deeply; at most 100 levels are read"]),
+        ("prices: missing.yaml\n", ["1:9: error: prices: there is no file {folder}/missing.yaml"]),
+        ("[]\n", ["1:1: error: expected a mapping at the top, such as max_pipelines: 500, not a list"]),
+        (
+            "steps: [a]\nsteps: [b]\n",
+            ['2:1: error: the key "steps" stands here twice; the first is in line 1'],
+        ),
+        ("on: 1\n", ['1:1: error: YAML reads the key "on" as true; quote the key']),
+        (
+            "log_seconds: 1:30\ntemplates: [yes, 1.20]\nkeep_runs: 1e3\n",
+            [
+                '1:14: error: YAML reads 1:30 as the number 90; write 90, or "1:30" if it is text',
+                '2:13: error: templates.0: expected text, but YAML reads yes as true; write "yes"',
+                '2:18: error: templates.1: expected text, but YAML reads 1.20 as the number 1.2; write "1.20"',
+                '3:12: error: keep_runs: expected a whole number, not text "1e3"',
+            ],
+        ),
+        (
+            'adopt: ["[ab]*", "!x", "shop-*"]\n',
+            [
+                '1:9: error: adopt.0: "[ab]*": character classes are not part of the dialect; accepted: * within a path part, ** across parts, ? for one character',
+                '1:18: error: adopt.1: "!x" starts with !; no pattern excludes anything here',
+            ],
+        ),
+        ("a: &x {}\n<<: *x\n", ["2:1: error: the merge key << is refused; write its keys out"]),
     ],
 )
-def test_a_wrong_configuration_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_configuration_is_refused_with_each_place(
+    tmp_path: Path, text: str, problems: list[str]
+) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    if not message:
-        assert read_configuration(path).adopt == ()
-        return
-    with pytest.raises(InvalidConfiguration) as refused:
+    with pytest.raises(InvalidInput) as refused:
         read_configuration(path)
-    assert message in str(refused.value)
+    lines = str(refused.value).splitlines()
+    assert len(lines) == len(problems)
+    for line, problem in zip(lines, problems, strict=True):
+        assert line.startswith(f"{path}:{problem.replace('{folder}', str(tmp_path))}")
+
+
+@pytest.mark.parametrize("text", ["", "# every setting at its default\n", "{}\n", "---\n"])
+def test_an_empty_configuration_is_every_default(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    assert read_configuration(tmp_path / "config.yaml") == Configuration()
+
+
+def test_a_pipe_is_no_configuration_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.yaml")
+    with pytest.raises(InvalidInput, match="is no regular file"):
+        read_configuration(tmp_path / "config.yaml")
+
+
+def test_patterns_of_adopted_runs_are_those_of_the_declaration() -> None:
+    labels = Labels(adopt=["acme/*", "tools/**"])
+
+    def pipeline(repository: str) -> str:
+        arguments = {"parameters": [{"name": "repo_name", "value": repository}]}
+        run = {
+            "metadata": {"uid": "u", "name": "shop-1"},
+            "spec": {"arguments": arguments, "workflowTemplateRef": {"name": "ci-go-v1"}},
+        }
+        found = workflow_of(run, frozenset({"ci-go-v1"}))
+        assert found is not None
+        return labels.pipeline(found)[0]
+
+    assert pipeline("acme/shop") == "acme/shop"
+    assert pipeline("acme/shop/web") == "other"
+    assert pipeline("tools/a/b") == "tools/a/b"
+    assert pipeline("ACME/shop") == "other"
+    assert pipeline("") == "other"
 
 
 def test_prices_may_stand_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "prices.yaml").write_text(PRICES)
     (tmp_path / "config.yaml").write_text("prices: prices.yaml\nadopt: ['shop-*']\n")
     found = read_configuration(tmp_path / "config.yaml")
-    assert found.price_list().currency == "USD"
+    assert found.price_list.currency == "USD"
 
 
 def test_the_built_in_list_is_what_eci_says() -> None:
@@ -81,13 +146,43 @@ def test_a_price_file_names_spot_and_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoiled", [("USD", "dollars"), ("0.36", "-1"), ("source", "sauce"), ("{", "["), ("0.036", ".nan")]
+    ("spoiled", "problems"),
+    [
+        (("USD", "dollars"), ['1:11: error: currency: "dollars" is not accepted; expected text such as CNY']),
+        (("0.36,", "-1,"), ["4:19: error: vcpu.on_demand: expected 0.0 or more, not -1"]),
+        (
+            ("source", "sauce"),
+            ["2:1: error: sauce: unknown key; did you mean source?"],
+        ),
+        (("vcpu: {", "vcpu: ["), ["4:"]),
+        (("0.036}", ".nan}"), ["4:31: error: vcpu.spot: expected a finite number, not the number nan"]),
+        (
+            ("0.36, spot: 0.036", "1:30, spot: yes"),
+            [
+                '4:19: error: YAML reads 1:30 as the number 90; write 90, or "1:30" if it is text',
+                "4:31: error: vcpu.spot: expected a number, not true",
+            ],
+        ),
+        (("2026-11-01", "20261101"), ["3:7: error: date: expected a date such as 2026-12-31"]),
+        (
+            ("currency: USD", "currency: USD\ncurrency: CNY"),
+            ['2:1: error: the key "currency" stands here twice; the first is in line 1'],
+        ),
+    ],
 )
-def test_a_wrong_price_file_is_refused(tmp_path: Path, spoiled: tuple[str, str]) -> None:
+def test_a_wrong_price_file_is_refused_with_each_place(
+    tmp_path: Path, spoiled: tuple[str, str], problems: list[str]
+) -> None:
     path = tmp_path / "prices.yaml"
-    path.write_text(PRICES.replace(*spoiled))
-    with pytest.raises(InvalidPrices, match=r"prices\.yaml"):
-        read_prices(path)
+    path.write_text(PRICES.replace(*spoiled, 1))
+    (tmp_path / "config.yaml").write_text("prices: prices.yaml\n")
+    for read, file in ((read_prices, path), (read_configuration, tmp_path / "config.yaml")):
+        with pytest.raises(InvalidInput) as refused:
+            read(file)
+        lines = str(refused.value).splitlines()
+        assert len(lines) == len(problems)
+        for line, problem in zip(lines, problems, strict=True):
+            assert line.startswith(f"{path}:{problem}")
 
 
 RUN = Run("u1", "ci", "shop-1", "shop", "push", "error", 1.0, 2.0, 90.0, message="no node")

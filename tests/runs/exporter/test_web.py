@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from documents.diagnostics import InvalidInput
 from runs.exporter.ledger import Ledger, Observation
 from runs.exporter.web.application import Application, Providers
 from runs.exporter.web.pages import Pages, chart, duration, money
 from runs.exporter.web.server import WebServer
-from runs.exporter.web.web_config import InvalidWebConfiguration, Security
+from runs.exporter.web.web_config import Security
 from runs.history import Attempt, Page, Query, Run
 
 TLS = Path(__file__).parents[2] / "data" / "tls"
@@ -360,42 +361,87 @@ def config(tmp_path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "problems"),
     [
         (
             "tls_servr_config: {}\n",
-            ":1:1: tls_servr_config: unknown key; known are tls_server_config, http_server_config, basic_auth_users",
+            ["1:1: error: tls_servr_config: unknown key; did you mean tls_server_config?"],
         ),
-        ("tls_server_config:\n  cert_file: a\n", ":1:1: tls_server_config.key_file: Field required"),
+        (
+            "tls_server_config:\n  cert_file: a\n",
+            ["2:3: error: tls_server_config.key_file: missing key key_file"],
+        ),
         (
             "tls_server_config: {cert_file: a, key_file: b, min_version: TLS10}\n",
-            ":1:48: tls_server_config.min_version: Input should be 'TLS12' or 'TLS13'",
+            ["1:61: error: tls_server_config.min_version: expected one of: TLS12, TLS13; did you mean TLS1"],
         ),
         (
             "tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequireAndVerifyClientCert}\n",
-            "needs client_ca_file",
+            [
+                "1:66: error: tls_server_config.client_auth_type: RequireAndVerifyClientCert needs client_ca_file"
+            ],
         ),
         (
             "tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequireAnyClientCert}\n",
-            "nobody checked",
+            [
+                "1:66: error: tls_server_config.client_auth_type: RequireAnyClientCert takes certificates that nobody checked; accepted are NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
+            ],
         ),
         (
-            "tls_server_config: {cert_file: missing, key_file: missing}\n",
-            "certificate, key or client authority: [Errno 2]",
+            "tls_server_config: {cert_file: missing, key_file: gone}\n",
+            [
+                "1:32: error: tls_server_config.cert_file: there is no file {folder}/missing",
+                "1:51: error: tls_server_config.key_file: there is no file {folder}/gone",
+            ],
         ),
-        ("basic_auth_users: {alice: secret}\n", "String should match pattern"),
-        ("rate_limit: {}\n", "unknown key"),
-        ("http_server_config: {http2: true}\n", "http2: Input should be False"),
-        ("basic_auth_users: [\n", ":2:1:"),
-        ("- a\n", "the file: Input should be a valid dictionary"),
+        (
+            "tls_server_config: {cert_file: web.yml, key_file: web.yml}\n",
+            ["1:1: error: tls_server_config: certificate, key or client authority: [SSL] PEM lib (_ssl.c:"],
+        ),
+        (
+            "basic_auth_users: {alice: 1:30, bob: secret}\n",
+            [
+                "1:27: error: basic_auth_users.alice: expected a bcrypt hash of the password, as htpasswd -nBC 10 USER prints it",
+                "1:38: error: basic_auth_users.bob: expected a bcrypt hash of the password, as htpasswd -nBC 10 USER prints it",
+            ],
+        ),
+        ("basic_auth_users: {on: x}\n", ['1:20: error: YAML reads the key "on" as true; quote the key']),
+        (
+            "http_server_config:\n  headers: {X-A: yes}\n",
+            [
+                '2:18: error: http_server_config.headers.X-A: expected text, but YAML reads yes as true; write "yes"'
+            ],
+        ),
+        (
+            "basic_auth_users: {}\nbasic_auth_users: {}\n",
+            ['2:1: error: the key "basic_auth_users" stands here twice; the first is in line 1'],
+        ),
+        (
+            "rate_limit: {}\n",
+            [
+                "1:1: error: rate_limit: unknown key; accepted: tls_server_config, http_server_config, basic_auth_users"
+            ],
+        ),
+        (
+            "http_server_config: {http2: true}\n",
+            ["1:29: error: http_server_config.http2: expected one of: false"],
+        ),
+        ("basic_auth_users: [\n", ["2:1: error: "]),
+        ("- a\n", ["1:1: error: expected a mapping at the top, such as basic_auth_users: {}, not a list"]),
     ],
 )
-def test_a_wrong_web_configuration_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_web_configuration_is_refused_with_each_place(
+    tmp_path: Path, text: str, problems: list[str]
+) -> None:
     path = config(tmp_path, text)
-    with pytest.raises(InvalidWebConfiguration) as refused:
+    with pytest.raises(InvalidInput) as refused:
         Security(path)
-    assert str(refused.value).startswith(str(path))
-    assert message in str(refused.value)
+    lines = str(refused.value).splitlines()
+    expected = [f"{path}:{each.format(folder=tmp_path) if 'folder' in each else each}" for each in problems]
+    assert len(lines) == len(expected)
+    for line, start in zip(lines, expected, strict=True):
+        assert line.startswith(start)
+    assert "secret" not in str(refused.value)
 
 
 def basic(user: str, password: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.globs import GlobError, check_glob, expression
+from documents.globs import GlobError, check_glob, expression, matcher
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -39,6 +39,15 @@ def test_meaning(pattern: str, yes: list[str], no: list[str]) -> None:
 def test_what_other_dialects_mean_by_it_is_refused(pattern: str) -> None:
     with pytest.raises(GlobError):
         check_glob(pattern)
+
+
+def test_a_matcher_takes_any_of_its_patterns_and_without_patterns_nothing() -> None:
+    adopted = matcher(["shop-*", "acme/**"])
+    assert [text for text in ("shop-1", "acme/a/b", "shop", "x/shop-1", "shop-1/x") if adopted(text)] == [
+        "shop-1",
+        "acme/a/b",
+    ]
+    assert not matcher([])("")
 
 
 @given(st.lists(st.text(st.sampled_from("ab.-_*?+()|^$/"), min_size=1, max_size=8), min_size=1, max_size=4))

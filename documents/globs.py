@@ -1,14 +1,16 @@
-"""The one glob dialect of hookline.yaml, as regular expressions that RE2 (Sensor) and Oniguruma (offline) read alike.
+"""The one glob dialect of files that people write, as regular expressions that RE2, Oniguruma and Python read alike.
+
+RE2 is the Sensor's engine, Oniguruma that of the offline run.
 
 `*` matches within one path part, `**` any number of whole parts, `?` one character other than `/`. Nothing else is
 special, and characters that other dialects give a meaning to are refused rather than taken literally.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 
-__all__ = ["GlobError", "check_glob", "expression"]
+__all__ = ["GlobError", "check_glob", "expression", "matcher"]
 
 _REFUSED = {
     "\\": "a backslash has no meaning here",
@@ -27,8 +29,12 @@ class GlobError(ValueError):
     """A pattern that the dialect does not have; the message is a sentence for the user."""
 
 
-def check_glob(pattern: str) -> str:
+def check_glob(pattern: str, *, instead_of_negation: str = "no pattern excludes anything here") -> str:
     """The pattern itself, if the dialect has it.
+
+    Args:
+        pattern: As it is written.
+        instead_of_negation: Ends the sentence about a pattern that starts with `!`.
 
     Raises:
         GlobError: It has not, or the pattern can never match.
@@ -40,7 +46,7 @@ def check_glob(pattern: str) -> str:
     if _CONTROL.search(pattern):
         raise GlobError("a pattern cannot contain control characters")
     if pattern.startswith("!"):
-        raise GlobError(f'"{pattern}" starts with !; write the pattern without it under exclude:')
+        raise GlobError(f'"{pattern}" starts with !; {instead_of_negation}')
     for character, reason in _REFUSED.items():
         if character in pattern:
             raise GlobError(f'"{pattern}": {reason}; {_MEANING}')
@@ -85,3 +91,10 @@ def _expression(pattern: str) -> str:
 def expression(patterns: Iterable[str]) -> str:
     """One unanchored regular expression for any of the patterns; the same for any order of them."""
     return "|".join(_expression(pattern) for pattern in sorted(set(patterns)))
+
+
+def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Tells whether a whole text matches one of the patterns; without patterns none does."""
+    wanted = tuple(patterns)
+    compiled = re.compile(expression(wanted))
+    return lambda text: bool(wanted) and compiled.fullmatch(text) is not None

@@ -1,0 +1,80 @@
+"""A document: the data of one file, and where everything in it stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from documents.diagnostics import Diagnostic, Position
+from documents.wanted import Wanted
+
+__all__ = ["MERGE_TAG", "Document", "merged", "position_of"]
+
+MERGE_TAG = "tag:yaml.org,2002:merge"
+
+
+def position_of(file: str, mark: Any) -> Position:
+    """The position of a mark of PyYAML's; without one, the start of the file."""
+    return Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
+
+
+def merged(value: yaml.Node) -> list[Any]:
+    """The nodes that a merge key takes in, mappings if it is right; of two that hold a key, the first one counts."""
+    return list(value.value) if isinstance(value, yaml.SequenceNode) else [value]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file: its data, and its nodes for positions."""
+
+    file: str
+    data: Any
+    root: yaml.Node = field(repr=False, compare=False)
+    wanted: Wanted = field(repr=False, compare=False)
+    holds_nothing: bool = False
+    """Whether nothing stands somewhere (null, or a key without a value)."""
+    surprises: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
+    """Numbers that may be meant otherwise: wrong where a number is accepted."""
+    _children: dict[int, Mapping[str, tuple[yaml.Node, yaml.Node]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Children of the mappings that somebody asked about: the checks ask about each of 1,000 pipelines."""
+
+    def position(self, path: Sequence[str | int], *, key: bool = False) -> Position:
+        """Where the value at a path stands (or its key); for an absent one, its deepest existing ancestor."""
+        node, mark = self.root, self.root.start_mark
+        for index, part in enumerate(path, 1):
+            found = self._child(node, part)
+            if found is None:
+                break
+            key_node, node = found
+            mark = (key_node if key and key_node and index == len(path) else node).start_mark
+        return position_of(self.file, mark)
+
+    def scalar(self, path: Sequence[str | int]) -> str | None:
+        """The text of a scalar as it is written, without quotes; None if something else stands there."""
+        node = self.root
+        for part in path:
+            found = self._child(node, part)
+            if found is None:
+                return None
+            node = found[1]
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+    def _child(self, node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+        if isinstance(node, yaml.SequenceNode):
+            return (None, node.value[part]) if isinstance(part, int) and 0 <= part < len(node.value) else None
+        if not isinstance(node, yaml.MappingNode) or not isinstance(part, str):
+            return None
+        return self._pairs(node).get(part)
+
+    def _pairs(self, node: yaml.MappingNode) -> Mapping[str, tuple[yaml.Node, yaml.Node]]:
+        pairs = self._children.get(id(node))
+        if pairs is None:
+            found = {key.value: (key, value) for key, value in node.value if key.tag != MERGE_TAG}
+            for each in (one for key, value in node.value if key.tag == MERGE_TAG for one in merged(value)):
+                for name, pair in self._pairs(each).items():
+                    found.setdefault(name, pair)
+            pairs = self._children[id(node)] = found
+        return pairs

@@ -1,0 +1,52 @@
+"""Files that a user names: read whole, up to a limit, and read as a model."""
+
+import os
+import stat
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from documents.composing import LARGEST_BYTES
+from documents.diagnostics import Diagnostic, InvalidInput, Position
+from documents.reading import read_document
+from documents.validation import validate_document
+from documents.wanted import Wanted
+from documents.yaml_syntax import printable
+
+__all__ = ["read_file", "read_model"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a regular file; of a larger one than is read, a part that the reader refuses.
+
+    A device, a pipe or a socket may have no end, so it is refused unread.
+
+    Raises:
+        InvalidInput: It cannot be read, or is no regular file.
+    """
+    try:
+        # Opening a pipe waits for its other end; without blocking it does not, and the look comes after the opening.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISREG(mode):
+                return file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise _refusal(path, f"cannot be read: {reason}") from error
+    raise _refusal(path, "is no regular file but a device, a pipe or a socket; write its content to a file")
+
+
+def _refusal(path: Path, message: str) -> InvalidInput:
+    return InvalidInput((Diagnostic(Position(printable(str(path)), 1, 1), message),))
+
+
+def read_model(path: Path, model: type[ModelT], wanted: Wanted) -> ModelT:
+    """A YAML file as its model.
+
+    Raises:
+        InvalidInput: With every problem that was found, each with its position.
+    """
+    return validate_document(read_document(read_file(path), str(path), wanted), model)
