@@ -29,12 +29,18 @@ class GlobError(ValueError):
     """A pattern that the dialect does not have; the message is a sentence for the user."""
 
 
-def check_glob(pattern: str, *, instead_of_negation: str = "no pattern excludes anything here") -> str:
+def check_glob(
+    pattern: str,
+    *,
+    instead_of_negation: str = "no pattern excludes anything here",
+    literal_ending: str = "",
+) -> str:
     """The pattern itself, if the dialect has it.
 
     Args:
         pattern: As it is written.
         instead_of_negation: Ends the sentence about a pattern that starts with `!`.
+        literal_ending: A text that means itself at the end of a pattern, such as [bot].
 
     Raises:
         GlobError: It has not, or the pattern can never match.
@@ -48,8 +54,9 @@ def check_glob(pattern: str, *, instead_of_negation: str = "no pattern excludes 
     if pattern.startswith("!"):
         raise GlobError(f'"{pattern}" starts with !; {instead_of_negation}')
     for character, reason in _REFUSED.items():
-        if character in pattern:
-            raise GlobError(f'"{pattern}": {reason}; {_MEANING}')
+        if character in pattern.removesuffix(literal_ending):
+            exception = f"; a final {literal_ending} is literal" if literal_ending else ""
+            raise GlobError(f'"{pattern}": {reason}; {_MEANING}{exception}')
     if "***" in pattern or re.search(r"[^/]\*\*|\*\*[^/]", pattern):
         raise GlobError(f'"{pattern}": ** stands alone between slashes, as in docs/** or **/*.go; {_MEANING}')
     if pattern.startswith(("/", "./")):
@@ -75,8 +82,8 @@ def _translate(token: str) -> str:
             return "[^/]*"
         case "?":
             return "[^/]"
-        case "^":
-            return r"\^"
+        case "^" | "[" | "]":
+            return f"\\{token}"
         case "." | "+" | "(" | ")" | "|" | "$":
             return f"[{token}]"  # a class costs three bytes in the Sensor object, a backslash eight
         case _:
@@ -84,13 +91,15 @@ def _translate(token: str) -> str:
 
 
 @cache
-def _expression(pattern: str) -> str:
-    return "".join(_translate(token) for token in _TOKEN.findall(check_glob(pattern)))
+def _expression(pattern: str, literal_ending: str) -> str:
+    glob = check_glob(pattern, literal_ending=literal_ending).removesuffix(literal_ending)
+    ending = pattern[len(glob) :]
+    return "".join(_translate(token) for token in [*_TOKEN.findall(glob), *ending])
 
 
-def expression(patterns: Iterable[str]) -> str:
+def expression(patterns: Iterable[str], *, literal_ending: str = "") -> str:
     """One unanchored regular expression for any of the patterns; the same for any order of them."""
-    return "|".join(_expression(pattern) for pattern in sorted(set(patterns)))
+    return "|".join(_expression(pattern, literal_ending) for pattern in sorted(set(patterns)))
 
 
 def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:

@@ -2,7 +2,6 @@
 
 import difflib
 import re
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,11 +14,11 @@ from pydantic import (
 )
 
 from documents.blocks import Block, Duration, Name
-from documents.globs import check_glob
 from documents.scalars import check_cidr, check_timezone, matching, parse_date_range
 from events.canonical import Kind
 from events.cron import parse_cron
 from events.host import Verification, host, host_names
+from events.patterns import check_branch_pattern, check_login_pattern, check_pattern, check_tag_pattern
 from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name
 
 __all__ = [
@@ -39,11 +38,15 @@ __all__ = [
 ]
 
 
-Glob = Annotated[
-    str,
-    AfterValidator(
-        partial(check_glob, instead_of_negation="write the pattern without it under exclude:"),
-    ),
+Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], Field(min_length=1, max_length=200)]
+BranchGlobs = Annotated[
+    list[Annotated[str, AfterValidator(check_branch_pattern)]], Field(min_length=1, max_length=200)
+]
+TagGlobs = Annotated[
+    list[Annotated[str, AfterValidator(check_tag_pattern)]], Field(min_length=1, max_length=200)
+]
+LoginGlobs = Annotated[
+    list[Annotated[str, AfterValidator(check_login_pattern)]], Field(min_length=1, max_length=200)
 ]
 SourceName = Annotated[str, AfterValidator(check_source_name)]
 Branch = Annotated[str, AfterValidator(check_branch)]
@@ -160,17 +163,40 @@ def _has_random_part(endpoint: str) -> bool:
     )
 
 
+_INCLUDE = Field(
+    default=None,
+    description="Globs of which one must match. Absent: everything.",
+    examples=[["main", "release/*"]],
+)
+_EXCLUDE = Field(default=None, description="Globs of which none may match.", examples=[["release/old-*"]])
+
+
 class Selection(Block):
     """What to take: exclude wins; an absent include takes everything."""
 
-    include: Annotated[list[Glob], Field(min_length=1, max_length=200)] | None = Field(
-        default=None,
-        description="Globs of which one must match. Absent: everything.",
-        examples=[["main", "release/*"]],
-    )
-    exclude: Annotated[list[Glob], Field(min_length=1, max_length=200)] | None = Field(
-        default=None, description="Globs of which none may match.", examples=[["release/old-*"]]
-    )
+    include: Globs | None = _INCLUDE
+    exclude: Globs | None = _EXCLUDE
+
+
+class BranchSelection(Selection):
+    """What to take: exclude wins; an absent include takes everything."""
+
+    include: BranchGlobs | None = _INCLUDE
+    exclude: BranchGlobs | None = _EXCLUDE
+
+
+class TagSelection(Selection):
+    """What to take: exclude wins; an absent include takes everything."""
+
+    include: TagGlobs | None = _INCLUDE
+    exclude: TagGlobs | None = _EXCLUDE
+
+
+class LoginSelection(Selection):
+    """What to take: exclude wins; an absent include takes everything."""
+
+    include: LoginGlobs | None = _INCLUDE
+    exclude: LoginGlobs | None = _EXCLUDE
 
 
 class Paths(Selection):
@@ -187,12 +213,20 @@ def _shape(value: Any) -> str:
     return "list" if isinstance(value, list) else "mapping"
 
 
-Globs = Annotated[list[Glob], Field(min_length=1, max_length=200)]
 Chosen = Annotated[
     Annotated[Globs, Tag("list")] | Annotated[Selection, Tag("mapping")], Discriminator(_shape)
 ]
 ChosenPaths = Annotated[
     Annotated[Globs, Tag("list")] | Annotated[Paths, Tag("mapping")], Discriminator(_shape)
+]
+ChosenBranches = Annotated[
+    Annotated[BranchGlobs, Tag("list")] | Annotated[BranchSelection, Tag("mapping")], Discriminator(_shape)
+]
+ChosenTags = Annotated[
+    Annotated[TagGlobs, Tag("list")] | Annotated[TagSelection, Tag("mapping")], Discriminator(_shape)
+]
+ChosenLogins = Annotated[
+    Annotated[LoginGlobs, Tag("list")] | Annotated[LoginSelection, Tag("mapping")], Discriminator(_shape)
 ]
 
 
@@ -204,7 +238,7 @@ def included(chosen: "list[str] | Selection | None") -> Selection | None:
 class Push(Block):
     """Pushes to branches."""
 
-    branches: Chosen | None = Field(
+    branches: ChosenBranches | None = Field(
         default=None,
         description="Branches, as globs. Absent: every branch.",
         examples=[["main", "release/*"]],
@@ -214,9 +248,9 @@ class Push(Block):
         description="Changed files, as globs: the push runs if one of them is left over.",
         examples=[{"exclude": ["docs/**"]}],
     )
-    authors: Chosen | None = Field(
+    authors: ChosenLogins | None = Field(
         default=None,
-        description="Who pushed: login names, as globs, ignoring case.",
+        description="Who pushed: login names, as globs, ignoring case. GitHub Apps end in [bot]: dependabot[bot], *[bot].",
         examples=[{"exclude": ["*-bot"]}],
     )
     skip_markers: bool = Field(
@@ -229,7 +263,7 @@ class Push(Block):
 class Tag_(Block):  # noqa: N801 - Tag is pydantic's
     """New or moved tags."""
 
-    tags: Chosen | None = Field(
+    tags: ChosenTags | None = Field(
         default=None, description="Tags, as globs. Absent: every tag.", examples=[["v*"]]
     )
     branch: Branch | None = Field(
@@ -268,7 +302,7 @@ class Approval(Block):
 class PullRequest(Block):
     """Pull and merge requests: opened, reopened, new commits, ready for review."""
 
-    into: Chosen | None = Field(
+    into: ChosenBranches | None = Field(
         default=None, description="Target branches, as globs. Absent: every branch.", examples=[["main"]]
     )
     drafts: bool = Field(default=False, description="Whether drafts run too.", examples=[False])
@@ -284,9 +318,9 @@ class PullRequest(Block):
         description="With forks: sandboxed: what starts a run. Required there.",
         examples=[{"label": "ok-to-test"}],
     )
-    authors: Chosen | None = Field(
+    authors: ChosenLogins | None = Field(
         default=None,
-        description="Who did it: login names, as globs, ignoring case.",
+        description="Who did it: login names, as globs, ignoring case. GitHub Apps end in [bot]: dependabot[bot], *[bot].",
         examples=[{"exclude": ["*-bot"]}],
     )
     skip_markers: bool = Field(
@@ -354,6 +388,15 @@ class Schedule(Block):
     branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
 
 
+def _one_schedule(value: Any) -> Any:
+    if isinstance(value, list):
+        raise ValueError(  # noqa: TRY004 - one kind of error for the reader
+            "a pipeline has one schedule; one cron line may name several hours (0 2,14 * * *), and a second pipeline of the same "
+            "repository and image may have another schedule"
+        )
+    return value
+
+
 class ImagePush(Block):
     """A new image in a registry, such as a base image."""
 
@@ -368,6 +411,9 @@ class ImagePush(Block):
     branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
 
 
+_MERGE_QUEUES = frozenset({"merge_group", "merge_queue"})
+
+
 class Events(Block):
     """What starts a pipeline; at least one."""
 
@@ -380,7 +426,7 @@ class Events(Block):
     pull_request: PullRequest | None = Field(
         default=None, description="Pull or merge requests.", examples=[{"into": ["main"]}]
     )
-    schedule: Schedule | None = Field(
+    schedule: Annotated[Schedule | None, BeforeValidator(_one_schedule)] = Field(
         default=None,
         description="Fire times.",
         examples=[{"at": "30 2 * * 1-5", "timezone": "Asia/Shanghai"}],
@@ -390,6 +436,16 @@ class Events(Block):
         description="A new image in a registry.",
         examples=[{"source": "acr", "image": "acme/go-base"}],
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _merge_queues_are_branches(cls, value: Any) -> Any:
+        if isinstance(value, dict) and (found := value.keys() & _MERGE_QUEUES):
+            raise ValueError(
+                f"{found.pop()} is no kind of event here: GitHub's merge queue pushes branches, so write "
+                'push: {branches: ["gh-readonly-queue/main/*"]}'
+            )
+        return value
 
     @model_validator(mode="after")
     def _something_starts_it(self) -> "Events":

@@ -13,17 +13,18 @@ from typing import Any, Final
 from documents.globs import expression
 from events.canonical import Kind
 from events.declaration import Approval, Paths, Selection, included
+from events.patterns import APP_ENDING
 
 __all__ = ["CLAUSES", "SETTINGS", "Clause", "clause_of"]
 
 
-def _patterns(chosen: "list[str] | Selection | None") -> dict[str, Any] | None:
+def _patterns(chosen: "list[str] | Selection | None", literal_ending: str = "") -> dict[str, Any] | None:
     """Include and exclude globs as regular expressions."""
     selection = included(chosen)
     if selection is None:
         return None
     return {
-        side: expression(globs)
+        side: expression(globs, literal_ending=literal_ending)
         for side in ("include", "exclude")
         if (globs := getattr(selection, side)) is not None
     }
@@ -31,7 +32,7 @@ def _patterns(chosen: "list[str] | Selection | None") -> dict[str, Any] | None:
 
 def _logins(chosen: "list[str] | Selection | None") -> dict[str, Any] | None:
     """The same for login names, which every host compares ignoring case."""
-    found = _patterns(chosen)
+    found = _patterns(chosen, APP_ENDING)
     return None if found is None else {side: text.lower() for side, text in found.items()}
 
 

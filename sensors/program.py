@@ -88,7 +88,7 @@ class Program:
         if files is None:
             result = self._decide.input_text(data).first()
         else:
-            result = self._ask(data, f"canonical | {_with_files(files)} | decide")
+            result = self.ask(data, f"canonical | {_with_files(files)} | decide")
         return cast("dict[str, Any]", result["hookline"])
 
     def clauses(self, data: str, files: Sequence[str] | None = None) -> list[tuple[str, bool | None]]:
@@ -101,17 +101,18 @@ class Program:
             f"canonical | {change} | . as $event | entry(key) as $entry"
             " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind))] end"
         )
-        return [(code, result) for code, result in self._ask(data, asked)]
+        return [(code, result) for code, result in self.ask(data, asked)]
 
     def canonical(self, data: str) -> dict[str, Any]:
         """The canonical event that the host's program reads out of the data."""
-        return cast("dict[str, Any]", self._ask(data, "canonical"))
+        return cast("dict[str, Any]", self.ask(data, "canonical"))
 
     def key(self, data: str) -> str | None:
         """The name under which the table is searched."""
-        return cast("str | None", self._ask(data, "canonical | key"))
+        return cast("str | None", self.ask(data, "canonical | key"))
 
-    def _ask(self, data: str, question: str) -> Any:
+    def ask(self, data: str, question: str) -> Any:
+        """What a question in jq, asked with the definitions of this program, answers about a JSON text."""
         return _compile(f"{self.definitions}\n{question}").input_text(data).first()
 
 

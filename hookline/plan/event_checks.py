@@ -1,0 +1,107 @@
+"""Warnings about the events of one pipeline: what can never start it, and what would start it twice."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from documents.diagnostics import Problems
+from events.declaration import Selection, included
+from hookline.declaration.loading import DeclaredPipeline
+from sensors.names import Rule, passes
+from triggers.template import Template
+
+__all__ = ["warn_of_events"]
+
+Path = tuple[str | int, ...]
+
+_IMAGE_TAG = "an image tag has letters, digits and _ . - only"
+_REFUSED_IMAGE_TAG = (
+    f"{_IMAGE_TAG} (a / becomes -), at most 100 characters, and is neither latest nor buildcache; the git tag names the image, so tag "
+    "releases like v1.2.3-rc.1 in place of v1.2.3+rc.1"
+)
+_WILDCARD = re.compile(r"\*\*/|/\*\*\Z|\*+|\?")
+
+
+def warn_of_events(declared: DeclaredPipeline, template: Template, problems: Problems) -> None:
+    """Warn of patterns that match nothing the pipeline can build, and of commits that it would build twice.
+
+    Args:
+        declared: The pipeline.
+        template: What it runs.
+        problems: Takes the warnings.
+    """
+    for path, pattern, why in _dead_patterns(declared, template):
+        problems.warn(
+            declared.position(*path),
+            f'"{pattern}" never matches: {why}',
+            ".".join(("pipelines", declared.name, *(str(part) for part in path))),
+        )
+    events = declared.pipeline.events
+    if events.push is not None and events.pull_request is not None and _takes_all(events.push.branches):
+        problems.warn(
+            declared.position("events", "push"),
+            "every commit of a request from this repository is built twice, as a push and as a request; choose the branches to build "
+            "after a merge, such as branches: [main]",
+            f"pipelines.{declared.name}.events.push",
+        )
+
+
+def _takes_all(branches: "list[str] | Selection | None") -> bool:
+    """Whether the branches of requests are among them, whatever they are called."""
+    selection = included(branches)
+    return selection is None or selection.include is None or "**" in selection.include
+
+
+def _dead_patterns(declared: DeclaredPipeline, template: Template) -> Iterator[tuple[Path, str, str]]:
+    """Patterns of which no match can run: where, the pattern, and why with what to write."""
+    events = declared.pipeline.events
+    names_image = "tag" in template.bindings("tag").values()
+    if events.push is not None:
+        for path, pattern in _patterns(("events", "push", "branches"), events.push.branches):
+            if not _can(pattern, "ref_name", template):
+                yield path, pattern, _refused_ref(template, "branch")
+    if events.tag is not None:
+        for path, pattern in _patterns(("events", "tag", "tags"), events.tag.tags):
+            if not _can(pattern, "ref_name", template):
+                yield path, pattern, _refused_ref(template, "tag")
+            elif names_image and not _can(pattern, "own_image_tag", template):
+                yield path, pattern, _REFUSED_IMAGE_TAG
+    if events.image_push is not None:
+        for path, pattern in _patterns(("events", "image_push", "tags"), events.image_push.tags):
+            if not _can(pattern, "image_tag", template):
+                yield path, pattern, f"{_IMAGE_TAG}, at most 128 characters"
+
+
+def _refused_ref(template: Template, what: str) -> str:
+    if template.takes_any_ref:
+        return (
+            f"git has no {what} of such a name, or hookline refuses it: at most 200 bytes, no leading -, no control characters, "
+            "no {{"
+        )
+    return (
+        f"{template.name} gets a {what} only if its name has letters, digits and . _ / - alone, and begins with a letter or digit; "
+        "write patterns of such names, or use a template that takes any ref, such as hookline-ci-go"
+    )
+
+
+def _patterns(path: Path, chosen: "list[str] | Selection | None") -> Iterator[tuple[Path, str]]:
+    """The patterns that choose, each with where it stands; what is excluded does no harm."""
+    if isinstance(chosen, Selection):
+        yield from (((*path, "include", index), each) for index, each in enumerate(chosen.include or []))
+    else:
+        yield from (((*path, index), each) for index, each in enumerate(chosen or []))
+
+
+def _can(pattern: str, rule: Rule, template: Template) -> bool:
+    """Whether a name that the pattern matches passes a rule.
+
+    Wildcards match the most harmless text there is, a letter or nothing, so what is wrong then is written out.
+    """
+    return any(
+        passes(_WILDCARD.sub(partial(_filled, star), pattern), rule, any_ref=template.takes_any_ref)
+        for star in ("a", "")
+    )
+
+
+def _filled(star: str, wildcard: re.Match[str]) -> str:
+    return {"?": "a", "**/": "", "/**": "/a"}.get(wildcard[0], star)
