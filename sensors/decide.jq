@@ -190,6 +190,8 @@ def decide:
               config: $entry.config,
               identity: ([$entry.config, $entry.pipeline, source, $subject] | join(" ")),
               event: ([$entry.pipeline, source, $subject] | join(" ")),
+              # Of an image's event the repository that is built; else the event's, as its host spells it, which has passed `entry`.
+              repository: ($entry.repository // .repository),
               parameters: (arguments + $entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
               ref: (if .kind == "image_push" then $key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end),
               sha: (if .kind == "image_push" then .image.digest // "" else .sha end),

@@ -85,6 +85,9 @@ def entry(route: Route, *, with_constants: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"pipeline": workload.pipeline, "config": workload.config}
     for kind in sorted(route.kinds):
         found[kind] = rule(route.events, kind, workload.kind_arguments.get(kind, {}))
+    if "image_push" in route.kinds:
+        # The event is about another thing than the repository that is built.
+        found["repository"] = workload.repository
     if with_constants:
         implied = workload.arguments.get(MUTEX_ARGUMENT)
         found |= {

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 ANNOTATIONS: Mapping[str, str] = {
+    "repository": "repository",
     "ref": "ref",
     "sha": "sha",
     "actor": "actor",
@@ -66,6 +67,8 @@ class Subject:
     owner: str | None
     repository_url: str
     image: str | None
+    repository: str = ""
+    """owner/name of what is built."""
 
     @property
     def checkout_directory(self) -> str:
@@ -79,6 +82,8 @@ class Workload:
 
     pipeline: str
     owner: str | None
+    repository: str
+    """owner/name of what is built, as it is declared."""
     config: str
     """Digest of everything below: same digest, same Workflow."""
     resource: Mapping[str, Any]
@@ -189,7 +194,10 @@ def scheduled(workload: Workload, source: str) -> dict[str, Any]:
     arguments = {**workload.arguments, **workload.kind_arguments.get("schedule", {})}
     resource = filled(workload, source, arguments)
     resource["metadata"]["labels"][PREFIX + "event-kind"] = "schedule"
-    resource["metadata"]["annotations"] = {PREFIX + "reason": "MATCH"}
+    resource["metadata"]["annotations"] = {
+        PREFIX + "reason": "MATCH",
+        PREFIX + "repository": workload.repository,
+    }
     return resource
 
 
@@ -261,6 +269,7 @@ def workload(
     return Workload(
         pipeline=subject.pipeline,
         owner=subject.owner,
+        repository=subject.repository,
         config=digest([subject.pipeline, shape, constants]),
         resource=resource,
         shape=shape,

@@ -192,7 +192,13 @@ def planned(checked: Checked) -> Plan:
         declared, pipeline = each.declared, each.declared.pipeline
         sandbox = cluster.sandbox if pipeline.events.sandboxed else None
         workloads[declared.name] = workload(
-            Subject(declared.name, declared.owner, pipeline.repository.url, pipeline.image),
+            Subject(
+                declared.name,
+                declared.owner,
+                pipeline.repository.url,
+                pipeline.image,
+                pipeline.repository.name,
+            ),
             each.run,
             each.template,
             sandbox.namespace if sandbox is not None else cluster.namespace,

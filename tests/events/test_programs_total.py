@@ -121,6 +121,7 @@ def check_harmless(found: dict[str, Any], *, any_ref: bool = False) -> None:
     )
     assert matches(rf"(?:sha256:[0-9a-f]{{64}})?|{COMMIT}", found["sha"])
     assert found["sha"].strip("0") or kind == "image_push"
+    assert matches(r"[A-Za-z0-9._/-]{1,300}", found["repository"])
     assert matches(r"[A-Za-z0-9._@+\[\]-]{0,100}", found["actor"])
     assert matches(r"[A-Za-z0-9._:-]{0,128}", found["delivery"])
     event = rf"shop source {kind} [A-Za-z0-9._/-]{{1,300}} {subject(kind, name_of_ref)}"

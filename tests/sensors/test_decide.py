@@ -288,6 +288,7 @@ def test_a_run_carries_exactly_this() -> None:
         "config": "0123456789ab",
         "identity": f"0123456789ab shop github push {KEY} refs/heads/main {OTHER_SHA} {SHA}",
         "event": f"shop github push {KEY} refs/heads/main {OTHER_SHA} {SHA}",
+        "repository": KEY,
         "parameters": {"repo_name": "shop", "target_branch": "main"},
         "ref": "refs/heads/main",
         "sha": SHA,
@@ -296,6 +297,16 @@ def test_a_run_carries_exactly_this() -> None:
         "owner": "team-shop",
         "mutex": "own",
     }
+
+
+def test_a_run_names_the_repository_that_is_built() -> None:
+    """As the host spells it; for an image, whose event names another thing, as it is declared."""
+    assert decide(PUSH, github_push(repository__full_name="ACME/Shop"))["repository"] == "ACME/Shop"
+    fork = edited(FORK, pull_request__base__repo__full_name="Codertocat/Hello-World")
+    assert decide(SANDBOXED, fork, "pull_request")["repository"] == "Codertocat/Hello-World"
+    image = {"image_push": {}, "repository": "acme/shop"}
+    found = program("acr", image, ("namespace/repoTest",)).decide(data("acr", payload("acr/push")))
+    assert found["repository"] == "acme/shop"
 
 
 @pytest.mark.parametrize(
