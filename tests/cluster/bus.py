@@ -15,14 +15,14 @@ from cluster.api import Api
 from cluster.waiting import until
 from nats.js.api import ConsumerInfo, StreamInfo
 
+from sensors.bus import CLIENT_AUTH_KEY, CLIENT_PORT, MESSAGE_ID_HEADER, STREAM, BusNames, subject
+
 __all__ = ["Bus", "cloud_event"]
 
 T = TypeVar("T")
 logging.getLogger("asyncio").setLevel(
     logging.ERROR
 )  # warns of every TLS connection that a restarted bus drops
-STREAM = "default"
-"""The one stream of an EventBus; subjects default.<event source>.<event> (argo-events pkg/eventbus/jetstream)."""
 
 
 def cloud_event(
@@ -49,8 +49,8 @@ class Bus:
     """A client of one namespace's bus, with the credentials that the controller made for its Sensors."""
 
     def __init__(self, api: Api, namespace: str, addresses: Iterable[str], name: str = "default") -> None:
-        secret = api.get("v1", "Secret", f"eventbus-{name}-js-client-auth", namespace)
-        auth = yaml.safe_load(base64.b64decode(secret["data"]["client-auth"]))
+        secret = api.get("v1", "Secret", BusNames(name).client_auth_secret, namespace)
+        auth = yaml.safe_load(base64.b64decode(secret["data"][CLIENT_AUTH_KEY]))
         insecure = ssl.create_default_context()  # as Sensors do: any certificate
         insecure.check_hostname = False
         insecure.verify_mode = ssl.CERT_NONE
@@ -60,7 +60,7 @@ class Bus:
         self._client = nats.NATS()
         self._wait(
             self._client.connect(
-                [f"tls://{address}:4222" for address in addresses],
+                [f"tls://{address}:{CLIENT_PORT}" for address in addresses],
                 user=auth["username"],
                 password=auth["password"],
                 tls=insecure,
@@ -86,9 +86,9 @@ class Bus:
             count = 0
             for event in events:
                 message = json.dumps(event).encode()
-                subject = f"{STREAM}.{event['source']}.{event['subject']}"
-                headers = {"Nats-Msg-Id": event["id"]}  # as the event source does, against doubles
-                waiting.append(await self._stream.publish_async(subject, message, headers=headers))
+                on_bus = subject(event["source"], event["subject"])
+                headers = {MESSAGE_ID_HEADER: event["id"]}  # as the event source does, against doubles
+                waiting.append(await self._stream.publish_async(on_bus, message, headers=headers))
                 count += 1
                 if len(waiting) == 100:
                     await asyncio.gather(*waiting)

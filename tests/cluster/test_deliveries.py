@@ -10,6 +10,8 @@ from cluster.deliveries import ACR_PATH, DECLARATION, DELIVERIES, Sample
 from cluster.installation import TOKEN, Installation, Request, masked
 from cluster.waiting import until
 
+from sensors.bus import consumer
+
 HOOKLINE = Path(sys.executable).with_name("hookline")
 
 
@@ -38,6 +40,16 @@ def test_every_delivery_becomes_the_workflow_that_simulate_prints(site: Installa
         printed += found
         assert site.deliver(sample.source, sample.request()) == (200, "success")
     assert by_name(site.until_workflows(len(DELIVERIES))) == by_name(printed)
+
+
+def test_every_subscription_has_the_name_that_a_reader_of_the_bus_works_out(site: Installation) -> None:
+    site.install(DECLARATION)
+    expected = {
+        consumer(sensor.name, each.name, each.name)
+        for sensor in site.plan.sensors
+        for each in sensor.dependencies
+    }
+    assert {each.name for each in site.bus.consumers()} == expected
 
 
 def test_a_replayed_delivery_is_the_same_run(site: Installation) -> None:
