@@ -1,13 +1,12 @@
 """Dependencies and their triggers: what one subscription of a Sensor decides and creates."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from events.canonical import Kind
 from sensors.assignment import Group
-from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256, set_path
+from sensors.creation import Creation
+from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256
 from sensors.program import Program, compose
 from sensors.routes import Route, ScheduledRoute, entry
 from triggers.words import PREFIX
@@ -35,24 +34,10 @@ class Dependency:
     event_name: str
     program: Program | None
     """None for a schedule: its calendar event starts this pipeline and nothing else."""
-    resource: Mapping[str, Any]
-    """The Workflow before parameters."""
-    parameters: tuple[Parameter, ...]
+    creates: Creation
     pipelines: tuple[str, ...]
     keys: frozenset[str] = frozenset()
     """Repositories or images in the program's table."""
-
-    def workflow(self, context: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]:
-        """The Workflow that the trigger creates.
-
-        Args:
-            context: CloudEvents attributes `id` and `time` (RFC 3339, seconds, UTC).
-            data: What the program made of the event, `{"hookline": {...}}`.
-        """
-        resource = copy.deepcopy(dict(self.resource))
-        for parameter in self.parameters:
-            set_path(resource, parameter.path, parameter.value.resolve(context, data))
-        return resource
 
 
 def _label(name: str) -> tuple[str, ...]:
@@ -120,11 +105,9 @@ def of_group(group: Group) -> Dependency:
             mutex_argument=MUTEX_ARGUMENT,
             any_ref=first.workload.takes_any_ref,
         ),
-        resource=with_source(first.workload.resource, group.source),
-        parameters=(
-            *_DECISION,
-            *constants,
-            *_arguments(first.workload, frozenset(first.workload.argument_names)),
+        creates=Creation(
+            with_source(first.workload.resource, group.source),
+            (*_DECISION, *constants, *_arguments(first.workload, frozenset(first.workload.argument_names))),
         ),
         pipelines=tuple(route.pipeline for route in group.routes),
         keys=frozenset(route.key for route in group.routes),
@@ -156,12 +139,14 @@ def of_route(route: Route) -> Dependency:
             bindings=_bindings((route,)),
             any_ref=workload.takes_any_ref,
         ),
-        resource=filled(
-            workload,
-            source,
-            {name: value for name, value in workload.arguments.items() if name not in from_event},
+        creates=Creation(
+            filled(
+                workload,
+                source,
+                {name: value for name, value in workload.arguments.items() if name not in from_event},
+            ),
+            (*_DECISION, *_arguments(workload, from_event)),
         ),
-        parameters=(*_DECISION, *_arguments(workload, from_event)),
         pipelines=(workload.pipeline,),
         keys=frozenset({route.key}),
     )
@@ -171,20 +156,21 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
     """A trigger for a calendar event: everything but the minute is constant, and there is no program."""
     workload = route.workload
     name = workload.pipeline[:NAME_LENGTH].rstrip("-")
-    resource = scheduled(workload, "calendar")
     return Dependency(
         name=f"schedule-{workload.pipeline}",
         event_source=route.event_source,
         event_name=route.event_name,
         program=None,
-        resource=resource,
-        parameters=(
-            Parameter(
-                ("metadata", "name"),
-                ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule"),
+        creates=Creation(
+            scheduled(workload, "calendar"),
+            (
+                Parameter(
+                    ("metadata", "name"),
+                    ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule"),
+                ),
+                Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule")),
+                *_CONTEXT,
             ),
-            Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule")),
-            *_CONTEXT,
         ),
         pipelines=(workload.pipeline,),
     )

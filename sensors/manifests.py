@@ -4,38 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.environment import go_json_bytes, usable_json_bytes
+from sensors.creation import CreationMode
 from sensors.dependencies import Dependency
 from triggers.words import PREFIX
 from triggers.workflow import digest
 
-__all__ = ["CREATE", "PATCH", "CreationMode", "SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
+__all__ = ["SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
 
 SENSOR_SERVICE_ACCOUNT = "hookline-sensor"
-
-
-@dataclass(frozen=True, slots=True)
-class CreationMode:
-    """How a Sensor creates Workflows on a platform."""
-
-    operation: str
-    """patch: an existing Workflow of the name is left as it is; create: it is an error there."""
-    retry: dict[str, Any]
-    keeps_events: bool
-    """Whether events that wait on the bus survive an edit of the table: see `_conditions`."""
-
-
-PATCH = CreationMode(
-    operation="patch",
-    # 2 + 4 + 8 + 16 + 32 seconds with 10 % jitter: at most 69 s, in the trigger's only goroutine.
-    retry={"steps": 6, "duration": "2s", "factor": 2, "jitter": 0.1},
-    keeps_events=True,
-)
-CREATE = CreationMode(
-    operation="create",
-    # A redelivery finds its Workflow there and fails: nothing is gained by trying for long.
-    retry={"steps": 2, "duration": "3s", "factor": 1, "jitter": 0.0},
-    keeps_events=False,  # the product's bus has other consumers, and its version is not known
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +53,13 @@ def _conditions(dependency: Dependency, mode: CreationMode) -> str:
 
 
 def _trigger(dependency: Dependency, mode: CreationMode) -> dict[str, Any]:
-    k8s: dict[str, Any] = {"operation": mode.operation}
-    if mode.operation == "patch":
-        k8s["patchStrategy"] = "application/merge-patch+json"
-    k8s["source"] = {"resource": dependency.resource}
-    k8s["parameters"] = [parameter.argo(dependency.name) for parameter in dependency.parameters]
     return {
-        "template": {"name": dependency.name, "conditions": _conditions(dependency, mode), "k8s": k8s},
-        "retryStrategy": mode.retry,
+        "template": {
+            "name": dependency.name,
+            "conditions": _conditions(dependency, mode),
+            "k8s": dependency.creates.trigger(dependency.name, mode),
+        },
+        "retryStrategy": dict(mode.retry),
         # Without it nothing is ever retried and the dead letter never written (argo-events pkg/sensors/listener.go).
         "atLeastOnce": True,
         "dlqTrigger": {

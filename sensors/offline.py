@@ -43,7 +43,7 @@ def decide(
     """
     if dependency.program is None:
         return Outcome(
-            dependency, dependency.pipelines[0], "run", "MATCH", "run", dependency.workflow(context, {})
+            dependency, dependency.pipelines[0], "run", "MATCH", "run", dependency.creates.of(context, {})
         )
     decision = dependency.program.decide(data, files)
     # The Sensor's only filter: hookline.action matches ^run$.
@@ -54,5 +54,5 @@ def decide(
         verdict=decision["verdict"],
         reason=decision["reason"],
         action=decision["action"],
-        workflow=dependency.workflow(context, {"hookline": decision}) if runs else None,
+        workflow=dependency.creates.of(context, {"hookline": decision}) if runs else None,
     )

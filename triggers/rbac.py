@@ -1,6 +1,6 @@
 """Rights: what creates Workflows, what their pods run as, and whatever else needs an account."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from triggers.workflow import EXECUTOR_SERVICE_ACCOUNT, RUN_SERVICE_ACCOUNT
@@ -43,14 +43,16 @@ def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> lis
 
 
 def sensor_rights(
-    name: str, namespace: str, workflow_namespaces: Iterable[str], verbs: Iterable[str]
+    name: str, namespace: str, rules: Mapping[str, list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """The Sensors' account: these verbs on the Workflows of the namespaces that it creates them in, nothing else.
+    """The Sensors' account: what each namespace's rules say, nothing else.
 
-    `patch` on a missing Workflow reads, then creates it (argo-events pkg/sensors/triggers/standard-k8s).
+    Args:
+        name: Of the account.
+        namespace: Where Sensors run.
+        rules: Namespace → what may be created there.
     """
-    rules = [{"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": list(verbs)}]
-    granted = [each for place in workflow_namespaces for each in _grant(name, place, namespace, list(rules))]
+    granted = [each for place, found in rules.items() for each in _grant(name, place, namespace, found)]
     return [_account(name, namespace), *granted]
 
 

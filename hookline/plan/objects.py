@@ -41,8 +41,7 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
     if cluster.sandbox is not None and plan.sandboxed:
         found += sandbox_run_rights(cluster.sandbox.namespace)
     if plan.sensors:
-        verbs = ("create",) if plan.on_ack_one else ("get", "create", "patch")
-        found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.workflow_namespaces, verbs)
+        found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
     found += event_source_objects(plan)
     found += [sensor_object(plan, sensor) for sensor in plan.sensors]
     found += cron_workflows(plan)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from documents.diagnostics import Diagnostic
 from events.canonical import Kind
@@ -16,11 +17,9 @@ from hookline.output import plural
 from hookline.plan.checking import Checked, check
 from hookline.plan.schedules import FiringSchedule
 from sensors.assignment import LANES, Group, bins, lanes
+from sensors.creation import CREATE, PATCH, CreationMode
 from sensors.dependencies import Dependency, of_group, of_route, of_schedule
 from sensors.manifests import (
-    CREATE,
-    PATCH,
-    CreationMode,
     SensorPlan,
     dependency_bytes,
     room,
@@ -61,10 +60,15 @@ class Plan:
         return self.declaration.cluster.name
 
     @property
-    def workflow_namespaces(self) -> list[str]:
-        """Where Sensors create Workflows."""
-        found = {each.resource["metadata"]["namespace"] for each in self.workloads.values()}
-        return sorted(found, key=lambda each: (each != self.namespace, each))
+    def sensor_rules(self) -> dict[str, list[dict[str, Any]]]:
+        """Namespace → the RBAC rules of what Sensors create there; their own namespace first."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        created = [each.creates for sensor in self.sensors for each in sensor.dependencies]
+        for each in sorted(created, key=lambda each: (each.namespace != self.namespace, each.namespace)):
+            rules, rule = found.setdefault(each.namespace, []), each.rule(self.creation_mode)
+            if rule not in rules:
+                rules.append(rule)
+        return found
 
     @property
     def on_ack_one(self) -> bool:

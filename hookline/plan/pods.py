@@ -65,7 +65,7 @@ def changes(old: Plan, new: Plan) -> list[PlanChange]:
 
     A Sensor that starts with a changed dependency deletes its consumer and subscribes at now
     (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go), unless both renderings keep it
-    (`sensors.manifests.CreationMode.keeps_events`).
+    (`sensors.creation.CreationMode.keeps_events`).
     """
     keeps_events = old.creation_mode.keeps_events and new.creation_mode.keeps_events
 

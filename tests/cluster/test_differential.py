@@ -124,7 +124,7 @@ def expected(dependency: Dependency, event: Mapping[str, Any]) -> Any:
     text = BusEvent("", "", event["data"]).text()
     decision = dependency.program.decide(text)
     values = {}
-    for number, parameter in enumerate(dependency.parameters):
+    for number, parameter in enumerate(dependency.creates.parameters):
         try:
             value = parameter.value.resolve(event, {"hookline": decision})
         except KeyError:

@@ -149,16 +149,17 @@ def test_a_run_of_foreign_code_shares_nothing_with_a_trusted_one() -> None:
 def test_it_is_a_lane_of_its_own_beside_the_trusted_pipeline() -> None:
     (sensor,) = made(SHOP + FORKS).sensors
     assert [each.pipelines for each in sensor.dependencies] == [("forks",), ("shop",)]
-    assert [each.resource["metadata"]["namespace"] for each in sensor.dependencies] == ["ci-forks", "ci"]
+    assert [each.creates.namespace for each in sensor.dependencies] == ["ci-forks", "ci"]
 
 
 def test_beyond_the_lanes_it_still_runs_in_its_namespace() -> None:
     many = "".join(FORKS.replace("  forks:", f"  forks-{number}:") for number in range(5))
     for sensor in made(many).sensors:
         for dependency in sensor.dependencies:
-            assert dependency.resource["metadata"]["namespace"] == "ci-forks"
+            assert dependency.creates.resource["metadata"]["namespace"] == "ci-forks"
             values = {
-                item["name"]: item["value"] for item in dependency.resource["spec"]["arguments"]["parameters"]
+                item["name"]: item["value"]
+                for item in dependency.creates.resource["spec"]["arguments"]["parameters"]
             }
             assert dependency.name.startswith("github-forks-") == (values["sandboxed"] == "true")
 
