@@ -240,7 +240,7 @@ class Push(Block):
 
     branches: ChosenBranches | None = Field(
         default=None,
-        description="Branches, as globs. Absent: every branch.",
+        description="Branches, as globs. Absent: every branch. GitHub's merge queue pushes gh-readonly-queue/main/….",
         examples=[["main", "release/*"]],
     )
     paths: ChosenPaths | None = Field(

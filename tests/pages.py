@@ -71,7 +71,9 @@ def declaration_page() -> str:
     introduction = (
         "# hookline.yaml\n\nGenerated from the models; `make goldens` writes it again. The JSON Schema for editors: `hookline schema`.\n\n"
         "Patterns are globs everywhere: `*` within a part between slashes, `**` any number of parts, `?` one character; exclude wins;\n"
-        "a list means include. Unknown keys are errors. Durations are written 90s, 20m, 1h30m or 7d.\n"
+        "a list means include. Unknown keys are errors. Durations are written 90s, 20m, 1h30m or 7d.\n\n"
+        "A branch or tag builds only if the template can take its name: stock `ci-go-v1` takes letters, digits and `. _ / -`,\n"
+        "`hookline-ci-go` every name that git allows ([the rules](security.md#branches-and-tags)). Others are `skip(REF)`.\n"
     )
     parts = [introduction]
     todo, done = [("(file)", schema)], set()

@@ -9,7 +9,7 @@ from events.cron import CronError
 from events.eventsource import Endpoint, endpoints
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.checks import check_declaration
-from hookline.plan.event_checks import warn_of_events
+from hookline.plan.event_checks import check_names
 from hookline.plan.pipeline_checks import check_pipeline
 from hookline.plan.schedules import FiringSchedule, firing
 from triggers.declaration import Run, merge
@@ -62,7 +62,7 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
         template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
         schedule = _schedule(declared, problems)
         if template is not None:
-            warn_of_events(declared, template, problems)
+            check_names(declared, template, problems)
             pipelines.append(CheckedPipeline(declared, run, template, schedule))
     problems.raise_errors()
     return Checked(declaration, found_endpoints, tuple(pipelines), tuple(problems.warnings))

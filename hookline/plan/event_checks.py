@@ -1,4 +1,4 @@
-"""Warnings about the events of one pipeline: what can never start it, and what would start it twice."""
+"""Checks of the names in the events of one pipeline: branches that cannot be built, what never starts it, what starts it twice."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from hookline.declaration.loading import DeclaredPipeline
 from sensors.names import Rule, passes
 from triggers.template import Template
 
-__all__ = ["warn_of_events"]
+__all__ = ["check_names"]
 
 Path = tuple[str | int, ...]
 
@@ -22,14 +22,22 @@ _REFUSED_IMAGE_TAG = (
 _WILDCARD = re.compile(r"\*\*/|/\*\*\Z|\*+|\?")
 
 
-def warn_of_events(declared: DeclaredPipeline, template: Template, problems: Problems) -> None:
-    """Warn of patterns that match nothing the pipeline can build, and of commits that it would build twice.
+def check_names(declared: DeclaredPipeline, template: Template, problems: Problems) -> None:
+    """Refuse branches that the template cannot take; warn of patterns that match nothing, and of commits that are built twice.
 
     Args:
         declared: The pipeline.
         template: What it runs.
-        problems: Takes the warnings.
+        problems: Takes what is found.
     """
+    for kind in declared.pipeline.events.kinds():
+        branch = getattr(getattr(declared.pipeline.events, kind), "branch", None)
+        if branch is not None and not passes(branch, "ref_name", any_ref=template.takes_any_ref):
+            problems.error(
+                declared.position("events", kind, "branch"),
+                f'"{branch}" cannot be built: {_refused_ref(template, "branch")}',
+                f"pipelines.{declared.name}.events.{kind}.branch",
+            )
     for path, pattern, why in _dead_patterns(declared, template):
         problems.warn(
             declared.position(*path),
@@ -80,7 +88,7 @@ def _refused_ref(template: Template, what: str) -> str:
         )
     return (
         f"{template.name} gets a {what} only if its name has letters, digits and . _ / - alone, and begins with a letter or digit; "
-        "write patterns of such names, or use a template that takes any ref, such as hookline-ci-go"
+        "choose such names, or use a template that takes any ref, such as hookline-ci-go"
     )
 
 

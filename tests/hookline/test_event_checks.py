@@ -123,6 +123,21 @@ def test_validate_is_silent_about_patterns_that_can_match(events: str, template:
     assert [each for each in warnings(events, template) if "never matches" in each] == []
 
 
+@pytest.mark.parametrize(
+    "events",
+    ['schedule: {at: "0 2 * * *", branch: "BRANCH"}', 'tag: {branch: "BRANCH"}',
+     'image_push: {source: harbor, image: base/go, branch: "BRANCH"}'],
+)  # fmt: skip
+def test_a_branch_that_is_named_is_built_or_refused_by_what_the_template_takes(events: str) -> None:
+    for branch in ("feature/#12-fix", "功能/登录", "_private"):
+        assert plan(declaration(events.replace("BRANCH", branch))).workloads
+        with pytest.raises(InvalidInput, match="cannot be built: ci-go-v1 gets a branch only if"):
+            plan(declaration(events.replace("BRANCH", branch), "ci-go-v1"))
+    for branch in ("a..b", "-x", "{{x}}", "a~b", "x" * 201):
+        with pytest.raises(InvalidInput, match="cannot be built: git has no branch"):
+            plan(declaration(events.replace("BRANCH", branch)))
+
+
 def test_a_tag_of_a_go_module_names_an_image_that_exists() -> None:
     found = decided('tag: {tags: ["tools/v*"]}', github_push(ref="refs/tags/tools/v1.2.0"))
     assert (found.verdict, found.reason) == ("run", "MATCH")
