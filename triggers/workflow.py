@@ -15,11 +15,10 @@ from events.canonical import Kind
 from triggers.declaration import Run, Spot
 from triggers.retry import retry_strategy
 from triggers.template import Template
-from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX
+from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, Role
 
 __all__ = [
     "ANNOTATIONS",
-    "MUTEX_ARGUMENT",
     "Shapes",
     "Subject",
     "Workload",
@@ -54,9 +53,6 @@ EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
 NAME_LENGTH = 46
 """Characters of the pipeline in a Workflow's name: with "-" and 16 hex digits it is a label value (63)."""
 
-MUTEX_ARGUMENT = "repo_name"
-"""The argument that names the checkout directory, and with it the default mutex."""
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -69,7 +65,7 @@ class Subject:
 
     @property
     def checkout_directory(self) -> str:
-        """The directory that `git clone` makes of the URL; ci-go-v1 needs exactly this `repo_name`."""
+        """The directory that `git clone` makes of the URL; ci-go-v1 has to be told exactly this one."""
         return self.repository_url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
 
 
@@ -96,6 +92,8 @@ class Workload:
     mutex: str | None
     takes_any_ref: bool
     """Whether its template takes every branch and tag that git allows."""
+    mutex_argument: str
+    """The argument that names the mutex of a pipeline which names none; empty = the template has none for a directory."""
 
 
 def digest(value: Any, length: int = 12) -> str:
@@ -214,23 +212,23 @@ def workload(
         shapes: What earlier pipelines made already.
         sandboxed: Whether the code is foreign: the run has no token, pushes nothing and is told so.
     """
-    declared = template.parameters
-    derived = {
-        "repo_url": subject.repository_url,
-        MUTEX_ARGUMENT: subject.checkout_directory,
-        "container_image": subject.image,
+    declared, roles = template.parameters, template.roles
+    derived: dict[Role, str | None] = {
+        "url": subject.repository_url,
+        "directory": subject.checkout_directory,
+        "image": subject.image,
     }
-    arguments = {name: value for name, value in derived.items() if name in declared and value is not None}
+    arguments = {roles[role]: value for role, value in derived.items() if role in roles and value is not None}
     arguments |= {name: _text(value) for name, value in (run.parameters or {}).items()}
     if sandboxed:
         # Said outright, whatever the template's defaults are.
-        arguments |= {name: "" for name in ("container_image",) if name in declared}
-        arguments |= {name: "true" for name in (template.sandbox_parameter,) if name is not None}
+        said: dict[Role, str] = {"image": "", "sandbox": "true"}
+        arguments |= {roles[role]: value for role, value in said.items() if role in roles}
     bindings = {kind: template.bindings(kind) for kind in event_branches}
     kind_arguments = {
-        kind: {"target_branch": branch}
+        kind: {roles["branch"]: branch}
         for kind, branch in event_branches.items()
-        if branch is not None and "target_branch" in declared
+        if branch is not None and "branch" in roles
     }
     filled = {name for fields in (*bindings.values(), *kind_arguments.values()) for name in fields}
     # An argument that only some kinds fill keeps the template's default for the others.
@@ -241,11 +239,7 @@ def workload(
     mutex = (
         run.mutex
         if run.mutex is not None
-        else (
-            subject.checkout_directory
-            if MUTEX_ARGUMENT in declared and not template.concurrent_runs
-            else False
-        )
+        else (subject.checkout_directory if template.shares_checkout else False)
     )
     form = _Form(
         template=template.name,
@@ -270,6 +264,7 @@ def workload(
         bindings=bindings,
         mutex=mutex if isinstance(mutex, str) else None,
         takes_any_ref=template.takes_any_ref,
+        mutex_argument=roles.get("directory", ""),
     )
 
 

@@ -151,7 +151,7 @@ def _check_image(value: str) -> str:
     if "@" in value:
         raise ValueError("expected an image without digest: the run decides what it pushes")
     if ":" in value.rsplit("/", 1)[-1]:
-        raise ValueError("expected an image without tag; the tag is the template's parameter container_tag")
+        raise ValueError("expected an image without tag: the tag is a parameter of the template")
     if not _IMAGE.fullmatch(value) or len(value) > 255:
         raise ValueError("expected an image such as registry.example.com/acme/shop: lower case, without tag")
     return value

@@ -12,7 +12,8 @@ from hookline.plan.checks import check_declaration
 from hookline.plan.pipeline_checks import check_pipeline
 from hookline.plan.schedules import FiringSchedule, firing
 from triggers.declaration import Run, merge
-from triggers.template import StockTemplates, Template
+from triggers.stock import StockTemplates
+from triggers.template import Template
 
 __all__ = ["Checked", "CheckedPipeline", "check"]
 

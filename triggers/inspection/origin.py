@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from triggers.inspection.anatomy import Anatomy
 from triggers.inspection.contract import STEPS, keeps_parameters
 from triggers.inspection.normal_form import STAMP, digest, normal_form
+from triggers.inspection.parts import Anatomy
 from triggers.inspection.words import shortened
 from triggers.shipped import IMAGES, shipped, shipped_names
 
