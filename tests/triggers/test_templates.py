@@ -319,6 +319,9 @@ WAYS: dict[str, tuple[dict[str, Any], set[str]]] = {
         made(dag(task(), {"name": "next", "template": "paste"}), TAKES_ENV, {**runs("{{workflow.outputs.parameters.z}}"), "name": "paste"}), A,
     ),
     "a condition": (made(dag(task(when="{{workflow.parameters.b}} == x")), TAKES_ENV), {"b"}),
+    "a hook of another template": (
+        made(runs("x"), hooks={"exit": {"templateRef": {"name": "shared", "template": "tell"}}}), ALL,
+    ),
     "a task of another template": (made(dag({"name": "t", "templateRef": {"name": "shared", "template": "git"}})), ALL),
 }  # fmt: skip
 
@@ -387,7 +390,7 @@ def test_a_template_that_takes_values_as_values_may_say_that_it_takes_every_ref(
     assert [name for name in stock_names() if stock(name).takes_any_ref] == ["hookline-ci-go"]
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if way != "a task of another template"])
+@pytest.mark.parametrize("way", [way for way in WAYS if "another template" not in way])
 def test_one_that_pastes_a_value_may_not(way: str) -> None:
     manifest = copy.deepcopy(WAYS[way][0])
     manifest["metadata"]["annotations"] = {"hookline.dev/any-ref": "true"}

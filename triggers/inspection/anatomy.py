@@ -190,19 +190,11 @@ class _Reader(Fields):
         for number, (item, here) in enumerate(self.inner(node, path)):
             own = self.text(item, "name", here, needed=True)
             inside, inside_at = self.mapping(item, "inline", here)
-            elsewhere, elsewhere_at = self.mapping(item, "templateRef", here)
             others = [str(each) for each, _ in self.items(item, "dependencies", here)]
             when = self.text(item, "when", here)
             conditions.append(when)
-            found.tasks.append(
-                Task(
-                    name=own,
-                    after=self.text(item, "depends", here) or " && ".join(others),
-                    when=when,
-                    inline=bool(inside),
-                    elsewhere=self.text(elsewhere, "name", elsewhere_at, needed=bool(elsewhere)),
-                )
-            )
+            after = self.text(item, "depends", here) or " && ".join(others)
+            found.tasks.append(Task(own, after, when, bool(inside)))
             target = f"{key}/{number}" if inside else self.text(item, "template", here)
             calls += self.calls(item, here, own, target)
             if inside:
@@ -243,7 +235,7 @@ class _Reader(Fields):
     def calls(self, item: Mapping[str, Any], path: Path, task: str, target: str) -> Iterator[Call]:
         """What a task starts: its template, and those of its hooks."""
         repeated = strings({key: item.get(key) for key in ("withItems", "withParam", "withSequence")})
-        yield Call(task, target, self.given(item, path), "\n".join(repeated))
+        yield Call(task, target, self.given(item, path), "\n".join(repeated), self.elsewhere(item, path))
         if exits := self.text(item, "onExit", path):
             yield Call(task, exits, {}, "")
         yield from self.hooks(item, path)
@@ -252,7 +244,12 @@ class _Reader(Fields):
         hooks, at = self.mapping(node, "hooks", path)
         for name in hooks:
             hook, here = self.mapping(hooks, name, at)
-            yield Call(str(name), self.text(hook, "template", here), self.given(hook, here), "")
+            target = self.text(hook, "template", here)
+            yield Call(str(name), target, self.given(hook, here), "", self.elsewhere(hook, here))
+
+    def elsewhere(self, node: Mapping[str, Any], path: Path) -> str:
+        reference, at = self.mapping(node, "templateRef", path)
+        return self.text(reference, "name", at, needed=bool(reference))
 
     def given(self, node: Mapping[str, Any], path: Path) -> dict[str, str]:
         arguments, at = self.mapping(node, "arguments", path)

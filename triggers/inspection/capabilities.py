@@ -64,7 +64,7 @@ def capabilities(template: Anatomy, origin: str) -> Template:
         problems.append((("metadata", "annotations", ANY_REF_ANNOTATION), message))
     if problems:
         raise Malformed(tuple(problems))
-    if not any_ref and any(task.elsewhere for task in template.tasks):
+    if not any_ref and template.calls_elsewhere():
         # A part of another template sees every parameter of the run.
         pasted |= template.parameters.keys()
     return Template(

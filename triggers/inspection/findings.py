@@ -313,11 +313,8 @@ def _no_credentials(template: Anatomy) -> str:
 
 
 def _elsewhere(template: Anatomy) -> str:
-    tasks = [task for task in template.tasks if task.elsewhere]
-    return (
-        tasks
-        and f"{listed(f'{task.name} (template {task.elsewhere})' for task in tasks)} not looked at; check each of those templates, too"
-    ) or ""
+    calls = listed(f"{call.task} (template {call.elsewhere})" for call in template.calls_elsewhere())
+    return calls and f"{calls} not looked at; check each of those templates, too"
 
 
 def _broken(template: Anatomy) -> str:

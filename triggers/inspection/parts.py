@@ -95,8 +95,6 @@ class Task:
     after: str
     when: str
     inline: bool
-    elsewhere: str
-    """The other workflow template whose part it runs; empty = it runs a part of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +107,8 @@ class Call:
     arguments: Mapping[str, str]
     items: str
     """What it is repeated for: withItems, withParam, withSequence."""
+    elsewhere: str = ""
+    """The other workflow template whose part it starts; empty = it starts a part of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,10 @@ class Anatomy:
     """The spec names a mutex or a semaphore for the whole run."""
     settings: frozenset[str]
     """Keys of the spec."""
+
+    def calls_elsewhere(self) -> tuple[Call, ...]:
+        """Places that start parts of other workflow templates, which are not in this manifest."""
+        return tuple(call for unit in self.units for call in unit.calls if call.elsewhere)
 
     def step(self, name: str) -> Step | None:
         """The step of this name."""
