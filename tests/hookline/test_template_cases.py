@@ -1,5 +1,7 @@
 """Templates as people write them: what hookline template check says about each, and about its neighbours."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from support import ROOT
 
 from documents.diagnostics import InvalidInput
 from hookline.answers.template_check import TemplateReport, check_template
-from hookline.declaration.templates import manifest_template
+from hookline.declaration.templates import manifest_template, read_templates, templates_in
 from hookline.version import VERSION
 
 DATA = ROOT / "tests/data/templates"
@@ -29,6 +31,31 @@ def case(name: str) -> dict[str, Any]:
 
 def sentences(manifest: Any) -> dict[str, str]:
     return {each.code: each.sentence for each in checked(manifest).findings}
+
+
+def test_a_merge_key_is_read_as_kubectl_reads_it(tmp_path: Path) -> None:
+    (read,) = templates_in((DATA / "merge-key.yaml").read_bytes(), "x.yaml")
+    base, test = read.anatomy.steps
+    assert test.images == base.images
+    assert (base.text.strip(), test.text.strip()) == ("sh -c go vet ./...", "sh -c go test ./...")
+    assert read_templates([DATA / "merge-key.yaml"])["our-ci"] == replace(
+        read.template, origin=str(DATA / "merge-key.yaml")
+    )
+    wrong = (DATA / "merge-key.yaml").read_text("utf-8").replace('args: ["go vet ./..."]', "args: [7]")
+    (tmp_path / "x.yaml").write_text(wrong.replace('args: ["go test ./..."]', "name: x"), "utf-8")
+    with pytest.raises(InvalidInput) as refused:
+        read_templates([tmp_path / "x.yaml"])
+    assert [(each.position.line, each.field) for each in refused.value.diagnostics] == [
+        (11, "spec.templates[0].container.args[0]"),
+        (11, "spec.templates[1].container.args[0]"),  # where the value stands that is merged
+    ]
+
+
+def test_a_key_that_yaml_reads_as_another_is_answered_with_nothing_of_hookline_yaml() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_templates([DATA / "on-label.yaml"])
+    (told,) = refused.value.diagnostics
+    assert (told.position.line, told.message) == (3, 'YAML reads the key "on" as true; quote the key')
 
 
 def test_a_timeout_is_a_deadline() -> None:

@@ -312,7 +312,7 @@ def test_what_is_no_template_is_refused_with_its_place(content: str, message: st
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = hookline("check", str(tmp_path / "x.yaml"))
     assert result.exit_code == 2
-    assert ":1:1: error: cannot be read: No such file" in result.stderr
+    assert ":1:1: error: cannot be read: no such file" in result.stderr
     assert "asked for its template with --live ci-go-v1" in hookline("check", "ci-go-v1").stderr
 
 
