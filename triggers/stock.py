@@ -27,14 +27,20 @@ def _fact_files() -> frozenset[str]:
 
 
 @cache
-def stock(name: str) -> Template:
+def stock(name: str, *, restricted: bool = False) -> Template:
     """A template known without asking a cluster: from what is known of a vendor's, or from the one that hookline brings.
+
+    Args:
+        name: One of `stock_names`.
+        restricted: Whether hookline's own are in the form for templateReferencing.
 
     Raises:
         KeyError: hookline knows nothing of it.
     """
     if name not in _fact_files():
-        return capabilities(anatomy(shipped(name)), "the template that hookline brings")
+        return capabilities(
+            anatomy(shipped(name, restricted=restricted)), "the template that hookline brings"
+        )
     facts = yaml.safe_load(
         resources.files("triggers.templates").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     )
@@ -57,8 +63,11 @@ def stock(name: str) -> Template:
 class StockTemplates(Mapping[str, Template]):
     """Every template known without asking, each read when somebody asks for it."""
 
+    def __init__(self, *, restricted: bool = False) -> None:
+        self._restricted = restricted
+
     def __getitem__(self, name: str) -> Template:
-        return stock(name)
+        return stock(name, restricted=self._restricted)
 
     def __iter__(self) -> Iterator[str]:
         return iter(stock_names())

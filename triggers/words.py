@@ -3,13 +3,28 @@
 from collections.abc import Mapping
 from typing import Literal
 
-__all__ = ["ACS_SPOT_LABEL", "PREFIX", "SPOT_ANNOTATION_PREFIX", "STOCK_PARAMETERS", "Role", "SpotStrategy"]
+__all__ = [
+    "ACS_SPOT_LABEL",
+    "CONCURRENT_ANNOTATION",
+    "PREFIX",
+    "RUN_SERVICE_ACCOUNT",
+    "SPOT_ANNOTATION_PREFIX",
+    "STOCK_PARAMETERS",
+    "Role",
+    "SpotStrategy",
+]
 
 SpotStrategy = Literal["SpotAsPriceGo", "SpotWithPriceLimit"]
 """How ECI bids for spot capacity: the market price, or at most a limit."""
 
 PREFIX = "hookline.dev/"
 """Every label and annotation of hookline begins with it."""
+
+RUN_SERVICE_ACCOUNT = "hookline-run"
+"""Whom the pods of a run are, where nobody says another account."""
+
+CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
+"""On a template: "true" where runs of one repository may overlap."""
 
 SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 """Annotations of a pod by which ECI gives it spot capacity."""

@@ -15,7 +15,7 @@ from events.canonical import Kind
 from triggers.declaration import Run, Spot
 from triggers.retry import retry_strategy
 from triggers.template import Template
-from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, Role
+from triggers.words import ACS_SPOT_LABEL, PREFIX, RUN_SERVICE_ACCOUNT, SPOT_ANNOTATION_PREFIX, Role
 
 __all__ = [
     "ANNOTATIONS",
@@ -47,9 +47,17 @@ DEFAULT_TEMPLATE = "ci-go-v1"
 DEFAULT_TTL_SECONDS = 86_400
 DEFAULT_KEEP_PODS_SECONDS = 600
 DEFAULT_DEADLINE_SECONDS = 7_200
-RUN_SERVICE_ACCOUNT = "hookline-run"
 EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
 """Of sandboxed runs: what Argo's own containers report results as, so that the code's containers need no token."""
+TAKEN_BESIDE_A_TEMPLATE = frozenset(
+    {
+        "arguments", "entrypoint", "shutdown", "suspend", "activeDeadlineSeconds", "priority", "ttlStrategy", "podGC", "volumeClaimGC",
+        "archiveLogs", "workflowMetadata", "workflowTemplateRef", "metrics", "artifactGC",
+    }
+)  # fmt: skip
+"""What a Workflow may say in its spec under templateReferencing: Strict or Secure; anything else ends the run in an error
+(argo-workflows workflow/util/merge.go of 3.7.18 and 4.0.5)."""
+
 NAME_LENGTH = 46
 """Characters of the pipeline in a Workflow's name: with "-" and 16 hex digits it is a label value (63)."""
 
@@ -92,6 +100,8 @@ class Workload:
     mutex: str | None
     takes_any_ref: bool
     """Whether its template takes every branch and tag that git allows."""
+    service_account: str
+    """Whom its pods run as."""
     mutex_argument: str
     """The argument that names the mutex of a pipeline which names none; empty = the template has none for a directory."""
 
@@ -142,6 +152,7 @@ class _Form:
     has_owner: bool
     has_mutex: bool
     sandboxed: bool
+    restricted: bool
 
 
 class Shapes:
@@ -200,6 +211,7 @@ def workload(
     shapes: Shapes,
     *,
     sandboxed: bool = False,
+    restricted: bool = False,
 ) -> Workload:
     """The Workflow of a pipeline.
 
@@ -211,6 +223,8 @@ def workload(
         event_branches: The kinds that start the pipeline; with the branch to build where the event has none.
         shapes: What earlier pipelines made already.
         sandboxed: Whether the code is foreign: the run has no token, pushes nothing and is told so.
+        restricted: Whether the cluster takes a Workflow's settings from its template alone (templateReferencing); the checks have
+            refused what the template does not say by itself.
     """
     declared, roles = template.parameters, template.roles
     derived: dict[Role, str | None] = {
@@ -236,11 +250,9 @@ def workload(
         if not all(name in bindings[kind] or name in kind_arguments.get(kind, {}) for kind in event_branches):
             arguments[name] = declared[name] or ""
     names = tuple(sorted(arguments.keys() | filled, key=list(declared).index))
-    mutex = (
-        run.mutex
-        if run.mutex is not None
-        else (subject.checkout_directory if template.shares_checkout else False)
-    )
+    mutex = run.mutex
+    if mutex is None:
+        mutex = subject.checkout_directory if template.shares_checkout and not restricted else False
     form = _Form(
         template=template.name,
         cluster_scope=template.cluster_scope,
@@ -249,6 +261,7 @@ def workload(
         has_owner=subject.owner is not None,
         has_mutex=mutex is not False,
         sandboxed=sandboxed,
+        restricted=restricted,
     )
     resource, shape = shapes.get(run, form)
     constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
@@ -264,6 +277,7 @@ def workload(
         bindings=bindings,
         mutex=mutex if isinstance(mutex, str) else None,
         takes_any_ref=template.takes_any_ref,
+        service_account=resource["spec"].get("serviceAccountName") or template.service_account or "",
         mutex_argument=roles.get("directory", ""),
     )
 
@@ -307,6 +321,8 @@ def _resource(run: Run, form: _Form) -> dict[str, Any]:
         spec["templateDefaults"] = {"retryStrategy": retry_strategy(run.retry.limit)}
     if run.priority is not None:
         spec["priority"] = run.priority
+    if form.restricted:
+        spec = {key: value for key, value in spec.items() if key in TAKEN_BESIDE_A_TEMPLATE}
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

@@ -91,6 +91,13 @@ class Cluster(Block):
         "Default: calendar; on ack-one cron_workflow.",
         examples=["calendar"],
     )
+    template_referencing: Literal["strict", "secure"] | None = Field(
+        default=None,
+        description="What the workflow-controller's configuration says as workflowRestrictions.templateReferencing. Settings of a run that "
+        "Argo then takes from the template alone are refused here, with the way out; hookline's own templates are taken to be those of "
+        "`hookline template hookline-ci-go --referencing strict`. Leave it out where the controller has no such restriction.",
+        examples=["strict"],
+    )
     event_bus: EventBus = Field(default=EventBus(), description="The bus.", examples=[{"name": "default"}])
 
 

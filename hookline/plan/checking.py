@@ -50,7 +50,8 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     Raises:
         InvalidInput: With every problem, each with its position.
     """
-    known = ChainMap(dict(templates), StockTemplates())  # type: ignore[arg-type]  # nothing writes to it
+    restricted = declaration.cluster.template_referencing is not None
+    known = ChainMap(dict(templates), StockTemplates(restricted=restricted))  # type: ignore[arg-type]  # nothing writes to it
     problems = Problems()
     found_endpoints = endpoints(
         {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name

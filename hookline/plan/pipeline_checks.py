@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
 from triggers.template import Template
 from triggers.words import PREFIX, STOCK_PARAMETERS, Role
@@ -73,6 +74,9 @@ def check_pipeline(
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:
         _check_sandboxed(declaration, checked, run, template)
+    if declaration.cluster.template_referencing is not None:
+        for path, message in referencing_problems(declared, run, template):
+            checked.error(message, *path)
     return template if len(problems.errors) == before else None
 
 

@@ -9,20 +9,16 @@ from triggers.inspection.parts import Anatomy, Malformed, Path, Step
 from triggers.inspection.values import ANNOTATIONS, Flow, flow
 from triggers.inspection.words import listed, shortened
 from triggers.template import Template
-from triggers.words import PREFIX, STOCK_PARAMETERS, Role
+from triggers.words import CONCURRENT_ANNOTATION, PREFIX, STOCK_PARAMETERS, Role
 
 __all__ = [
     "ANY_REF_ANNOTATION",
-    "CONCURRENT_ANNOTATION",
     "capabilities",
     "pushes_latest",
     "role_annotation",
     "roles",
     "values_in_conditions",
 ]
-
-CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
-"""On a template: "true" where runs of one repository may overlap."""
 
 ANY_REF_ANNOTATION = f"{PREFIX}any-ref"
 """On a template: "true" where it takes every name of a branch or tag that git allows, as a value and never as text of a script."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from triggers.image_references import is_pinned
 from triggers.inspection.capabilities import (
-    CONCURRENT_ANNOTATION,
     pushes_latest,
     role_annotation,
     roles,
@@ -17,6 +16,7 @@ from triggers.inspection.parts import Anatomy, Step
 from triggers.inspection.values import flow
 from triggers.inspection.words import listed
 from triggers.shipped import shipped_names
+from triggers.words import CONCURRENT_ANNOTATION
 
 __all__ = ["CODES", "Finding", "findings"]
 
