@@ -1,12 +1,14 @@
 """Templates: what each parameter is for, which values become text of a script, and what a manifest cannot be."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import ROOT
 
 from triggers.inspection.anatomy import anatomy
 from triggers.inspection.capabilities import capabilities
@@ -14,6 +16,7 @@ from triggers.inspection.parts import Malformed
 from triggers.shipped import shipped
 from triggers.stock import stock, stock_names
 from triggers.template import Template
+from triggers.words import STOCK_PARAMETERS
 
 
 def template(manifest: Any) -> Template:
@@ -140,6 +143,20 @@ def test_all_wrong_annotations_are_told_at_once() -> None:
     with pytest.raises(Malformed) as refused:
         template(annotated(url_parameter="a", branch_parameter="b", any_ref="1"))
     assert len(refused.value.problems) == 3
+
+
+def test_no_line_of_the_code_names_a_parameter_but_the_one_table() -> None:
+    rooms = ("documents", "events", "triggers", "sensors", "runs", "dashboards", "hookline")
+    word = re.compile(
+        "|".join(rf"\b{name}\b" for role, name in STOCK_PARAMETERS.items() if role != "dockerfile")
+    )
+    named = {
+        str(path.relative_to(ROOT))
+        for room in rooms
+        for path in (ROOT / room).rglob("*.py")
+        if word.search(re.sub(r"\"\"\".*?\"\"\"", "", path.read_text("utf-8"), flags=re.DOTALL))
+    }
+    assert named == {"triggers/words.py"}
 
 
 @pytest.mark.parametrize(
@@ -380,6 +397,28 @@ def test_whatever_stands_before_and_after_a_pasted_value_it_is_seen(before: str,
     """Argo looks for {{workflow.parameters.a}} also inside of a tag that it does not know."""
     manifest = made(runs(f"{before}{{{{workflow.parameters.a}}}}{after}"))
     assert "a" in template(manifest).pasted
+
+
+def test_a_long_way_does_not_take_long() -> None:
+    import time
+
+    names = [f"p{number}" for number in range(200)]
+    chain = [
+        {
+            "name": "main" if number == 0 else f"u{number}",
+            **INPUT,
+            "dag": {"tasks": [{
+                "name": "t", "template": f"u{number + 1}",
+                "arguments": values(x=f"{{{{inputs.parameters.x}}}} {{{{workflow.parameters.p{number % 200}}}}}"),
+            }]},
+        }
+        for number in range(2_000)
+    ]  # fmt: skip
+    manifest = made(*chain, {**PASTES_INPUT, "name": "u2000"})
+    manifest["spec"]["arguments"]["parameters"] = [{"name": name, "value": ""} for name in names]
+    start = time.process_time()
+    assert template(manifest).pasted == set(names)
+    assert time.process_time() - start < 5
 
 
 # --- every ref ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ that it could mean counts. Source: argo-workflows docs/variables.md, docs/lifecy
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,6 +82,7 @@ class _Follower:
         self.given: set[_Node] = set()
         """Inputs that somebody in this template fills."""
         self.called: set[str] = set()
+        self.tasks = {unit.key: {call.task for call in unit.calls} for unit in template.units}
 
     def flow(self) -> Flow:
         for unit in self.units.values():
@@ -123,7 +124,7 @@ class _Follower:
 
     def take(self, text: str, unit: Unit, target: _Node, items: _Node | None = None) -> None:
         """The target takes everything that a text refers to."""
-        for tag in tags(text):
+        for tag in set(tags(text)):
             for source in self.sources(tag, unit, items):
                 self.edge(source, target)
 
@@ -158,63 +159,103 @@ class _Follower:
 
     def parameter(self, name: str | None, *, expression: bool) -> Iterator[_Node]:
         declared = self.template.parameters
-        names: Iterable[str] = declared if name is None else [name]
         if name is not None and name not in declared and (expression or name == "json"):
-            # workflow.parameters.json is all of them; in an expression a-1 is a difference.
+            # In an expression a-1 is a difference; workflow.parameters.json is all of them.
             parts = name.split("-")
             starts = ("-".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
             start = next((start for start in starts if start in declared), None)
-            names = [*declared, name] if start is None else [start]
-        yield from (_Node("parameter", "", each) for each in names)
+            if start is None:
+                yield _Node("every parameter")
+            name = start or name
+        yield _Node("every parameter") if name is None else _Node("parameter", "", name)
 
     def inputs(self, name: str | None, unit: Unit) -> Iterator[_Node]:
         for scope in self.scopes(unit):
             if name is None or name == "json":
-                yield from (_Node("input", scope.key, each) for each in scope.inputs)
+                yield _Node("every input", scope.key)
             elif name in scope.inputs or scope is unit:
                 yield _Node("input", scope.key, name)
 
     def outputs(self, name: str | None, unit: Unit) -> Iterator[_Node]:
         for scope in self.scopes(unit):
-            names = {call.task for call in scope.calls}
             # In an expression a name with - cannot be told from a difference.
-            yield from (_Node("output", scope.key, each) for each in ({name} if name in names else names))
+            known = name is not None and name in self.tasks[scope.key]
+            yield _Node("output", scope.key, name or "") if known else _Node("every output", scope.key)
 
-    def spread(self) -> dict[_Node, set[str]]:
-        """What each place can hold: names of parameters, inputs that nobody here fills, outputs of steps."""
-        held: dict[_Node, set[str]] = defaultdict(set)
-        left = list(self.edges)
-        for node in left:
-            if node.what == "parameter":
-                held[node].add(node.name)
-            elif node.what == "output":
-                # The step's own words, and whatever it was given.
-                held[node].add(f"{OUTPUTS}{node.name}")
-                self.edge(_Node("result", node.unit, node.name), node)
-            elif node.what == "input" and node not in self.given:
-                default = node.unit in self.called and "".join(
-                    self.units[node.unit].inputs.get(node.name, "")
-                )
-                if not default:
-                    held[node].add(f"{INPUT}{node.name}")
-        while left:
-            node = left.pop()
-            for target in self.edges.get(node, ()):
-                more = held[node] - held[target]
-                if target.what in {"result", "whole", "global outputs"}:
+    def spread(self) -> tuple[dict[_Node, int], list[str]]:
+        """What each place can hold, as bits; and the names of the bits: parameters, inputs that nobody here fills, outputs of steps."""
+        for name in self.template.parameters:
+            self.edge(_Node("parameter", "", name), _Node("every parameter"))
+        for unit in self.units.values():
+            for name in unit.inputs:
+                self.edge(_Node("input", unit.key, name), _Node("every input", unit.key))
+            for name in self.tasks[unit.key]:
+                # A step's own words, and whatever it was given.
+                self.edge(_Node("result", unit.key, name), _Node("output", unit.key, name))
+                self.edge(_Node("output", unit.key, name), _Node("every output", unit.key))
+        bits: dict[str, int] = {}
+        held: dict[_Node, int] = defaultdict(int)
+        of_steps = 0
+        for node in self.edges:
+            if (value := self.begins(node)) is not None:
+                held[node] = 1 << bits.setdefault(value, len(bits))
+                if node.what == "output":
+                    of_steps |= held[node]
+        order, again = self.order(), True
+        while again:
+            again = False
+            for node in order:
+                for target in self.edges.get(node, ()):
                     # A value that passes a step is one of that step's outputs.
-                    more = {each for each in more if not each.startswith(OUTPUTS)}
-                if more:
-                    held[target] |= more
-                    left.append(target)
-        return held
+                    passes = ~of_steps if target.what in {"result", "whole", "global outputs"} else -1
+                    more = held[target] | (held[node] & passes)
+                    if more != held[target]:
+                        held[target], again = more, True
+        return held, list(bits)
 
-    def named(self, held: dict[_Node, set[str]], what: str) -> dict[str, list[str]]:
+    def begins(self, node: _Node) -> str | None:
+        """The value that comes into being at a place, if one does."""
+        match node.what:
+            case "parameter":
+                return node.name
+            case "output":
+                return f"{OUTPUTS}{node.name}"
+            case "input" if node not in self.given:
+                unit = self.units.get(node.unit)
+                default = unit is not None and node.unit in self.called and unit.inputs.get(node.name)
+                return None if default else f"{INPUT}{node.name}"
+        return None
+
+    def order(self) -> list[_Node]:
+        """Places so that a value is there before it is passed on, apart from circles."""
+        found: list[_Node] = []
+        seen: set[_Node] = set()
+        for first in list(self.edges):
+            left: list[tuple[_Node, Iterator[_Node]]] = []
+            if first not in seen:
+                seen.add(first)
+                left.append((first, iter(self.edges[first])))
+            while left:
+                node, targets = left[-1]
+                target = next(targets, None)
+                if target is None:
+                    found.append(node)
+                    left.pop()
+                elif target not in seen:
+                    seen.add(target)
+                    left.append((target, iter(self.edges.get(target, ()))))
+        return found[::-1]
+
+    def named(self, held: tuple[dict[_Node, int], list[str]], what: str) -> dict[str, list[str]]:
         """Values in the order in which parameters are declared, each with the units where it ends."""
+        places, names = held
         found: dict[str, list[str]] = {}
         for unit in self.units.values():
-            for name in sorted(held.get(_Node(what, unit.key), ())):
-                found.setdefault(name, []).append(unit.name)
+            here = places.get(_Node(what, unit.key), 0)
+            while here:
+                bit = (here & -here).bit_length() - 1
+                found.setdefault(names[bit], []).append(unit.name)
+                here &= here - 1
         place = {name: number for number, name in enumerate(self.template.parameters)}
         return {
             name: found[name] for name in sorted(found, key=lambda each: (place.get(each, len(place)), each))
