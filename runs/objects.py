@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, SpotStrategy
+from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, STOCK_PARAMETERS, SpotStrategy
 
 __all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "unix", "workflow_of"]
 
@@ -66,7 +66,7 @@ class Workflow:
     pipeline: str
     """The label of a run that hookline started; empty for others."""
     repository: str
-    """The argument `repo_name`."""
+    """The argument that names the checkout directory, as ci-go-v1 calls it."""
     event: str
     reason: str
     ref: str
@@ -198,10 +198,10 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         namespace=_text(metadata.get("namespace")),
         name=_text(metadata.get("name")),
         pipeline=pipeline,
-        repository=_argument(spec, "repo_name"),
+        repository=_argument(spec, STOCK_PARAMETERS["directory"]),
         event=_text(labels.get(PREFIX + "event-kind")) or ("schedule" if cron else "manual"),
         reason=_text(annotations.get(PREFIX + "reason")),
-        ref=_text(annotations.get(PREFIX + "ref")) or _argument(spec, "target_branch"),
+        ref=_text(annotations.get(PREFIX + "ref")) or _argument(spec, STOCK_PARAMETERS["branch"]),
         sha=_text(annotations.get(PREFIX + "sha")),
         actor=_text(annotations.get(PREFIX + "actor")),
         delivery=_text(annotations.get(PREFIX + "delivery")),

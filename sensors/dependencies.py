@@ -12,7 +12,6 @@ from sensors.routes import Route, ScheduledRoute, entry
 from triggers.words import PREFIX
 from triggers.workflow import (
     ANNOTATIONS,
-    MUTEX_ARGUMENT,
     NAME_LENGTH,
     Workload,
     argument_path,
@@ -102,7 +101,7 @@ def of_group(group: Group) -> Dependency:
             kinds=frozenset(kind for route in group.routes for kind in route.kinds),
             lines={route.key: entry(route, with_constants=True) for route in group.routes},
             bindings=_bindings(group.routes),
-            mutex_argument=MUTEX_ARGUMENT,
+            mutex_argument=first.workload.mutex_argument,
             any_ref=first.workload.takes_any_ref,
         ),
         creates=Creation(

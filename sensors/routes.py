@@ -8,7 +8,7 @@ from events.canonical import Kind
 from events.declaration import Events
 from events.host import Host
 from sensors.clauses import SETTINGS, clause_of
-from triggers.workflow import MUTEX_ARGUMENT, Workload
+from triggers.workflow import Workload
 
 __all__ = ["BusSource", "Route", "ScheduledRoute", "entry", "rule"]
 
@@ -89,7 +89,7 @@ def entry(route: Route, *, with_constants: bool) -> dict[str, Any]:
         # The event is about another thing than the repository that is built.
         found["repository"] = workload.repository
     if with_constants:
-        implied = workload.arguments.get(MUTEX_ARGUMENT)
+        implied = workload.arguments.get(workload.mutex_argument)
         found |= {
             "arguments": dict(workload.arguments),
             "owner": workload.owner,

@@ -11,7 +11,8 @@ from events.host import host
 from hookline.declaration.loading import load_texts
 from hookline.plan.planning import Plan, make_plan
 from sensors.program import Program, compose
-from triggers.template import Template, stock
+from triggers.stock import stock
+from triggers.template import Template
 
 ROOT = Path(__file__).parent.parent
 PAYLOADS = Path(__file__).parent / "data" / "payloads"

@@ -21,6 +21,7 @@ def published(
     images: Mapping[str, str] = IMAGES,
     *,
     artifacts: bool = False,
+    restricted: bool = False,
     namespaced: bool = False,
     namespace: str = "",
 ) -> dict[str, Any]:
@@ -31,13 +32,14 @@ def published(
         version: Of hookline, for the stamp.
         images: Image references by the names of IMAGES.
         artifacts: Whether steps keep files in the cluster's artifact repository.
+        restricted: Whether it is in the form for templateReferencing.
         namespaced: Whether it is a WorkflowTemplate of one namespace.
         namespace: Which; empty = the one that it is applied to.
 
     Raises:
         KeyError: There is no such template.
     """
-    made = shipped(name, images, artifacts=artifacts)
+    made = shipped(name, images, artifacts=artifacts, restricted=restricted)
     metadata = dict(made["metadata"])
     if namespaced and namespace:
         metadata["namespace"] = namespace

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from triggers.workflow import EXECUTOR_SERVICE_ACCOUNT, RUN_SERVICE_ACCOUNT
+from triggers.words import RUN_SERVICE_ACCOUNT
+from triggers.workflow import EXECUTOR_SERVICE_ACCOUNT
 
 __all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights"]
 

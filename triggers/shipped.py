@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from triggers.retry import retry_strategy
+from triggers.words import CONCURRENT_ANNOTATION, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS
 
 __all__ = ["IMAGES", "shipped", "shipped_names"]
 
@@ -35,13 +36,17 @@ def shipped_names() -> tuple[str, ...]:
     )
 
 
-def shipped(name: str, images: Mapping[str, str] = IMAGES, *, artifacts: bool = False) -> dict[str, Any]:
+def shipped(
+    name: str, images: Mapping[str, str] = IMAGES, *, artifacts: bool = False, restricted: bool = False
+) -> dict[str, Any]:
     """The manifest of a template.
 
     Args:
         name: One of `shipped_names`.
         images: Image references by the names of IMAGES.
         artifacts: Whether steps keep files in the cluster's artifact repository.
+        restricted: Whether it says by itself what a Workflow may not say beside it under templateReferencing: the account of its pods,
+            and the mutex of a checkout that runs share.
 
     Raises:
         KeyError: There is no such template.
@@ -49,6 +54,15 @@ def shipped(name: str, images: Mapping[str, str] = IMAGES, *, artifacts: bool = 
     if name not in shipped_names():
         raise KeyError(name)
     manifest: dict[str, Any] = _filled(_parsed(name), images, artifacts=artifacts)
+    if restricted:
+        annotations = manifest["metadata"].get("annotations", {})
+        shares = annotations.get(CONCURRENT_ANNOTATION) != "true"
+        directory = f"{{{{workflow.parameters.{STOCK_PARAMETERS['directory']}}}}}"
+        manifest["spec"] = {
+            "serviceAccountName": RUN_SERVICE_ACCOUNT,
+            **({"synchronization": {"mutexes": [{"name": directory}]}} if shares else {}),
+            **manifest["spec"],
+        }
     return manifest
 
 

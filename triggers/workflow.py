@@ -15,11 +15,10 @@ from events.canonical import Kind
 from triggers.declaration import Run, Spot
 from triggers.retry import retry_strategy
 from triggers.template import Template
-from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX
+from triggers.words import ACS_SPOT_LABEL, PREFIX, RUN_SERVICE_ACCOUNT, SPOT_ANNOTATION_PREFIX, Role
 
 __all__ = [
     "ANNOTATIONS",
-    "MUTEX_ARGUMENT",
     "Shapes",
     "Subject",
     "Workload",
@@ -49,14 +48,19 @@ DEFAULT_TEMPLATE = "ci-go-v1"
 DEFAULT_TTL_SECONDS = 86_400
 DEFAULT_KEEP_PODS_SECONDS = 600
 DEFAULT_DEADLINE_SECONDS = 7_200
-RUN_SERVICE_ACCOUNT = "hookline-run"
 EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
 """Of sandboxed runs: what Argo's own containers report results as, so that the code's containers need no token."""
+TAKEN_BESIDE_A_TEMPLATE = frozenset(
+    {
+        "arguments", "entrypoint", "shutdown", "suspend", "activeDeadlineSeconds", "priority", "ttlStrategy", "podGC", "volumeClaimGC",
+        "archiveLogs", "workflowMetadata", "workflowTemplateRef", "metrics", "artifactGC",
+    }
+)  # fmt: skip
+"""What a Workflow may say in its spec under templateReferencing: Strict or Secure; anything else ends the run in an error
+(argo-workflows workflow/util/merge.go of 3.7.18 and 4.0.5)."""
+
 NAME_LENGTH = 46
 """Characters of the pipeline in a Workflow's name: with "-" and 16 hex digits it is a label value (63)."""
-
-MUTEX_ARGUMENT = "repo_name"
-"""The argument that names the checkout directory, and with it the default mutex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Subject:
 
     @property
     def checkout_directory(self) -> str:
-        """The directory that `git clone` makes of the URL; ci-go-v1 needs exactly this `repo_name`."""
+        """The directory that `git clone` makes of the URL; ci-go-v1 has to be told exactly this one."""
         return self.repository_url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
 
 
@@ -101,6 +105,10 @@ class Workload:
     mutex: str | None
     takes_any_ref: bool
     """Whether its template takes every branch and tag that git allows."""
+    service_account: str
+    """Whom its pods run as."""
+    mutex_argument: str
+    """The argument that names the mutex of a pipeline which names none; empty = the template has none for a directory."""
 
 
 def digest(value: Any, length: int = 12) -> str:
@@ -149,6 +157,7 @@ class _Form:
     has_owner: bool
     has_mutex: bool
     sandboxed: bool
+    restricted: bool
 
 
 class Shapes:
@@ -210,6 +219,7 @@ def workload(
     shapes: Shapes,
     *,
     sandboxed: bool = False,
+    restricted: bool = False,
 ) -> Workload:
     """The Workflow of a pipeline.
 
@@ -221,24 +231,26 @@ def workload(
         event_branches: The kinds that start the pipeline; with the branch to build where the event has none.
         shapes: What earlier pipelines made already.
         sandboxed: Whether the code is foreign: the run has no token, pushes nothing and is told so.
+        restricted: Whether the cluster takes a Workflow's settings from its template alone (templateReferencing); the checks have
+            refused what the template does not say by itself.
     """
-    declared = template.parameters
-    derived = {
-        "repo_url": subject.repository_url,
-        MUTEX_ARGUMENT: subject.checkout_directory,
-        "container_image": subject.image,
+    declared, roles = template.parameters, template.roles
+    derived: dict[Role, str | None] = {
+        "url": subject.repository_url,
+        "directory": subject.checkout_directory,
+        "image": subject.image,
     }
-    arguments = {name: value for name, value in derived.items() if name in declared and value is not None}
+    arguments = {roles[role]: value for role, value in derived.items() if role in roles and value is not None}
     arguments |= {name: _text(value) for name, value in (run.parameters or {}).items()}
     if sandboxed:
         # Said outright, whatever the template's defaults are.
-        arguments |= {name: "" for name in ("container_image",) if name in declared}
-        arguments |= {name: "true" for name in (template.sandbox_parameter,) if name is not None}
+        said: dict[Role, str] = {"image": "", "sandbox": "true"}
+        arguments |= {roles[role]: value for role, value in said.items() if role in roles}
     bindings = {kind: template.bindings(kind) for kind in event_branches}
     kind_arguments = {
-        kind: {"target_branch": branch}
+        kind: {roles["branch"]: branch}
         for kind, branch in event_branches.items()
-        if branch is not None and "target_branch" in declared
+        if branch is not None and "branch" in roles
     }
     filled = {name for fields in (*bindings.values(), *kind_arguments.values()) for name in fields}
     # An argument that only some kinds fill keeps the template's default for the others.
@@ -246,15 +258,9 @@ def workload(
         if not all(name in bindings[kind] or name in kind_arguments.get(kind, {}) for kind in event_branches):
             arguments[name] = declared[name] or ""
     names = tuple(sorted(arguments.keys() | filled, key=list(declared).index))
-    mutex = (
-        run.mutex
-        if run.mutex is not None
-        else (
-            subject.checkout_directory
-            if MUTEX_ARGUMENT in declared and not template.concurrent_runs
-            else False
-        )
-    )
+    mutex = run.mutex
+    if mutex is None:
+        mutex = subject.checkout_directory if template.shares_checkout and not restricted else False
     form = _Form(
         template=template.name,
         cluster_scope=template.cluster_scope,
@@ -263,6 +269,7 @@ def workload(
         has_owner=subject.owner is not None,
         has_mutex=mutex is not False,
         sandboxed=sandboxed,
+        restricted=restricted,
     )
     resource, shape = shapes.get(run, form)
     constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
@@ -279,6 +286,8 @@ def workload(
         bindings=bindings,
         mutex=mutex if isinstance(mutex, str) else None,
         takes_any_ref=template.takes_any_ref,
+        service_account=resource["spec"].get("serviceAccountName") or template.service_account or "",
+        mutex_argument=roles.get("directory", ""),
     )
 
 
@@ -321,6 +330,8 @@ def _resource(run: Run, form: _Form) -> dict[str, Any]:
         spec["templateDefaults"] = {"retryStrategy": retry_strategy(run.retry.limit)}
     if run.priority is not None:
         spec["priority"] = run.priority
+    if form.restricted:
+        spec = {key: value for key, value in spec.items() if key in TAKEN_BESIDE_A_TEMPLATE}
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

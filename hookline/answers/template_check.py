@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from documents.diagnostics import Diagnostic, InvalidInput, Position
+from hookline.declaration.templates import ReadTemplate
 from hookline.output import yaml_text
-from triggers.inspection.anatomy import KINDS, Malformed, anatomy
 from triggers.inspection.contract import Requirement, requirements
 from triggers.inspection.findings import Finding, findings
 from triggers.inspection.normal_form import normal_form
 from triggers.inspection.origin import Origin, candidates, origin
 
-__all__ = ["Comparison", "TemplateReport", "check_template", "report_data", "templates_in"]
+__all__ = ["Comparison", "TemplateReport", "check_template", "report_data"]
 
 MOST_LINES = 4_000
 """A longer text is not compared line by line."""
@@ -47,19 +48,24 @@ class TemplateReport:
     comparison: Comparison | None
 
 
-def check_template(manifest: Any, version: str) -> TemplateReport:
-    """The answer about a manifest.
+def check_template(read: ReadTemplate, version: str) -> TemplateReport:
+    """The answer about a template.
+
+    Args:
+        read: The template.
+        version: Of this hookline.
 
     Raises:
-        Malformed: It is not the manifest of a workflow template.
+        InvalidInput: It is nested too deeply to be compared.
     """
-    template = anatomy(manifest)
+    template = read.anatomy
     try:
-        form = normal_form(manifest)
+        form = normal_form(read.manifest)
         found = origin(template, form, version)
         comparison = _compared(form, found.template) if found.text == "customised" else None
     except RecursionError:
-        raise Malformed((((), "nested too deeply"),)) from None
+        where = Position(read.template.origin, 1, 1)
+        raise InvalidInput((Diagnostic(where, "nested too deeply"),)) from None
     return TemplateReport(
         template.kind,
         template.name,
@@ -69,28 +75,6 @@ def check_template(manifest: Any, version: str) -> TemplateReport:
         findings(template),
         comparison,
     )
-
-
-def templates_in(document: Any) -> list[tuple[tuple[str | int, ...], Any]]:
-    """The manifests in a file with their places: the file itself, or the templates of a List.
-
-    Raises:
-        Malformed: It is a List without templates.
-    """
-    kind = document.get("kind") if isinstance(document, dict) else None
-    if not isinstance(kind, str) or not kind.endswith("List"):
-        return [((), document)]
-    items = document.get("items")
-    if not isinstance(items, list):
-        raise Malformed(((("items",), f"expected a list; a {kind[:60]} has items"),))
-    found: list[tuple[tuple[str | int, ...], Any]] = [
-        (("items", index), item)
-        for index, item in enumerate(items)
-        if isinstance(item, dict) and item.get("kind") in KINDS
-    ]
-    if not found:
-        raise Malformed(((("items",), "no ClusterWorkflowTemplate or WorkflowTemplate is in this list"),))
-    return found
 
 
 def report_data(report: TemplateReport) -> dict[str, Any]:

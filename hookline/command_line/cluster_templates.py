@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.yaml_syntax import shown
-from triggers.template import Template, TemplateError, from_manifest
+from hookline.declaration.templates import manifest_template
+from triggers.template import Template
 
 __all__ = ["AbsentTemplate", "manifest_from_cluster", "template_from_cluster"]
 
@@ -25,10 +25,7 @@ def template_from_cluster(name: str) -> Template:
         ConnectionError: There is no such context, the cluster does not answer, or it refuses.
         InvalidInput: The object is not a template.
     """
-    try:
-        return from_manifest(manifest_from_cluster(name), f"the cluster's ClusterWorkflowTemplate {name}")
-    except TemplateError as error:
-        raise InvalidInput((Diagnostic(Position(f"cluster:{name}", 1, 1), str(error)),)) from error
+    return manifest_template(manifest_from_cluster(name), f"cluster:{name}").template
 
 
 def manifest_from_cluster(

@@ -91,6 +91,13 @@ class Cluster(Block):
         "Default: calendar; on ack-one cron_workflow.",
         examples=["calendar"],
     )
+    template_referencing: Literal["strict", "secure"] | None = Field(
+        default=None,
+        description="What the workflow-controller's configuration says as workflowRestrictions.templateReferencing. Settings of a run that "
+        "Argo then takes from the template alone are refused here, with the way out; hookline's own templates are taken to be those of "
+        "`hookline template hookline-ci-go --referencing strict`. Leave it out where the controller has no such restriction.",
+        examples=["strict"],
+    )
     event_bus: EventBus = Field(default=EventBus(), description="The bus.", examples=[{"name": "default"}])
 
 
@@ -151,7 +158,7 @@ def _check_image(value: str) -> str:
     if "@" in value:
         raise ValueError("expected an image without digest: the run decides what it pushes")
     if ":" in value.rsplit("/", 1)[-1]:
-        raise ValueError("expected an image without tag; the tag is the template's parameter container_tag")
+        raise ValueError("expected an image without tag: the tag is a parameter of the template")
     if not _IMAGE.fullmatch(value) or len(value) > 255:
         raise ValueError("expected an image such as registry.example.com/acme/shop: lower case, without tag")
     return value

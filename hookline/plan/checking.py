@@ -13,7 +13,8 @@ from hookline.plan.event_checks import check_names
 from hookline.plan.pipeline_checks import check_pipeline
 from hookline.plan.schedules import FiringSchedule, firing
 from triggers.declaration import Run, merge
-from triggers.template import StockTemplates, Template
+from triggers.stock import StockTemplates
+from triggers.template import Template
 
 __all__ = ["Checked", "CheckedPipeline", "check"]
 
@@ -50,7 +51,8 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     Raises:
         InvalidInput: With every problem, each with its position.
     """
-    known = ChainMap(dict(templates), StockTemplates())  # type: ignore[arg-type]  # nothing writes to it
+    restricted = declaration.cluster.template_referencing is not None
+    known = ChainMap(dict(templates), StockTemplates(restricted=restricted))  # type: ignore[arg-type]  # nothing writes to it
     problems = Problems()
     found_endpoints = endpoints(
         {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name

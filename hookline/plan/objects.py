@@ -13,7 +13,7 @@ from hookline.plan.planning import Plan
 from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
 from triggers.cron_workflow import cron_workflow
 from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights
-from triggers.workflow import RUN_SERVICE_ACCOUNT
+from triggers.words import RUN_SERVICE_ACCOUNT
 
 __all__ = ["cron_workflows", "event_source_objects", "objects", "sensor_object"]
 
@@ -33,7 +33,7 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
             )
         )
     if any(
-        each.resource["spec"]["serviceAccountName"] == RUN_SERVICE_ACCOUNT
+        each.service_account == RUN_SERVICE_ACCOUNT
         for name, each in plan.workloads.items()
         if name not in plan.sandboxed
     ):

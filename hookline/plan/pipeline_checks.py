@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
 from triggers.template import Template
+from triggers.words import PREFIX, STOCK_PARAMETERS, Role
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
 __all__ = ["check_pipeline"]
 
-SET_BY_HOOKLINE: Mapping[str, str] = {
-    "repo_url": "repository.url",
-    "repo_name": "the last part of repository.url",
-    "container_image": "image",
-    "target_branch": "the event, or its branch: key",
+SET_BY_HOOKLINE: Mapping[Role, str] = {
+    "url": "comes from repository.url",
+    "directory": "comes from the last part of repository.url",
+    "image": "comes from image",
+    "branch": "comes from the event, or its branch: key",
+    "commit": "takes the commit of the event",
+    "ref": "takes the full ref of the event",
+    "sandbox": "follows from pull_request.forks: true where it says sandboxed",
 }
+"""Roles of parameters that are not for the user: where the value comes from."""
 
 HARMLESS = re.compile(r"[A-Za-z0-9._/:@=+,%~-]*")
 """Characters that a shell takes as they are; stock ci-go-v1 pastes parameters into sh -c."""
@@ -68,6 +74,9 @@ def check_pipeline(
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:
         _check_sandboxed(declaration, checked, run, template)
+    if declaration.cluster.template_referencing is not None:
+        for path, message in referencing_problems(declared, run, template):
+            checked.error(message, *path)
     return template if len(problems.errors) == before else None
 
 
@@ -128,7 +137,7 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
     _check_parameters(checked, run, template)
     _check_required(checked, run, template)
     directory = Subject(checked.declared.name, None, pipeline.repository.url, None).checkout_directory
-    if "repo_name" in template.parameters and (
+    if "directory" in template.roles and (
         directory in {"pkg", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", directory)
     ):
         checked.error(
@@ -136,16 +145,22 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             "repository",
             "url",
         )
+    image = template.roles.get("image")
     if (
-        template.parameters.get("container_image") == ""
+        image is not None
+        and not template.parameters[image]
         and pipeline.image is None
         and not pipeline.events.sandboxed
     ):
         checked.error(
             f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
         )
-    if pipeline.image is not None and "container_image" not in template.parameters:
-        checked.error(f"{template.name} takes no image (it has no parameter container_image)", "image")
+    if pipeline.image is not None and image is None:
+        checked.error(
+            f"{template.name} takes no image: it has no parameter {STOCK_PARAMETERS['image']}, and its annotation "
+            f"{PREFIX}image-parameter names no other",
+            "image",
+        )
     if run.retry and template.inline_tasks:
         checked.error(
             f"{template.name} writes its tasks inline: with a retry from outside Argo ends every run in "
@@ -153,7 +168,7 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             "run",
             "retry",
         )
-    if run.mutex is False and "repo_name" in template.parameters and not template.concurrent_runs:
+    if run.mutex is False and template.shares_checkout:
         checked.error(f"runs of {template.name} share a checkout; without a mutex they mix", "run", "mutex")
     if run.spot and run.compute == "node":
         checked.error("spot: needs compute: eci or acs; nodes have no spot pods", "run", "spot")
@@ -172,23 +187,18 @@ def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
     pipeline = checked.declared.pipeline
     kinds = pipeline.events.kinds()
     for name, default in template.parameters.items():
-        if default is not None or name in (run.parameters or {}) or name in {"repo_url", "repo_name"}:
+        role = template.role(name)
+        if default is not None or name in (run.parameters or {}) or role in {"url", "directory", "image"}:
             continue
-        if name == "container_image":
-            if pipeline.image is None and not pipeline.events.sandboxed:
-                checked.error(
-                    f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
-                )
-            continue
-        if name == template.sandbox_parameter and pipeline.events.sandboxed:
+        if role == "sandbox" and pipeline.events.sandboxed:
             continue
         bare = [
             kind
             for kind in kinds
             if name not in template.bindings(kind)
-            and not (name == "target_branch" and getattr(getattr(pipeline.events, kind), "branch", None))
+            and not (role == "branch" and getattr(getattr(pipeline.events, kind), "branch", None))
         ]
-        if name == template.commit_parameter and bare:
+        if role == "commit" and bare:
             checked.error(
                 f"a {bare[0]} event has no commit, and the parameter {name} of {template.name} has no default to build instead",
                 "events",
@@ -200,17 +210,13 @@ def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
 
 def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
     for name, value in (run.parameters or {}).items():
-        path = ("run", "parameters", name)
-        if name in SET_BY_HOOKLINE:
-            checked.error(f"{name} comes from {SET_BY_HOOKLINE[name]}", *path)
-        elif name == template.commit_parameter:
-            checked.error(f"{name} takes the commit of the event", *path)
-        elif name == template.ref_parameter:
-            checked.error(f"{name} takes the full ref of the event", *path)
-        elif name == template.sandbox_parameter:
-            checked.error(f"{name} follows from pull_request.forks: true where it says sandboxed", *path)
+        path, role = ("run", "parameters", name), template.role(name)
+        if role is not None and role in SET_BY_HOOKLINE:
+            checked.error(f"{name} {SET_BY_HOOKLINE[role]}", *path)
         elif name not in template.parameters:
-            declared = ", ".join(sorted(template.parameters.keys() - SET_BY_HOOKLINE.keys()))
+            declared = ", ".join(
+                sorted(each for each in template.parameters if template.role(each) not in SET_BY_HOOKLINE)
+            )
             checked.error(
                 f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {declared}', *path
             )
@@ -219,22 +225,22 @@ def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
                 f"{name} is a switch: true or false, without quotes; the template takes anything else for off",
                 *path,
             )
-        elif template.pastes_parameters and isinstance(value, str) and not HARMLESS.fullmatch(value):
+        elif name in template.pasted and isinstance(value, str) and not HARMLESS.fullmatch(value):
             checked.error(
                 f"{template.name} pastes {name} into a shell: letters, digits and . _ / : @ = + , % ~ - only",
                 *path,
             )
-        elif name == "container_tag" and value in {"latest", "buildcache"}:
+        elif role == "tag" and value in {"latest", "buildcache"}:
             checked.error(f"{value} is a tag that the template keeps for itself", *path)
-        elif name == "container_tag" and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", str(value)):
+        elif role == "tag" and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", str(value)):
             checked.error("expected an image tag: letters, digits and _ . -, at most 100 characters", *path)
-        elif name == "dockerfile" and (str(value).startswith("/") or ".." in str(value).split("/")):
+        elif role == "dockerfile" and (str(value).startswith("/") or ".." in str(value).split("/")):
             checked.error("expected a path inside the repository, such as ./Dockerfile", *path)
 
 
 def _check_events(declaration: Declaration, checked: _Pipeline, template: Template) -> None:
     events = checked.declared.pipeline.events
-    builds_branches = template.commit_parameter is None
+    builds_branches = "commit" not in template.roles
     if events.tag is not None and builds_branches:
         if events.tag.branch is None:
             checked.error(
@@ -289,13 +295,13 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
             "{sandbox: {namespace: …}}",
             *forks,
         )
-    if template.sandbox_parameter is None:
+    if "sandbox" not in template.roles:
         checked.error(
             f"{template.name} has no mode in which nothing is pushed and no cache is shared; use a template that names the parameter "
             "for it in the annotation hookline.dev/sandbox-parameter",
             *forks,
         )
-    if template.commit_parameter is None:
+    if "commit" not in template.roles:
         checked.error(
             f"{template.name} builds the head of a branch, whatever commit was approved; use a template that takes a commit",
             *forks,

@@ -209,6 +209,7 @@ def planned(checked: Checked) -> Plan:
             _event_branches(declared),
             shapes,
             sandboxed=pipeline.events.sandboxed,
+            restricted=cluster.template_referencing is not None,
         )
         routes += _routes(declared, workloads[declared.name], checked.endpoints)
     schedules = {each.declared.name: each.schedule for each in checked.pipelines if each.schedule is not None}

@@ -8,7 +8,7 @@ from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from support import OTHER_SHA, SHA, edited, github_push, payload
 
-from triggers.template import from_manifest
+from hookline.declaration.templates import manifest_template
 
 DECLARATION = """\
 version: 1
@@ -135,7 +135,7 @@ def test_foreign_code_runs_in_its_namespace_and_its_container_has_no_token(
     site: Installation, node: VirtualNode
 ) -> None:
     site.api.apply(SANDBOX_TEMPLATE)
-    template = from_manifest(SANDBOX_TEMPLATE, "the test's own")
+    template = manifest_template(SANDBOX_TEMPLATE, "the test's own").template
     site.declare_files([("hookline.yaml", FORKS.encode())], {template.name: template})
     site.apply()
     site.start()

@@ -334,14 +334,6 @@ def test_a_template_that_takes_a_commit_builds_tags_and_may_retry(folder: Path) 
     assert workflow["spec"]["templateDefaults"]["retryStrategy"]["limit"] == "2"
 
 
-@pytest.mark.parametrize("content", ["", "kind: Pod\n", "[", "a: &a [*a]\n", "kind: [1]\n"])
-def test_a_file_that_is_no_template(folder: Path, content: str) -> None:
-    (folder / "x.yaml").write_text(content, "utf-8")
-    result = hookline("validate", "--template", "x.yaml")
-    assert result.exit_code == 2
-    assert result.stderr.startswith("x.yaml:1:1: error: not a template: ")
-
-
 @pytest.fixture
 def cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An API server that has one template, and a kubeconfig that leads to it."""

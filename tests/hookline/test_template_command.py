@@ -8,10 +8,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from hookline.cli import main
+from hookline.declaration.templates import manifest_template
 from triggers.image_references import is_mirror, is_pinned
 from triggers.publishing import DESCRIPTIONS
 from triggers.shipped import IMAGES, shipped, shipped_names
-from triggers.template import from_manifest
 
 OTHER_DIGEST = "@sha256:" + "a" * 64
 
@@ -35,7 +35,7 @@ def test_a_templates_name_prints_it(name: str) -> None:
     assert manifest["kind"] == "ClusterWorkflowTemplate"
     assert manifest["spec"] == shipped(name)["spec"]
     assert hookline(name).stdout == result.stdout
-    assert from_manifest(manifest, "").name == name
+    assert manifest_template(manifest, "").template.name == name
 
 
 def test_scripts_are_readable_in_what_is_printed() -> None:

@@ -22,8 +22,9 @@ SHELL_NAMES = (
     "x||touch${IFS}$M", "x;eval${IFS}touch${IFS}$M", "x;sh${IFS}-c${IFS}id>$M", "x;exec${IFS}touch${IFS}$M", "'x;touch${IFS}$M;'",
     '"x;touch${IFS}$M;"', "x$(id>$M)", "x;.${IFS}/dev/stdin<$M;touch${IFS}$M", "-x;touch${IFS}$M", "--upload-pack=touch${IFS}$M",
     "x;(touch${IFS}$M)", "x!touch${IFS}$M;touch${IFS}$M", "ü;touch${IFS}$M", "$(CONTAINER_IMAGE)", "%s$(touch${IFS}$M)",
+    "feature/#12-fix", "dependabot/npm_and_yarn/@types/x", "foo+bar", "功能/登录", "fix=1", "it's", "feat(api)", "_private", "@",
 )  # fmt: skip
-"""Names that git takes for branches and a shell for code; $M is a file that must not come to be."""
+"""Names that git takes for branches and a shell for code, $M is a file that must not come to be; and ordinary ones with such characters."""
 
 
 @dataclass(frozen=True, slots=True)

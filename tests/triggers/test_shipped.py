@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 
 from triggers.shipped import IMAGES, shipped, shipped_names
-from triggers.template import stock
+from triggers.stock import stock
 
 SCRIPTS = sorted((ROOT / "triggers/templates").glob("*/*.sh"))
 

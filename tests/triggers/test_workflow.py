@@ -3,11 +3,9 @@
 from typing import Any
 
 import pytest
-import yaml
 from support import DECLARATION, plan
 
 from triggers.declaration import Run, merge
-from triggers.template import Template, TemplateError, from_manifest, stock
 
 
 def resource(settings: str = "{}", events: str = "push: {branches: [main]}") -> dict[str, Any]:
@@ -120,116 +118,3 @@ def test_the_config_digest_changes_with_anything_that_changes_a_run(change: tupl
 def test_the_config_digest_does_not_change_with_what_only_decides() -> None:
     first, second = plan(), plan(DECLARATION.replace("[main]", '[main, "release/*"]'))
     assert first.workloads["shop"].config == second.workloads["shop"].config
-
-
-# --- templates ----------------------------------------------------------------------------------------------------
-
-NAMED = """
-kind: ClusterWorkflowTemplate
-metadata: {name: our-ci, annotations: {hookline.dev/commit-parameter: revision}}
-spec:
-  arguments: {parameters: [{name: repo_url}, {name: revision}, {name: container_image, value: ""}, {name: container_tag, value: dev}]}
-  templates:
-    - {name: main, dag: {tasks: [{name: build, template: build}]}}
-    - {name: build, container: {image: x, command: [sh, -c], args: ["build {{workflow.parameters.container_image}}:latest"]}}
-"""
-
-
-def test_capabilities_are_read_out_of_a_manifest() -> None:
-    found = from_manifest(yaml.safe_load(NAMED), "file")
-    assert found == Template(
-        name="our-ci",
-        cluster_scope=True,
-        parameters={"repo_url": None, "revision": None, "container_image": "", "container_tag": "dev"},
-        commit_parameter="revision",
-        ref_parameter=None,
-        sandbox_parameter=None,
-        concurrent_runs=False,
-        inline_tasks=False,
-        moves_latest=True,
-        pastes_parameters=True,
-        origin="file",
-    )
-    assert found.bindings("tag") == {"revision": "sha", "container_tag": "tag"}
-    assert found.bindings("push") == {"revision": "sha"}
-
-
-def test_the_stock_template_builds_branch_heads() -> None:
-    assert stock("ci-go-v1").bindings("push") == {"target_branch": "branch"}
-    assert stock("ci-go-v1").bindings("tag") == {"container_tag": "tag"}
-    assert stock("ci-go-v1").bindings("schedule") == {}
-
-
-def annotated(**annotations: Any) -> dict[str, Any]:
-    manifest: dict[str, Any] = yaml.safe_load(NAMED)
-    manifest["metadata"]["annotations"] = {
-        f"hookline.dev/{key.replace('_', '-')}": value for key, value in annotations.items()
-    }
-    manifest["spec"]["arguments"]["parameters"] += [
-        {"name": "ref", "value": ""},
-        {"name": "sandboxed", "value": "false"},
-    ]
-    return manifest
-
-
-def test_a_template_says_by_annotations_what_its_manifest_cannot_show() -> None:
-    found = from_manifest(
-        annotated(
-            commit_parameter="revision",
-            ref_parameter="ref",
-            concurrent_runs="true",
-            sandbox_parameter="sandboxed",
-        ),
-        "file",
-    )
-    assert (found.ref_parameter, found.concurrent_runs, found.sandbox_parameter) == ("ref", True, "sandboxed")
-    assert found.bindings("push") == {"revision": "sha", "ref": "ref"}
-    assert found.bindings("tag") == {"revision": "sha", "ref": "ref", "container_tag": "tag"}
-    assert found.bindings("pull_request") == {"revision": "sha", "ref": "ref"}
-    assert found.bindings("schedule") == found.bindings("image_push") == {}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"kind": ["ClusterWorkflowTemplate"]},
-        {"spec": {"arguments": {"parameters": 7}}},
-        {"spec": {"templates": [{"dag": "tasks"}]}},
-        {"spec": {"templates": 7}},
-    ],
-)
-def test_a_manifest_with_values_of_other_types_is_refused_wherever_it_comes_from(
-    wrong: dict[str, Any],
-) -> None:
-    manifest = {"kind": "ClusterWorkflowTemplate", "metadata": {"name": "ours"}, "spec": {}, **wrong}
-    with pytest.raises(TemplateError):
-        from_manifest(manifest, "ours.yaml")
-
-
-@pytest.mark.parametrize(
-    ("annotations", "message"),
-    [
-        ({"ref_parameter": "refs"}, "hookline.dev/ref-parameter names refs, which is not a parameter"),
-        ({"sandbox_parameter": "safe"}, "hookline.dev/sandbox-parameter names safe, which is not a param"),
-        ({"concurrent_runs": "yes"}, 'hookline.dev/concurrent-runs is yes; accepted: "true" or "false"'),
-        ({"concurrent_runs": True}, 'hookline.dev/concurrent-runs is True; accepted: "true" or "false"'),
-        ({"ref_parameter": ["ref"]}, "hookline.dev/ref-parameter names"),
-    ],
-)
-def test_an_annotation_that_says_nothing_usable_is_refused(annotations: dict[str, Any], message: str) -> None:
-    with pytest.raises(TemplateError, match=message):
-        from_manifest(annotated(**annotations), "file")
-
-
-def test_the_stock_template_has_none_of_it() -> None:
-    found = stock("ci-go-v1")
-    assert (found.ref_parameter, found.concurrent_runs, found.sandbox_parameter) == (None, False, None)
-
-
-@pytest.mark.parametrize(
-    "manifest",
-    [None, [], {}, {"kind": "Workflow"}, {"kind": "WorkflowTemplate"}, {"kind": "WorkflowTemplate", "metadata": {"name": "x"}, "spec": {"arguments": {"parameters": [{"value": "x"}]}}}, {"kind": "WorkflowTemplate", "metadata": {"name": "x", "annotations": {"hookline.dev/commit-parameter": "y"}}, "spec": {}}],
-)  # fmt: skip
-def test_what_is_no_template_is_refused(manifest: Any) -> None:
-    with pytest.raises(TemplateError):
-        from_manifest(manifest, "file")

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from triggers.inspection.anatomy import Anatomy, Step
+from triggers.inspection.parts import Anatomy, Step
 from triggers.inspection.words import shortened
+from triggers.words import STOCK_PARAMETERS
 
 __all__ = ["PARAMETERS", "STEPS", "Requirement", "keeps_parameters", "requirements"]
 
 PARAMETERS: Mapping[str, str] = {
-    "repo_url": "",
-    "repo_name": "",
-    "target_branch": "main",
-    "container_image": "",
-    "container_tag": "v1.0.0",
-    "dockerfile": "./Dockerfile",
+    STOCK_PARAMETERS["url"]: "",
+    STOCK_PARAMETERS["directory"]: "",
+    STOCK_PARAMETERS["branch"]: "main",
+    STOCK_PARAMETERS["image"]: "",
+    STOCK_PARAMETERS["tag"]: "v1.0.0",
+    STOCK_PARAMETERS["dockerfile"]: "./Dockerfile",
     "enable_suffix_commitid": "true",
     "enable_test": "true",
 }
@@ -110,7 +111,10 @@ def _references(build: Step | None) -> tuple[Requirement, ...]:
 
     return (
         _requirement(
-            "tag", "<container_tag>", "named", "named" if names("container_image", "container_tag") else None
+            "tag",
+            f"<{STOCK_PARAMETERS['tag']}>",
+            "named",
+            "named" if names(STOCK_PARAMETERS["image"], STOCK_PARAMETERS["tag"]) else None,
         ),
         _requirement("tag", "latest", "named", "named" if names("latest") else None),
         _requirement("cache", "buildcache", "named", "named" if names("buildcache") else None),

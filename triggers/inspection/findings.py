@@ -1,15 +1,22 @@
 """What a template lacks when events start it, each told from its manifest alone."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from triggers.image_references import is_pinned
-from triggers.inspection.anatomy import Anatomy, Step
+from triggers.inspection.capabilities import (
+    pushes_latest,
+    role_annotation,
+    roles,
+    values_in_conditions,
+)
 from triggers.inspection.contract import PARAMETERS, STEPS
-from triggers.inspection.words import listed, shortened
+from triggers.inspection.parts import Anatomy, Step
+from triggers.inspection.values import flow
+from triggers.inspection.words import listed
 from triggers.shipped import shipped_names
-from triggers.template import COMMIT_ANNOTATION, CONCURRENT_ANNOTATION
+from triggers.words import CONCURRENT_ANNOTATION
 
 __all__ = ["CODES", "Finding", "findings"]
 
@@ -35,6 +42,7 @@ CODES: Mapping[str, str] = {
     "NO_CACHE_NUMBERS": "Steps do not say how their caches did; only their logs can be read.",
     "VOLUME_WRITABLE_BY_TESTS": "Tests can write the whole volume: other repositories and their caches.",
     "NO_GIT_CREDENTIALS": "The checkout has no credentials: private repositories cannot be built.",
+    "OTHER_TEMPLATES": "Parts of other workflow templates run in it, and were not looked at.",
     "CONTRACT_BROKEN": "It is called ci-go-v1 or hookline-ci-go, and lacks parameters or steps of theirs.",
 }
 """Code → what it means; codes are never renamed."""
@@ -59,9 +67,8 @@ def findings(template: Anatomy) -> tuple[Finding, ...]:
 
 
 # A manifest may be hostile: none of these takes more time than the text is long, so what may repeat is bounded.
-_EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
-_VALUE = re.compile(r"\b(?:parameters|outputs)\b")
-_GIT = r"\bgit(?:\s+-C\s+(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}'|\{\{[^}\n]{0,120}\}\}|\S{1,120}))?\s+"
+_WORD = r"(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}'|\{\{[^}\n]{0,120}\}\}|\S{1,120})"
+_GIT = rf"\bgit(?:\s+(?:-[Cc]\s+{_WORD}|--[a-z-]{{1,30}}(?:={_WORD})?)){{0,4}}\s+"
 _CHECKS_OUT = re.compile(_GIT + r"(?:clone|pull|checkout)\b")
 _PULL = re.compile(_GIT + r"pull\b")
 _CLONE = re.compile(_GIT + r"clone\b")
@@ -69,7 +76,6 @@ _FETCHES = re.compile(_GIT + r"(?:clone|pull|fetch|ls-remote)\b")
 _HEALS = re.compile(r"\breset\s+--hard\b|\brm\s+-[a-z]{0,9}r|" + _GIT + r"clean\b")
 _RUNS_GO = re.compile(r"\bgo\s+(?:test|build|vet)\b")
 _TESTS = re.compile(r"\bgo\s+test\b")
-_PUSHES = re.compile(r"push=true|\bpush\b|--destination|--tag\b|\s-t\s")
 _EXPORT = re.compile(r"--export-cache[=\s]+(\"[^\"\n]*\"|'[^'\n]*'|\S+)")
 _INSTALLS = re.compile(
     r"\b(apk\s+(?:-\S{1,80}\s+){0,8}add|apt(?:-get)?\s+(?:-\S{1,80}\s+){0,8}install|(?:yum|dnf|microdnf)\s+(?:-\S{1,80}\s+){0,8}install)\b"
@@ -77,14 +83,9 @@ _INSTALLS = re.compile(
 _INSECURE = re.compile(r"registry\.insecure=true|--insecure(?:-registry|-pull|-policy)?\b|tls-verify=false")
 _PLAIN_PROXY = re.compile(r"\bGOPROXY=[\"']?http://")
 _PROXY_ARGUMENT = re.compile(r"(--opt[=\s]+[\"']?)?build-arg:GOPROXY")
-_GOCACHE = re.compile(r"\bGOCACHE=[\"']?(\S*)")
+_ASSIGNED = re.compile(r"(?<![\w$])(?:GOCACHE|XDG_CACHE_HOME|HOME)=[^\s;&|)]*")
 _PARAMETER = re.compile(r"\{\{\s*workflow\.parameters\.([\w-]+)\s*\}\}")
-_ONLY_TRUE = re.compile(r"==\s*['\"]?true\b")
-
-
-def _lines(step: Step) -> Iterator[str]:
-    """Lines of a script, a command over several lines as one."""
-    return iter(re.sub(r"\\[ \t]*\n\s*", " ", step.text).split("\n"))
+_ONLY_TRUE = re.compile(r"\{\{\s*workflow\.parameters\.([\w-]+)\s*\}\}['\"]?\s*==\s*['\"]?true\b")
 
 
 def _named(template: Anatomy, holds: Callable[[Step], object]) -> str:
@@ -92,38 +93,30 @@ def _named(template: Anatomy, holds: Callable[[Step], object]) -> str:
 
 
 def _pasted(template: Anatomy) -> str:
+    values = flow(template)
     found = [
-        (match.strip().rpartition(".")[2], step.name)
-        for step in template.steps
-        for match in _EXPRESSION.findall(step.text)
-        if _VALUE.search(match)
+        f"{listed(pasted)} {'is' if len(pasted) == 1 else 'are'} pasted into the {where} of "
+        f"{listed(step for steps in pasted.values() for step in steps)}"
+        for where, pasted in (
+            ("text", values.scripts),
+            ("conditions", values_in_conditions(template, values)),
+        )
+        if pasted
     ]
-    if not found:
-        return ""
-    return (
-        f"{listed([name for name, _ in found])} {'is' if len(dict(found)) == 1 else 'are'} pasted into the text of "
-        f"{listed([step for _, step in found])}; give values to scripts as environment variables"
-    )
+    return (found and f"{'; '.join(found)}; give values to scripts as environment variables") or ""
 
 
 def _no_commit(template: Anatomy) -> str:
-    named = template.annotations.get(COMMIT_ANNOTATION, "")
-    if not named:
-        return (
-            f"no parameter takes a commit (annotation {COMMIT_ANNOTATION}): events of tags need a branch beside them, and what is built is "
-            "the branch's head at that moment"
-        )
-    if named not in template.parameters:
-        return f"the annotation {COMMIT_ANNOTATION} names {shortened(named)}, which is not a parameter"
-    return ""
+    if "commit" in roles(template.parameters, template.annotations):
+        return ""
+    return (
+        f"no parameter takes a commit (annotation {role_annotation('commit')}): events of tags need a branch beside them, and what is built "
+        "is the branch's head at that moment"
+    )
 
 
 def _checkouts(template: Anatomy) -> list[Step]:
-    return [
-        step
-        for step in template.steps
-        if _CHECKS_OUT.search(step.text) and step.mounts_of("PersistentVolumeClaim")
-    ]
+    return [step for step in template.steps if _CHECKS_OUT.search(step.text) and step.kept_mounts()]
 
 
 def _shared_checkout(template: Anatomy) -> str:
@@ -175,25 +168,30 @@ def _no_deadline(template: Anatomy) -> str:
     if template.has_deadline:
         return ""
     steps = _named(template, lambda step: not step.has_deadline)
-    return steps and f"no activeDeadlineSeconds for {steps}"
+    return steps and f"neither activeDeadlineSeconds nor timeout for {steps}"
 
 
 def _skips(template: Anatomy) -> str:
-    tasks = listed(
-        [task.name for task in template.tasks if "enable_test" in task.when and _ONLY_TRUE.search(task.when)]
-    )
-    return tasks and f"{tasks} runs only where enable_test is exactly true"
+    found = [
+        (task.name, name)
+        for task in template.tasks
+        for name in _ONLY_TRUE.findall(task.when)
+        if template.parameters.get(name, "true") == "true"
+    ]
+    return (
+        found
+        and f"{listed(task for task, _ in found)} runs only where {listed(name for _, name in found)} is exactly true"
+    ) or ""
 
 
 def _latest(template: Anatomy) -> str:
-    steps = _named(
-        template, lambda step: any(":latest" in line and _PUSHES.search(line) for line in _lines(step))
-    )
+    image = roles(template.parameters, template.annotations).get("image")
+    steps = _named(template, lambda step: pushes_latest(step, image))
     return steps and f"{steps} pushes :latest with every image"
 
 
 def _exports(step: Step) -> list[str]:
-    return [each for line in _lines(step) for each in _EXPORT.findall(line)]
+    return [each for line in step.lines() for each in _EXPORT.findall(line)]
 
 
 def _one_cache(template: Anatomy) -> str:
@@ -248,19 +246,37 @@ def _plain_proxy(template: Anatomy) -> str:
 
 def _dropped(template: Anatomy) -> str:
     def dropped(step: Step) -> bool:
-        return any("" in _PROXY_ARGUMENT.findall(line) for line in _lines(step))
+        return any("" in _PROXY_ARGUMENT.findall(line) for line in step.lines())
 
     steps = _named(template, dropped)
     return steps and f"{steps} gives build-arg:GOPROXY without --opt before it"
+
+
+def _gocaches(step: Step) -> list[str]:
+    """Where Go keeps its build cache: GOCACHE, else go-build in the user's folder for caches (os.UserCacheDir of Go)."""
+    said = _said(step, "GOCACHE")
+    if said:
+        return said
+    folders = _said(step, "XDG_CACHE_HOME")
+    homes = _said(step, "HOME") or ["/root"]
+    return [f"{each.rstrip('/')}/go-build" for each in folders or (f"{home}/.cache" for home in homes)]
+
+
+def _said(step: Step, name: str) -> list[str]:
+    """Values of a variable: those of its script, else that of its environment."""
+    found = [each.strip("\"'") for each in _ASSIGNED.findall(step.text) if each.startswith(f"{name}=")]
+    values = [each.partition("=")[2].strip("\"'") for each in found]
+    return values or ([step.env[name]] if step.env.get(name) else [])
 
 
 def _no_gocache(template: Anatomy) -> str:
     def loses(step: Step) -> bool:
         if not _RUNS_GO.search(step.text):
             return False
-        places = [step.env["GOCACHE"]] if "GOCACHE" in step.env else _GOCACHE.findall(step.text)
-        kept = [mount.path.rstrip("/") + "/" for mount in step.mounts_of("PersistentVolumeClaim")]
-        return not any((place.rstrip("/") + "/").startswith((*kept, "$", "{{")) for place in places)
+        kept = [mount.path.rstrip("/") + "/" for mount in step.kept_mounts() if not mount.read_only]
+        return not any(
+            (place.strip("\"'").rstrip("/") + "/").startswith((*kept, "$", "{{")) for place in _gocaches(step)
+        )
 
     steps = _named(template, loses)
     return steps and f"{steps} runs go, and its GOCACHE is gone with the pod"
@@ -282,10 +298,7 @@ def _writable(template: Anatomy) -> str:
         template,
         lambda step: (
             _TESTS.search(step.text)
-            and any(
-                not mount.read_only and not mount.sub_path
-                for mount in step.mounts_of("PersistentVolumeClaim")
-            )
+            and any(not mount.read_only and not mount.sub_path for mount in step.kept_mounts())
         ),
     )
     return steps and f"{steps} mounts the whole volume for writing"
@@ -294,9 +307,14 @@ def _writable(template: Anatomy) -> str:
 def _no_credentials(template: Anatomy) -> str:
     steps = _named(
         template,
-        lambda step: _FETCHES.search(step.text) and not step.reads_secrets and not step.mounts_of("Secret"),
+        lambda step: step.bare_git_artifacts or (_FETCHES.search(step.text) and not step.has_secret()),
     )
     return steps and f"{steps} has no Secret"
+
+
+def _elsewhere(template: Anatomy) -> str:
+    calls = listed(f"{call.task} (template {call.elsewhere})" for call in template.calls_elsewhere())
+    return calls and f"{calls} not looked at; check each of those templates, too"
 
 
 def _broken(template: Anatomy) -> str:
@@ -330,5 +348,6 @@ _CHECKS: Mapping[str, Callable[[Anatomy], str]] = {
     "NO_CACHE_NUMBERS": _no_numbers,
     "VOLUME_WRITABLE_BY_TESTS": _writable,
     "NO_GIT_CREDENTIALS": _no_credentials,
+    "OTHER_TEMPLATES": _elsewhere,
     "CONTRACT_BROKEN": _broken,
 }

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from triggers.inspection.anatomy import Anatomy
 from triggers.inspection.contract import STEPS, keeps_parameters
 from triggers.inspection.normal_form import STAMP, digest, normal_form
+from triggers.inspection.parts import Anatomy
 from triggers.inspection.words import shortened
 from triggers.shipped import IMAGES, shipped, shipped_names
 
@@ -65,6 +65,7 @@ class Candidate:
 
     name: str
     artifacts: bool
+    restricted: bool
     form: Mapping[str, Any]
 
 
@@ -85,8 +86,14 @@ class Origin:
 def candidates() -> tuple[Candidate, ...]:
     """Everything that this hookline renders, apart from images and scope."""
     return tuple(
-        Candidate(name, artifacts, normal_form(shipped(name, artifacts=artifacts)))
+        Candidate(
+            name,
+            artifacts,
+            restricted,
+            normal_form(shipped(name, artifacts=artifacts, restricted=restricted)),
+        )
         for name in shipped_names()
+        for restricted in (False, True)
         for artifacts in (False, True)
     )
 
@@ -101,7 +108,8 @@ def origin(template: Anatomy, form: Mapping[str, Any], version: str) -> Origin:
     """
     for candidate in candidates():
         if form == candidate.form:
-            kept = ", with artifacts" if candidate.artifacts and _differs(candidate) else ""
+            kept = ", for templateReferencing" if candidate.restricted else ""
+            kept += ", with artifacts" if candidate.artifacts and _differs(candidate) else ""
             return Origin(
                 "hookline",
                 f"hookline's {candidate.name}, as version {version} renders it{kept}",
@@ -126,7 +134,11 @@ def origin(template: Anatomy, form: Mapping[str, Any], version: str) -> Origin:
 
 def _differs(candidate: Candidate) -> bool:
     """Whether artifacts make a difference to this template at all."""
-    return any(other.name == candidate.name and other.form != candidate.form for other in candidates())
+    return any(
+        (other.name, other.restricted) == (candidate.name, candidate.restricted)
+        and other.form != candidate.form
+        for other in candidates()
+    )
 
 
 def _vendors(template: Anatomy) -> Origin:

@@ -75,6 +75,7 @@ def render_command(name: str) -> click.Command:
         mirror: str | None,
         *,
         artifacts: bool,
+        referencing: str | None,
         namespaced: bool,
         namespace: str,
         output: str,
@@ -88,6 +89,7 @@ def render_command(name: str) -> click.Command:
             VERSION,
             chosen_images(images, mirror),
             artifacts=artifacts,
+            restricted=referencing is not None,
             namespaced=namespaced,
             namespace=namespace,
         )
@@ -119,6 +121,12 @@ def render_command(name: str) -> click.Command:
             ["--artifacts"],
             is_flag=True,
             help="Keep test results, JUnit and coverage in the cluster's artifact repository. Without one, Argo fails every such step.",
+        ),
+        click.Option(
+            ["--referencing"],
+            type=click.Choice(["strict", "secure"]),
+            help="For a workflow-controller with this templateReferencing: the template names the account of its pods, and the mutex of a "
+            "shared checkout, which a Workflow may not name there.",
         ),
         click.Option(
             ["--namespaced"],

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from documents.diagnostics import Diagnostic, InvalidInput, Position
+from documents.files import read_file
 from documents.yaml_syntax import printable
-from hookline.answers.template_check import TemplateReport, report_data
-from hookline.answers.template_reading import check_file, check_manifest
+from hookline.answers.template_check import TemplateReport, check_template, report_data
 from hookline.command_line.cluster_templates import AbsentTemplate, manifest_from_cluster
 from hookline.command_line.common import (
     EXIT_NEGATIVE,
@@ -18,7 +18,7 @@ from hookline.command_line.common import (
     print_data,
     refuse,
 )
-from hookline.declaration.templates import LARGEST_BYTES
+from hookline.declaration.templates import LARGEST_BYTES, manifest_template, templates_in
 from hookline.output import plural, table
 from hookline.version import VERSION
 from triggers.inspection.words import shortened
@@ -86,18 +86,14 @@ def command(
 
 
 def _file(file: str) -> list[TemplateReport]:
-    try:
-        if file == "-":
-            content, file = sys.stdin.buffer.read(LARGEST_BYTES + 1), "(stdin)"
-        else:
-            with Path(file).open("rb") as opened:
-                content = opened.read(LARGEST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        sentence = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        if file in shipped_names():
-            sentence += f"; a cluster is asked for its template with --live {file}"
-        raise InvalidInput((Diagnostic(Position(printable(file), 1, 1), sentence),)) from error
-    return check_file(content, file, VERSION)
+    if file == "-":
+        content, file = sys.stdin.buffer.read(LARGEST_BYTES + 1), "(stdin)"
+    else:
+        if file in shipped_names() and not Path(file).exists():
+            sentence = f"cannot be read: there is no such file; a cluster is asked for its template with --live {file}"
+            raise InvalidInput((Diagnostic(Position(file, 1, 1), sentence),))
+        content = read_file(Path(file))
+    return [check_template(each, VERSION) for each in templates_in(content, file)]
 
 
 def _live(
@@ -115,7 +111,7 @@ def _live(
             continue
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
-        reports.append(check_manifest(manifest, f"cluster:{each}", VERSION))
+        reports.append(check_template(manifest_template(manifest, f"cluster:{each}"), VERSION))
     if not reports:
         fail(f"the cluster has neither {' nor '.join(shipped_names())}", EXIT_NEGATIVE)
     return reports

@@ -2,9 +2,11 @@
 set -eu
 !include common.sh
 
+# A git tag may have a /, an image tag may not: tools/v1.2.3 becomes tools-v1.2.3, as hookline's Sensors say it.
+CONTAINER_TAG=$(printf %s "$CONTAINER_TAG" | tr / -)
 case $CONTAINER_TAG in
 '' | [.-]* | *[!A-Za-z0-9._-]*) fail "container_tag: expected letters, digits and . _ -, not '$CONTAINER_TAG'" ;;
-latest | buildcache) fail "container_tag: $CONTAINER_TAG is kept for the template itself" ;;
+latest | buildcache | buildcache-*) fail "container_tag: $CONTAINER_TAG is kept for the template itself" ;;
 esac
 inside dockerfile "$DOCKERFILE"
 short=$(printf %s "$COMMIT" | cut -c1-12)

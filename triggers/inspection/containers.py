@@ -1,0 +1,169 @@
+"""Templates that run something: their containers, with commands, variables and mounts, and the volumes that they see."""
+
+import re
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from triggers.inspection.fields import Fields, strings
+from triggers.inspection.parts import Mount, Path, Step, Task, Unit, Volume
+
+__all__ = ["Containers", "Found"]
+
+_MORE_CONTAINERS = ("initContainers", "sidecars")
+_PROBES = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+_ALL_TEXT = ("resource", "http", "plugin", "data", "podSpecPatch")
+"""Keys of a template whose every text is a program, a request or a manifest."""
+_VOLUMES = (
+    ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName"),
+    ("secret", "Secret", "secretName"),
+    ("configMap", "ConfigMap", "name"),
+    ("emptyDir", "emptyDir", ""),
+    ("nfs", "NFS export", "path"),
+    ("csi", "CSI volume", "driver"),
+    ("hostPath", "folder of the node", "path"),
+)
+_GIT_IMAGE = re.compile(r"(?:\S*/)?(?:alpine-)?git(?:[:@]\S*)?")
+"""Images whose entrypoint is git, such as docker.io/alpine/git."""
+_EXPANSION = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+"""What Kubernetes replaces by a variable of the container."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What the templates of a manifest have in common, and what was found in them so far."""
+
+    volumes: dict[str, Volume]
+    retries: bool
+    has_deadline: bool
+    tasks: list[Task] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Running:
+    """What the containers of a step run, and what they see."""
+
+    images: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    expanded: list[str] = field(default_factory=list)
+    """Values of variables that Kubernetes puts into commands."""
+    env: dict[str, str] = field(default_factory=dict)
+    mounts: list[Mount] = field(default_factory=list)
+    secrets: bool = False
+
+
+class Containers(Fields):
+    """Reads what runs in a template."""
+
+    def limits(self, node: Mapping[str, Any], path: Path) -> tuple[bool, bool]:
+        """Whether a template is tried again, and whether it ends by itself."""
+        retry, _ = self.mapping(node, "retryStrategy", path)
+        deadline = self.scalar(node, "activeDeadlineSeconds", path) is not None
+        return bool(retry), deadline or bool(self.text(node, "timeout", path))
+
+    def volumes(self, node: Mapping[str, Any], path: Path) -> dict[str, Volume]:
+        """Volumes by name."""
+        found = {}
+        for item, here in self.mappings(node, "volumes", path):
+            kind, name = "another volume", ""
+            for key, kind_of_key, name_key in _VOLUMES:
+                if item.get(key) is not None:
+                    source, source_at = self.mapping(item, key, here)
+                    kind, name = kind_of_key, self.text(source, name_key, source_at) if name_key else ""
+            found[self.text(item, "name", here, needed=True)] = Volume(kind, name)
+        return found
+
+    def step(
+        self, node: Mapping[str, Any], path: Path, found: Found, name: str, *, inline: bool
+    ) -> tuple[Step | None, list[str]]:
+        """A template that runs something, and the texts in which values become program text."""
+        containers = [
+            self.mapping(node, key, path) for key in ("container", "script") if node.get(key) is not None
+        ]
+        group, group_at = self.mapping(node, "containerSet", path)
+        containers += self.mappings(group, "containers", group_at)
+        resource, resource_at = self.mapping(node, "resource", path)
+        runs = bool(containers or resource)
+        for key in _MORE_CONTAINERS:
+            containers += self.mappings(node, key, path)
+        running = _Running([], [self.text(resource, "manifest", resource_at)])
+        for container, here in containers:
+            self.container(container, here, running)
+        inputs, inputs_at = self.mapping(node, "inputs", path)
+        artifacts = [item for item, _ in self.mappings(inputs, "artifacts", inputs_at)]
+        pasted = [*running.texts, *running.expanded]
+        pasted += [text for key in _ALL_TEXT for text in strings(node.get(key))]
+        pasted += [text for item in artifacts for text in strings(item.get("raw"))]
+        if not runs:
+            return None, pasted
+        outputs, outputs_at = self.mapping(node, "outputs", path)
+        retries, limited = self.limits(node, path)
+        repositories = [item["git"] for item in artifacts if isinstance(item.get("git"), dict)]
+        return Step(
+            name=name,
+            inline=inline,
+            images=tuple(running.images),
+            text="\n".join(running.texts),
+            env=running.env,
+            reads_secrets=running.secrets,
+            mounts=tuple(running.mounts),
+            volumes=ChainMap(self.volumes(node, path), found.volumes),
+            outputs=tuple(
+                self.text(item, "name", at) for item, at in self.mappings(outputs, "parameters", outputs_at)
+            ),
+            bare_git_artifacts=any(
+                not {"usernameSecret", "passwordSecret", "sshPrivateKeySecret"} & each.keys()
+                for each in repositories
+            ),
+            retries=retries or found.retries,
+            has_deadline=limited or found.has_deadline,
+        ), pasted
+
+    def container(self, node: Mapping[str, Any], path: Path, running: _Running) -> None:
+        """What one container runs and sees."""
+        image = self.text(node, "image", path)
+        running.images.append(image)
+        command, arguments = self.texts(node, "command", path), self.texts(node, "args", path)
+        if not command and _GIT_IMAGE.fullmatch(image):
+            command = ["git"]
+        words = [*command, *arguments]
+        # A command that stands word by word is one line, as in a script.
+        spoken = words if any("\n" in word for word in words) else [" ".join(words)]
+        texts = [*spoken, self.text(node, "source", path)]
+        texts += [text for key in _PROBES for text in strings(node.get(key))]
+        own: dict[str, str] = {}
+        for item, at in self.mappings(node, "env", path):
+            own[self.text(item, "name", at, needed=True)] = self.text(item, "value", at)
+            origin, _ = self.mapping(item, "valueFrom", at)
+            running.secrets = running.secrets or "secretKeyRef" in origin
+        running.secrets = running.secrets or any(
+            "secretRef" in item for item, _ in self.mappings(node, "envFrom", path)
+        )
+        running.texts += texts
+        running.expanded += _expanded(texts, own)
+        running.env |= own
+        running.mounts += [self.mount(item, at) for item, at in self.mappings(node, "volumeMounts", path)]
+
+    def mount(self, item: Mapping[str, Any], path: Path) -> Mount:
+        """One place where a container sees a volume."""
+        return Mount(
+            self.text(item, "name", path, needed=True),
+            self.text(item, "mountPath", path, needed=True),
+            item.get("readOnly") is True,
+            self.text(item, "subPath", path) or self.text(item, "subPathExpr", path),
+        )
+
+
+def _expanded(texts: list[str], env: Mapping[str, str]) -> list[str]:
+    """Values of the variables that Kubernetes puts into these texts, $(NAME), also those that stand in such a value."""
+    found: dict[str, str] = {}
+    left = list(texts)
+    while left:
+        for name in _EXPANSION.findall(left.pop()):
+            if name in env and name not in found:
+                found[name] = env[name]
+                left.append(env[name])
+    return list(found.values())
