@@ -49,8 +49,8 @@ _SYNTAX: tuple[tuple[str, str], ...] = (
         "a list cannot start here; start it on a line of its own, or quote the text if - is part of it",
     ),
     ("mapping keys are not allowed", "a ? cannot start here; quote the text if it is part of it"),
-    ("expected key", "expected a key such as version: here; check the indentation and the quotes"),
-    ("<block end>", "expected a key such as version: here; check the indentation and the quotes"),
+    ("expected key", "expected a key with a : here; check the indentation and the quotes"),
+    ("<block end>", "expected a key with a : here; check the indentation and the quotes"),
     ("'-' indicator", "expected - here, as in the list that starts in line {line}; check the indentation"),
     (
         "expected node content",

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from documents.yaml_syntax import printable
+
 __all__ = ["json_text", "manifest_text", "plural", "table", "yaml_documents", "yaml_text"]
 
 VERIFICATION = "hookline.dev/verification."
@@ -76,10 +78,26 @@ def plural(count: int, noun: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns as kubectl prints them."""
-    lines = [tuple(head), *(tuple(row) for row in rows)]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
+    """Columns as kubectl prints them, straight in a terminal whatever the script of a cell.
+
+    A cell is one line: what a terminal would act on is escaped.
+    """
+    lines = [tuple(head), *(tuple(printable(cell) for cell in row) for row in rows)]
+    widths = [max(_columns(line[index]) for line in lines) for index in range(len(head))]
     return "".join(
-        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        "   ".join(
+            cell + " " * (width - _columns(cell)) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        + "\n"
         for line in lines
     )
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes: two for a Chinese character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # noqa: PLC0415 - most texts need no tables of Unicode
+
+    # -1 is a character that no terminal prints; it is then written as it is.
+    return max(wcswidth(text), 0)

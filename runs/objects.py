@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from runs.quantities import amount
 from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, STOCK_PARAMETERS, SpotStrategy
 
 __all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "unix", "workflow_of"]
@@ -392,42 +393,33 @@ def _platform(labels: Json, annotations: Json, node: str) -> str:
     )
 
 
-_SPEC = re.compile(r"\A(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)Gi\Z")
-_QUANTITY = re.compile(r"\A(\d+(?:\.\d+)?)(m|[kKMGTPE]i?)?\Z")
-_SCALE = {
-    "": 1.0,
-    "m": 1e-3,
-    **{f"{unit}": 1000.0**power for power, unit in enumerate("kMGTPE", 1)},
-    **{f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", 1)},
-}
 GIB = 1024.0**3
 
 
 def _size(spec: Json, annotations: Json) -> tuple[float, float, str]:
     """vCPUs, bytes of memory and ECS type: what ECI bills where it says so, else what the containers request."""
     billed = _text(annotations.get("k8s.aliyun.com/eci-instance-spec"))
-    if match := _SPEC.match(billed):
-        return float(match[1]), float(match[2]) * GIB, ""
-    kind = billed if billed.startswith("ecs.") else ""
-    cpu = _quantity(annotations.get("k8s.aliyun.com/eci-instance-cpu"))
-    memory = _quantity(annotations.get("k8s.aliyun.com/eci-instance-mem"))
+    first, _, second = billed.partition("-")
+    cpu, memory = amount(first), amount(second)
     if cpu and memory:
-        return cpu, memory * GIB, kind
+        return cpu, memory, ""
+    kind = billed if billed.startswith("ecs.") else ""
+    cpu = amount(annotations.get("k8s.aliyun.com/eci-instance-cpu"))
+    memory = _gibibytes(annotations.get("k8s.aliyun.com/eci-instance-mem"))
+    if cpu and memory:
+        return cpu, memory, kind
     requests = [
         _map(_map(each.get("resources")).get("requests"))
         for each in _list(spec.get("containers"))
         if isinstance(each, Mapping)
     ]
-    cpu = sum(_quantity(each.get("cpu")) for each in requests)
-    return cpu, sum(_quantity(each.get("memory")) for each in requests), kind
+    cpu = sum(amount(each.get("cpu")) for each in requests)
+    return cpu, sum(amount(each.get("memory")) for each in requests), kind
 
 
-def _quantity(value: Any) -> float:
-    """A Kubernetes quantity; 0 for none."""
-    if isinstance(value, int | float):
-        return float(value)
-    match = _QUANTITY.match(value) if isinstance(value, str) else None
-    return float(match[1]) * _SCALE.get(match[2] or "", 0.0) if match else 0.0
+def _gibibytes(value: Any) -> float:
+    """Bytes of an amount that ECI writes in GiB, or with a unit."""
+    return amount(f"{value}Gi") or amount(value)
 
 
 # Events

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 import orjson
@@ -20,7 +21,7 @@ from runs.history import Attempt, Page, Query, Run
 
 __all__ = ["Ledger", "Observation", "UnusableLedger"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KEEP_SECONDS = 30 * 86_400
 """Keys are kept so long; what ended earlier counts as counted."""
 
@@ -40,8 +41,11 @@ CREATE INDEX runs_name ON runs (name, finished);
 CREATE TABLE attempts (pod TEXT PRIMARY KEY, run TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX attempts_run ON attempts (run);
 """
-_MIGRATIONS: Mapping[int, str] = {}
-"""Version → what makes the next one of it; each runs in the transaction that raises the version."""
+_MIGRATIONS: Mapping[int, str] = {1: ""}
+"""Version → what makes the next one of it; each runs in the transaction that raises the version.
+
+1: sums are floats, which are read as they are; 2: sums are fractions, which version 1 cannot read.
+"""
 
 
 class UnusableLedger(RuntimeError):
@@ -149,7 +153,7 @@ class Ledger:
         found: dict[Key, Value] = {}
         for name, labels, text in self._database.execute("SELECT family, labels, value FROM series"):
             family = FAMILIES.get(name)
-            value = _value(text)
+            value = _value(text, counter=family is not None and family.type == "counter")
             # A family that this version declares differently starts anew, as a counter does after a restart.
             if (
                 family is None
@@ -278,7 +282,7 @@ class Ledger:
             for word in family.values[family.zero]:
                 sibling = (*sample.labels[:place], word, *sample.labels[place + 1 :])
                 if self.series.get(sample.family, sibling) is None:
-                    changes.values.setdefault((sample.family, sibling), 0.0)
+                    changes.values.setdefault((sample.family, sibling), Fraction(0))
             value = changes.values.get(key)
         changes.values[key] = added(family, value, sample)
 
@@ -386,19 +390,27 @@ def _zeros() -> dict[Key, Value]:
         FAMILIES[f"hookline_{name}_total"] for name in ("observations_lost", "label_overflow", "clock_skew")
     ]
     return {
-        (family.name, (word,)): 0.0 for family in families for word in (family.values or {})[family.labels[0]]
+        (family.name, (word,)): Fraction(0)
+        for family in families
+        for word in (family.values or {})[family.labels[0]]
     }
 
 
 def _text(value: Value) -> str:
-    if isinstance(value, Histogram):
-        return json.dumps([list(value.counts), value.sum])
+    """JSON: a gauge is a number, a counter its fraction as text, a histogram counts and fraction."""
+    match value:
+        case Histogram():
+            return json.dumps([list(value.counts), str(value.sum)])
+        case Fraction():
+            return json.dumps(str(value))
     return repr(value)
 
 
-def _value(text: str) -> Value:
+def _value(text: str, *, counter: bool) -> Value:
     found = json.loads(text)
-    return Histogram(tuple(found[0]), float(found[1])) if isinstance(found, list) else float(found)
+    if isinstance(found, list):
+        return Histogram(tuple(found[0]), Fraction(found[1]))
+    return Fraction(found) if counter else float(found)
 
 
 def _pairs(caches: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:

@@ -5,9 +5,9 @@ last one. A gzip answer is a sequence of gzip members (RFC 1952, 2.2), one a fam
 """
 
 import gzip
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from runs.exporter.metrics import FAMILIES, Family
 
@@ -32,21 +32,17 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts by bucket (not cumulative, the last one is above all bounds) and the sum."""
+    """Counts by bucket (not cumulative, the last one is above all bounds) and the exact sum."""
 
     counts: tuple[int, ...]
-    sum: float
+    sum: Fraction
     exemplars: Mapping[int, tuple[str, float]] = field(default_factory=dict, compare=False)
     """Bucket → Workflow and value of its newest observation; not kept over restarts."""
 
 
-Value = float | Histogram
+Value = float | Fraction | Histogram
+"""A gauge, a counter, a histogram. Sums are exact: floats would round, and the sum would depend on the order of its parts."""
 Key = tuple[str, tuple[str, ...]]
-
-
-def exact(value: float) -> float:
-    """The nearest multiple of 2^-30: sums of such numbers do not depend on their order."""
-    return math.ldexp(round(math.ldexp(value, 30)), -30)
 
 
 def added(family: Family, value: Value | None, sample: Sample) -> Value:
@@ -60,15 +56,14 @@ def added(family: Family, value: Value | None, sample: Sample) -> Value:
             len(family.buckets),
         )
         counts[bucket] += 1
-        before = value.sum if isinstance(value, Histogram) else 0.0
+        before = value.sum if isinstance(value, Histogram) else Fraction(0)
         exemplars = dict(value.exemplars) if isinstance(value, Histogram) else {}
         if sample.exemplar:
             exemplars[bucket] = (sample.exemplar, sample.value)
-        return Histogram(tuple(counts), before + exact(sample.value), exemplars)
-    number = value if isinstance(value, float) else None
+        return Histogram(tuple(counts), before + Fraction(sample.value), exemplars)
     if family.type == "gauge":
-        return sample.value if number is None else max(number, sample.value)
-    return exact(sample.value) if number is None else number + exact(sample.value)
+        return max(value, sample.value) if isinstance(value, float) else sample.value
+    return value + Fraction(sample.value) if isinstance(value, Fraction) else Fraction(sample.value)
 
 
 def escaped(value: str) -> str:
@@ -76,9 +71,10 @@ def escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def number(value: float) -> str:
-    """A number as Prometheus reads it; whole numbers without a fraction."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+def number(value: float | Fraction) -> str:
+    """A number as Prometheus reads it, which is the nearest float; whole numbers without a fraction."""
+    nearest = float(value)
+    return str(int(nearest)) if nearest.is_integer() and abs(nearest) < 1e15 else repr(nearest)
 
 
 class _Lines:
@@ -167,11 +163,14 @@ class SeriesTable:
         return b"".join(parts)
 
     def _render(self, name: str, lines: _Lines, *, openmetrics: bool) -> None:
-        family, series = FAMILIES[name], self._values[name]
-        for labels in sorted(lines.stale):
+        family, series, known = FAMILIES[name], self._values[name], len(lines.blocks)
+        for labels in lines.stale:
             if name in GATED and self._values[CONFIGURED].get(labels) == 0:
                 continue
             lines.blocks[labels] = _block(family, labels, series[labels], openmetrics=openmetrics)
+        if len(lines.blocks) > known:
+            # Whichever series came first: the same values are the same text.
+            lines.blocks = dict(sorted(lines.blocks.items()))
         lines.stale.clear()
         lines.text = lines.zipped = None
 

@@ -60,7 +60,7 @@ def refusal(text: str | bytes, model: type[BaseModel] | None = None) -> str:
 
 CLOSED = "the quote that opens in line {} is never closed"
 COLON = 'a : is not expected here; check the indentation, or quote the text if ": " is part of it'
-KEY = "expected a key such as version: here; check the indentation and the quotes"
+KEY = "expected a key with a : here; check the indentation and the quotes"
 BRACES = "{{ opens a mapping in YAML; quote text that starts with {{"
 TAB = "a tab indents this line; YAML wants spaces"
 DEEP = "nested too deeply; at most 100 levels are read"

@@ -1,15 +1,19 @@
 """The ledger and its text: what is kept, what is forgotten, what a scrape reads."""
 
 import sqlite3
+import tempfile
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from runs.exporter.forecast import forecast
 from runs.exporter.ledger import KEEP_SECONDS, Ledger, Observation, UnusableLedger
 from runs.exporter.metrics import FAMILIES
-from runs.exporter.series import Sample, SeriesTable, exact
+from runs.exporter.series import Sample, SeriesTable
 
 NOW = 1_790_000_000.0
 
@@ -152,9 +156,118 @@ def test_requests_to_a_cache_show_once_it_was_seen_in_use() -> None:
     assert ledger.series.get("hookline_cache_configured", labels) == 1
 
 
-def test_sums_do_not_depend_on_their_order() -> None:
-    parts = [exact(0.1 * number) for number in range(1000)]
-    assert sum(parts) == sum(reversed(parts)) == sum(sorted(parts, key=lambda part: part * 7919 % 1))
+PARTS = st.lists(
+    st.tuples(
+        st.sampled_from(["shop", "cart"]),
+        st.one_of(
+            st.floats(1e-6, 1e15),
+            st.integers(0, 10**15).map(float),
+            st.sampled_from([0.1, 1e-6, 1e15, 2.0**23 + 2.0**-29, 0.0]),
+        ),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def ended(number: int, pipeline: str, value: float) -> Observation:
+    """Something that adds to a counter with siblings, to a counter, to a histogram and to a gauge."""
+    samples = [
+        Sample("hookline_runs_total", (pipeline, "push", "success"), 1),
+        Sample("hookline_compute_memory_byte_seconds_total", (pipeline, "run-test", "eci", "spot"), value),
+        Sample("hookline_run_duration_seconds", (pipeline,), value),
+        Sample("hookline_last_success_timestamp_seconds", (pipeline,), value),
+    ]
+    return Observation(f"run/{number}", NOW, samples)
+
+
+class _Crash(Exception):
+    """The process ends here."""
+
+
+@settings(deadline=None, max_examples=60)
+@given(PARTS, st.data())
+def test_any_order_grouping_and_crash_give_the_same_text(
+    parts: list[tuple[str, float]], data: st.DataObject
+) -> None:
+    observations = [ended(number, *part) for number, part in enumerate(parts)]
+    whole = Ledger(None, NOW)
+    whole.commit(observations)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        left, crashes = data.draw(st.permutations(observations)), data.draw(st.integers(0, 3))
+        passed = 0
+
+        def crash_point(_: str) -> None:
+            nonlocal passed, crashes
+            passed += 1
+            if crashes and passed == crash_at:
+                crashes -= 1
+                raise _Crash
+
+        ledger = Ledger(path, NOW, crash_point=crash_point)
+        while left:
+            size = data.draw(st.integers(1, len(left)))
+            crash_at = passed + data.draw(st.integers(1, size + 2))
+            try:
+                ledger.commit(left[:size])
+            except _Crash:
+                ledger.close()
+                ledger = Ledger(path, NOW, crash_point=crash_point)
+                continue
+            left = left[size:]
+            if data.draw(st.booleans()):
+                ledger.exposition({})
+        assert ledger.exposition({}) == whole.exposition({})
+        ledger.close()
+        assert Ledger(path, NOW).exposition({}) == whole.exposition({})
+    for pipeline in {name for name, _ in parts}:
+        exact = sum(Fraction(value) for name, value in parts if name == pipeline)
+        for family in ("hookline_compute_memory_byte_seconds_total", "hookline_run_duration_seconds_sum"):
+            (line,) = (
+                each
+                for each in whole.exposition({}).decode().splitlines()
+                if each.startswith(family) and f'pipeline="{pipeline}"' in each
+            )
+            assert float(line.rpartition(" ")[2]) == float(exact)
+
+
+def test_a_ledger_of_the_version_before_keeps_its_sums(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger(path, NOW).close()
+    with sqlite3.connect(path) as database:
+        rows = [
+            ("hookline_compute_cost_total", '["shop", "spot", "CNY"]', "12.5009765625"),
+            ("hookline_image_cache_import_seconds", '["shop"]', "[[1, 0, 0, 0, 1], 80.25]"),
+            ("hookline_last_success_timestamp_seconds", '["shop"]', "1790000000.0"),
+        ]
+        database.executemany("INSERT INTO series VALUES (?, ?, ?)", rows)
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    ledger = Ledger(path, NOW)
+    ledger.commit(
+        [
+            Observation(
+                "x",
+                NOW,
+                [
+                    Sample("hookline_compute_cost_total", ("shop", "spot", "CNY"), 0.25),
+                    Sample("hookline_image_cache_import_seconds", ("shop",), 0.5),
+                ],
+            )
+        ]
+    )
+    ledger.close()
+    lines = Ledger(path, NOW).exposition({}).decode().splitlines()
+    assert (
+        'hookline_compute_cost_total{pipeline="shop",capacity="spot",currency="CNY"} 12.7509765625' in lines
+    )
+    assert 'hookline_image_cache_import_seconds_sum{pipeline="shop"} 80.75' in lines
+    assert 'hookline_image_cache_import_seconds_bucket{pipeline="shop",le="1"} 2' in lines
+    assert 'hookline_last_success_timestamp_seconds{pipeline="shop"} 1790000000' in lines
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+    database.close()
 
 
 def test_a_typical_pipeline_has_at_most_150_series() -> None:

@@ -1,0 +1,149 @@
+"""Quantities: every form that the API has, and nothing that could spoil a sum."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kubernetes.utils.quantity import parse_quantity
+
+from runs.objects import pod_of
+from runs.quantities import LARGEST, amount
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", 1),
+        ("0.5", 0.5),
+        (".5", 0.5),
+        ("5.", 5),
+        ("+2", 2),
+        ("500m", 0.5),
+        ("100u", 1e-4),
+        ("250n", 2.5e-7),
+        ("1e3", 1000),
+        ("1E3", 1000),
+        ("12e-1", 1.2),
+        ("1k", 1000),
+        ("1K", 1000),
+        ("1Ki", 1024),
+        ("1M", 10**6),
+        ("1Mi", 2**20),
+        ("4G", 4 * 10**9),
+        ("4Gi", 4 * 2**30),
+        ("1.5Gi", 1.5 * 2**30),
+        ("2T", 2 * 10**12),
+        ("2Ti", 2**41),
+        ("2P", 2 * 10**15),
+        ("2Pi", 2**51),
+        ("2E", 2 * 10**18),
+        ("2Ei", 2**61),
+        (3, 3),
+        (0.25, 0.25),
+    ],
+)
+def test_each_form_is_read(text: str | float, expected: float) -> None:
+    assert amount(text) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        "",
+        " 1",
+        "1 ",
+        "1_0",
+        "x",
+        "1ki",
+        "1mi",
+        "1e",
+        "1e3Gi",
+        "e3",
+        ".",
+        "-1",
+        -1,
+        "NaN",
+        "Infinity",
+        "\u0663",
+        "9" * 400,
+        "0" * 400,
+        "1e400",
+        "1e999999999",
+        "10Ei",
+        10**30,
+        1e300,
+        math.inf,
+        math.nan,
+        [],
+        {},
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_what_is_no_quantity_or_a_hostile_one_counts_as_absent(value: Any) -> None:
+    assert amount(value) == 0.0
+
+
+@given(
+    st.decimals(0, 10**6, places=3).map(lambda number: format(number, "f")),
+    st.sampled_from(
+        ["", "n", "u", "m", "k", "K", "M", "G", "T", "Ki", "Mi", "Gi", "Ti", "e3", "E-2", "e+1", "E0"]
+    ),
+)
+def test_it_reads_what_the_client_library_reads(number: str, suffix: str) -> None:
+    expected = parse_quantity(number + suffix)
+    assert amount(number + suffix) == (float(expected) if expected <= LARGEST else 0.0)
+
+
+def size(annotations: dict[str, str], *requests: dict[str, Any]) -> tuple[float, float]:
+    found = pod_of(
+        {
+            "metadata": {
+                "uid": "p",
+                "ownerReferences": [{"kind": "Workflow", "uid": "w"}],
+                "annotations": {f"k8s.aliyun.com/{key}": value for key, value in annotations.items()},
+            },
+            "spec": {"containers": [{"resources": {"requests": each}} for each in requests]},
+        }
+    )
+    assert found is not None
+    return found.vcpu, found.memory_bytes
+
+
+GIB = 2**30
+
+
+def test_the_size_of_a_pod_is_what_its_containers_request() -> None:
+    assert size({}, {"cpu": "1e3m", "memory": "1e9"}) == (0, 1e9)
+    assert size({}, {"cpu": "1e-1", "memory": "1G"}, {"cpu": "100u", "memory": "1Gi"}) == (
+        pytest.approx(0.1001),
+        10**9 + GIB,
+    )
+    assert size({}, {"cpu": "9" * 400, "memory": "9" * 400}) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"eci-instance-spec": "2.0-4.0Gi"},
+        {"eci-instance-spec": "2-4Gi"},
+        {"eci-instance-cpu": "2.0", "eci-instance-mem": "4.0"},
+        {"eci-instance-cpu": "2000m", "eci-instance-mem": "4Gi"},
+    ],
+    ids=str,
+)
+def test_the_size_of_a_pod_is_what_eci_billed(annotations: dict[str, str]) -> None:
+    assert size(annotations, {"cpu": "1", "memory": "1G"}) == (2, 4 * GIB)
+
+
+def test_a_hostile_size_of_eci_is_no_size() -> None:
+    many = "9" * 400
+    for annotations in (
+        {"eci-instance-spec": f"{many}-4Gi"},
+        {"eci-instance-spec": f"2-{many}Gi"},
+        {"eci-instance-cpu": many, "eci-instance-mem": many},
+    ):
+        assert size(annotations, {"cpu": "1", "memory": "1G"}) == (1, 10**9)
