@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
 from runs.exporter.service import ClusterScope, Service, render_metrics
 from runs.exporter.web import application
+from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
 from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import Security
 from runs.history import History
-from runs.watching import Lease
+from runs.watching import Lease, Troubles
 
 __all__ = ["Instance", "Options"]
 
@@ -69,14 +70,19 @@ class Instance:
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
         self._standby = Ledger(None, time.time())
+        self._web_failures, self._troubles = Failures(), Troubles()
         web = application.Application(
             application.Providers(
-                metrics=self._metrics, not_ready=self.not_ready, history=self._history, facts=self._facts
+                metrics=self._metrics,
+                not_ready=self.not_ready,
+                history=self._history,
+                facts=self._facts,
+                warnings=self.warnings,
             ),
             Pages(options.version, options.reasons, self._configuration.grafana),
             security,
         )
-        self._web = WebServer(options.host, options.port, web, security)
+        self._web = WebServer(options.host, options.port, web, security, self._web_failures)
         self._failed = ""
 
     def run(self, stop: threading.Event, started: Callable[[int], None] = lambda _: None) -> bool:
@@ -101,7 +107,9 @@ class Instance:
         return not self._failed
 
     def _count_while_leading(self, stop: threading.Event, namespace: str, name: str) -> None:
-        lease = Lease(self._sources.connection, namespace, name, self._options.identity)
+        lease = Lease(
+            self._sources.connection, namespace, name, self._options.identity, troubles=self._troubles
+        )
         if not lease.wait(stop):
             return
         _log.info("leading", lease=f"{namespace}/{name}", identity=self._options.identity)
@@ -128,7 +136,9 @@ class Instance:
         self._ledger = ledger
         settings = self._configuration.cdevents
         sender = None if settings is None else Sender(_post(settings.url), settings.source)
-        service = Service(self._sources, self._configuration, ledger, self._live, sender=sender)
+        service = Service(
+            self._sources, self._configuration, ledger, self._live, sender=sender, troubles=self._troubles
+        )
         self._service, self._live.leader = service, True
         service.start()
         forgot = looked = time.monotonic()
@@ -186,7 +196,12 @@ class Instance:
         if self._service is not None:
             return self._service.not_ready(time.time())
         # One that waits is as ready as it can be: else a rollout would wait for it.
-        return None if self._options.lease is not None else "starting"
+        return self._troubles.of("leases") if self._options.lease is not None else "starting"
+
+    def warnings(self) -> Sequence[str]:
+        """What is wrong though this instance works on; one line each."""
+        failed = self._web_failures.warning()
+        return [*self._troubles.current(), *([] if failed is None else [failed])]
 
     def _history(self) -> History | None:
         return self._ledger

@@ -23,7 +23,7 @@ from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from runs.objects import Notice, Pod, Workflow
 from runs.tracker import LogRequest
-from runs.watching import Connection, Reflector, WatchStatistics, WatchTarget, download
+from runs.watching import Connection, Reflector, WatchTarget, Troubles, WatchStatistics, download
 
 __all__ = ["ClusterScope", "Service", "render_metrics"]
 
@@ -121,7 +121,9 @@ class Service:
         *,
         sender: Sender | None = None,
         recorder: Recorder | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
+        self.troubles = troubles or Troubles()
         self._sources, self._configuration = sources, configuration
         self.live, self._sender, self._recorder = live, sender, recorder
         self.counting = Counting(ledger, make_rules(configuration, ledger))
@@ -138,16 +140,20 @@ class Service:
         for resource in RESOURCES:
             reflector: Reflector[Any] = Reflector(
                 self._sources.connection,
-                WatchTarget(resource, self._sources.path(resource), SELECTORS[resource]),
+                WatchTarget(
+                    resource, self._sources.path(resource), SELECTORS[resource], self._sources.namespace
+                ),
                 keep[resource],
                 _Sink(self._changes, self._recorder),
                 record=self._record(resource),
+                troubles=self.troubles,
             )
             self.statistics[resource] = reflector.statistics
             _thread(f"watch-{resource}", reflector.run, self._stop)
         self.live.statistics = self.statistics
         for number in range(self._configuration.log_readers):
             _thread(f"log-{number}", self._read_logs)
+        _thread("troubles", self.troubles.watch_over, self._stop)
         self._counter = _thread("count", self._count)
 
     def _record(self, resource: str) -> Callable[[str, Mapping[str, Any]], None] | None:
@@ -169,9 +175,10 @@ class Service:
             return f"counting failed: {self.failed}"
         for resource, each in self.statistics.items():
             if not each.synced:
-                return f"{resource}: not listed yet"
+                return self.troubles.of(resource) or f"{resource}: not listed yet {each.last_error}".rstrip()
             if now - each.last_activity > STALE_SECONDS:
-                return f"{resource}: nothing heard for {now - each.last_activity:.0f} s"
+                heard = f"{resource}: nothing heard for {now - each.last_activity:.0f} s"
+                return "; ".join(filter(None, (heard, self.troubles.of(resource))))
         return None
 
     def configure(self, configuration: Configuration) -> None:
@@ -247,6 +254,7 @@ class Service:
                 "main",
                 limit_bytes=self._configuration.log_limit_bytes,
                 deadline_seconds=self._configuration.log_seconds,
+                troubles=self.troubles,
             )
             change = replace(change, result=found.result)
             if found.result == "complete":

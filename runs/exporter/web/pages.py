@@ -70,9 +70,9 @@ class Pages:
     def _render(self, name: str, **values: object) -> str:
         return self._environment.get_template(f"{name}.html").render(**values)
 
-    def landing(self, facts: Mapping[str, str], not_ready: str | None) -> str:
+    def landing(self, facts: Mapping[str, str], not_ready: str | None, warnings: Sequence[str] = ()) -> str:
         """Health and links."""
-        return self._render("landing", facts=facts, not_ready=not_ready)
+        return self._render("landing", facts=facts, not_ready=not_ready, warnings=warnings)
 
     def waiting(self) -> str:
         """Another instance counts."""
