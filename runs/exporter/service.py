@@ -23,7 +23,7 @@ from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from runs.objects import Notice, Pod, Workflow
 from runs.tracker import LogRequest
-from runs.watching import Connection, Reflector, WatchTarget, Troubles, WatchStatistics, download
+from runs.watching import Connection, Reflector, Troubles, WatchStatistics, WatchTarget, download
 
 __all__ = ["ClusterScope", "Service", "render_metrics"]
 

@@ -3,7 +3,7 @@
 from runs.watching.connection import Connection, Refused, Unreachable
 from runs.watching.lease import Lease
 from runs.watching.pod_logs import LogDownload, download
-from runs.watching.reflector import Reflector, WatchTarget, Sink, Timing, WatchStatistics
+from runs.watching.reflector import Reflector, Sink, Timing, WatchStatistics, WatchTarget
 from runs.watching.troubles import Troubles
 
 __all__ = [

@@ -192,7 +192,7 @@ class Reflector(Generic[Record]):
     def _paged_list(self, stop: threading.Event, seen: set[str]) -> str | None:
         query = self._query | {"limit": str(PAGE)}
         while not stop.is_set():
-            page = self._page(query)
+            page = self._page(query, stop)
             metadata = page.get("metadata") or {}
             for raw in page.get("items") or ():
                 self._take("ADDED", raw, seen)
@@ -201,9 +201,9 @@ class Reflector(Generic[Record]):
             query["continue"] = more
         return None
 
-    def _page(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+    def _page(self, query: Mapping[str, str], stop: threading.Event) -> Mapping[str, Any]:
         with (
-            _Asking(self._troubles, "list", self._resource, self._namespace) as asking,
+            self._asking("list", stop) as asking,
             self._connection.open("GET", self._path, query, accept_gzip=True) as response,
         ):
             asking.granted()
@@ -273,7 +273,7 @@ class Reflector(Generic[Record]):
     def _events(
         self, query: Mapping[str, str], stop: threading.Event
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        with _Asking(self._troubles, "watch", self._resource, self._namespace) as asking:
+        with self._asking("watch", stop) as asking:
             lines = self._connection.lines(
                 self._path, query, read_seconds=self._timing.silence, opened=asking.granted
             )
@@ -291,6 +291,9 @@ class Reflector(Generic[Record]):
                 if kind == "ERROR":
                     raise _of_status(raw)
                 yield kind, raw
+
+    def _asking(self, verb: str, stop: threading.Event) -> "_Asking":
+        return _Asking(self._troubles, (verb, self._resource, self._namespace), stop)
 
     def _take(self, kind: str, raw: Mapping[str, Any], uids: set[str]) -> None:
         uid = (raw.get("metadata") or {}).get("uid", "")
@@ -315,8 +318,8 @@ class Reflector(Generic[Record]):
 class _Asking:
     """One request: tells troubles what became of it, and turns what a connection raises into what the reflector does."""
 
-    def __init__(self, troubles: Troubles, verb: str, resource: str, namespace: str) -> None:
-        self._troubles, self._request = troubles, (verb, resource, namespace)
+    def __init__(self, troubles: Troubles, request: tuple[str, str, str], stop: threading.Event) -> None:
+        self._troubles, self._request, self._stop = troubles, request, stop
         self._granted = False
 
     def __enter__(self) -> Self:
@@ -335,11 +338,11 @@ class _Asking:
                 raise _Expired from error
             reason = _STATUS_REASONS.get(error.status, "server_error" if error.status >= 500 else "invalid")
             # A server that does not know streamed lists says so once, and is asked for pages.
-            if reason != "invalid":
+            if reason != "invalid" and not self._stop.is_set():
                 self._troubles.failed(*self._request, error)
             raise _Failed(reason, str(error), error.retry_after) from error
         if isinstance(error, Unreachable):
-            if not self._granted:
+            if not self._granted and not self._stop.is_set():
                 self._troubles.failed(*self._request, error)
             raise _Failed(error.reason, str(error)) from error
 
