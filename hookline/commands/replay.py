@@ -45,7 +45,7 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
     except InvalidRecording as error:
         fail(str(error))
     if listen is None:
-        sys.stdout.buffer.write(replayed.ledger.exposition({}, openmetrics=openmetrics))
+        sys.stdout.buffer.write(replayed.ledger.exposition(openmetrics=openmetrics))
         return
     host, port = address(listen)
     server = replayed.server(VERSION, REASONS, host, port)

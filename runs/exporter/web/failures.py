@@ -1,6 +1,7 @@
 """Errors of our own application that a request ran into: logged with their traceback, counted, and shown in /-/ready."""
 
 import threading
+from collections.abc import Sequence
 
 import structlog
 
@@ -29,10 +30,12 @@ class Failures:
             self._last = type(error).__name__ if error is not None else "an error of the server"
         _log.error("request failed", request=request, exc_info=error)
 
-    def warning(self) -> str | None:
-        """One line for /-/ready; None while nothing failed. It holds no text of a request or of an exception."""
+    def warnings(self) -> Sequence[str]:
+        """One line for /-/ready; none while nothing failed. It holds no text of a request or of an exception."""
         with self._lock:
             if not self.count:
-                return None
+                return ()
             requests = "1 request" if self.count == 1 else f"{self.count} requests"
-            return f"{requests} failed since the start, the last with {self._last}; the log has the traceback"
+            return (
+                f"{requests} failed since the start, the last with {self._last}; the log has the traceback",
+            )

@@ -8,7 +8,7 @@ from importlib import resources
 
 import jinja2
 
-from runs.exporter.metrics import CACHES, EVENTS, OUTCOMES
+from runs.exporter.family import CACHES, EVENTS, OUTCOMES
 from runs.history import Attempt, Query, Run
 
 __all__ = ["Pages"]

@@ -108,7 +108,7 @@ class Site:
     """A served application."""
 
     def __init__(self, history: Any, security: Security | None = None, ready: str | None = None) -> None:
-        self.ready = ready
+        self.ready, self.failures = ready, Failures()
         security = security or Security(None)
         sources = Providers(
             metrics=lambda accept, zipped: (
@@ -119,9 +119,8 @@ class Site:
             not_ready=lambda: self.ready,
             history=lambda: history,
             facts=lambda: {"version": "1"},
-            warnings=lambda: [told] if (told := self.failures.warning()) else [],
+            warnings=self.failures.warnings,
         )
-        self.failures = Failures()
         application = Application(sources, Pages("1", REASONS), security)
         self.server = WebServer("127.0.0.1", 0, application, security, self.failures)
         self.port = self.server.start()
