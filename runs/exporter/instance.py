@@ -14,7 +14,8 @@ from documents.diagnostics import InvalidInput
 from runs.cdevents import CDEvents
 from runs.exporter.configuration import read_configuration
 from runs.exporter.ledger import Ledger
-from runs.exporter.live import Live, OwnMetrics
+from runs.exporter.live import Live
+from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.service import ClusterScope, Service, render_metrics
 from runs.exporter.web import application
 from runs.exporter.web.failures import Failures

@@ -1,18 +1,17 @@
-"""The state of a running exporter, and how prometheus-client's registry asks for it."""
+"""The state of a running exporter."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from prometheus_client import Metric
-from prometheus_client.registry import Collector
+if TYPE_CHECKING:
+    from runs.exporter.prices import Prices
 
-from runs.exporter.ledger import Ledger
-from runs.exporter.own_metrics import OWN, Scrape
-from runs.exporter.prices import Prices
-from runs.watching import WatchStatistics
+    # Who only wants to know the metrics should not load the cluster's client.
+    from runs.watching import WatchStatistics
 
-__all__ = ["Live", "OwnMetrics"]
+__all__ = ["Live"]
 
 Series = Mapping[tuple[str, ...], float]
 
@@ -26,9 +25,9 @@ class Live:
     """What changes while the exporter runs; one writer a field."""
 
     version: str
-    prices: Prices
+    prices: "Prices"
     leader: bool = True
-    statistics: Mapping[str, WatchStatistics] = field(default_factory=dict)
+    statistics: "Mapping[str, WatchStatistics]" = field(default_factory=dict)
     """Resource → its watch."""
     active: Series = field(default_factory=dict)
     """Runs by pipeline and state, as of the last change."""
@@ -47,32 +46,3 @@ class Live:
     web_errors: Callable[[], int] = lambda: 0
     scrape_seconds: float = 0.0
     series: int = 0
-
-
-class OwnMetrics(Collector):
-    """The exporter's own metrics, for a registry of prometheus-client."""
-
-    def __init__(
-        self, live: Live, ledger: Callable[[], Ledger], clock: Callable[[], float] = time.time
-    ) -> None:
-        self._live, self._ledger, self._clock = live, ledger, clock
-
-    def collect(self) -> Iterable[Metric]:
-        """All families that have samples now."""
-        ledger = self._ledger()
-        size, runs = ledger.size()
-        scrape = Scrape(
-            live=self._live,
-            now=self._clock(),
-            ledger_bytes=size,
-            ledger_runs=runs,
-            ledger_commits=ledger.commits,
-            counting_since=ledger.counting_since,
-        )
-        for family in OWN.families.values():
-            metric = Metric(family.name.removesuffix("_total"), family.help, family.type)
-            for labels, value in family.samples(scrape):
-                family.check(labels)
-                metric.add_sample(family.name, dict(zip(family.labels, labels, strict=True)), float(value))
-            if metric.samples:
-                yield metric

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.exporter.family import RUN_STATES, Declarations, Points
+from runs.exporter.live import Live
 
 if TYPE_CHECKING:
-    from runs.exporter.live import Live
     from runs.watching import WatchStatistics
 
 __all__ = ["OWN", "Scrape"]
@@ -21,7 +21,7 @@ __all__ = ["OWN", "Scrape"]
 class Scrape:
     """What is asked at a scrape."""
 
-    live: "Live"
+    live: Live
     now: float
     """Unix seconds."""
     ledger_bytes: int

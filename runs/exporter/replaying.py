@@ -8,8 +8,9 @@ from prometheus_client import CollectorRegistry
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import Counting
 from runs.exporter.ledger import Ledger
-from runs.exporter.live import Live, OwnMetrics
+from runs.exporter.live import Live
 from runs.exporter.measuring_rules import make_rules
+from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.recording import replay
 from runs.exporter.service import render_metrics
 from runs.exporter.web import application
