@@ -41,7 +41,11 @@ def test_a_reload_while_series_appear_fails_nothing_and_counts(monkeypatch: pyte
                     if number == 0 and threading.current_thread().name != "count":
                         labels = {"hookline.dev/pipeline": "other-one", "hookline.dev/event-kind": "tag"}
                         api.store("workflows", workflow("second", START, labels=labels))
-                        until(lambda: ledger.series.get("hookline_runs_total", ("other-one", "tag", "error")) == 0)
+                        until(
+                            lambda: (
+                                ledger.series.get("hookline_runs_total", ("other-one", "tag", "error")) == 0
+                            )
+                        )
                     yield each
 
             monkeypatch.setattr(ledger.series, "values", values)
