@@ -35,10 +35,12 @@ def watches() -> list[Panel]:
         lines("Silence", "Time since the API server last said anything; bookmarks come about once a minute.",
               [(f"max by (resource) ({select('hookline_watch_age_seconds')})", "{{resource}}")], "s", width=8),
         bars("Changes", "Received.", [(increase("hookline_watch_events_total", RATE, "resource"), "{{resource}}")], width=8),
-        bars("Errors", "Of lists and watches, by reason; lines that were no JSON.", [
+        bars("Errors", "Of lists and watches, by reason; lines that were no JSON; requests to the exporter that it failed to answer. /-/ready says what fails now.", [
             (increase("hookline_list_errors_total", RATE, "resource, reason"), "list {{resource}}: {{reason}}"),
             (increase("hookline_watch_errors_total", RATE, "resource, reason"), "watch {{resource}}: {{reason}}"),
             (increase("hookline_watch_undecodable_total", RATE, "resource"), "{{resource}}: undecodable"),
+            (increase("hookline_web_errors_total", RATE), "pages and /metrics"),
+            (f"max({select('hookline_api_requests_failing')})", "kinds of requests that fail now"),
         ], width=8),
         bars("Lists and watches", "Watches are renewed at least every five minutes. Before each list after the first, changes may have been missed.", [
             (increase("hookline_list_total", RATE, "resource"), "list {{resource}}"),
@@ -57,9 +59,10 @@ def counting() -> list[Panel]:
         bars("Replaced label values", "What became `other`, since a list was full or did not hold it.", [(increase("hookline_label_overflow_total", RATE, "label"), "{{label}}")], width=8),
         lines("Ledger", "Size of the file; 0 in memory.", [(f"max({select('hookline_ledger_bytes')})", "size")], "bytes", width=8),
         lines("Remembered runs", "In the ledger.", [(f"max({select('hookline_ledger_runs')})", "runs")], width=8),
-        bars("Transactions and CDEvents", "Of the ledger; events sent to a sink, or dropped.", [
+        bars("Transactions and CDEvents", "Of the ledger; events that a sink took, that were dropped, and that wait in the ledger.", [
             (increase("hookline_ledger_commits_total", RATE), "transactions"),
             (increase("hookline_cdevents_total", RATE, "result"), "CDEvents {{result}}"),
+            (f"max({select('hookline_cdevents_waiting')})", "CDEvents waiting"),
         ], width=8),
     ]  # fmt: skip
 

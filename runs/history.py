@@ -4,39 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from runs import facts
+
 __all__ = ["Attempt", "History", "Page", "Query", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One pod of a run. Times are Unix seconds; None where the API never told."""
+class Attempt(facts.Attempt):
+    """One pod of a run, with what was measured of it."""
 
-    step: str
-    """The step's name in the template: "run-test"."""
-    pod: str
-    outcome: str
-    """success, failure, error, timeout, cancellation, skip, or unknown: the pod vanished unseen."""
-    capacity: str
-    """spot or on_demand."""
-    platform: str
-    """eci, acs or node."""
-    created: float
-    started: float | None
-    finished: float | None
-    message: str = ""
-    """Why it ended as it did, in the words of Kubernetes; may hold anything."""
-    reclaimed: bool = False
-    degraded: bool = False
     cache_state: str = ""
     """What the step's log says of its cache: "full", "cold_missing", "clone"; empty where nothing is known."""
     cost: float | None = None
     list_cost: float | None = None
-    scheduled: float | None = None
-    """When the pod got its node."""
-    node: str = ""
-    """id of its node in the Workflow's status."""
-    uid: str = ""
-    """uid of the pod."""
     caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Cache → hits, requests."""
 

@@ -66,7 +66,7 @@ class Workflow:
     name: str
     pipeline: str
     """The label of a run that hookline started; empty for others."""
-    repository: str
+    repo_name: str
     """The argument that names the checkout directory, as ci-go-v1 calls it."""
     event: str
     reason: str
@@ -90,6 +90,15 @@ class Workflow:
     """None where the status is not in the object (off-loaded, or not readable)."""
     pods_go_early: bool
     """Whether its pods are deleted as soon as they end (podGC OnPodCompletion, OnPodSuccess)."""
+    template: str
+    """Of its workflowTemplateRef."""
+    source: str
+    """The source of its event; empty for a run that hookline did not start."""
+    repository: str
+    """`owner/name`: by the annotation, else by the argument `repo_url`; empty where neither says."""
+    event_id: str
+    event_hash: str
+    """The label `hookline.dev/event`."""
 
     @property
     def ended(self) -> bool:
@@ -199,7 +208,7 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         namespace=_text(metadata.get("namespace")),
         name=_text(metadata.get("name")),
         pipeline=pipeline,
-        repository=_argument(spec, STOCK_PARAMETERS["directory"]),
+        repo_name=_argument(spec, STOCK_PARAMETERS["directory"]),
         event=_text(labels.get(PREFIX + "event-kind")) or ("schedule" if cron else "manual"),
         reason=_text(annotations.get(PREFIX + "reason")),
         ref=_text(annotations.get(PREFIX + "ref")) or _argument(spec, STOCK_PARAMETERS["branch"]),
@@ -218,7 +227,21 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         shutdown=_text(spec.get("shutdown")),
         nodes=_nodes(status),
         pods_go_early=_text(_map(spec.get("podGC")).get("strategy")).startswith("OnPod"),
+        template=template,
+        source=_text(labels.get(PREFIX + "source")),
+        repository=_text(annotations.get(PREFIX + "repository")) or _of_url(_argument(spec, "repo_url")),
+        event_id=_text(annotations.get(PREFIX + "event-id")),
+        event_hash=_text(labels.get(PREFIX + "event")),
     )
+
+
+_REPOSITORY = re.compile(r"(?:[a-z+]+://[^/]+/|[^/:@]+@[^/:]+:)/?(?P<path>.+?)(?:\.git)?/*", re.IGNORECASE)
+
+
+def _of_url(url: str) -> str:
+    """`owner/name` of an address that git clones: https://host/owner/name.git, git@host:owner/name.git; else empty."""
+    match = _REPOSITORY.fullmatch(url.partition("?")[0])
+    return match["path"] if match is not None else ""
 
 
 def _fire_time(annotations: Json, event_time: float | None, labels: Json) -> float | None:

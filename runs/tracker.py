@@ -6,38 +6,29 @@ and its log was read (or is gone); a run once it has ended and all its attempts 
 What ended unseen is lost, not guessed: a run that vanished before its end, a pod that the status names and nobody saw.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from runs.exporter.ledger import Observation
-from runs.exporter.measuring import (
-    EndedPod,
-    Rules,
-    measure_attempt,
-    measure_latency,
-    measure_run,
-    overflows,
-)
-from runs.exporter.series import Sample
-from runs.history import Attempt
+from runs.endings import AttemptBegan, AttemptEnded, EndedPod, Lost, attempt_of, began_of, ended_of
+from runs.facts import Attempt, Began, Ended
 from runs.objects import Node, Notice, Pod, Workflow
 from runs.step_logs import StepLog
 
-__all__ = ["Counted", "LogRequest", "Progress", "Tracker"]
+__all__ = ["Known", "LogRequest", "Progress", "Tracker"]
 
 GRACE_SECONDS = 15.0
 """How long an ended run waits for the pods that its status names, and a pod for its Workflow."""
 
 
-class Counted(Protocol):
-    """What the tracker asks the ledger."""
+class Known(Protocol):
+    """What was told before, also before the process started."""
 
     def counted(self, key: str, ended: float) -> bool:
-        """Whether this was counted already."""
+        """Whether this fact was told already, or is too old to be told."""
 
-    def attempts(self, run_uid: str) -> list[Attempt]:
-        """The attempts of a run that were counted."""
+    def attempts(self, run_uid: str) -> Sequence[Attempt]:
+        """The attempts of a run that were told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +48,12 @@ class LogRequest:
 class Progress:
     """What a round of changes came to."""
 
-    observations: Sequence[Observation]
+    began: Sequence[Began | AttemptBegan]
+    ended: Sequence[AttemptEnded | Ended | Lost]
+    """In order: the attempts of a run before the run."""
+    closed: Sequence[str]
+    """Uids of runs whose end was told earlier: nobody waits for it any more."""
     logs: Sequence[LogRequest]
-    opened: Sequence[str]
-    """Uids of runs that began."""
 
 
 @dataclass(slots=True)
@@ -71,13 +64,17 @@ class _TrackedPod:
     log_result: str = ""
     log_asked: bool = False
     counted: bool = False
+    begun: bool = False
+    """Whether its begin was told."""
     attempt: Attempt | None = None
-    """What was measured, for its run."""
+    """What it came to, for its run."""
 
 
 @dataclass(slots=True)
 class _TrackedRun:
     workflow: Workflow | None = None
+    began: Began | None = None
+    """What is told of it, by its newest state."""
     pods: dict[str, _TrackedPod] = field(default_factory=dict)
     gone: bool = False
     ended_seen: float | None = None
@@ -91,8 +88,7 @@ class Tracker:
 
     def __init__(
         self,
-        ledger: Counted,
-        rules: Rules,
+        known: Known,
         *,
         logged_steps: Iterable[str],
         resources: Iterable[str],
@@ -101,13 +97,12 @@ class Tracker:
         """Begin with nothing.
 
         Args:
-            ledger: What was counted.
-            rules: How to measure.
+            known: What was told.
             logged_steps: Steps whose log is read.
             resources: What must be listed completely before anything counts as missing.
             missed: Uids of runs that had begun when the ledger was last written.
         """
-        self._ledger, self.rules = ledger, rules
+        self._known = known
         self._logged = frozenset(logged_steps)
         self._unsynced = set(resources)
         self._missed = set(missed)
@@ -117,8 +112,9 @@ class Tracker:
         self._done: dict[str, float | None] = {}
         self._touched: set[str] = set()
         self._waiting: set[str] = set()
-        self._opened: list[str] = []
-        self._lost: list[Observation] = []
+        self._began: list[Began | AttemptBegan] = []
+        self._closed: list[str] = []
+        self._lost: list[Lost] = []
 
     # What arrives
 
@@ -128,9 +124,10 @@ class Tracker:
         if workflow.ended and self._done.get(workflow.uid) == workflow.finished:
             return
         run = self._of(workflow.uid, now)
-        if run.workflow is None and not workflow.ended:
-            self._opened.append(workflow.uid)
-        run.workflow = workflow
+        fresh = run.workflow is None
+        run.workflow, run.began = workflow, began_of(workflow)
+        if fresh and not workflow.ended:
+            self._began.append(run.began)
         if not workflow.ended:
             run.ended_seen = None
         elif run.ended_seen is None:
@@ -183,7 +180,7 @@ class Tracker:
             return
         self._unsynced.discard(resource)
         if resource == "workflows":
-            self._lost += [_lost("run", uid, now) for uid in sorted(self._missed)]
+            self._lost += [Lost("run", uid, now) for uid in sorted(self._missed)]
             self._missed.clear()
         if not self._unsynced:
             self._touched |= self._runs.keys()
@@ -205,53 +202,59 @@ class Tracker:
     # What comes of it
 
     def progress(self, now: float) -> Progress:
-        """What can be counted now, and which logs are wanted."""
-        observations, logs = self._lost, list[LogRequest]()
+        """What can be told now, and which logs are wanted."""
+        ended: list[AttemptEnded | Ended | Lost] = list(self._lost)
+        logs: list[LogRequest] = []
         self._lost = []
         touched, self._touched, self._waiting = self._touched | self._waiting, set(), set()
         for uid in sorted(touched):
             if (run := self._runs.get(uid)) is not None:
-                observations += self._settle(uid, run, now, logs)
-        opened, self._opened = self._opened, []
-        return Progress(observations=observations, logs=logs, opened=opened)
+                ended += self._settle(uid, run, now, logs)
+        began, self._began = self._began, []
+        closed, self._closed = self._closed, []
+        return Progress(began=began, ended=ended, closed=closed, logs=logs)
 
     def counts(self) -> tuple[int, int, int]:
         """Runs and pods in memory, and logs that are being read."""
         pods = [pod for run in self._runs.values() for pod in run.pods.values()]
         return len(self._runs), len(pods), sum(pod.log_asked and not pod.log_result for pod in pods)
 
-    def active(self) -> dict[tuple[str, ...], float]:
-        """How many runs are not counted yet, by pipeline and state."""
-        found: dict[tuple[str, ...], float] = {}
+    def active(self) -> Iterator[tuple[Began, str]]:
+        """Runs that are not told as ended yet, with their state: pending, executing, finalizing."""
         for run in self._runs.values():
-            if run.workflow is None or run.gone:
+            if run.workflow is None or run.began is None or run.gone:
                 continue
             state = "finalizing"
             if not run.workflow.ended:
                 began = any(each.pod.main_started is not None for each in run.pods.values())
                 state = "executing" if began else "pending"
-            key = (self.rules.labels.pipeline(run.workflow)[0], state)
-            found[key] = found.get(key, 0.0) + 1
-        return found
+            yield run.began, state
 
     # Settling
 
-    def _settle(self, uid: str, run: _TrackedRun, now: float, logs: list[LogRequest]) -> list[Observation]:
-        workflow = run.workflow
-        if workflow is None:
+    def _settle(
+        self, uid: str, run: _TrackedRun, now: float, logs: list[LogRequest]
+    ) -> list[AttemptEnded | Ended | Lost]:
+        workflow, began = run.workflow, run.began
+        if workflow is None or began is None:
             self._settle_orphans(uid, run, now)
             return []
         nodes = {node.id: node for node in workflow.nodes or ()}
-        found: list[Observation] = []
+        found: list[AttemptEnded | Ended | Lost] = []
         for tracked in run.pods.values():
             if not tracked.counted:
-                found += self._attempt(run, workflow, tracked, nodes.get(tracked.pod.node), logs)
+                node = nodes.get(tracked.pod.node)
+                if not tracked.begun and not tracked.pod.final and not workflow.ended:
+                    tracked.begun = True
+                    self._began.append(AttemptBegan(began, _step(tracked.pod, node), tracked.pod))
+                if (ended := self._attempt(run, workflow, tracked, node, logs)) is not None:
+                    found.append(AttemptEnded(began, *ended))
         if workflow.ended and (finished := workflow.finished) is not None:
             found += self._run(run, workflow, finished, nodes, now)
         elif run.gone:
             # It never ended, so nobody knows how it would have.
-            found += [_lost("pod", each.pod.uid, now) for each in run.pods.values() if not each.counted]
-            found.append(_lost("run", uid, now))
+            found += [Lost("pod", each.pod.uid, now) for each in run.pods.values() if not each.counted]
+            found.append(Lost("run", uid, now))
             self._drop(uid)
         return found
 
@@ -262,7 +265,7 @@ class Tracker:
         open_pods = [
             each
             for each in run.pods.values()
-            if not self._ledger.counted(_attempt_key(each.pod), each.pod.ended or now)
+            if not self._known.counted(f"attempt/{each.pod.uid}", each.pod.ended or now)
         ]
         if open_pods and not run.gone and now - run.since < GRACE_SECONDS:
             self._waiting.add(uid)
@@ -276,14 +279,14 @@ class Tracker:
         tracked: _TrackedPod,
         node: Node | None,
         logs: list[LogRequest],
-    ) -> list[Observation]:
+    ) -> tuple[Attempt, EndedPod] | None:
         pod = tracked.pod
-        step = pod.step or (node.step if node is not None else "")
+        step = _step(pod, node)
         over = pod.final or tracked.gone_at is not None
         node_over = workflow.ended or run.gone or (node is not None and node.ended)
         early = workflow.pods_go_early and pod.main_ended
         if not early and not (over and node_over):
-            return []
+            return None
         ended = EndedPod(
             pod=pod,
             step=step,
@@ -294,53 +297,47 @@ class Tracker:
             gone_at=tracked.gone_at,
         )
         end = pod.created if ended.until is None else ended.until
-        if not tracked.log_asked and self._ledger.counted(_attempt_key(pod), end):
+        if not tracked.log_asked and self._known.counted(f"attempt/{pod.uid}", end):
             tracked.counted = True
-            return []
+            return None
         if step in self._logged and not tracked.log_result:
             if pod.main_ended and tracked.gone_at is None and not tracked.log_asked:
                 tracked.log_asked = True
                 outputs = tuple(node.outputs.items()) if node is not None else ()
                 logs.append(LogRequest(pod.namespace, pod.name, pod.uid, step, pod.exit_code, outputs))
             if tracked.log_asked:
-                return []
+                return None
             tracked.log_result = "gone"
             ended = replace(ended, log_result="gone")
         if not (over and node_over) or (not pod.final and run.gone and not workflow.ended):
-            return []
+            return None
         tracked.counted = True
-        tracked.attempt, samples = measure_attempt(workflow, ended, self.rules)
-        found = (workflow.uid, tracked.attempt)
-        return [Observation(key=_attempt_key(pod), ended=end, samples=samples, attempt=found)]
+        tracked.attempt = attempt_of(workflow, ended)
+        return tracked.attempt, ended
 
     def _run(
         self, run: _TrackedRun, workflow: Workflow, finished: float, nodes: dict[str, Node], now: float
-    ) -> list[Observation]:
+    ) -> list[AttemptEnded | Ended | Lost]:
         uid = workflow.uid
-        key = f"run/{uid}/{finished:.0f}"
-        if self._ledger.counted(key, finished):
+        if self._known.counted(f"run/{uid}/{finished:.0f}", finished):
             self._finish(uid, run, finished)
-            return [Observation(key=key, ended=finished, samples=(), closes=uid)]
+            self._closed.append(uid)
+            return []
         if not all(each.counted for each in run.pods.values()):
             return []
-        attempts = {each.uid: each for each in self._ledger.attempts(uid)}
+        attempts = {each.uid: each for each in self._known.attempts(uid)}
         attempts |= {each.pod.uid: each.attempt for each in run.pods.values() if each.attempt is not None}
         known = {each.node for each in attempts.values()} | {each.pod.node for each in run.pods.values()}
         missing = [node for node in nodes.values() if node.had_pod and node.id not in known]
         if missing and not run.gone and self._may_come(run, now):
             self._waiting.add(uid)
             return []
-        in_order = sorted(attempts.values(), key=lambda each: (each.created, each.uid))
-        measured, samples = measure_run(workflow, in_order, self.rules)
-        samples += overflows(workflow, [each.step for each in in_order], self.rules.labels)
-        found = [_lost("pod", f"{uid}/{node.id}", finished) for node in missing]
+        found: list[AttemptEnded | Ended | Lost] = [
+            Lost("pod", f"{uid}/{node.id}", finished) for node in missing
+        ]
         if workflow.nodes is None:
-            found.append(_lost("node_status", uid, finished))
-        found.append(Observation(key=key, ended=finished, samples=samples, run=measured, closes=uid))
-        latency = measure_latency(workflow, in_order)
-        if latency:
-            # Of its own, since a run that is retried began only once.
-            found.append(Observation(key=f"latency/{uid}", ended=finished, samples=latency))
+            found.append(Lost("node_status", uid, finished))
+        found.append(ended_of(workflow, finished, attempts.values()))
         self._finish(uid, run, finished)
         return found
 
@@ -361,12 +358,5 @@ class Tracker:
             self._notices.pop(pod_uid, None)
 
 
-def _attempt_key(pod: Pod) -> str:
-    return f"attempt/{pod.uid}"
-
-
-def _lost(kind: str, uid: str, ended: float) -> Observation:
-    sample = Sample("hookline_observations_lost_total", (kind,), 1)
-    return Observation(
-        key=f"lost-{kind}/{uid}", ended=ended, samples=[sample], closes=uid if kind == "run" else ""
-    )
+def _step(pod: Pod, node: Node | None) -> str:
+    return pod.step or (node.step if node is not None else "")

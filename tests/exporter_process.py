@@ -1,21 +1,75 @@
 """`hookline exporter` as a process, on a port of its own; what it says is in a file."""
 
+import os
+import queue
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from support import ROOT
 
+from hookline.logs import configure
+from runs.exporter.instance import Instance, Options
+from runs.exporter.service import ClusterScope
+from runs.exporter.web.web_config import Security
+from runs.watching import Connection
 
-class ExporterProcess:
+
+class Served:
+    """What an exporter answers over HTTP."""
+
+    url: str
+
+    def get(self, path: str, **headers: str) -> str:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, headers=named)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return answer.read().decode()
+
+    def samples(self) -> Iterator[Sample]:
+        """Every sample of a scrape."""
+        return (
+            sample
+            for family in text_string_to_metric_families(self.get("/metrics"))
+            for sample in family.samples
+        )
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return next(
+            (each.value for each in self.samples() if each.name == name and each.labels == labels), None
+        )
+
+    def ready(self) -> bool:
+        return self.get("/-/ready").startswith("hookline is ready")
+
+    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except (OSError, urllib.error.URLError):
+                pass
+            assert time.monotonic() < end, self.said
+            time.sleep(0.02)
+
+    @property
+    def said(self) -> str:
+        """Everything on stderr, where that can be told."""
+        return ""
+
+
+class ExporterProcess(Served):
     """Started by its making, and again by start()."""
 
     def __init__(self, kubeconfig: Path, folder: Path, *arguments: str) -> None:
@@ -39,39 +93,6 @@ class ExporterProcess:
         assert match is not None, f"it ended: {self.said}"
         self.url = f"http://127.0.0.1:{match[1]}"
 
-    def get(self, path: str, **headers: str) -> str:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(self.url + path, headers=named)  # noqa: S310 - loopback
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return answer.read().decode()
-
-    def samples(self) -> Iterator[Sample]:
-        """Every sample of a scrape."""
-        return (
-            sample
-            for family in text_string_to_metric_families(self.get("/metrics"))
-            for sample in family.samples
-        )
-
-    def value(self, name: str, **labels: str) -> float | None:
-        return next(
-            (each.value for each in self.samples() if each.name == name and each.labels == labels), None
-        )
-
-    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if condition():
-                    return
-            except (OSError, urllib.error.URLError):
-                pass
-            assert time.monotonic() < end, self.said
-            time.sleep(0.02)
-
-    def ready(self) -> bool:
-        return "ready" in self.get("/-/ready")
-
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(20)
@@ -79,3 +100,40 @@ class ExporterProcess:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(20)
+
+
+def run_until_killed(kubeconfig: Path, ledger: Path, configuration: Path, said: Path) -> None:
+    """The exporter in this process, for one that is started often: a fork of a process that has imported everything."""
+    with said.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    configure("info")
+    options = Options(
+        version="1", host="127.0.0.1", port=0, reasons={}, configuration=configuration, ledger=ledger
+    )
+    scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
+    Instance(options, scope, Security(None)).run(threading.Event())
+
+
+class ExporterThread(Served):
+    """The exporter in a thread of the test: as quick as its settings let it be."""
+
+    def __init__(self, kubeconfig: Path, **options: Any) -> None:
+        self._stop = threading.Event()
+        self.ended_well: bool | None = None
+        started: queue.SimpleQueue[int] = queue.SimpleQueue()
+        chosen = Options(version="1", host="127.0.0.1", port=0, reasons={}, **options)
+        scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
+        instance = Instance(chosen, scope, Security(None))
+
+        def run() -> None:
+            self.ended_well = instance.run(self._stop, started.put)
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{started.get(timeout=10)}"
+
+    def stop(self) -> bool | None:
+        """Whether it ended well."""
+        self._stop.set()
+        self._thread.join(20)
+        return self.ended_well

@@ -112,7 +112,7 @@ class ServeArguments:
 
 def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
     from runs.exporter.instance import Instance, Options  # noqa: PLC0415
-    from runs.exporter.ledger import UnusableLedger  # noqa: PLC0415
+    from runs.exporter.schema import UnusableLedger  # noqa: PLC0415
     from runs.exporter.web.web_config import Security  # noqa: PLC0415
 
     host, port = address(settings.listen)

@@ -13,6 +13,7 @@ from hookline.command_line.exporter_options import (
     require_extra,
     stop_signal,
 )
+from hookline.logs import configure
 from hookline.version import VERSION
 
 
@@ -34,6 +35,7 @@ def command(
       hookline record recording -n ci --seconds 600
     """
     require_extra()
+    configure("warning")
     from runs.exporter.configuration import read_configuration  # noqa: PLC0415
     from runs.exporter.ledger import Ledger  # noqa: PLC0415
     from runs.exporter.live import Live  # noqa: PLC0415

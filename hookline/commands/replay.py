@@ -8,6 +8,7 @@ import click
 from documents.diagnostics import InvalidInput
 from hookline.command_line.common import fail, refuse
 from hookline.command_line.exporter_options import address, config_option, require_extra, stop_signal
+from hookline.logs import configure
 from hookline.version import VERSION
 from sensors.reasons import REASONS
 
@@ -30,6 +31,7 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
       hookline replay recording --listen 127.0.0.1:9893
     """
     require_extra()
+    configure("warning")
     from runs.exporter.configuration import read_configuration  # noqa: PLC0415
     from runs.exporter.recording import InvalidRecording  # noqa: PLC0415
     from runs.exporter.replaying import Replayed  # noqa: PLC0415
@@ -43,7 +45,7 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
     except InvalidRecording as error:
         fail(str(error))
     if listen is None:
-        sys.stdout.buffer.write(replayed.ledger.exposition({}, openmetrics=openmetrics))
+        sys.stdout.buffer.write(replayed.ledger.exposition(openmetrics=openmetrics))
         return
     host, port = address(listen)
     server = replayed.server(VERSION, REASONS, host, port)

@@ -13,7 +13,7 @@ from documents.globs import check_glob
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
-from runs.exporter.metrics import STEPS
+from runs.exporter.family import STEPS
 from runs.exporter.prices import BUILT_IN, Prices, read_prices
 
 __all__ = ["Configuration", "read_configuration"]

@@ -1,14 +1,17 @@
 """One place through which everything passes, live or replayed: changes in, counted observations out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runs.endings import AttemptEnded, Lost
 from runs.exporter.ledger import Ledger, Observation
-from runs.exporter.measuring import Rules
+from runs.exporter.measuring import Rules, beginnings, measure_attempt, measure_latency, measure_run
+from runs.exporter.run_metrics import LOST
+from runs.facts import Began, Ended, Listener
 from runs.objects import Notice, Pod, Workflow, notice_of, pod_of, workflow_of
 from runs.step_logs import StepLog, read_step
-from runs.tracker import LogRequest, Tracker
+from runs.tracker import LogRequest, Progress, Tracker
 
 __all__ = ["LOGGED_STEPS", "RESOURCES", "Change", "Counting", "parse_log", "records"]
 
@@ -26,13 +29,15 @@ class Change:
     """Something that was seen."""
 
     resource: str
-    """One of RESOURCES, or logs."""
-    action: Literal["changed", "deleted", "vanished", "synced", "read"]
+    """One of RESOURCES, or logs, or rules."""
+    action: Literal["changed", "deleted", "vanished", "synced", "read", "measure by"]
     record: Record | None = None
     uid: str = ""
     """Of what vanished, or of the pod whose log was read."""
     log: StepLog | None = None
     result: str = ""
+    rules: Callable[[], Rules] | None = None
+    """How to measure what ends from now on. It is called by the thread that counts: it reads what that thread changes."""
 
 
 def records(templates: Iterable[str]) -> Mapping[str, Callable[[Mapping[str, Any]], Record | None]]:
@@ -57,12 +62,20 @@ def parse_log(request: LogRequest, data: bytes, *, cut: bool) -> tuple[StepLog |
 
 
 class Counting:
-    """The tracker with its ledger. One thread calls it."""
+    """The tracker, measuring, the ledger, and the listeners. One thread calls it."""
 
-    def __init__(self, ledger: Ledger, rules: Rules) -> None:
-        self.ledger = ledger
+    def __init__(self, ledger: Ledger, rules: Rules, listeners: Sequence[Listener] = ()) -> None:
+        """Go on where the ledger ended.
+
+        Args:
+            ledger: Counts, and knows what was counted.
+            rules: How to measure.
+            listeners: Are told what is counted, in the same transaction.
+        """
+        self.ledger, self.rules = ledger, rules
+        self._listeners = tuple(listeners)
         self.tracker = Tracker(
-            ledger, rules, logged_steps=LOGGED_STEPS, resources=RESOURCES, missed=ledger.open_runs()
+            ledger, logged_steps=LOGGED_STEPS, resources=RESOURCES, missed=ledger.open_runs()
         )
 
     def apply(
@@ -76,12 +89,73 @@ class Counting:
         for change in changes:
             self._apply(change, now)
         progress = self.tracker.progress(now)
-        if not progress.observations and not progress.opened:
+        began = {each.uid: each for each in progress.began if isinstance(each, Began)}
+        zeros = [
+            key
+            for each in progress.began
+            for key in beginnings(each, self.rules, LOGGED_STEPS)
+            if self.ledger.series.get(*key) is None
+        ]
+        if not (began or zeros or progress.ended or progress.closed):
             return (), progress.logs
-        return self.ledger.commit(progress.observations, progress.opened), progress.logs
+        counted = self.ledger.commit(
+            list(self._observations(progress)),
+            began,
+            closed=progress.closed,
+            zeros=zeros,
+            tell=lambda counted, opened: self._tell([began[uid] for uid in opened], counted),
+        )
+        return counted, progress.logs
+
+    def active(self) -> Mapping[tuple[str, ...], float]:
+        """How many runs are not counted yet, by pipeline and state."""
+        found: dict[tuple[str, ...], float] = {}
+        for run, state in self.tracker.active():
+            key = (self.rules.labels.pipeline(run)[0], state)
+            found[key] = found.get(key, 0.0) + 1
+        return found
+
+    def _observations(self, progress: Progress) -> Iterator[Observation]:
+        measured = {}
+        for fact in progress.ended:
+            match fact:
+                case AttemptEnded():
+                    attempt, samples = measure_attempt(fact, self.rules)
+                    measured[attempt.uid] = attempt
+                    yield Observation(
+                        attempt.key, fact.at, samples, attempt=(fact.run.uid, attempt), fact=fact
+                    )
+                case Ended():
+                    uid, at = fact.run.uid, fact.finished
+                    known = {each.uid: each for each in self.ledger.attempts(uid)} | measured
+                    attempts = [known[each.uid] for each in fact.attempts]
+                    run, samples = measure_run(fact, attempts, self.rules)
+                    yield Observation(fact.key, at, samples, run=run, closes=uid, fact=fact)
+                    if latency := measure_latency(fact):
+                        # Of its own, since a run that is retried began only once.
+                        yield Observation(f"latency/{uid}", at, latency)
+                case Lost():
+                    samples = LOST.samples(fact.what)
+                    yield Observation(
+                        fact.key, fact.at, samples, closes=fact.uid if fact.what == "run" else ""
+                    )
+
+    def _tell(self, began: Iterable[Began], counted: Iterable[Observation]) -> None:
+        for listener in self._listeners:
+            for run in began:
+                listener.began(run)
+            for each in counted:
+                match each.fact:
+                    case AttemptEnded(run, attempt):
+                        listener.attempt_ended(run, attempt)
+                    case Ended() as ended:
+                        listener.ended(ended)
 
     def _apply(self, change: Change, now: float) -> None:
         tracker = self.tracker
+        if change.rules is not None:
+            self.rules = change.rules()
+            return
         if change.action == "synced":
             tracker.synced(change.resource, now)
             return

@@ -1,6 +1,7 @@
 """How many series a pipeline will have, before anything runs."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from runs.exporter.metrics import FAMILIES, Family
 
@@ -24,7 +25,7 @@ def forecast() -> Mapping[str, int]:
     return {name: _series(family) for name, family in FAMILIES.items() if "pipeline" in family.labels}
 
 
-def _series(family: Family) -> int:
+def _series(family: Family[Any]) -> int:
     lines = len(family.buckets) + 3 if family.type == "histogram" else 1
     for label in family.labels:
         if label == "pipeline":

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,17 +11,21 @@ import urllib3
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from documents.diagnostics import InvalidInput
-from runs.cdevents import Post, Sender
+from runs.cdevents import CDEvents
 from runs.exporter.configuration import read_configuration
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
+from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.service import ClusterScope, Service, render_metrics
 from runs.exporter.web import application
+from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
 from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import Security
+from runs.facts import Listener
 from runs.history import History
-from runs.watching import Lease
+from runs.outbox import Delivery, Post
+from runs.watching import Lease, Troubles
 
 __all__ = ["Instance", "Options"]
 
@@ -66,17 +70,25 @@ class Instance:
         self._live = Live(version=options.version, prices=self._configuration.price_list, leader=False)
         self._service: Service | None = None
         self._ledger: Ledger | None = None
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
+        self._web_failures, self._troubles = Failures(), Troubles()
+        self._live.troubles = self._troubles.current
+        self._live.web_errors = lambda: self._web_failures.count
         self._standby = Ledger(None, time.time())
+        self._own = CollectorRegistry()
+        ProcessCollector(registry=self._own)
+        self._own.register(OwnMetrics(self._live, self._shown))
         web = application.Application(
             application.Providers(
-                metrics=self._metrics, not_ready=self.not_ready, history=self._history, facts=self._facts
+                metrics=self._metrics,
+                not_ready=self.not_ready,
+                history=self._history,
+                facts=self._facts,
+                warnings=self.warnings,
             ),
             Pages(options.version, options.reasons, self._configuration.grafana),
             security,
         )
-        self._web = WebServer(options.host, options.port, web, security)
+        self._web = WebServer(options.host, options.port, web, security, self._web_failures)
         self._failed = ""
 
     def run(self, stop: threading.Event, started: Callable[[int], None] = lambda _: None) -> bool:
@@ -101,7 +113,9 @@ class Instance:
         return not self._failed
 
     def _count_while_leading(self, stop: threading.Event, namespace: str, name: str) -> None:
-        lease = Lease(self._sources.connection, namespace, name, self._options.identity)
+        lease = Lease(
+            self._sources.connection, namespace, name, self._options.identity, troubles=self._troubles
+        )
         if not lease.wait(stop):
             return
         _log.info("leading", lease=f"{namespace}/{name}", identity=self._options.identity)
@@ -126,9 +140,16 @@ class Instance:
         if self._options.ledger is None:
             _log.warning("no ledger: counters start anew with each start")
         self._ledger = ledger
-        settings = self._configuration.cdevents
-        sender = None if settings is None else Sender(_post(settings.url), settings.source)
-        service = Service(self._sources, self._configuration, ledger, self._live, sender=sender)
+        listeners, delivery = self._listeners(ledger)
+        service = Service(
+            self._sources,
+            self._configuration,
+            ledger,
+            self._live,
+            listeners=listeners,
+            counted=(lambda: None) if delivery is None else delivery.wake,
+            troubles=self._troubles,
+        )
         self._service, self._live.leader = service, True
         service.start()
         forgot = looked = time.monotonic()
@@ -152,8 +173,18 @@ class Instance:
         finally:
             self._live.leader = False
             service.stop()
-            if sender is not None:
-                sender.close(FLUSH_SECONDS)
+            if delivery is not None:
+                delivery.close(FLUSH_SECONDS)
+
+    def _listeners(self, ledger: Ledger) -> tuple[Sequence[Listener], Delivery | None]:
+        """Who is told what is counted, and what delivers what they owe."""
+        settings, outbox = self._configuration.cdevents, ledger.outbox
+        if settings is None:
+            return (), None
+        delivery = Delivery(outbox, _post(settings.url))
+        self._live.cdevents = lambda: {"sent": delivery.sent, "dropped": delivery.refused + outbox.dropped}
+        self._live.cdevents_waiting = outbox.waiting
+        return (CDEvents(outbox, settings.source),), delivery
 
     # Settings
 
@@ -176,7 +207,6 @@ class Instance:
             _log.error("configuration not reloaded", error=str(error))
             return
         service.configure(self._configuration)
-        self._live.reload_ok, self._live.reloaded_at = True, time.time()
         _log.info("configuration reloaded")
 
     # What the web asks
@@ -186,14 +216,20 @@ class Instance:
         if self._service is not None:
             return self._service.not_ready(time.time())
         # One that waits is as ready as it can be: else a rollout would wait for it.
-        return None if self._options.lease is not None else "starting"
+        return self._troubles.of("leases") if self._options.lease is not None else "starting"
+
+    def warnings(self) -> Sequence[str]:
+        """What is wrong though this instance works on; one line each."""
+        return [*self._troubles.current(), *self._web_failures.warnings()]
 
     def _history(self) -> History | None:
         return self._ledger
 
     def _metrics(self, accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
-        ledger = self._standby if self._ledger is None else self._ledger
-        return render_metrics(ledger, self._live, self._process, accept, zipped=zipped)
+        return render_metrics(self._shown(), self._live, self._own, accept, zipped=zipped)
+
+    def _shown(self) -> Ledger:
+        return self._standby if self._ledger is None else self._ledger
 
     def _facts(self) -> Mapping[str, str]:
         prices = self._live.prices
@@ -212,9 +248,9 @@ class Instance:
 def _post(url: str) -> Post:
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=10), retries=False)
 
-    def post(headers: Mapping[str, str], body: bytes) -> int:
+    def post(content_type: str, body: bytes) -> int:
         try:
-            return pool.request("POST", url, body=body, headers=dict(headers)).status
+            return pool.request("POST", url, body=body, headers={"Content-Type": content_type}).status
         except urllib3.exceptions.HTTPError as error:
             raise OSError(str(error)) from error
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from documents.globs import matcher
-from runs.exporter.metrics import EVENTS, OTHER
-from runs.objects import Workflow
+from runs.exporter.family import EVENTS, OTHER
+from runs.facts import Began
 
 __all__ = ["Labels"]
 
@@ -28,14 +28,14 @@ class Labels:
         self._max = max_pipelines
         self._pipelines = set(known) - {OTHER}
 
-    def pipeline(self, workflow: Workflow) -> tuple[str, bool]:
+    def pipeline(self, run: Began) -> tuple[str, bool]:
         """The pipeline of a run, and whether that is an overflow.
 
         A run that hookline did not start is known by its `repo_name`, if a pattern of the configuration takes that.
         """
-        name = workflow.pipeline
-        if not name and self._adopted(workflow.repository):
-            name = workflow.repository
+        name = run.pipeline
+        if not name and self._adopted(run.repo_name):
+            name = run.repo_name
         if not name:
             return OTHER, False
         if name not in self._pipelines:

@@ -10,9 +10,11 @@ from runs.exporter.counting import Counting
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
 from runs.exporter.measuring_rules import make_rules
+from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.recording import replay
 from runs.exporter.service import render_metrics
 from runs.exporter.web import application
+from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
 from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import Security
@@ -40,10 +42,13 @@ class Replayed:
     def server(self, version: str, reasons: Mapping[str, str], host: str, port: int) -> WebServer:
         """Serves its metrics and pages; not started yet."""
         live = Live(version=version, prices=self._prices)
-        process = CollectorRegistry()
+        own = CollectorRegistry()
+        own.register(OwnMetrics(live, lambda: self.ledger))
+        failures = Failures()
+        live.web_errors = lambda: failures.count
 
         def metrics(accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
-            return render_metrics(self.ledger, live, process, accept, zipped=zipped)
+            return render_metrics(self.ledger, live, own, accept, zipped=zipped)
 
         def history() -> History:
             return self.ledger
@@ -51,11 +56,16 @@ class Replayed:
         facts = {"version": version, "recording": self._path.name}
         security = Security(None)
         sources = application.Providers(
-            metrics=metrics, not_ready=lambda: None, history=history, facts=lambda: facts
+            metrics=metrics,
+            not_ready=lambda: None,
+            history=history,
+            facts=lambda: facts,
+            warnings=failures.warnings,
         )
         return WebServer(
             host,
             port,
             application.Application(sources, Pages(version, reasons, self._grafana), security),
             security,
+            failures,
         )

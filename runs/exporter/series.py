@@ -8,26 +8,17 @@ import gzip
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
-from runs.exporter.metrics import FAMILIES, Family
+from runs.exporter.family import Family, Sample
+from runs.exporter.kept import KEPT
 
-__all__ = ["Histogram", "Sample", "SeriesTable", "Value", "added", "escaped"]
+__all__ = ["Histogram", "Key", "SeriesTable", "Value", "added", "escaped", "nothing"]
 
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CONFIGURED = "hookline_cache_configured"
 GATED = ("hookline_cache_requests_total", "hookline_cache_hits_total")
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One observation: a counter grows by `value`, a histogram observes it, a gauge rises to it if it was lower."""
-
-    family: str
-    labels: tuple[str, ...]
-    value: float
-    exemplar: str = ""
-    """A Workflow's name: stands behind the sample in OpenMetrics, never in a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +36,14 @@ Value = float | Fraction | Histogram
 Key = tuple[str, tuple[str, ...]]
 
 
-def added(family: Family, value: Value | None, sample: Sample) -> Value:
+def nothing(family: Family[Any]) -> Value:
+    """The value of a series without any sample."""
+    if family.type == "histogram":
+        return Histogram((0,) * (len(family.buckets) + 1), Fraction(0))
+    return 0.0 if family.type == "gauge" else Fraction(0)
+
+
+def added(family: Family[Any], value: Value | None, sample: Sample) -> Value:
     """The value of a series after a sample; None is a series that was not there."""
     if family.type == "histogram":
         counts = list(value.counts) if isinstance(value, Histogram) else [0] * (len(family.buckets) + 1)
@@ -92,10 +90,10 @@ class SeriesTable:
     """All series with their cached lines; not safe for threads: the owner holds a lock."""
 
     def __init__(self, values: Mapping[Key, Value] | None = None) -> None:
-        self._values: dict[str, dict[tuple[str, ...], Value]] = {name: {} for name in FAMILIES}
+        self._values: dict[str, dict[tuple[str, ...], Value]] = {name: {} for name in KEPT}
         self._lines: dict[bool, dict[str, _Lines]] = {
             openmetrics: {
-                name: _Lines(_head(family, openmetrics=openmetrics)) for name, family in FAMILIES.items()
+                name: _Lines(_head(family, openmetrics=openmetrics)) for name, family in KEPT.items()
             }
             for openmetrics in (False, True)
         }
@@ -116,7 +114,7 @@ class SeriesTable:
     def __len__(self) -> int:
         """How many series there are, counting a histogram's buckets, sum and count each."""
         return sum(
-            len(series) * (len(FAMILIES[name].buckets) + 3 if FAMILIES[name].type == "histogram" else 1)
+            len(series) * (len(KEPT[name].buckets) + 3 if KEPT[name].type == "histogram" else 1)
             for name, series in self._values.items()
         )
 
@@ -130,17 +128,6 @@ class SeriesTable:
                 for each in touched:
                     if labels in self._values[each]:
                         lines[each].stale.add(labels)
-
-    def replace(self, name: str, series: Mapping[tuple[str, ...], float]) -> None:
-        """Set all series of a family that is asked for at each scrape."""
-        if self._values[name] == series:
-            return
-        self._values[name] = dict(series)
-        for lines in self._lines.values():
-            found = lines[name]
-            found.blocks.clear()
-            found.stale = set(series)
-            found.text = found.zipped = None
 
     def exposition(self, *, openmetrics: bool = False, zipped: bool = False) -> bytes:
         """The text of all series, in one of the two formats, plain or as gzip members."""
@@ -163,7 +150,7 @@ class SeriesTable:
         return b"".join(parts)
 
     def _render(self, name: str, lines: _Lines, *, openmetrics: bool) -> None:
-        family, series, known = FAMILIES[name], self._values[name], len(lines.blocks)
+        family, series, known = KEPT[name], self._values[name], len(lines.blocks)
         for labels in lines.stale:
             if name in GATED and self._values[CONFIGURED].get(labels) == 0:
                 continue
@@ -175,13 +162,13 @@ class SeriesTable:
         lines.text = lines.zipped = None
 
 
-def _head(family: Family, *, openmetrics: bool) -> bytes:
+def _head(family: Family[Any], *, openmetrics: bool) -> bytes:
     name = family.name.removesuffix("_total") if openmetrics and family.type == "counter" else family.name
     text = family.help.replace("\\", "\\\\").replace("\n", "\\n")
     return f"# HELP {name} {text}\n# TYPE {name} {family.type}\n".encode()
 
 
-def _block(family: Family, labels: tuple[str, ...], value: Value, *, openmetrics: bool) -> bytes:
+def _block(family: Family[Any], labels: tuple[str, ...], value: Value, *, openmetrics: bool) -> bytes:
     pairs = [f'{name}="{escaped(text)}"' for name, text in zip(family.labels, labels, strict=True)]
     if not isinstance(value, Histogram):
         inside = "{" + ",".join(pairs) + "}" if pairs else ""

@@ -1,11 +1,12 @@
 """The running exporter: threads that watch, threads that read logs, one thread that counts, and what is asked of it over HTTP."""
 
+import contextlib
 import gc
 import gzip
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,17 +14,18 @@ import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
-from runs.cdevents import Sender
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
-from runs.exporter.ledger import Ledger, Observation
-from runs.exporter.live import Live, live_series
+from runs.exporter.ledger import Ledger
+from runs.exporter.live import Live
+from runs.exporter.measuring import Rules
 from runs.exporter.measuring_rules import make_rules
 from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
+from runs.facts import Listener
 from runs.objects import Notice, Pod, Workflow
 from runs.tracker import LogRequest
-from runs.watching import Connection, Reflector, WatchStatistics, WatchTarget, download
+from runs.watching import Connection, Reflector, Troubles, WatchStatistics, WatchTarget, download
 
 __all__ = ["ClusterScope", "Service", "render_metrics"]
 
@@ -61,26 +63,25 @@ SELECTORS: Mapping[str, Mapping[str, str]] = {
 
 
 def render_metrics(
-    ledger: Ledger, live: Live, process: CollectorRegistry, accept: str, *, zipped: bool
+    ledger: Ledger, live: Live, own: CollectorRegistry, accept: str, *, zipped: bool
 ) -> tuple[bytes, str, str | None]:
     """The answer to a scrape: body, content type, content encoding.
 
     Args:
         ledger: The series that are kept.
-        live: The exporter's own.
-        process: Those of the process, by the names that every client library uses.
+        live: Is told how large the answer was, and how long it took.
+        own: The metrics of the exporter and of the process.
         accept: The request's header.
         zipped: Whether the reader takes gzip.
     """
     began = time.perf_counter()
     openmetrics = "application/openmetrics-text" in accept
-    series = live_series(live, ledger, time.time())
     if openmetrics:
-        first = openmetrics_exposition.generate_latest(process).removesuffix(b"# EOF\n")  # type: ignore[no-untyped-call]
+        first = openmetrics_exposition.generate_latest(own).removesuffix(b"# EOF\n")  # type: ignore[no-untyped-call]
     else:
-        first = generate_latest(process)
+        first = generate_latest(own)
     body = gzip.compress(first, 1, mtime=0) if zipped else first
-    body += ledger.exposition(series, openmetrics=openmetrics, zipped=zipped)
+    body += ledger.exposition(openmetrics=openmetrics, zipped=zipped)
     live.series = len(ledger.series)
     live.scrape_seconds = time.perf_counter() - began
     return body, OPENMETRICS_TYPE if openmetrics else TEXT_TYPE, "gzip" if zipped else None
@@ -119,12 +120,27 @@ class Service:
         ledger: Ledger,
         live: Live,
         *,
-        sender: Sender | None = None,
+        listeners: Sequence[Listener] = (),
+        counted: Callable[[], None] = lambda: None,
         recorder: Recorder | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
+        """Prepare to watch.
+
+        Args:
+            sources: Where.
+            configuration: What, and how.
+            ledger: Keeps what is counted.
+            live: Is told what changes.
+            listeners: Are told what is counted, in the same transaction.
+            counted: Called after each transaction that counted something.
+            recorder: Writes down what is seen.
+            troubles: Is told what the API server refuses, or does not answer.
+        """
+        self.troubles = troubles or Troubles()
         self._sources, self._configuration = sources, configuration
-        self.live, self._sender, self._recorder = live, sender, recorder
-        self.counting = Counting(ledger, make_rules(configuration, ledger))
+        self.live, self._counted, self._recorder = live, counted, recorder
+        self.counting = Counting(ledger, make_rules(configuration, ledger), listeners)
         self._changes: queue.Queue[Change] = queue.Queue(QUEUE)
         self._stop = threading.Event()
         self._requests: queue.SimpleQueue[LogRequest] = queue.SimpleQueue()
@@ -138,16 +154,20 @@ class Service:
         for resource in RESOURCES:
             reflector: Reflector[Any] = Reflector(
                 self._sources.connection,
-                WatchTarget(resource, self._sources.path(resource), SELECTORS[resource]),
+                WatchTarget(
+                    resource, self._sources.path(resource), SELECTORS[resource], self._sources.namespace
+                ),
                 keep[resource],
                 _Sink(self._changes, self._recorder),
                 record=self._record(resource),
+                troubles=self.troubles,
             )
             self.statistics[resource] = reflector.statistics
             _thread(f"watch-{resource}", reflector.run, self._stop)
         self.live.statistics = self.statistics
         for number in range(self._configuration.log_readers):
             _thread(f"log-{number}", self._read_logs)
+        _thread("troubles", self.troubles.watch_over, self._stop)
         self._counter = _thread("count", self._count)
 
     def _record(self, resource: str) -> Callable[[str, Mapping[str, Any]], None] | None:
@@ -159,6 +179,9 @@ class Service:
     def stop(self) -> None:
         """End: what was seen is counted, what is being read is read again after the next start."""
         self._stop.set()
+        # Nothing changes by it: it ends the wait for changes.
+        with contextlib.suppress(queue.Full):
+            self._changes.put_nowait(Change("logs", "read"))
         # Watches and log readers wait for the network, and hold nothing that is not asked for again.
         if self._counter is not None:
             self._counter.join(10)
@@ -169,16 +192,23 @@ class Service:
             return f"counting failed: {self.failed}"
         for resource, each in self.statistics.items():
             if not each.synced:
-                return f"{resource}: not listed yet"
+                return self.troubles.of(resource) or f"{resource}: not listed yet {each.last_error}".rstrip()
             if now - each.last_activity > STALE_SECONDS:
-                return f"{resource}: nothing heard for {now - each.last_activity:.0f} s"
+                heard = f"{resource}: nothing heard for {now - each.last_activity:.0f} s"
+                return "; ".join(filter(None, (heard, self.troubles.of(resource))))
         return None
 
     def configure(self, configuration: Configuration) -> None:
-        """Measure what ends from now on by another configuration."""
-        rules = make_rules(configuration, self.counting.ledger)
-        self.counting.tracker.rules = rules
-        self.live.prices = rules.prices
+        """Measure what ends from now on by another configuration: a message to the thread that counts."""
+        ledger = self.counting.ledger
+
+        def rules() -> Rules:
+            found = make_rules(configuration, ledger)
+            self.live.prices = found.prices
+            self.live.reload_ok, self.live.reloaded_at = True, time.time()
+            return found
+
+        self._changes.put(Change("rules", "measure by", rules=rules))
 
     # The counting thread
 
@@ -221,15 +251,10 @@ class Service:
         if not self._stop.is_set():
             for request in requests:
                 self._requests.put(request)
-        self._tell(counted)
-        tracker = self.counting.tracker
-        self.live.active = tracker.active()
-        self.live.tracked = tracker.counts()
-
-    def _tell(self, counted: Iterable[Observation]) -> None:
-        if self._sender is not None:
-            self._sender.send(counted)
-            self.live.cdevents = dict(self._sender.results)
+        if counted:
+            self._counted()
+        self.live.active = self.counting.active()
+        self.live.tracked = self.counting.tracker.counts()
 
     # The log readers
 
@@ -247,6 +272,7 @@ class Service:
                 "main",
                 limit_bytes=self._configuration.log_limit_bytes,
                 deadline_seconds=self._configuration.log_seconds,
+                troubles=self.troubles,
             )
             change = replace(change, result=found.result)
             if found.result == "complete":

@@ -4,6 +4,7 @@ from runs.watching.connection import Connection, Refused, Unreachable
 from runs.watching.lease import Lease
 from runs.watching.pod_logs import LogDownload, download
 from runs.watching.reflector import Reflector, Sink, Timing, WatchStatistics, WatchTarget
+from runs.watching.troubles import Troubles
 
 __all__ = [
     "Connection",
@@ -13,6 +14,7 @@ __all__ = [
     "Refused",
     "Sink",
     "Timing",
+    "Troubles",
     "Unreachable",
     "WatchStatistics",
     "WatchTarget",

@@ -3,7 +3,7 @@
 The client's models are left out: they cost more than four times the CPU of the JSON itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -170,13 +170,27 @@ class Connection:
         ) as response:
             return orjson.loads(response.data)
 
-    def lines(self, path: str, query: Mapping[str, str], *, read_seconds: float) -> Iterator[bytes]:
+    def lines(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        read_seconds: float,
+        opened: Callable[[], None] = lambda: None,
+    ) -> Iterator[bytes]:
         """The whole lines of an answer that goes on; what follows the last line break is dropped.
+
+        Args:
+            path: Of the API.
+            query: Its parameters.
+            read_seconds: How long the server may be silent.
+            opened: Called once, when the request was granted.
 
         Raises:
             Refused, Unreachable: As open(); Unreachable also after `read_seconds` of silence.
         """
         with self.open("GET", path, query, read_seconds=read_seconds) as response:
+            opened()
             rest = bytearray()
             while chunk := response.read1(CHUNK):
                 rest += chunk

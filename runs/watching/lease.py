@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from runs.watching.connection import Connection, Refused, Unreachable
+from runs.watching.troubles import Troubles
 
 __all__ = ["Lease"]
 
@@ -29,11 +30,24 @@ class Lease:
         *,
         seconds: float = 15.0,
         clock: Callable[[], float] = time.monotonic,
+        troubles: Troubles | None = None,
     ) -> None:
+        """Know of a Lease, without asking for it.
+
+        Args:
+            connection: The API server.
+            namespace: Of the Lease.
+            name: Its name.
+            identity: Ours, as its holder.
+            seconds: A holder that has not renewed it for so long is replaced.
+            clock: Seconds that only grow.
+            troubles: Is told when the server refuses, or does not answer.
+        """
         self._connection, self._identity = connection, identity
         self._namespace, self._name = namespace, name
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._seconds, self._clock = seconds, clock
+        self._troubles = troubles or Troubles()
         self._seen: tuple[Any, float] = (None, 0.0)
         self._renewed = 0.0
         self.held = False
@@ -64,22 +78,32 @@ class Lease:
 
     def attempt(self) -> bool:
         """Take or renew it, if it is free, ours, or its holder has been silent for its whole duration."""
+        verb = "get"
         try:
             current = self._read()
+            self._troubles.answered(verb, "leases", self._namespace)
             if current is None:
+                verb = "create"
                 self._connection.json("POST", self._path, body=self._record(None, 0), read_seconds=5)
             else:
                 if not self._ours_to_take(current.get("spec") or {}):
                     self.held = False
                     return False
+                verb = "update"
                 self._connection.json(
                     "PUT", f"{self._path}/{self._name}", body=self._renewal(current), read_seconds=5
                 )
+            self._troubles.answered(verb, "leases", self._namespace)
         except Refused as refused:
             # 409: somebody else was faster. Anything else says nothing about who holds it.
+            if refused.status != 409:
+                self._troubles.failed(verb, "leases", self._namespace, refused)
             self.held = self.held and refused.status != 409
             return False
-        except (Unreachable, orjson.JSONDecodeError):
+        except Unreachable as unreachable:
+            self._troubles.failed(verb, "leases", self._namespace, unreachable)
+            return False
+        except orjson.JSONDecodeError:
             return False
         self.held, self._renewed = True, self._clock()
         return True

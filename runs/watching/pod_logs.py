@@ -7,6 +7,7 @@ from typing import Literal
 import urllib3
 
 from runs.watching.connection import CHUNK, Connection, Refused, Unreachable
+from runs.watching.troubles import Troubles
 
 __all__ = ["LogDownload", "download"]
 
@@ -32,8 +33,21 @@ def download(
     *,
     limit_bytes: int,
     deadline_seconds: float,
+    troubles: Troubles | None = None,
 ) -> LogDownload:
-    """Read a log. A broken answer is asked for again; a pod that is gone is not."""
+    """Read a log. A broken answer is asked for again; a pod that is gone is not.
+
+    Args:
+        connection: The API server.
+        namespace: Of the pod.
+        pod: Its name.
+        container: Its container.
+        limit_bytes: The log is read up to here.
+        deadline_seconds: Time for all attempts.
+        troubles: Is told when the server refuses, or does not answer.
+    """
+    troubles = troubles or Troubles()
+    asked = ("get", "pods/log", namespace)
     end = time.monotonic() + deadline_seconds
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
     query = {"container": container, "timestamps": "true", "limitBytes": str(limit_bytes)}
@@ -43,14 +57,18 @@ def download(
             break
         try:
             with connection.open("GET", path, query, read_seconds=min(left, 30.0)) as response:
+                troubles.answered(*asked)
                 return _read(response, limit_bytes, end)
         except Refused as refused:
+            # 400 and 404 are about this pod: its container never started, or it is gone.
+            if refused.status not in {400, 404}:
+                troubles.failed(*asked, refused)
             if refused.status == 404:
                 return LogDownload("gone")
-            if refused.status == 400 or refused.status in {401, 403}:
+            if refused.status in {400, 401, 403}:
                 return LogDownload("error")
-        except Unreachable:
-            pass
+        except Unreachable as unreachable:
+            troubles.failed(*asked, unreachable)
         if attempt < ATTEMPTS - 1:
             time.sleep(min(PAUSE_SECONDS * 2**attempt, max(0.0, end - time.monotonic())))
     return LogDownload("error")

@@ -10,11 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import orjson
 
 from runs.watching.connection import Connection, Refused, Unreachable
+from runs.watching.troubles import Troubles
 
 __all__ = ["Reflector", "Sink", "Timing", "WatchStatistics", "WatchTarget"]
 
@@ -42,6 +43,8 @@ class WatchTarget:
     """Of their collection."""
     query: Mapping[str, str] = field(default_factory=dict)
     """Selectors."""
+    namespace: str = ""
+    """Where, for messages; empty for all namespaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class _Failed(Exception):
 class Reflector(Generic[Record]):
     """One resource. Only the uids of its objects stay in memory."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - only the first four have no default
         self,
         connection: Connection,
         target: WatchTarget,
@@ -115,6 +118,7 @@ class Reflector(Generic[Record]):
         streaming: bool = True,
         timing: Timing | None = None,
         chance: random.Random | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
         """Begin without having seen anything.
 
@@ -127,9 +131,11 @@ class Reflector(Generic[Record]):
             streaming: Ask for the list as a stream first; where that is not offered, lists are paged.
             timing: Pauses.
             chance: Of jitter.
+            troubles: Is told which requests are refused or not answered.
         """
         self._connection, self._resource, self._path = connection, target.resource, target.path
         self._keep, self._sink, self._record = keep, sink, record
+        self._namespace, self._troubles = target.namespace, troubles or Troubles()
         self._query = dict(target.query)
         self._streaming = streaming
         self._timing = timing or Timing()
@@ -186,7 +192,7 @@ class Reflector(Generic[Record]):
     def _paged_list(self, stop: threading.Event, seen: set[str]) -> str | None:
         query = self._query | {"limit": str(PAGE)}
         while not stop.is_set():
-            page = self._page(query)
+            page = self._page(query, stop)
             metadata = page.get("metadata") or {}
             for raw in page.get("items") or ():
                 self._take("ADDED", raw, seen)
@@ -195,11 +201,12 @@ class Reflector(Generic[Record]):
             query["continue"] = more
         return None
 
-    def _page(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+    def _page(self, query: Mapping[str, str], stop: threading.Event) -> Mapping[str, Any]:
         with (
-            _Failures(),
+            self._asking("list", stop) as asking,
             self._connection.open("GET", self._path, query, accept_gzip=True) as response,
         ):
+            asking.granted()
             data = response.data
         began = time.perf_counter()
         try:
@@ -266,8 +273,11 @@ class Reflector(Generic[Record]):
     def _events(
         self, query: Mapping[str, str], stop: threading.Event
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        with _Failures():
-            for line in self._connection.lines(self._path, query, read_seconds=self._timing.silence):
+        with self._asking("watch", stop) as asking:
+            lines = self._connection.lines(
+                self._path, query, read_seconds=self._timing.silence, opened=asking.granted
+            )
+            for line in lines:
                 if stop.is_set():
                     return
                 began = time.perf_counter()
@@ -281,6 +291,9 @@ class Reflector(Generic[Record]):
                 if kind == "ERROR":
                     raise _of_status(raw)
                 yield kind, raw
+
+    def _asking(self, verb: str, stop: threading.Event) -> "_Asking":
+        return _Asking(self._troubles, (verb, self._resource, self._namespace), stop)
 
     def _take(self, kind: str, raw: Mapping[str, Any], uids: set[str]) -> None:
         uid = (raw.get("metadata") or {}).get("uid", "")
@@ -302,19 +315,35 @@ class Reflector(Generic[Record]):
         self.statistics.last_activity = time.time()
 
 
-class _Failures:
-    """Turns what a connection raises into what the reflector does about it."""
+class _Asking:
+    """One request: tells troubles what became of it, and turns what a connection raises into what the reflector does."""
 
-    def __enter__(self) -> None:
-        pass
+    def __init__(self, troubles: Troubles, request: tuple[str, str, str], stop: threading.Event) -> None:
+        self._troubles, self._request, self._stop = troubles, request, stop
+        self._granted = False
+
+    def __enter__(self) -> Self:
+        self._troubles.asked(*self._request)
+        return self
+
+    def granted(self) -> None:
+        """The server began to answer. What breaks off later is asked for again at once, and is no trouble yet."""
+        self._granted = True
+        self._troubles.answered(*self._request)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._troubles.given_up(*self._request)
         if isinstance(error, Refused):
             if error.status == 410:
                 raise _Expired from error
             reason = _STATUS_REASONS.get(error.status, "server_error" if error.status >= 500 else "invalid")
+            # A server that does not know streamed lists says so once, and is asked for pages.
+            if reason != "invalid" and not self._stop.is_set():
+                self._troubles.failed(*self._request, error)
             raise _Failed(reason, str(error), error.retry_after) from error
         if isinstance(error, Unreachable):
+            if not self._granted and not self._stop.is_set():
+                self._troubles.failed(*self._request, error)
             raise _Failed(error.reason, str(error)) from error
 
 

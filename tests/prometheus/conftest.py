@@ -60,10 +60,10 @@ def _replayed(folder: Path) -> Iterator[str]:
     scrape = START
     for now, _ in replay(folder, counting, configuration.templates, configuration.log_limit_bytes):
         while now > scrape < END:
-            yield from _timed(ledger.exposition({}, openmetrics=False).decode(), scrape)
+            yield from _timed(ledger.exposition(openmetrics=False).decode(), scrape)
             scrape += STEP
     while scrape <= END:
-        yield from _timed(ledger.exposition({}, openmetrics=False).decode(), scrape)
+        yield from _timed(ledger.exposition(openmetrics=False).decode(), scrape)
         scrape += STEP
 
 

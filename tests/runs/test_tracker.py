@@ -301,7 +301,7 @@ def test_a_run_deleted_before_its_end_is_lost_not_guessed() -> None:
     found.give("workflows", "DELETED", history_.workflows[1][1])
     assert found.value("observations_lost_total", "run") == 1
     assert found.value("observations_lost_total", "pod") == 1
-    assert found.value("runs_total", "shop", "push", "success") is None
+    assert found.value("runs_total", "shop", "push", "success") == 0
     assert found.counting.tracker.counts() == (0, 0, 0)
 
 
@@ -386,7 +386,61 @@ def test_runs_that_are_under_way_are_told_by_state() -> None:
     found = Exporter()
     history_ = green_run("a", START)
     found.give("workflows", *history_.workflows[0])
-    assert found.counting.tracker.active() == {("shop", "pending"): 1}
+    assert found.counting.active() == {("shop", "pending"): 1}
     for kind, raw in history_.pods[:2]:
         found.give("pods", kind, raw)
-    assert found.counting.tracker.active() == {("shop", "executing"): 1}
+    assert found.counting.active() == {("shop", "executing"): 1}
+
+
+# Series begin at 0
+
+
+def test_counters_begin_at_0_when_the_first_run_begins_and_stay_over_a_restart(tmp_path: Path) -> None:
+    found = Exporter(tmp_path / "ledger.db")
+    found.give("workflows", *green_run("a", START).workflows[0])
+    for again in (found, Exporter(tmp_path / "ledger.db")):
+        for outcome in ("success", "failure", "error", "timeout", "cancellation", "skip"):
+            assert again.value("runs_total", "shop", "push", outcome) == 0
+        assert again.value("run_overhead_seconds_total", "shop") == 0
+        assert sum(again.value("run_duration_seconds", "shop").counts) == 0
+        assert again.value("runs_total", "shop", "tag", "success") is None
+        again.ledger.close()
+    text = found.ledger.exposition().decode()
+    assert 'hookline_runs_total{pipeline="shop",event="push",outcome="failure"} 0' in text
+    assert 'hookline_run_duration_seconds_count{pipeline="shop"} 0' in text
+
+
+def test_counters_of_a_step_begin_at_0_when_its_first_pod_begins() -> None:
+    found = Exporter()
+    history_ = green_run("a", START)
+    found.give("workflows", *history_.workflows[0])
+    assert found.value("step_attempts_total", "shop", "git-checkout-pr", "error", "on_demand") is None
+    found.give("pods", *history_.pods[0])
+    for outcome in ("success", "failure", "error", "timeout", "cancellation"):
+        assert found.value("step_attempts_total", "shop", "git-checkout-pr", outcome, "on_demand") == 0
+    assert sum(found.value("step_duration_seconds", "shop", "git-checkout-pr").counts) == 0
+    assert found.value("log_reads_total", "git-checkout-pr", "complete") == 0
+    assert found.value("compute_cost_total", "shop", "on_demand", "CNY") == 0
+    assert found.value("spot_pods_total", "shop") is None
+    assert found.value("cache_requests_total", "shop", "git_checkout") is None
+
+
+@pytest.mark.parametrize("played", ["green", "red", "reclaimed"])
+def test_what_begins_at_0_is_nothing_that_the_run_would_not_have_at_its_end(played: str) -> None:
+    """So a pipeline has no more series for it; what is listed when it has ended has no beginning."""
+    history_ = {
+        "green": green_run("a", START, LOGS),
+        "red": history("a", START, FAILED, LOGS),
+        "reclaimed": reclaim_run(evicted=False),
+    }[played]
+    followed = Exporter().play(history_)
+    listed = Exporter()
+    listed.logs = history_.logs
+    newest = {(resource, raw["metadata"]["uid"]): raw for resource, _, raw in history_.changes()}
+    for (resource, _), raw in sorted(newest.items(), key=lambda each: each[0][0] == "workflows"):
+        listed.give(resource, "ADDED", raw)
+    listed.sync()
+    assert {key for key, _ in followed.ledger.series.values()} == {
+        key for key, _ in listed.ledger.series.values()
+    }
+    assert followed.totals() == listed.totals()

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -40,6 +40,8 @@ class Providers:
     """None while another instance counts."""
     facts: Callable[[], Mapping[str, str]]
     """What the landing page says of the exporter."""
+    warnings: Callable[[], Sequence[str]] = lambda: ()
+    """What is wrong though the exporter works on; one line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,21 @@ class Application:
             # Kubernetes' probes send no password, and this says nothing that they may not know.
             return _Answer(HTTPStatus.OK, b"hookline is healthy\n")
         if path == "/-/ready":
-            reason = self._sources.not_ready()
-            if reason is None:
-                return _Answer(HTTPStatus.OK, b"hookline is ready\n")
-            return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {reason}\n".encode())
+            return self._ready()
         if self._security.asks_password and not self._admitted(environ.get("HTTP_AUTHORIZATION", "")):
             challenge = (("WWW-Authenticate", 'Basic realm="hookline", charset="UTF-8"'),)
             return _Answer(HTTPStatus.UNAUTHORIZED, b"user and password, please\n", headers=challenge)
         if path == "/metrics":
             return self._metrics(environ)
         return self._page(path, parse_qs(environ.get("QUERY_STRING", "")[:4096]))
+
+    def _ready(self) -> _Answer:
+        reason = self._sources.not_ready()
+        lines = ["hookline is ready" if reason is None else f"not ready: {reason}"]
+        # One that still counts stays ready: Prometheus must be able to read what it says about the trouble.
+        lines += [f"warning: {each}" for each in self._sources.warnings()]
+        status = HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE
+        return _Answer(status, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
     def _admitted(self, header: str) -> bool:
         scheme, _, encoded = header.partition(" ")
@@ -108,7 +115,11 @@ class Application:
         if path == "/style.css":
             return _Answer(HTTPStatus.OK, self._pages.style, "text/css; charset=utf-8")
         if path == "/":
-            return self._html(self._pages.landing(self._sources.facts(), self._sources.not_ready()))
+            return self._html(
+                self._pages.landing(
+                    self._sources.facts(), self._sources.not_ready(), self._sources.warnings()
+                )
+            )
         parts = [unquote(part, errors="replace") for part in path.strip("/").split("/")]
         if parts[0] == "runs" and len(parts) <= 3:
             history = self._sources.history()

@@ -8,7 +8,7 @@ from importlib import resources
 
 import jinja2
 
-from runs.exporter.metrics import CACHES, EVENTS, OUTCOMES
+from runs.exporter.family import CACHES, EVENTS, OUTCOMES
 from runs.history import Attempt, Query, Run
 
 __all__ = ["Pages"]
@@ -70,9 +70,9 @@ class Pages:
     def _render(self, name: str, **values: object) -> str:
         return self._environment.get_template(f"{name}.html").render(**values)
 
-    def landing(self, facts: Mapping[str, str], not_ready: str | None) -> str:
+    def landing(self, facts: Mapping[str, str], not_ready: str | None, warnings: Sequence[str] = ()) -> str:
         """Health and links."""
-        return self._render("landing", facts=facts, not_ready=not_ready)
+        return self._render("landing", facts=facts, not_ready=not_ready, warnings=warnings)
 
     def waiting(self) -> str:
         """Another instance counts."""

@@ -1,5 +1,7 @@
 """The HTTP server: a bounded number of threads, timeouts, TLS whose certificates can change, a graceful stop."""
 
+import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from cheroot import wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
+from runs.exporter.web.failures import Failures
 from runs.exporter.web.web_config import Security
 
 __all__ = ["WebServer"]
@@ -17,6 +20,7 @@ WAITING_CONNECTIONS = 64
 TIMEOUT_SECONDS = 15
 STOP_SECONDS = 5
 MAX_HEADER_BYTES = 32 * 1024
+MAX_LOGGED = 200
 
 
 class _Tls(BuiltinSSLAdapter):
@@ -36,10 +40,27 @@ class _Tls(BuiltinSSLAdapter):
 class WebServer:
     """Serves an application in threads of its own, from start() to stop()."""
 
-    def __init__(self, host: str, port: int, application: Application, security: Security) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        application: Application,
+        security: Security,
+        failures: Failures | None = None,
+    ) -> None:
+        """Prepare a server that does not listen yet.
+
+        Args:
+            host: Where it listens.
+            port: 0 for any that is free.
+            application: Answers requests (WSGI).
+            security: Certificates.
+            failures: Is told what the application raises.
+        """
+        self._failures = failures or Failures()
         self._server = wsgi.Server(
             (host, port),
-            application,
+            self._guarded(application),
             numthreads=THREADS,
             server_name="hookline",
             request_queue_size=WAITING_CONNECTIONS,
@@ -48,11 +69,30 @@ class WebServer:
         )
         self._server.max_request_header_size = MAX_HEADER_BYTES
         self._server.max_request_body_size = 1
-        # A scanner's broken handshake is no news.
-        self._server.error_log = lambda *_, **__: None  # type: ignore[method-assign]
+        self._server.error_log = self._server_says  # type: ignore[method-assign,assignment]
         if security.certificate is not None:
             self._server.ssl_adapter = _Tls(security, security.certificate)
         self._thread: threading.Thread | None = None
+
+    def _guarded(self, application: Application) -> Application:
+        """The application; what it raises is recorded and answered with 500."""
+
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            try:
+                return application(environ, start_response)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and we get a log line
+                self._failures.record(
+                    f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"[:MAX_LOGGED], error
+                )
+                start_response("500 Internal Server Error", [("Content-Type", "text/plain")], sys.exc_info())
+                return [b"hookline failed to answer; its log says why\n"]
+
+        return answer
+
+    def _server_says(self, message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: ARG002 - cheroot's signature
+        """Record errors. Cheroot reports what clients do wrong (a broken handshake, a lost connection) at lower levels."""
+        if level >= logging.ERROR:
+            self._failures.record(message[:MAX_LOGGED], sys.exc_info()[1])
 
     def start(self) -> int:
         """Listen; the port, also where 0 was asked for.

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from runs.exporter.family import Sample
 from runs.exporter.forecast import forecast
-from runs.exporter.ledger import KEEP_SECONDS, Ledger, Observation, UnusableLedger
+from runs.exporter.ledger import KEEP_SECONDS, Ledger, Observation
 from runs.exporter.metrics import FAMILIES
-from runs.exporter.series import Sample, SeriesTable
+from runs.exporter.schema import UnusableLedger
+from runs.exporter.series import SeriesTable
 
 NOW = 1_790_000_000.0
 
@@ -92,7 +94,7 @@ def test_the_text_is_what_prometheus_reads() -> None:
             Observation("d", NOW, [Sample("hookline_run_duration_seconds", ('a"\\\n',), 200.5, "shop-1")]),
         ]
     )
-    text = ledger.exposition({"hookline_leader": {(): 1.0}}).decode()
+    text = ledger.exposition().decode()
     assert "\n".join(line for line in text.splitlines() if "runs_total" in line) == (
         "# HELP hookline_runs_total Finished runs. failure: the code is red; error: the infrastructure failed; "
         "see the page on outcomes.\n"
@@ -147,9 +149,9 @@ def test_requests_to_a_cache_show_once_it_was_seen_in_use() -> None:
         return Observation(f"a/{number}", NOW, samples)
 
     ledger.commit([asked(1, 0)])
-    assert 'requests_total{pipeline="shop"' not in ledger.exposition({}).decode()
+    assert 'requests_total{pipeline="shop"' not in ledger.exposition().decode()
     ledger.commit([asked(2, 9)])
-    text = ledger.exposition({}).decode()
+    text = ledger.exposition().decode()
     assert 'hookline_cache_requests_total{pipeline="shop",cache="go_test"} 20' in text
     assert 'hookline_cache_hits_total{pipeline="shop",cache="go_test"} 9' in text
     ledger.commit([asked(3, 0)])

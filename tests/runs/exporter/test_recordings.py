@@ -55,16 +55,14 @@ def test_the_demos_day_is_made_of_the_recorded_runs(tmp_path: Path) -> None:
 
 
 def test_a_day_is_measured_as_what_happened() -> None:
-    assert runs_of(Replayed(DAY, Configuration()).ledger.exposition({}, openmetrics=False)) == expected(
-        DEMO_DAY
-    )
+    assert runs_of(Replayed(DAY, Configuration()).ledger.exposition(openmetrics=False)) == expected(DEMO_DAY)
 
 
 def test_other_days_are_measured_as_what_happened(tmp_path: Path) -> None:
     others = days(date(2026, 11, 16), 2, 90, seed=7)
     write(tmp_path / "days", others)
     assert runs_of(
-        Replayed(tmp_path / "days", Configuration()).ledger.exposition({}, openmetrics=False)
+        Replayed(tmp_path / "days", Configuration()).ledger.exposition(openmetrics=False)
     ) == expected(others)
 
 
@@ -74,8 +72,7 @@ def test_a_folder_a_zip_and_a_zip_of_the_folder_are_the_same(tmp_path: Path) -> 
         archive.extractall(folder)
     inside = Path(shutil.make_archive(str(tmp_path / "inside"), "zip", tmp_path, "day"))
     texts = {
-        Replayed(path, Configuration()).ledger.exposition({}, openmetrics=True)
-        for path in (DAY, folder, inside)
+        Replayed(path, Configuration()).ledger.exposition(openmetrics=True) for path in (DAY, folder, inside)
     }
     assert len(texts) == 1
 
@@ -85,7 +82,7 @@ def test_a_log_beyond_the_limit_gives_no_samples(tmp_path: Path) -> None:
     for log in (tmp_path / "day/logs").iterdir():
         log.write_bytes(log.read_bytes() + b"\n" * 65_536)
     replayed = Replayed(tmp_path / "day", Configuration(log_limit_bytes=65_536))
-    text = replayed.ledger.exposition({}, openmetrics=False).decode()
+    text = replayed.ledger.exposition(openmetrics=False).decode()
     reads = [
         each
         for each in text.splitlines()

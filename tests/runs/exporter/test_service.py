@@ -1,12 +1,15 @@
 """The whole exporter as a process over an API server: it counts once, also when it is killed, and one at a time."""
 
-import os
+import functools
+import gc
+import gzip
+import multiprocessing
 import random
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -14,12 +17,20 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import structlog
+import yaml
 from api_objects import START, STEPS, History, green_run, history
-from exporter_process import ExporterProcess
+from click.testing import CliRunner, Result
+from exporter_process import ExporterProcess, ExporterThread, run_until_killed
 from fake_api_server import FakeApiServer, fake_api_server, status
+from http_sink import http_sink
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from support import ROOT
 
+from hookline.cli import main
+from runs.watching import Lease
+
+KILLS = 20
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
 CHECKOUT = (
     b"Start to Clone  https://x\nAlready up to date.\nStart to Checkout target branch main\n"
@@ -39,6 +50,23 @@ def no_process_is_left() -> Iterator[None]:
     yield
     while Process.started:
         Process.started.pop().kill()
+
+
+@pytest.fixture
+def threads() -> Iterator[list[ExporterThread]]:
+    found: list[ExporterThread] = []
+    yield found
+    for each in found:
+        each.stop()
+
+
+@pytest.fixture(autouse=True)
+def logs_go_nowhere_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands configure logs for stderr as it is then, and handle the signals of a process that ends with them."""
+    for command in ("exporter", "record", "replay"):
+        monkeypatch.setattr(f"hookline.commands.{command}.stop_signal", threading.Event)
+    yield
+    structlog.reset_defaults()
 
 
 class Process(ExporterProcess):
@@ -97,34 +125,50 @@ def test_it_counts_what_it_sees_and_shows_it(api: FakeApiServer, tmp_path: Path)
     assert exporter.stop() == 0
 
 
-def test_a_hundred_kills_lose_and_double_nothing(api: FakeApiServer, tmp_path: Path) -> None:
-    """Killed (SIGKILL) again and again, while runs end; starts overlap the next run."""
-    rounds = int(os.environ.get("HOOKLINE_KILLS", "12"))
-    ledger = count_from(tmp_path)
+def test_kills_at_any_moment_lose_and_double_nothing(api: FakeApiServer, tmp_path: Path) -> None:
+    """Killed (SIGKILL) 20 times while runs end, while it starts, and while its CDEvents find a sink that is often down."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["exporter_process"])
+    ledger, configuration = count_from(tmp_path), tmp_path / "config.yaml"
+    arguments = (api.kubeconfig(tmp_path), ledger, configuration, tmp_path / "said")
     chance = random.Random(7)
     runs = 0
-    for _ in range(rounds):
-        exporter = Process(api, tmp_path, "--ledger", str(ledger))
-        for _ in range(5):
-            played = (
-                green_run(f"r{runs}", START + runs, LOGS)
-                if runs % 3
-                else history(f"r{runs}", START + runs, FAILED, LOGS)
-            )
-            put(api, played)
-            runs += 1
-        time.sleep(chance.uniform(0, 0.4))
-        exporter.stop(signal.SIGKILL)
-    exporter = Process(api, tmp_path, "--ledger", str(ledger))
-    exporter.until(lambda: total(ledger, "hookline_runs_total") >= runs)
-    assert exporter.stop() == 0
-    failed = len(range(0, runs, 3))
+    with http_sink() as sink:
+        configuration.write_text(f"cdevents: {{url: '{sink.url}', source: /ci}}\n")
+        for number in range(KILLS + 1):
+            exporter = forks.Process(target=run_until_killed, args=arguments)
+            exporter.start()
+            sink.usual = 503 if number % 3 == 1 and number < KILLS else 202
+            if number == KILLS:
+                break
+            for _ in range(2):
+                played = (
+                    green_run(f"r{runs}", START + runs, LOGS)
+                    if runs % 3
+                    else history(f"r{runs}", START + runs, FAILED, LOGS)
+                )
+                put(api, played)
+                runs += 1
+            time.sleep(chance.uniform(0, 0.4))
+            exporter.kill()
+            exporter.join(20)
+        failed = len(range(0, runs, 3))
+        attempts = failed * len(FAILED) + (runs - failed) * len(STEPS)
+        try:
+            end = time.monotonic() + 30
+            while total(ledger, "hookline_runs_total") < runs or len(sink.taken) < runs + attempts:
+                assert time.monotonic() < end, (tmp_path / "said").read_text()
+                time.sleep(0.05)
+        finally:
+            exporter.kill()
+            exporter.join(20)
     assert total(ledger, "hookline_runs_total") == runs
-    assert total(ledger, "hookline_step_attempts_total") == failed * len(FAILED) + (runs - failed) * len(
-        STEPS
-    )
+    assert total(ledger, "hookline_step_attempts_total") == attempts
     assert total(ledger, "hookline_observations_lost_total") == 0
     assert total(ledger, "hookline_cache_requests_total") == runs
+    # Every fact arrived, at least once each, under an id of its own.
+    assert len([each for each in sink.taken if each.startswith("run/")]) == runs
+    assert len([each for each in sink.taken if each.startswith("attempt/")]) == attempts
 
 
 def test_a_process_that_runs_for_weeks_collects_its_garbage() -> None:
@@ -133,42 +177,61 @@ def test_a_process_that_runs_for_weeks_collects_its_garbage() -> None:
     assert done.stdout == "True\n"
 
 
-def test_a_second_instance_waits_and_takes_over(api: FakeApiServer, tmp_path: Path) -> None:
-    arguments = ("--ledger", str(count_from(tmp_path)), "--lease", "ci/hookline-exporter")
-    first = Process(api, tmp_path, *arguments)
-    first.until(lambda: first.value("hookline_leader") == 1)
-    second = Process(api, tmp_path, *arguments)
+def test_a_second_instance_waits_and_takes_over(
+    api: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: list[ExporterThread]
+) -> None:
+    monkeypatch.setattr("runs.exporter.instance.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("runs.exporter.instance.Lease", functools.partial(Lease, seconds=0.5))
+    kubeconfig, ledger, lease = api.kubeconfig(tmp_path), count_from(tmp_path), ("ci", "hookline-exporter")
+    for name in ("first", "second"):
+        threads.append(ExporterThread(kubeconfig, ledger=ledger, lease=lease, identity=name))
+        threads[0].until(lambda: threads[0].value("hookline_leader") == 1)
+    first, second = threads
     api.leases["hookline-exporter"]["spec"]["holderIdentity"] = "another"
-    second.until(lambda: second.value("hookline_leader") == 0)
+    assert second.value("hookline_leader") == 0
     with pytest.raises(urllib.error.HTTPError) as refused:
         second.get("/runs")
     assert refused.value.code == 503
     refused.value.close()
     assert "healthy" in second.get("/-/healthy")
-    # The one that lost it to another stops counting, and says so by its exit.
-    first.until(lambda: first.process.poll() is not None)
-    assert first.stop() == 1
+    # The one that lost it to another stops counting, and says so by how it ends.
+    first.until(lambda: first.ended_well is False)
     api.leases["hookline-exporter"]["spec"]["holderIdentity"] = ""
     second.until(lambda: second.value("hookline_leader") == 1)
-    assert second.stop() == 0
+    assert second.stop() is True
 
 
-def test_an_api_server_that_refuses_makes_it_unready_and_is_told(api: FakeApiServer, tmp_path: Path) -> None:
+def test_one_that_may_not_have_the_lease_is_not_ready_and_says_so(
+    api: FakeApiServer, tmp_path: Path, threads: list[ExporterThread]
+) -> None:
+    api.fail("lease", *[status(403, "Forbidden")] * 200)
+    threads.append(ExporterThread(api.kubeconfig(tmp_path), lease=("ci", "hookline-exporter")))
+    threads[0].until(lambda: "get leases in namespace ci: Forbidden: 403" in ready_text(threads[0]))
+
+
+def test_an_api_server_that_refuses_makes_it_unready_and_is_told(
+    api: FakeApiServer, tmp_path: Path, threads: list[ExporterThread]
+) -> None:
     for request in ("list", "watch"):
         api.fail(request, *[status(403, "Forbidden")] * 200)
-    exporter = Process(api, tmp_path)
-    exporter.until(lambda: any("forbidden" in line for line in exporter.get("/metrics").splitlines()))
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        exporter.get("/-/ready")
-    assert refused.value.read().startswith(b"not ready: ")
-    refused.value.close()
-    assert exporter.stop() == 0
+    threads.append(ExporterThread(api.kubeconfig(tmp_path)))
+    told = "not ready: list workflows in all namespaces: Forbidden: 403"
+    threads[0].until(lambda: told in ready_text(threads[0]))
+    threads[0].until(lambda: any(each.name == "hookline_list_errors_total" for each in threads[0].samples()))
+    assert (threads[0].value("hookline_api_requests_failing") or 0) > 0
 
 
-def run_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hookline", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+def ready_text(exporter: ExporterThread) -> str:
+    try:
+        return exporter.get("/-/ready")
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.read().decode()
+
+
+def run_cli(*arguments: str) -> Result:
+    """The command line, in this process."""
+    return CliRunner().invoke(main, arguments)
 
 
 @pytest.mark.parametrize(
@@ -182,31 +245,37 @@ def run_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
 )
 def test_wrong_settings_end_it_with_one_message(arguments: tuple[str, ...], code: int, message: str) -> None:
     done = run_cli("exporter", *arguments)
-    assert (done.returncode, done.stdout) == (code, "")
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1)
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_file_that_is_no_ledger_is_refused_and_stays(api: FakeApiServer, tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     path.write_text("no database\n" * 100)
-    exporter = Process(api, tmp_path, "--ledger", str(path))
-    assert exporter.process.wait(20) == 2
-    assert "file is not a database" in exporter.said
+    kubeconfig = str(api.kubeconfig(tmp_path))
+    done = run_cli("exporter", "--kubeconfig", kubeconfig, "--listen", "127.0.0.1:0", "--ledger", str(path))
+    assert done.exit_code == 2
+    assert "file is not a database" in done.stderr
     assert path.read_text() == "no database\n" * 100
 
 
-def test_an_address_in_use_is_refused(api: FakeApiServer) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = run_cli("replay", str(ROOT / "tests"), "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
-    assert done.returncode == 2
+# Cheroot leaves the socket that it could not bind to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("command", ["exporter", "replay"])
+def test_an_address_in_use_is_refused(api: FakeApiServer, tmp_path: Path, command: str) -> None:
+    kubeconfig = ("--kubeconfig", str(api.kubeconfig(tmp_path)))
+    arguments = {"exporter": kubeconfig, "replay": (str(ROOT / "hookline/demo_data/day.zip"),)}[command]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run_cli(command, *arguments, "--listen", address)
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: --listen {address}: ")
+    assert "in use" in done.stderr
+    del done
+    gc.collect()
 
 
-def test_the_manifests_give_least_rights_and_no_root(tmp_path: Path) -> None:
-    import yaml
-
+def test_the_manifests_give_least_rights_and_no_root() -> None:
     done = run_cli("exporter", "-n", "ci", "--manifests", "registry.example.com/hookline:1")
     objects: dict[str, Any] = {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
     assert list(objects) == [
@@ -218,35 +287,71 @@ def test_the_manifests_give_least_rights_and_no_root(tmp_path: Path) -> None:
         "Service",
         "ServiceMonitor",
     ]
-    verbs = {
-        verb
+    # All of it, so that nothing can be added unseen.
+    assert sorted(
+        (group, resource, *sorted(rule["verbs"]))
         for rule in objects["Role"]["rules"]
-        for verb in rule["verbs"]
-        if "leases" not in rule["resources"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    ) == [
+        ("", "events", "get", "list", "watch"),
+        ("", "pods", "get", "list", "watch"),
+        ("", "pods/log", "get"),
+        ("argoproj.io", "workflows", "get", "list", "watch"),
+        ("coordination.k8s.io", "leases", "create", "get", "update"),
+    ]
+    assert all(set(rule) == {"apiGroups", "resources", "verbs"} for rule in objects["Role"]["rules"])
+    assert objects["RoleBinding"]["roleRef"] == {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "Role",
+        "name": "hookline-exporter",
     }
-    assert verbs == {"get", "list", "watch"}
+    assert objects["RoleBinding"]["subjects"] == [
+        {"kind": "ServiceAccount", "name": "hookline-exporter", "namespace": "ci"}
+    ]
     pod = objects["Deployment"]["spec"]["template"]["spec"]
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "fsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert [each["securityContext"] for each in pod["containers"]] == [
+        {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    ]
+    assert set(pod) == {
+        "serviceAccountName",
+        "terminationGracePeriodSeconds",
+        "securityContext",
+        "containers",
+        "volumes",
+    }
+    assert [list(each) for each in pod["volumes"]] == [["name", "persistentVolumeClaim"]]
     assert objects["ServiceMonitor"]["metadata"]["annotations"] == {"arms.prometheus.io/discovery": "true"}
 
 
-def test_a_recording_of_a_cluster_replays_to_the_same_numbers(api: FakeApiServer, tmp_path: Path) -> None:
+def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
+    api: FakeApiServer, tmp_path: Path, threads: list[ExporterThread]
+) -> None:
     put(api, green_run("a", START, LOGS))
     put(api, history("b", START + 60, FAILED, LOGS))
-    exporter = Process(api, tmp_path, "--ledger", str(count_from(tmp_path)))
-    exporter.until(lambda: (exporter.value("hookline_ledger_runs") or 0) == 2)
-    lines = {line for line in exporter.get("/metrics").splitlines() if line.startswith("hookline_step_")}
-    exporter.stop()
+    kubeconfig = api.kubeconfig(tmp_path)
+    threads.append(ExporterThread(kubeconfig, ledger=count_from(tmp_path)))
+    threads[0].until(lambda: (threads[0].value("hookline_ledger_runs") or 0) == 2)
+    lines = {line for line in threads[0].get("/metrics").splitlines() if line.startswith("hookline_step_")}
     recording = tmp_path / "recording"
-    done = run_cli("record", str(recording), "--kubeconfig", str(tmp_path / "kubeconfig"), "--seconds", "2")
-    assert (done.returncode, done.stdout) == (0, "")
+    done = run_cli("record", str(recording), "--kubeconfig", str(kubeconfig), "--seconds", "1")
+    assert (done.exit_code, done.stdout) == (0, ""), done.stderr
     replayed = run_cli("replay", str(recording))
-    assert replayed.returncode == 0
+    assert replayed.exit_code == 0
     assert {line for line in replayed.stdout.splitlines() if line.startswith("hookline_step_")} == lines
     assert len(lines) > 50
-    again = run_cli("record", str(recording), "--kubeconfig", str(tmp_path / "kubeconfig"))
-    assert (again.returncode, "is not empty" in again.stderr) == (2, True)
+    again = run_cli("record", str(recording), "--kubeconfig", str(kubeconfig))
+    assert (again.exit_code, "is not empty" in again.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -262,28 +367,29 @@ def test_a_recording_of_a_cluster_replays_to_the_same_numbers(api: FakeApiServer
 def test_a_folder_that_is_no_recording_is_refused(
     tmp_path: Path, content: bytes | None, message: str
 ) -> None:
-    import gzip
-
     if content is not None:
         written = content if content == b"not gzip" else gzip.compress(content)
         (tmp_path / "changes.jsonl.gz").write_bytes(written)
     done = run_cli("replay", str(tmp_path))
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
 
 
 def test_a_changed_configuration_counts_soon_and_a_wrong_one_is_told(
-    api: FakeApiServer, tmp_path: Path
+    api: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: list[ExporterThread]
 ) -> None:
+    monkeypatch.setattr("runs.exporter.instance.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("runs.exporter.instance.RELOAD_SECONDS", 0.05)
     configuration = tmp_path / "config.yaml"
     configuration.write_text("adopt: []\n")
-    exporter = Process(api, tmp_path, "--ledger", str(count_from(tmp_path)), "--config", str(configuration))
-    exporter.until(exporter.ready)
-    before = exporter.value("hookline_config_last_reload_success_timestamp_seconds") or 0
-    configuration.write_text("adopt: [shop]\n")
-    exporter.until(
-        lambda: (exporter.value("hookline_config_last_reload_success_timestamp_seconds") or 0) > before
+    threads.append(
+        ExporterThread(api.kubeconfig(tmp_path), ledger=count_from(tmp_path), configuration=configuration)
     )
+    exporter, reloaded = threads[0], "hookline_config_last_reload_success_timestamp_seconds"
+    exporter.until(exporter.ready)
+    before = exporter.value(reloaded) or 0
+    configuration.write_text("adopt: [shop]\n")
+    exporter.until(lambda: (exporter.value(reloaded) or 0) > before)
     put(api, green_run("a", START, labels={}, annotations={}))
     labels = {"pipeline": "shop", "event": "manual", "outcome": "success"}
     exporter.until(lambda: exporter.value("hookline_runs_total", **labels) == 1)

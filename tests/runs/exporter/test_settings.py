@@ -1,21 +1,15 @@
-"""Settings, prices and CDEvents: refusals with their place, money by the second, events that do not hold up metrics."""
+"""Settings and prices: refusals with their place, money by the second."""
 
 import datetime
-import json
 import os
-import threading
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from documents.diagnostics import InvalidInput
-from runs.cdevents import Sender, event_of
 from runs.exporter.configuration import Configuration, read_configuration
 from runs.exporter.labels import Labels
-from runs.exporter.ledger import Observation
 from runs.exporter.prices import BUILT_IN, read_prices
-from runs.history import Attempt, Run
 from runs.objects import workflow_of
 
 GIB = 1024.0**3
@@ -183,63 +177,3 @@ def test_a_wrong_price_file_is_refused_with_each_place(
         assert len(lines) == len(problems)
         for line, problem in zip(lines, problems, strict=True):
             assert line.startswith(f"{path}:{problem}")
-
-
-RUN = Run("u1", "ci", "shop-1", "shop", "push", "error", 1.0, 2.0, 90.0, message="no node")
-ATTEMPT = Attempt("run-test", "shop-1-t", "failure", "spot", "eci", 1.0, 2.0, 3.0, uid="p1")
-COUNTED = [
-    Observation("run/u1/90", 90.0, (), run=RUN),
-    Observation("attempt/p1", 3.0, (), attempt=("u1", ATTEMPT)),
-]
-
-
-def test_a_run_and_a_step_become_cdevents() -> None:
-    run, step = (event_of(each, "/ci") for each in COUNTED)
-    assert run is not None
-    assert step is not None
-    data = run.get_data()
-    assert isinstance(data, dict)
-    assert data["context"]["type"] == "dev.cdevents.pipelinerun.finished.0.2.0"
-    assert data["subject"]["content"] == {"pipelineName": "shop", "outcome": "error", "errors": "no node"}
-    data = step.get_data()
-    assert isinstance(data, dict)
-    assert data["subject"]["content"]["taskName"] == "run-test"
-    assert data["subject"]["content"]["outcome"] == "failure"
-    assert event_of(Observation("lost/x", 1.0, ()), "/ci") is None
-
-
-def test_sending_is_retried_given_up_and_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runs.cdevents.FIRST_PAUSE_SECONDS", 0.001)
-    answers = iter([503, OSError("down"), 200, 400])
-    bodies: list[bytes] = []
-
-    def post(headers: Mapping[str, str], body: bytes) -> int:
-        assert headers["content-type"].startswith("application/cloudevents+json")
-        bodies.append(body)
-        answer = next(answers)
-        if isinstance(answer, OSError):
-            raise answer
-        return answer
-
-    sender = Sender(post, "/ci")
-    sender.send(COUNTED)
-    sender.close(5)
-    assert sender.results == {"sent": 1, "dropped": 1}
-    assert json.loads(bodies[0])["id"] == "run/u1/90"
-    assert bodies[0] == bodies[1] == bodies[2]
-
-
-def test_a_sink_that_hangs_costs_events_not_memory() -> None:
-    release = threading.Event()
-
-    def post(*_: object) -> int:
-        release.wait(5)
-        return 200
-
-    sender = Sender(post, "/ci", waiting=3)
-    for _ in range(10):
-        sender.send(COUNTED[:1])
-    assert sender.results["dropped"] >= 6
-    release.set()
-    sender.close(5)
-    assert sum(sender.results.values()) == 10

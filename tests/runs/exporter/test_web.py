@@ -1,8 +1,10 @@
 """What the exporter answers over HTTP: routes, escaping, passwords, certificates, reloads."""
 
 import base64
+import contextlib
 import gzip
 import http.client
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +15,14 @@ from typing import Any
 
 import bcrypt
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from documents.diagnostics import InvalidInput
 from runs.exporter.ledger import Ledger, Observation
 from runs.exporter.web.application import Application, Providers
+from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages, chart, duration, money
 from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import Security
@@ -104,7 +108,7 @@ class Site:
     """A served application."""
 
     def __init__(self, history: Any, security: Security | None = None, ready: str | None = None) -> None:
-        self.ready = ready
+        self.ready, self.failures = ready, Failures()
         security = security or Security(None)
         sources = Providers(
             metrics=lambda accept, zipped: (
@@ -115,8 +119,10 @@ class Site:
             not_ready=lambda: self.ready,
             history=lambda: history,
             facts=lambda: {"version": "1"},
+            warnings=self.failures.warnings,
         )
-        self.server = WebServer("127.0.0.1", 0, Application(sources, Pages("1", REASONS), security), security)
+        application = Application(sources, Pages("1", REASONS), security)
+        self.server = WebServer("127.0.0.1", 0, application, security, self.failures)
         self.port = self.server.start()
 
     def get(
@@ -191,6 +197,61 @@ def test_what_is_not_ready_says_why(sites: list[Site]) -> None:
     sites.append(site)
     assert site.get("/-/ready")[0::2] == (503, b"not ready: pods: not listed yet\n")
     assert b"pods: not listed yet" in site.get("/")[2]
+
+
+def test_an_error_of_our_own_is_answered_logged_with_its_traceback_counted_and_told(
+    sites: list[Site],
+) -> None:
+    class Broken(Fake):
+        def page(self, query: Query) -> Page:
+            raise LookupError(f"no such column: {query.text}")
+
+    site = Site(Broken())
+    sites.append(site)
+    assert site.get("/-/ready")[2] == b"hookline is ready\n"
+    with structlog.testing.capture_logs() as logs:
+        status, _, body = site.get("/runs?text=x")
+        site.get("/runs")
+    assert (status, body) == (500, b"hookline failed to answer; its log says why\n")
+    assert [(each["log_level"], each["request"]) for each in logs] == [("error", "GET /runs")] * 2
+    assert isinstance(logs[0]["exc_info"], LookupError)
+    assert logs[0]["exc_info"].__traceback__ is not None
+    assert site.failures.count == 2
+    # The exporter still counts, so it stays ready; the line holds no text of the exception.
+    status, _, body = site.get("/-/ready")
+    told = "2 requests failed since the start, the last with LookupError; the log has the traceback"
+    assert (status, body.decode()) == (200, f"hookline is ready\nwarning: {told}\n")
+    assert told in site.get("/")[2].decode()
+
+
+def test_an_answer_that_breaks_off_is_counted_and_a_broken_handshake_is_not(
+    tmp_path: Path, sites: list[Site]
+) -> None:
+    def breaks_off(_: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"begun"
+        raise RuntimeError("lost")
+
+    failures = Failures()
+    server = WebServer("127.0.0.1", 0, breaks_off, Security(None), failures)
+    connection = http.client.HTTPConnection("127.0.0.1", server.start(), timeout=5)
+    try:
+        connection.request("GET", "/")
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            connection.getresponse().read()
+        assert failures.count == 1
+    finally:
+        connection.close()
+        server.stop()
+    text = f"tls_server_config:\n  cert_file: {TLS}/server.pem\n  key_file: {TLS}/server.key\n"
+    site = Site(Fake(), Security(config(tmp_path, text)))
+    sites.append(site)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        site.get("/", context=ssl.create_default_context())
+    with socket.create_connection(("127.0.0.1", site.port)) as scanner:
+        scanner.sendall(b"\x16\x03nonsense\r\n\r\n")
+    assert site.get("/-/healthy", context=client())[0] == 200
+    assert site.failures.count == 0
 
 
 def test_one_that_waits_says_that_another_counts(sites: list[Site]) -> None:

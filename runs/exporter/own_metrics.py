@@ -1,0 +1,239 @@
+"""What is made anew at each scrape: the state of the exporter itself, of its watches, and of runs that have not ended.
+
+They go through prometheus-client's registry. Only the series of pipelines, a hundred thousand, come from cached text.
+"""
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runs.exporter.family import RUN_STATES, Declarations, Points
+from runs.exporter.live import Live
+
+if TYPE_CHECKING:
+    from runs.watching import WatchStatistics
+
+__all__ = ["OWN", "Scrape"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """What is asked at a scrape."""
+
+    live: Live
+    now: float
+    """Unix seconds."""
+    ledger_bytes: int
+    ledger_runs: int
+    ledger_commits: int
+    counting_since: float
+    """Unix seconds."""
+
+
+OWN = Declarations[Scrape](kept=False)
+
+
+@OWN(
+    "hookline_runs_active",
+    "gauge",
+    ("pipeline", "state"),
+    "Runs that are not counted yet. pending: no step has run yet; finalizing: it has ended, its logs are being read.",
+    values={"state": RUN_STATES},
+)
+def runs_active(scrape: Scrape) -> Points:
+    return scrape.live.active.items()
+
+
+@OWN(
+    "hookline_schedule_next_timestamp_seconds",
+    "gauge",
+    ("pipeline",),
+    "The coming fire time of a schedule, by the declaration given with --file.",
+)
+def schedule_next(scrape: Scrape) -> Points:
+    return scrape.live.next_fires.items()
+
+
+@OWN(
+    "hookline_counting_since_timestamp_seconds",
+    "gauge",
+    (),
+    "Runs that ended earlier are not counted: the first start with this ledger, or the last start without one.",
+)
+def counting_since(scrape: Scrape) -> Points:
+    yield (), scrape.counting_since
+
+
+@OWN("hookline_build_info", "gauge", ("version", "python"), "1, with the version of hookline.")
+def build_info(scrape: Scrape) -> Points:
+    yield (scrape.live.version, platform.python_version()), 1
+
+
+@OWN("hookline_price_info", "gauge", ("currency", "source"), "1 for the price list in use.")
+def price_info(scrape: Scrape) -> Points:
+    yield (scrape.live.prices.currency, scrape.live.prices.source), 1
+
+
+@OWN("hookline_price_date_seconds", "gauge", (), "The day of the price list.")
+def price_date(scrape: Scrape) -> Points:
+    yield (), scrape.live.prices.as_of
+
+
+@OWN("hookline_leader", "gauge", (), "1 while this instance counts, 0 while it waits.")
+def leader(scrape: Scrape) -> Points:
+    yield (), float(scrape.live.leader)
+
+
+def _watches(value: "Callable[[WatchStatistics], float]") -> Callable[[Scrape], Points]:
+    """A number of each watch, by resource."""
+    return lambda scrape: (((name,), value(each)) for name, each in scrape.live.statistics.items())
+
+
+def _errors(value: "Callable[[WatchStatistics], Mapping[str, int]]") -> Callable[[Scrape], Points]:
+    """Errors of each watch, by resource and reason."""
+    return lambda scrape: (
+        ((name, reason), count)
+        for name, each in scrape.live.statistics.items()
+        for reason, count in dict(value(each)).items()
+    )
+
+
+OWN("hookline_list_total", "counter", ("resource",), "Complete lists of a resource.")(
+    _watches(lambda each: each.lists)
+)
+OWN("hookline_watch_total", "counter", ("resource",), "Watches opened.")(_watches(lambda each: each.watches))
+OWN("hookline_list_errors_total", "counter", ("resource", "reason"), "Lists that failed.")(
+    _errors(lambda each: each.list_errors)
+)
+OWN("hookline_watch_errors_total", "counter", ("resource", "reason"), "Watches that failed.")(
+    _errors(lambda each: each.watch_errors)
+)
+OWN(
+    "hookline_relists_total",
+    "counter",
+    ("resource",),
+    "Lists after the first one: changes may have been missed before each.",
+)(_watches(lambda each: each.relists))
+OWN("hookline_watch_events_total", "counter", ("resource",), "Changes received.")(
+    _watches(lambda each: each.events)
+)
+OWN(
+    "hookline_watch_undecodable_total",
+    "counter",
+    ("resource",),
+    "Lines of watches that were no JSON, or cut.",
+)(_watches(lambda each: each.undecodable))
+OWN("hookline_decode_seconds_total", "counter", ("resource",), "Time spent decoding JSON.")(
+    _watches(lambda each: each.decode_seconds)
+)
+
+
+@OWN(
+    "hookline_watch_age_seconds",
+    "gauge",
+    ("resource",),
+    "Time since the API server last said anything about a resource, bookmarks included.",
+)
+def watch_age(scrape: Scrape) -> Points:
+    for name, each in scrape.live.statistics.items():
+        if each.last_activity:
+            yield (name,), max(0.0, scrape.now - each.last_activity)
+
+
+@OWN(
+    "hookline_api_requests_failing",
+    "gauge",
+    (),
+    "Kinds of requests that the API server refuses or does not answer now; /-/ready names them.",
+)
+def api_requests_failing(scrape: Scrape) -> Points:
+    yield (), len(scrape.live.troubles())
+
+
+@OWN(
+    "hookline_tracked_objects",
+    "gauge",
+    ("object",),
+    "Objects that are kept in memory until they are counted.",
+    values={"object": ("run", "pod", "log")},
+)
+def tracked_objects(scrape: Scrape) -> Points:
+    return zip((("run",), ("pod",), ("log",)), map(float, scrape.live.tracked), strict=True)
+
+
+@OWN("hookline_ledger_bytes", "gauge", (), "Size of the ledger; 0 where it is in memory only.")
+def ledger_bytes(scrape: Scrape) -> Points:
+    yield (), scrape.ledger_bytes
+
+
+@OWN("hookline_ledger_runs", "gauge", (), "Runs that the ledger remembers.")
+def ledger_runs(scrape: Scrape) -> Points:
+    yield (), scrape.ledger_runs
+
+
+@OWN("hookline_ledger_commits_total", "counter", (), "Transactions since the start.")
+def ledger_commits(scrape: Scrape) -> Points:
+    yield (), scrape.ledger_commits
+
+
+@OWN("hookline_series", "gauge", (), "Series that the last scrape held.")
+def series(scrape: Scrape) -> Points:
+    yield (), scrape.live.series
+
+
+@OWN("hookline_scrape_duration_seconds", "gauge", (), "Time that the last scrape took to answer.")
+def scrape_duration(scrape: Scrape) -> Points:
+    yield (), scrape.live.scrape_seconds
+
+
+@OWN(
+    "hookline_web_errors_total",
+    "counter",
+    (),
+    "Requests to the pages or to /metrics that hookline failed to answer.",
+)
+def web_errors(scrape: Scrape) -> Points:
+    yield (), scrape.live.web_errors()
+
+
+@OWN(
+    "hookline_config_last_reload_successful", "gauge", (), "1 if the last reload of the configuration worked."
+)
+def reload_successful(scrape: Scrape) -> Points:
+    yield (), float(scrape.live.reload_ok)
+
+
+@OWN(
+    "hookline_config_last_reload_success_timestamp_seconds",
+    "gauge",
+    (),
+    "When a reload of the configuration last worked.",
+)
+def reload_time(scrape: Scrape) -> Points:
+    yield (), scrape.live.reloaded_at
+
+
+@OWN(
+    "hookline_cdevents_total",
+    "counter",
+    ("result",),
+    "CDEvents by what came of them. dropped: the receiver refused it for good (4xx), or too many were waiting.",
+    values={"result": ("sent", "dropped")},
+    stability="experimental",
+)
+def cdevents(scrape: Scrape) -> Points:
+    return (((result,), count) for result, count in scrape.live.cdevents().items())
+
+
+@OWN(
+    "hookline_cdevents_waiting",
+    "gauge",
+    (),
+    "CDEvents that are counted and not delivered yet; they stand in the ledger.",
+    stability="experimental",
+)
+def cdevents_waiting(scrape: Scrape) -> Points:
+    waiting = scrape.live.cdevents_waiting()
+    if waiting is not None:
+        yield (), waiting

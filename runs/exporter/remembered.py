@@ -1,0 +1,119 @@
+"""What the ledger remembers of finished runs and their attempts, for the pages and for runs that go on after a restart."""
+
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import orjson
+
+from runs.history import Attempt, Page, Query, Run
+
+__all__ = ["RememberedRuns"]
+
+
+class RememberedRuns:
+    """A `runs.history.History` over the tables `runs` and `attempts`. Safe for threads."""
+
+    def __init__(self, database: sqlite3.Connection, lock: threading.RLock) -> None:
+        self._database, self._lock = database, lock
+
+    # Within a transaction of the ledger
+
+    def remember_attempt(self, run_uid: str, attempt: Attempt) -> None:
+        """Write an attempt."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?)", (attempt.uid, run_uid, orjson.dumps(attempt))
+        )
+
+    def remember_run(self, run: Run) -> None:
+        """Write a run; its attempts were written before."""
+        search = f"{run.name}\n{run.ref}\n{run.sha}\n{run.actor}".lower()
+        body = orjson.dumps(replace(run, attempts=()))
+        row = (
+            run.uid,
+            run.finished,
+            run.namespace,
+            run.name,
+            run.pipeline,
+            run.event,
+            run.outcome,
+            search,
+            body,
+        )
+        self._database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def forget_runs(self, keep: int) -> None:
+        """Delete all runs but the newest so many, with their attempts."""
+        last = self._database.execute(
+            "SELECT finished FROM runs ORDER BY finished DESC, uid DESC LIMIT 1 OFFSET ?", (keep - 1,)
+        ).fetchone()
+        if last is not None:
+            self._database.execute("DELETE FROM runs WHERE finished < ?", last)
+            self._database.execute(
+                "DELETE FROM attempts WHERE run NOT IN (SELECT uid FROM runs) AND run NOT IN (SELECT uid FROM open)"
+            )
+
+    # Reading
+
+    def attempts(self, run_uid: str) -> list[Attempt]:
+        """The counted attempts of a run, in the order of their creation."""
+        with self._lock:
+            rows = self._database.execute("SELECT body FROM attempts WHERE run = ?", (run_uid,)).fetchall()
+        return sorted((_attempt(body) for (body,) in rows), key=lambda each: (each.created, each.uid))
+
+    def pipelines(self) -> Sequence[str]:
+        """Names of pipelines that have runs, in order."""
+        with self._lock:
+            rows = self._database.execute(
+                # One seek a name, where DISTINCT would read the whole index.
+                "WITH RECURSIVE known(last) AS (SELECT min(pipeline) FROM runs UNION ALL "
+                "SELECT (SELECT min(pipeline) FROM runs WHERE pipeline > known.last) FROM known WHERE last IS NOT NULL) "
+                "SELECT last FROM known WHERE last IS NOT NULL"
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def page(self, query: Query) -> Page:
+        """Runs without their attempts, the newest first."""
+        wanted = {"pipeline": query.pipeline, "event": query.event, "outcome": query.outcome}
+        clauses = [f"{column} = ?" for column, value in wanted.items() if value]
+        arguments: list[object] = [value for value in wanted.values() if value]
+        if query.text:
+            clauses.append("instr(search, ?) > 0")
+            arguments.append(query.text.lower())
+        if query.before is not None:
+            clauses.append("(finished, uid) < (?, ?)")
+            arguments += query.before
+        where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
+        statement = f"SELECT body FROM runs {where}ORDER BY finished DESC, uid DESC LIMIT ?"  # noqa: S608 - columns are constants
+        with self._lock:
+            rows = self._database.execute(statement, (*arguments, query.limit + 1)).fetchall()
+        runs = [_run(body) for (body,) in rows[: query.limit]]
+        more = (runs[-1].finished, runs[-1].uid) if len(rows) > query.limit else None
+        return Page(runs=runs, more=more)
+
+    def run(self, namespace: str, name: str) -> Run | None:
+        """The newest run of that name with its attempts; an empty namespace means any."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT body FROM runs WHERE name = ? AND (namespace = ? OR ? = '') ORDER BY finished DESC LIMIT 1",
+                (name, namespace, namespace),
+            ).fetchone()
+        if row is None:
+            return None
+        run = _run(row[0])
+        return replace(run, attempts=tuple(self.attempts(run.uid)))
+
+
+def _pairs(caches: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
+    return {name: (hits, requests) for name, (hits, requests) in caches.items()}
+
+
+def _attempt(body: bytes) -> Attempt:
+    found = orjson.loads(body)
+    return Attempt(**{**found, "caches": _pairs(found["caches"])})
+
+
+def _run(body: bytes) -> Run:
+    found = orjson.loads(body)
+    return Run(**{**found, "caches": _pairs(found["caches"]), "attempts": ()})

@@ -1,0 +1,84 @@
+"""The tables of the ledger's file, and how a file of an older version becomes one of this version."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["UnusableLedger", "prepare"]
+
+VERSION = 2
+_OUTBOX = """
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, content_type TEXT NOT NULL, body BLOB NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX outbox_tries ON outbox (tries, number);
+"""
+_TABLES = (
+    """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE series (family TEXT NOT NULL, labels TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (family, labels)) WITHOUT ROWID;
+CREATE TABLE counted (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX counted_at ON counted (at);
+CREATE TABLE open (uid TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE runs (
+  uid TEXT NOT NULL, finished REAL NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, pipeline TEXT NOT NULL,
+  event TEXT NOT NULL, outcome TEXT NOT NULL, search TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (uid, finished)
+) WITHOUT ROWID;
+CREATE INDEX runs_finished ON runs (finished, uid);
+CREATE INDEX runs_pipeline ON runs (pipeline, finished, uid);
+CREATE INDEX runs_name ON runs (name, finished);
+CREATE TABLE attempts (pod TEXT PRIMARY KEY, run TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX attempts_run ON attempts (run);
+"""
+    + _OUTBOX
+)
+_MIGRATIONS: Mapping[int, str] = {1: _OUTBOX}
+"""Version → what makes the next one of it; each runs in the transaction that raises the version.
+
+1: sums are floats, which are read as they are. 2: sums are fractions, which version 1 cannot read; an outbox.
+"""
+
+
+class UnusableLedger(RuntimeError):
+    """The ledger's file cannot be used; the text says why and what would help."""
+
+
+def prepare(database: sqlite3.Connection, path: Path | None, count_from: float) -> None:
+    """Make the tables, or bring those of an older version up to this one.
+
+    Args:
+        database: Without transactions of its own (isolation_level None).
+        path: For messages.
+        count_from: Unix seconds; what ended earlier is not counted. A file that exists keeps its own.
+
+    Raises:
+        UnusableLedger: The file was written by a newer version.
+    """
+    execute = database.execute
+    execute("PRAGMA journal_mode = WAL")
+    # A commit survives the process always, and the machine up to the last checkpoint.
+    execute("PRAGMA synchronous = NORMAL")
+    version = execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise UnusableLedger(
+            f"{path}: written by a newer hookline (ledger version {version}, this one knows {VERSION})"
+        )
+    if version == 0:
+        _script(database, _TABLES)
+        for name in ("counting_since", "counted_before"):
+            execute("INSERT INTO about VALUES (?, ?)", (name, repr(count_from)))
+        execute(f"PRAGMA user_version = {VERSION}")
+        execute("COMMIT")
+        return
+    for old in range(version, VERSION):
+        _script(database, _MIGRATIONS[old])
+        execute(f"PRAGMA user_version = {old + 1}")
+        execute("COMMIT")
+
+
+def _script(database: sqlite3.Connection, statements: str) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    for statement in statements.split(";"):
+        if statement.strip():
+            database.execute(statement)
