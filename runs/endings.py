@@ -99,6 +99,7 @@ def attempt_of(workflow: Workflow, ended: EndedPod) -> Attempt:
         degraded=degraded,
         scheduled=pod.scheduled,
         node=pod.node,
+        task=pod.task,
         uid=pod.uid,
     )
 
@@ -113,7 +114,7 @@ def _why(ended: EndedPod, outcome: str) -> str:
         return ended.node.message
     if pod.exit_code:
         return f"main: {pod.main_reason or 'Error'} (exit code {pod.exit_code})"
-    return pod.other_failure or pod.main_reason or ("pod deleted" if ended.gone_at is not None else "")
+    return pod.executor_failure or pod.sidecar_failure or pod.main_reason or ("pod deleted" if ended.gone_at is not None else "")
 
 
 def began_of(workflow: Workflow) -> Began:
@@ -145,15 +146,13 @@ def began_of(workflow: Workflow) -> Began:
 def ended_of(workflow: Workflow, finished: float, attempts: Iterable[Attempt]) -> Ended:
     """The end of a run, with its attempts in any order."""
     in_order = sorted(attempts, key=lambda each: (each.created, each.uid))
-    by_end = sorted(in_order, key=lambda each: (each.finished or each.created, each.uid))
-    memoized = [node.memoized for node in workflow.nodes or () if node.memoized is not None]
     return Ended(
         run=began_of(workflow),
-        outcome=run_outcome(workflow, ((each.step, each.outcome) for each in by_end)),
+        outcome=run_outcome(workflow, in_order),
         phase=workflow.phase,
         message=workflow.message,
         started=workflow.started,
         finished=finished,
         attempts=tuple(in_order),
-        memoized=(sum(memoized), len(memoized)) if memoized else None,
+        memoized=workflow.memoization,
     )

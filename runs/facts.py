@@ -74,6 +74,8 @@ class Attempt:
     """When the pod got its node."""
     node: str = ""
     """id of its node in the Workflow's status."""
+    task: str = ""
+    """Its node's name without attempts: the same for all attempts of one item of a matrix."""
     uid: str = ""
     """uid of the pod."""
 

@@ -1,60 +1,46 @@
 """Raw objects of the API → the few fields that are kept, as small records.
 
-Functions here take decoded JSON and never fail on a shape that the API server lets through. Times become Unix seconds.
+Functions here take any decoded JSON object and return a record or None: whatever is odd about a field, that field is absent.
+Times become Unix seconds.
 Sources: argo-workflows pkg/apis/workflow/v1alpha1/workflow_types.go and workflow/common/common.go; the vendor's pages on
 ECI pod annotations and pod conditions.
 """
 
-import base64
-import binascii
-import datetime
 import re
 import typing
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from runs.node_status import Node, nodes_of, path_of
 from runs.quantities import amount
+from runs.raw_values import EARLIEST, LATEST, Json, list_of, map_of, text, unix
 from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, STOCK_PARAMETERS, SpotStrategy
 
-__all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "unix", "workflow_of"]
+__all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "workflow_of"]
 
-Json = Mapping[str, Any]
-
-MAX_NODE_STATUS_BYTES = 32 * 1024 * 1024
-"""Compressed node status is unpacked up to this size."""
 ARGO = "workflows.argoproj.io/"
+KILLED = frozenset({137, 143})
+"""128 + SIGKILL, 128 + SIGTERM: somebody else ended the process."""
+EXECUTORS = frozenset({"init", "wait", "supervisor"})
+"""Argo's own containers in a step's pod; supervisor is the one of 4.1's pods without an init container."""
+DISRUPTIONS = frozenset(
+    {
+        "Evicted",
+        "NodeShutdown",
+        "Shutdown",
+        "Terminated",
+        "NodeLost",
+        "NodeAffinity",
+        "Preempting",
+        "Preempted",
+    }
+    | {"UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage"}
+)
+"""Reasons of a pod whose node gave it up (kubernetes pkg/kubelet: eviction, nodeshutdown, lifecycle, preemption)."""
 SPOT_STRATEGIES = frozenset(typing.get_args(SpotStrategy))
 NOTICES = frozenset({"SpotToBeReleased", "SpotDegraded"})
 """Reasons of Events on ECI pods that concern spot capacity."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A node of a Workflow's status that ran as a pod, or would have."""
-
-    id: str
-    step: str
-    """Its task's name, without the number that a retry adds."""
-    phase: str
-    message: str
-    finished: float | None
-    memoized: bool | None
-    """Whether the memoization cache had it; None where the node has none."""
-    outputs: Mapping[str, str]
-
-    @property
-    def ended(self) -> bool:
-        """Whether its phase is a last one."""
-        return self.phase in {"Succeeded", "Failed", "Error", "Skipped", "Omitted"}
-
-    @property
-    def had_pod(self) -> bool:
-        """Whether a pod was made for it."""
-        return self.memoized is not True and self.phase not in {"", "Pending", "Skipped", "Omitted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +74,8 @@ class Workflow:
     shutdown: str
     nodes: tuple[Node, ...] | None
     """None where the status is not in the object (off-loaded, or not readable)."""
+    memoization: tuple[int, int] | None
+    """Hits and lookups of the memoization cache; None where no node uses it."""
     pods_go_early: bool
     """Whether its pods are deleted as soon as they end (podGC OnPodCompletion, OnPodSuccess)."""
     template: str
@@ -118,7 +106,11 @@ class Pod:
     node: str
     """id of its node in the Workflow's status."""
     step: str
-    """Its task's name; empty where the annotation is missing."""
+    """Its task's name, without an item of a matrix and an attempt; empty where the annotation is missing."""
+    task: str
+    """Its node's whole name without attempts, see `NodePath`."""
+    on_exit: bool
+    """Whether it belongs to an exit handler."""
     phase: str
     reason: str
     message: str
@@ -131,8 +123,12 @@ class Pod:
     exit_code: int | None
     main_reason: str
     """Reason of the main container's end, or of its waiting."""
-    other_failure: str
-    """Reason of the first other container that failed (init, wait, a sidecar), with its exit code."""
+    executor_failure: str
+    """What a container of Argo's own says that failed (init, wait, supervisor), with its exit code."""
+    sidecar_failure: str
+    """The same of any other container beside main. Argo ends sidecars itself, with 137 or 143: those are no failures."""
+    disruption: str
+    """Why the cluster ended it while it worked: Evicted, NodeShutdown, PreemptionByScheduler, ...; empty if it did not."""
     ended: float | None
     """When its last container, or what the platform says of it, ended."""
     expired: bool
@@ -165,73 +161,56 @@ class Notice:
     reason: str
 
 
-def unix(text: Any) -> float | None:
-    """Unix seconds of a Kubernetes time; None for anything else."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        return datetime.datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return None
-
-
-def _text(value: Any, limit: int = 1024) -> str:
-    return value[:limit] if isinstance(value, str) else ""
-
-
-def _map(value: Any) -> Json:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 # Workflows
 
 
 def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
-    """The record of a Workflow; None for one of another template that hookline did not start."""
-    metadata, spec, status = _map(raw.get("metadata")), _map(raw.get("spec")), _map(raw.get("status"))
-    labels, annotations = _map(metadata.get("labels")), _map(metadata.get("annotations"))
-    template = _text(_map(spec.get("workflowTemplateRef")).get("name"))
-    pipeline = _text(labels.get(PREFIX + "pipeline"))
-    uid = _text(metadata.get("uid"))
+    """The record of a Workflow; None for one of another template that hookline did not start, or that is no Workflow."""
+    metadata, spec, status = map_of(raw.get("metadata")), map_of(raw.get("spec")), map_of(raw.get("status"))
+    labels, annotations = map_of(metadata.get("labels")), map_of(metadata.get("annotations"))
+    template = text(map_of(spec.get("workflowTemplateRef")).get("name"))
+    pipeline = text(labels.get(PREFIX + "pipeline"))
+    uid = text(metadata.get("uid"))
     if not uid or (not pipeline and template not in templates):
         return None
-    created = unix(metadata.get("creationTimestamp")) or 0.0
-    cron = _text(labels.get(ARGO + "cron-workflow"))
+    created = unix(metadata.get("creationTimestamp"))
+    if created is None:
+        return None
+    name = text(metadata.get("name"))
+    nodes, memoization = nodes_of(status, name)
+    cron = text(labels.get(ARGO + "cron-workflow"))
     resubmitted = ARGO + "resubmitted-from-workflow" in labels
     event_time = None if resubmitted else unix(annotations.get(PREFIX + "event-time"))
     return Workflow(
         uid=uid,
-        namespace=_text(metadata.get("namespace")),
-        name=_text(metadata.get("name")),
+        namespace=text(metadata.get("namespace")),
+        name=name,
         pipeline=pipeline,
         repo_name=_argument(spec, STOCK_PARAMETERS["directory"]),
-        event=_text(labels.get(PREFIX + "event-kind")) or ("schedule" if cron else "manual"),
-        reason=_text(annotations.get(PREFIX + "reason")),
-        ref=_text(annotations.get(PREFIX + "ref")) or _argument(spec, STOCK_PARAMETERS["branch"]),
-        sha=_text(annotations.get(PREFIX + "sha")),
-        actor=_text(annotations.get(PREFIX + "actor")),
-        delivery=_text(annotations.get(PREFIX + "delivery")),
+        event=text(labels.get(PREFIX + "event-kind")) or ("schedule" if cron else "manual"),
+        reason=text(annotations.get(PREFIX + "reason")),
+        ref=text(annotations.get(PREFIX + "ref")) or _argument(spec, STOCK_PARAMETERS["branch"]),
+        sha=text(annotations.get(PREFIX + "sha")),
+        actor=text(annotations.get(PREFIX + "actor")),
+        delivery=text(annotations.get(PREFIX + "delivery")),
         # A redelivery refreshes the annotation: a time after the creation is not the one that started it.
         event_time=event_time if event_time is not None and event_time <= created + 1 else None,
         acted=None if resubmitted else _milliseconds(labels.get("events.argoproj.io/action-timestamp")),
         fire_time=_fire_time(annotations, event_time, labels),
-        phase=_text(status.get("phase")),
-        message=_text(status.get("message")),
+        phase=text(status.get("phase")),
+        message=text(status.get("message")),
         created=created,
         started=unix(status.get("startedAt")),
         finished=unix(status.get("finishedAt")),
-        shutdown=_text(spec.get("shutdown")),
-        nodes=_nodes(status),
-        pods_go_early=_text(_map(spec.get("podGC")).get("strategy")).startswith("OnPod"),
+        shutdown=text(spec.get("shutdown")),
+        nodes=nodes,
+        memoization=memoization,
+        pods_go_early=text(map_of(spec.get("podGC")).get("strategy")).startswith("OnPod"),
         template=template,
-        source=_text(labels.get(PREFIX + "source")),
-        repository=_text(annotations.get(PREFIX + "repository")) or _of_url(_argument(spec, "repo_url")),
-        event_id=_text(annotations.get(PREFIX + "event-id")),
-        event_hash=_text(labels.get(PREFIX + "event")),
+        source=text(labels.get(PREFIX + "source")),
+        repository=text(annotations.get(PREFIX + "repository")) or _of_url(_argument(spec, "repo_url")),
+        event_id=text(annotations.get(PREFIX + "event-id")),
+        event_hash=text(labels.get(PREFIX + "event")),
     )
 
 
@@ -250,129 +229,100 @@ def _fire_time(annotations: Json, event_time: float | None, labels: Json) -> flo
 
 
 def _milliseconds(value: Any) -> float | None:
-    return int(value) / 1000 if isinstance(value, str) and value.isascii() and value.isdigit() else None
+    digits = text(value, 20)
+    seconds = int(digits) / 1000 if digits.isascii() and digits.isdigit() else 0.0
+    return seconds if EARLIEST <= seconds < LATEST else None
 
 
 def _argument(spec: Json, name: str) -> str:
-    for item in _list(_map(spec.get("arguments")).get("parameters")):
+    for item in list_of(map_of(spec.get("arguments")).get("parameters")):
         if isinstance(item, Mapping) and item.get("name") == name:
-            return _text(item.get("value"))
+            return text(item.get("value"))
     return ""
-
-
-def _nodes(status: Json) -> tuple[Node, ...] | None:
-    nodes: Any = status.get("nodes")
-    if not nodes and isinstance(packed := status.get("compressedNodes"), str) and packed:
-        nodes = _unpacked(packed)
-    elif not nodes and status.get("offloadNodeStatusVersion"):
-        nodes = None
-    elif nodes is None:
-        nodes = {}
-    if not isinstance(nodes, Mapping):
-        return None
-    return tuple(
-        _node(each) for each in nodes.values() if isinstance(each, Mapping) and each.get("type") == "Pod"
-    )
-
-
-def _unpacked(packed: str) -> Any:
-    """The node status of a large Workflow: base64 of gzip of JSON (argo-workflows workflow/packer/packer.go)."""
-    try:
-        inflate = zlib.decompressobj(wbits=31)
-        text = inflate.decompress(base64.b64decode(packed, validate=True), MAX_NODE_STATUS_BYTES)
-        return None if inflate.unconsumed_tail else orjson.loads(text)
-    except (binascii.Error, zlib.error, orjson.JSONDecodeError):
-        return None
-
-
-_ATTEMPT = re.compile(r"\(\d+(?::[^)]*)?\)\Z")
-
-
-def _node(raw: Json) -> Node:
-    name = _text(raw.get("displayName")) or _text(raw.get("name"))
-    memoization = raw.get("memoizationStatus")
-    outputs = {
-        item["name"]: _text(item.get("value"), 65_536)
-        for item in _list(_map(raw.get("outputs")).get("parameters"))
-        if isinstance(item, Mapping)
-        and isinstance(item.get("name"), str)
-        and isinstance(item.get("value"), str)
-    }
-    step = _ATTEMPT.sub("", name)
-    if step == "" or step == _text(raw.get("name")):
-        step = _text(raw.get("templateName")) or step
-    return Node(
-        id=_text(raw.get("id")),
-        step=step,
-        phase=_text(raw.get("phase")),
-        message=_text(raw.get("message")),
-        finished=unix(raw.get("finishedAt")),
-        memoized=bool(memoization.get("hit")) if isinstance(memoization, Mapping) else None,
-        outputs=outputs,
-    )
 
 
 # Pods
 
 
 def pod_of(raw: Json) -> Pod | None:
-    """The record of a pod; None for one that no Workflow owns."""
-    metadata, status = _map(raw.get("metadata")), _map(raw.get("status"))
+    """The record of a step's pod; None for any other: of no Workflow, or an agent or artifact collector of Argo's."""
+    metadata, status = map_of(raw.get("metadata")), map_of(raw.get("status"))
     owner = next(
         (
-            _text(each.get("uid"))
-            for each in _list(metadata.get("ownerReferences"))
+            each
+            for each in list_of(metadata.get("ownerReferences"))
             if isinstance(each, Mapping) and each.get("kind") == "Workflow"
         ),
-        "",
+        {},
     )
-    uid = _text(metadata.get("uid"))
-    if not uid or not owner:
+    labels, annotations = map_of(metadata.get("labels")), map_of(metadata.get("annotations"))
+    uid, workflow, created = (
+        text(metadata.get("uid")),
+        text(owner.get("uid")),
+        unix(metadata.get("creationTimestamp")),
+    )
+    node, node_name = text(annotations.get(ARGO + "node-id")), text(annotations.get(ARGO + "node-name"))
+    # Argo's own pods (component agent or artifact-gc) run no node.
+    if (
+        not uid
+        or not workflow
+        or created is None
+        or labels.get(ARGO + "component")
+        or not (node or node_name)
+    ):
         return None
-    labels, annotations = _map(metadata.get("labels")), _map(metadata.get("annotations"))
-    spec = _map(raw.get("spec"))
+    path = path_of(node_name, text(owner.get("name")))
+    spec = map_of(raw.get("spec"))
     conditions = {
         each["type"]: each
-        for each in _list(status.get("conditions"))
+        for each in list_of(status.get("conditions"))
         if isinstance(each, Mapping) and isinstance(each.get("type"), str)
     }
     containers = [
         each
-        for kind in ("containerStatuses", "initContainerStatuses")
-        for each in _list(status.get(kind))
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for each in list_of(status.get(kind))
         if isinstance(each, Mapping)
     ]
-    main = next((_map(each.get("state")) for each in containers if each.get("name") == "main"), {})
-    terminated, waiting = _map(main.get("terminated")), _map(main.get("waiting"))
-    running = _map(main.get("running"))
+    main = next((map_of(each.get("state")) for each in containers if each.get("name") == "main"), {})
+    terminated, waiting = map_of(main.get("terminated")), map_of(main.get("waiting"))
+    running = map_of(main.get("running"))
     expired = conditions.get("ContainerInstanceExpired", {})
     reclaimed = status.get("reason") == "BidFailed" or expired.get("status") == "True"
     vcpu, memory, instance_type = _size(spec, annotations)
-    exit_code = terminated.get("exitCode")
+    main_finished = unix(terminated.get("finishedAt"))
     return Pod(
         uid=uid,
-        namespace=_text(metadata.get("namespace")),
-        name=_text(metadata.get("name")),
-        workflow=owner,
-        node=_text(annotations.get(ARGO + "node-id")),
-        step=_ATTEMPT.sub("", _text(annotations.get(ARGO + "node-name")).rpartition(".")[2]),
-        phase=_text(status.get("phase")),
-        reason=_text(status.get("reason")),
-        message=_text(status.get("message")),
-        created=unix(metadata.get("creationTimestamp")) or 0.0,
+        namespace=text(metadata.get("namespace")),
+        name=text(metadata.get("name")),
+        workflow=workflow,
+        node=node,
+        step=path.step,
+        task=path.task,
+        on_exit=path.on_exit or labels.get(ARGO + "on-exit") == "true",
+        phase=text(status.get("phase")),
+        reason=text(status.get("reason")),
+        message=text(status.get("message")),
+        created=created,
         scheduled=_when(conditions.get("PodScheduled"), "True"),
         billed_from=unix(status.get("startTime")),
         main_started=unix(terminated.get("startedAt")) or unix(running.get("startedAt")),
-        main_finished=unix(terminated.get("finishedAt")),
-        exit_code=exit_code if isinstance(exit_code, int) else None,
-        main_reason=_text(terminated.get("reason")) or _text(waiting.get("reason")),
-        other_failure=_other_failure(containers),
+        main_finished=main_finished,
+        exit_code=_exit_code(terminated),
+        main_reason=text(terminated.get("reason")) or text(waiting.get("reason")),
+        executor_failure=_failure(each for each in containers if each.get("name") in EXECUTORS),
+        sidecar_failure=_failure(
+            each
+            for each in containers
+            if each.get("name") not in {"main", *EXECUTORS} and _exit_code(_terminated(each)) not in KILLED
+        ),
+        disruption=_disruption(status, conditions.get("DisruptionTarget", {}), main_finished),
         ended=_ended(containers, conditions, reclaimed=reclaimed),
         expired=reclaimed,
-        degraded=_map(conditions.get("ContainerInstanceCreated")).get("reason") == "SpotDegraded",
-        spot=annotations.get(SPOT_ANNOTATION_PREFIX + "strategy") in SPOT_STRATEGIES
+        degraded=map_of(conditions.get("ContainerInstanceCreated")).get("reason") == "SpotDegraded",
+        spot=text(annotations.get(SPOT_ANNOTATION_PREFIX + "strategy")) in SPOT_STRATEGIES
         or labels.get(ACS_SPOT_LABEL) == "best-effort",
-        platform=_platform(labels, annotations, _text(spec.get("nodeName"))),
+        platform=_platform(labels, annotations, text(spec.get("nodeName"))),
         vcpu=vcpu,
         memory_bytes=memory,
         instance_type=instance_type,
@@ -380,23 +330,39 @@ def pod_of(raw: Json) -> Pod | None:
 
 
 def _when(condition: Any, status: str) -> float | None:
-    found = _map(condition)
+    found = map_of(condition)
     return unix(found.get("lastTransitionTime")) if found.get("status") == status else None
 
 
-def _other_failure(containers: list[Json]) -> str:
+def _terminated(container: Json) -> Json:
+    return map_of(map_of(container.get("state")).get("terminated"))
+
+
+def _exit_code(terminated: Json) -> int | None:
+    code = terminated.get("exitCode")
+    # The API's type is a signed 32-bit number.
+    return code if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 2**31 else None
+
+
+def _failure(containers: Iterable[Json]) -> str:
     for each in containers:
-        ended = _map(_map(each.get("state")).get("terminated"))
-        code = ended.get("exitCode")
-        if each.get("name") != "main" and isinstance(code, int) and code != 0:
-            return (
-                f"{_text(each.get('name'), 63)}: {_text(ended.get('reason')) or 'Error'} (exit code {code})"
-            )
+        ended = _terminated(each)
+        if code := _exit_code(ended):
+            return f"{text(each.get('name'), 63)}: {text(ended.get('reason')) or 'Error'} (exit code {code})"
     return ""
 
 
+def _disruption(status: Json, target: Json, main_finished: float | None) -> str:
+    if (reason := text(status.get("reason"))) in DISRUPTIONS:
+        return reason
+    when = _when(target, "True")
+    # A container that had ended before was not disturbed.
+    disturbed = when is not None and (main_finished is None or when <= main_finished)
+    return (text(target.get("reason")) or "DisruptionTarget") if disturbed else ""
+
+
 def _ended(containers: list[Json], conditions: Mapping[str, Json], *, reclaimed: bool) -> float | None:
-    times = [unix(_map(_map(each.get("state")).get("terminated")).get("finishedAt")) for each in containers]
+    times = [unix(_terminated(each).get("finishedAt")) for each in containers]
     if reclaimed:
         times.append(_when(conditions.get("ContainerInstanceExpired"), "True"))
     # A container that never ran tells no times; then the end of readiness is the end.
@@ -416,28 +382,30 @@ def _platform(labels: Json, annotations: Json, node: str) -> str:
     )
 
 
+MAX_VCPU, MAX_MEMORY = 100_000.0, 2.0**50
+"""No pod is larger: a size beyond was made up."""
 GIB = 1024.0**3
 
 
 def _size(spec: Json, annotations: Json) -> tuple[float, float, str]:
     """vCPUs, bytes of memory and ECS type: what ECI bills where it says so, else what the containers request."""
-    billed = _text(annotations.get("k8s.aliyun.com/eci-instance-spec"))
+    billed = text(annotations.get("k8s.aliyun.com/eci-instance-spec"))
     first, _, second = billed.partition("-")
     cpu, memory = amount(first), amount(second)
     if cpu and memory:
-        return cpu, memory, ""
+        return _bounded(cpu, memory, "")
     kind = billed if billed.startswith("ecs.") else ""
     cpu = amount(annotations.get("k8s.aliyun.com/eci-instance-cpu"))
     memory = _gibibytes(annotations.get("k8s.aliyun.com/eci-instance-mem"))
     if cpu and memory:
-        return cpu, memory, kind
+        return _bounded(cpu, memory, kind)
     requests = [
-        _map(_map(each.get("resources")).get("requests"))
-        for each in _list(spec.get("containers"))
+        map_of(map_of(each.get("resources")).get("requests"))
+        for each in list_of(spec.get("containers"))
         if isinstance(each, Mapping)
     ]
     cpu = sum(amount(each.get("cpu")) for each in requests)
-    return cpu, sum(amount(each.get("memory")) for each in requests), kind
+    return _bounded(cpu, sum(amount(each.get("memory")) for each in requests), kind)
 
 
 def _gibibytes(value: Any) -> float:
@@ -445,13 +413,17 @@ def _gibibytes(value: Any) -> float:
     return amount(f"{value}Gi") or amount(value)
 
 
+def _bounded(vcpu: float, memory: float, instance_type: str) -> tuple[float, float, str]:
+    return vcpu if vcpu <= MAX_VCPU else 0.0, memory if memory <= MAX_MEMORY else 0.0, instance_type
+
+
 # Events
 
 
 def notice_of(raw: Json) -> Notice | None:
     """The record of an Event about spot capacity; None for any other Event."""
-    reason, about = raw.get("reason"), _map(raw.get("involvedObject"))
-    pod = _text(about.get("uid"))
+    reason, about = text(raw.get("reason")), map_of(raw.get("involvedObject"))
+    pod = text(about.get("uid"))
     if reason not in NOTICES or about.get("kind") != "Pod" or not pod:
         return None
-    return Notice(pod, _text(reason))
+    return Notice(pod, reason)

@@ -1,29 +1,38 @@
 """How a run or an attempt ended, in OpenTelemetry's words: `failure` is the code's, `error` the infrastructure's.
 
 The rules are tried in order; each has a witness in the tests. What counts as red code is a main container that exited with a
-code of its own in a step that runs the repository's code. A checkout runs none of it, so it fails as infrastructure.
+code of its own in a step that runs the repository's code. A checkout runs none of it, and an exit handler only tells of it, so
+these fail as infrastructure. Messages are those of argo-workflows workflow/controller (inferFailedReason, exec_control.go).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from runs.objects import Node, Pod, Workflow
+from runs.facts import Attempt
+from runs.objects import KILLED, Node, Pod, Workflow
 from runs.step_logs import StepLog
 
 __all__ = ["attempt_outcome", "reclaimed", "run_outcome"]
 
-KILLED = frozenset({137, 143})
-"""128 + SIGKILL, 128 + SIGTERM: somebody else ended the process."""
 DEADLINES = (
-    "DeadlineExceeded",
-    "deadline exceeded",
+    "Deadline exceeded",
     "exceeded its deadline",
     "Max duration limit exceeded",
     "active on the node longer than",
+    "Pod was pending longer than",
+    "pending timeout",
 )
+TIMEOUT = "timeout"
+"""What Argo says of a pod that waited longer than its template allows."""
 SHUTDOWNS = ("shutdown with strategy", "Stopped with strategy", "workflow shutdown")
 CHECKOUT = "git-checkout-pr"
-_EXIT_CODE = re.compile(r"\(exit code (\d{1,3})\)")
+EXECUTOR_CODES = frozenset({64, 65})
+"""What Argo's own program exits with in the main container when it could not start the step's command."""
+NEVER_RAN = frozenset({"OOMKilled", "ContainerCannotRun", "ContainerStatusUnknown", "StartError"})
+_CONTAINER = re.compile(
+    r"\A(?:([a-z0-9][-a-z0-9]{0,62}): )?(?:(\w{0,64}) ?\(exit code (\d{1,9})\)|failed with exit code (\d{1,9}))"
+)
+"""What Argo says of a container that failed: `main: Error (exit code 1): its termination message`."""
 
 
 def reclaimed(pod: Pod, notices: frozenset[str]) -> str:
@@ -54,63 +63,102 @@ def attempt_outcome(
     """
     if taken:
         return "error"
+    if node is not None and node.phase == "Succeeded":
+        # Argo's word holds for what it ended itself: daemons, and sidecars of a main container that was done.
+        return "success"
     if pod.reason == "DeadlineExceeded" or _any(DEADLINES, pod.message):
         return "timeout"
+    by_node = "" if node is None else _by_message(node.message)
     if not pod.main_ended:
         told = "error" if node is None else _node_outcome(step, node)
         return "cancellation" if stopped and told == "error" else told
     if pod.exit_code == 0:
-        return "error" if pod.other_failure else "success"
-    if node is not None and (told := _by_message(node.message)):
-        return told
+        failed = node is not None and node.phase in {"Failed", "Error"}
+        unwell = failed or pod.executor_failure or pod.sidecar_failure or pod.disruption
+        return by_node or ("error" if unwell else "success")
+    if by_node:
+        return by_node
     if stopped and pod.exit_code in KILLED:
         return "cancellation"
-    if pod.main_reason in {"OOMKilled", "ContainerCannotRun", "StartError"}:
+    if pod.disruption or pod.main_reason in NEVER_RAN or _executor_failed(pod, node):
         return "error"
     if log is not None and log.image_build is not None and log.image_build.infrastructure:
         return "error"
-    return _by_exit_code(step, pod.exit_code)
+    return _by_exit_code(step, pod.exit_code, on_exit=pod.on_exit or (node is not None and node.on_exit))
+
+
+def _executor_failed(pod: Pod, node: Node | None) -> bool:
+    """Whether Argo's own containers failed first, so that the main container could not work."""
+    if pod.executor_failure and pod.exit_code in EXECUTOR_CODES:
+        return True
+    named = None if node is None else _CONTAINER.match(node.message)
+    return named is not None and (named[1] or "main") != "main"
 
 
 def _node_outcome(step: str, node: Node) -> str:
-    """What Argo says of a pod that went before its container's end was seen."""
+    """What Argo says of a pod that nobody saw, or that went before its container's end was seen."""
     if node.phase == "Succeeded":
         return "success"
-    code = _EXIT_CODE.search(node.message)
-    return _by_message(node.message) or (_by_exit_code(step, int(code[1])) if code else "error")
+    if found := _CONTAINER.match(node.message):
+        red = (found[1] or "main") == "main" and found[2] not in NEVER_RAN
+        return _by_exit_code(step, int(found[3] or found[4]), on_exit=node.on_exit) if red else "error"
+    if told := _by_message(node.message):
+        return told
+    code = node.exit_code if not node.message and node.phase == "Failed" else None
+    return _by_exit_code(step, code or None, on_exit=node.on_exit)
 
 
-def _by_exit_code(step: str, code: int | None) -> str:
-    return "error" if code is None or code in KILLED or step == CHECKOUT else "failure"
+def _by_exit_code(step: str, code: int | None, *, on_exit: bool) -> str:
+    return "error" if code is None or code in KILLED or step == CHECKOUT or on_exit else "failure"
 
 
-def run_outcome(workflow: Workflow, attempts: Iterable[tuple[str, str]]) -> str:
+def run_outcome(workflow: Workflow, attempts: Sequence[Attempt]) -> str:
     """The outcome of an ended Workflow.
 
     Args:
         workflow: In its last state.
-        attempts: Step and outcome of each pod, in the order of their ends.
+        attempts: Its counted pods. What they do not tell, the Workflow's nodes may.
     """
-    if workflow.phase == "Succeeded":
-        nodes = workflow.nodes
-        return "skip" if nodes and all(node.phase in {"Skipped", "Omitted"} for node in nodes) else "success"
-    if workflow.shutdown or _any(SHUTDOWNS, workflow.message):
+    nodes = workflow.nodes or ()
+    if workflow.shutdown and not attempts and not any(node.began for node in nodes):
+        # It was stopped while it waited for a lock. Argo before 4.0.10 and 4.1.2 calls that Succeeded.
         return "cancellation"
-    if _any(DEADLINES, workflow.message):
+    if workflow.phase == "Succeeded":
+        return "skip" if nodes and all(node.phase in {"Skipped", "Omitted"} for node in nodes) else "success"
+    if workflow.shutdown or (not _CONTAINER.match(workflow.message) and _any(SHUTDOWNS, workflow.message)):
+        return "cancellation"
+    if _by_message(workflow.message) == "timeout":
         return "timeout"
-    # A step that was retried counts by its last attempt.
-    outcomes = set(dict(attempts).values())
+    outcomes = set(_last_outcomes(nodes, attempts).values())
     for word in ("failure", "timeout", "cancellation"):
         if word in outcomes:
             return word
     return "error"
 
 
-def _any(words: Iterable[str], text: str) -> bool:
-    return any(word in text for word in words)
+def _last_outcomes(nodes: Iterable[Node], attempts: Sequence[Attempt]) -> dict[str, str]:
+    """Task → outcome of its last attempt. A task is one item of a matrix; a step may have many."""
+    seen = {each.node for each in attempts}
+    ends = [
+        (each.finished or each.created, each.uid, each.task or each.node or each.step, each.outcome)
+        for each in attempts
+    ]
+    ends += [
+        (node.finished or 0.0, node.id, node.task or node.id, _node_outcome(node.step, node))
+        for node in nodes
+        if node.had_pod and node.ended and node.id not in seen
+    ]
+    return {task: outcome for _, _, task, outcome in sorted(ends)}
+
+
+def _any(words: Iterable[str], message: str) -> bool:
+    return any(word in message for word in words)
 
 
 def _by_message(message: str) -> str:
-    if _any(DEADLINES, message):
+    """What a message of Argo's own says; nothing where it quotes a container, whose text may be anything."""
+    if _CONTAINER.match(message):
+        return ""
+    if message == TIMEOUT or _any(DEADLINES, message):
         return "timeout"
     return "cancellation" if _any(SHUTDOWNS, message) else ""

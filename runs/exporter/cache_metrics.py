@@ -58,8 +58,10 @@ def use_of(pipeline: str, log: StepLog | None) -> CacheUse:
                 hits["go_module"] = (test.needed - min(test.downloaded, test.needed), test.needed)
             asked = sum(test.packages.get(each, 0) for each in ("cached", "ran", "failed"))
             cached = test.packages.get("cached", 0)
-            configured["go_test"] = cached > 0
-            hits["go_test"] = (cached, asked)
+            if asked:
+                # Some printers (gotestsum's dots) tell nothing of packages.
+                configured["go_test"] = cached > 0
+                hits["go_test"] = (cached, asked)
     if log is not None and (checkout := log.checkout) is not None:
         state = checkout.state
         if checkout.counted:

@@ -18,6 +18,8 @@ import orjson
 
 from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
 from runs.exporter.ledger import Observation
+from runs.exporter.recorded_types import wrong_type
+from runs.raw_values import LATEST, map_of, number
 from runs.tracker import GRACE_SECONDS, LogRequest
 
 __all__ = ["InvalidRecording", "Recorder", "replay"]
@@ -30,6 +32,8 @@ ACTIONS = {
     "VANISHED": "vanished",
     "SYNCED": "synced",
 }
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""Several times what the API server stores of one object."""
 _HEAVY = ("storedTemplates", "storedWorkflowTemplateSpec")
 
 
@@ -79,7 +83,7 @@ class Recorder:
 
 def light(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """An object without what nobody measures: managed fields, and the template that each Workflow carries along."""
-    metadata = {name: value for name, value in raw.get("metadata", {}).items() if name != "managedFields"}
+    metadata = {name: value for name, value in map_of(raw.get("metadata")).items() if name != "managedFields"}
     found = {**raw, "metadata": metadata}
     if isinstance(raw.get("status"), Mapping):
         found["status"] = {name: value for name, value in raw["status"].items() if name not in _HEAVY}
@@ -93,25 +97,43 @@ class _Recording:
         self._root = root
         self.changes = str(root / CHANGES)
 
-    def lines(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """The changes with the numbers of their lines."""
+    def lines(self) -> Iterator[tuple[float, str, str, Mapping[str, Any]]]:
+        """The changes: time, resource, type of a watch, the line."""
         try:
             with (self._root / CHANGES).open("rb") as packed, gzip.open(packed, "rb") as file:
-                for number, text in enumerate(file, 1):
-                    line = orjson.loads(text)
-                    if (
-                        not isinstance(line, dict)
-                        or line.get("type") not in ACTIONS
-                        or line.get("resource") not in RESOURCES
-                    ):
-                        raise InvalidRecording(
-                            f"{self.changes}:{number}: no change of {', '.join(RESOURCES)}"
-                        )
-                    yield number, line
-        except orjson.JSONDecodeError as error:
-            raise InvalidRecording(f"{self.changes}: a line is no JSON: {error}") from error
+                number_of = 0
+                while text := file.readline(MAX_LINE_BYTES + 1):
+                    number_of += 1
+                    try:
+                        yield self._line(text)
+                    except ValueError as error:
+                        raise InvalidRecording(f"{self.changes}:{number_of}: {error}") from error
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise InvalidRecording(f"{self.changes}: {error}") from error
+
+    @staticmethod
+    def _line(text: bytes) -> tuple[float, str, str, Mapping[str, Any]]:
+        if len(text) > MAX_LINE_BYTES:
+            raise ValueError(f"the line is longer than {MAX_LINE_BYTES // 1024**2} MiB, and no object is")
+        try:
+            line = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise ValueError(f"the line is no JSON: {error}") from error
+        if not isinstance(line, dict):
+            raise ValueError("the line is no JSON object; a change is one")  # noqa: TRY004 - told by its line
+        resource, kind = line.get("resource"), line.get("type")
+        if not isinstance(resource, str) or resource not in RESOURCES:
+            raise ValueError(f"`resource` is none of {', '.join(RESOURCES)}")
+        if not isinstance(kind, str) or kind not in ACTIONS:
+            raise ValueError(f"`type` is none of {', '.join(ACTIONS)}")
+        at = number(line.get("at"), LATEST)
+        if at is None:
+            raise ValueError("`at` is no time in Unix seconds")
+        if ACTIONS[kind] in {"changed", "deleted"} and (problem := wrong_type(resource, line.get("object"))):
+            raise ValueError(f"object {problem}" if problem.startswith("is ") else f"object.{problem}")
+        if kind == "VANISHED" and not isinstance(line.get("uid"), str):
+            raise ValueError("`uid` is no text, and VANISHED says by it what is gone")
+        return at, resource, kind, line
 
     def log(self, request: LogRequest, limit_bytes: int) -> Change:
         """The answer to a request for a log; one that was not recorded is gone."""
@@ -164,17 +186,13 @@ def replay(
             return found
 
         now = 0.0
-        for number, line in recording.lines():
-            at, resource = line.get("at"), line["resource"]
-            if not isinstance(at, int | float) or isinstance(at, bool):
-                raise InvalidRecording(f"{recording.changes}:{number}: `at` is no time")
-            now = max(now, float(at))
-            record = keep[resource](line["object"]) if isinstance(line.get("object"), dict) else None
-            action: Any = ACTIONS[line["type"]]
+        for at, resource, kind, line in recording.lines():
+            now = max(now, at)
+            action: Any = ACTIONS[kind]
+            record = keep[resource](line["object"]) if action in {"changed", "deleted"} else None
             if record is None and action in {"changed", "deleted"}:
                 continue
-            uid = line.get("uid", "")
-            change = Change(resource, action, record, uid if isinstance(uid, str) else "")
+            change = Change(resource, action, record, line.get("uid", "") if action == "vanished" else "")
             yield now, apply([change], now)
         yield now, apply([Change(each, "synced") for each in RESOURCES], now)
         yield now, apply([], now + 2 * GRACE_SECONDS)

@@ -185,11 +185,24 @@ def test_results_are_read_from_json_too() -> None:
 
 
 def test_the_first_run_on_a_volume_is_cold() -> None:
-    log = b"GOMODCACHE Directory /pkg/mod is created\n" + TEST + TESTED
-    found = read_step("run-test", log, 0)
+    assert first_run(b"go: downloading example.test/beta v1.0.0\n", 0) == "cold"
+    # It failed before it could download anything.
+    assert first_run(b"go: example.test/m: GOPROXY=off\n", 1) == "cold"
+
+
+def test_the_first_run_of_a_module_without_dependencies_misses_nothing() -> None:
+    assert first_run(b"", 0) == "full"
+    text, _ = sample("go", "go1.22-22")
+    assert first_run(text, 0) == "full"
+
+
+def first_run(text: bytes, exit_code: int) -> str:
+    """The state of the module cache in a run that had to make its directory."""
+    log = b"GOMODCACHE Directory /pkg/mod is created\n" + TEST + text + (TESTED if exit_code == 0 else b"")
+    found = read_step("run-test", log, exit_code)
     assert found is not None
     assert found.go_test is not None
-    assert found.go_test.cache_state == "cold"
+    return found.go_test.cache_state
 
 
 @pytest.mark.parametrize(

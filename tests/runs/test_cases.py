@@ -1,0 +1,109 @@
+"""Runs that were once told wrongly, as recordings by hand: each has the outcome that is right."""
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hookline.cli import main
+from runs.exporter.configuration import Configuration
+from runs.exporter.replaying import Replayed
+from runs.history import Query
+
+CASES = Path(__file__).parents[1] / "data" / "cases" / "runs"
+
+
+def replayed(name: str, folder: Path) -> Replayed:
+    """The case, measured."""
+    return Replayed(recording(name, folder), Configuration())
+
+
+def recording(name: str, folder: Path) -> Path:
+    """The case as a recording: its text is kept unpacked, so that a person can read it."""
+    path = folder / name
+    shutil.copytree(CASES / name, path)
+    changes = path / "changes.jsonl"
+    (path / "changes.jsonl.gz").write_bytes(gzip.compress(changes.read_bytes()))
+    return path
+
+
+OUTCOMES = {
+    # One of several steps of a name failed with red code; the other ended later, and well.
+    "matrix-one-red": ("failure", ["run-test failure", "run-test success"]),
+    # Nobody saw the pod; its node says `main: Error (exit code 1)`.
+    "red-test-pods-unseen": ("failure", []),
+    "init-container-failed": ("error", ["run-test error"]),
+    "supervisor-pre-main-65": ("error", ["run-test error"]),
+    "evicted-exit-1": ("error", ["run-test error"]),
+    # Argo ends sidecars itself once main is done.
+    "sidecar-killed-137": ("success", ["run-test success"]),
+    # The agent's pod runs no step.
+    "agent-pod-deleted": ("success", ["run-test success"]),
+    "withitems-dotted": ("success", ["run-test success", "run-test success"]),
+    "all-steps-skipped": ("skip", []),
+    "pending-timeout": ("timeout", ["run-test timeout"]),
+    "memoized-retry-dag-steps": ("success", []),
+    # What an exit handler runs is no code of the repository (docs/decisions/2026-11-26-whose-fault-it-is.md).
+    "exit-handler-failed": ("error", ["run-test success", "onExit error"]),
+    "build-afresh": ("success", ["build-push-image success"]),
+    "build-cannot-allocate": ("error", ["build-push-image error"]),
+    "build-daemon-killed": ("error", ["build-push-image error"]),
+    "build-token-deadline": ("error", ["build-push-image error"]),
+}
+
+
+def test_every_case_has_its_right_answer() -> None:
+    assert sorted([*OUTCOMES, *DAMAGED]) == sorted(path.name for path in CASES.iterdir())
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_a_run_and_its_attempts_have_the_outcome_that_is_right(name: str, tmp_path: Path) -> None:
+    outcome, attempts = OUTCOMES[name]
+    ledger = replayed(name, tmp_path).ledger
+    found = [ledger.run("", each.name) for each in ledger.page(Query()).runs]
+    runs = [each for each in found if each is not None]
+    assert [each.outcome for each in runs] == [outcome]
+    assert [f"{each.step} {each.outcome}" for each in runs[0].attempts] == attempts
+
+
+DAMAGED = {
+    "odd-annotation": "changes.jsonl.gz:4: object.metadata.annotations.k8s.aliyun.com/eci-spot-strategy is a list; "
+    "text belongs there",
+    "odd-event-reason": "changes.jsonl.gz:4: object.reason is an object; text belongs there",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_recording_with_a_field_of_another_type_is_refused_by_its_line(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["replay", str(recording(name, tmp_path))])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith(f"{DAMAGED[name]}\n")
+    assert result.stderr.count("\n") == 1
+
+
+def test_memoized_nodes_of_every_kind_count_once(tmp_path: Path) -> None:
+    ledger = replayed("memoized-retry-dag-steps", tmp_path).ledger
+    counted = [
+        ledger.series.get(f"hookline_cache_{each}_total", ("shop", "memoization"))
+        for each in ("hits", "requests")
+    ]
+    assert counted == [4, 4]
+
+
+def test_the_time_of_a_step_whose_sidecar_was_killed_is_measured(tmp_path: Path) -> None:
+    found = replayed("sidecar-killed-137", tmp_path).ledger.series.get(
+        "hookline_step_duration_seconds", ("shop", "run-test")
+    )
+    assert found.sum == 60
+
+
+def test_the_logs_of_a_matrix_with_dotted_items_are_read(tmp_path: Path) -> None:
+    ledger = replayed("withitems-dotted", tmp_path).ledger
+    assert ledger.series.get("hookline_log_reads_total", ("run-test", "complete")) == 2
+
+
+def test_a_second_try_without_the_cache_does_not_hide_that_it_is_broken(tmp_path: Path) -> None:
+    ledger = replayed("build-afresh", tmp_path).ledger
+    assert ledger.series.get("hookline_image_builds_total", ("shop", "broken")) == 1
