@@ -310,11 +310,12 @@ def pod_of(raw: Json) -> Pod | None:
         main_finished=main_finished,
         exit_code=_exit_code(terminated),
         main_reason=text(terminated.get("reason")) or text(waiting.get("reason")),
-        executor_failure=_failure(each for each in containers if each.get("name") in EXECUTORS),
+        executor_failure=_failure(each for each in containers if text(each.get("name")) in EXECUTORS),
         sidecar_failure=_failure(
             each
             for each in containers
-            if each.get("name") not in {"main", *EXECUTORS} and _exit_code(_terminated(each)) not in KILLED
+            if text(each.get("name")) not in {"main", *EXECUTORS}
+            and _exit_code(_terminated(each)) not in KILLED
         ),
         disruption=_disruption(status, conditions.get("DisruptionTarget", {}), main_finished),
         ended=_ended(containers, conditions, reclaimed=reclaimed),
