@@ -15,6 +15,7 @@ __all__ = ["wrong_type"]
 Check = Callable[[Any], str]
 """What is wrong with a value: a path and a sentence's end; empty if nothing is."""
 _NAMES = {
+    type(None): "absent",
     dict: "an object",
     list: "a list",
     str: "text",
@@ -27,6 +28,11 @@ MAX_KEY = 80
 
 def _kind(value: Any) -> str:
     return _NAMES.get(type(value), "something else")
+
+
+def _named(key: str) -> str:
+    """A key as it can stand in a message: one line, and not long."""
+    return "".join(each if each.isprintable() else "?" for each in key[:MAX_KEY])
 
 
 def _text(value: Any) -> str:
@@ -85,7 +91,7 @@ def _map(each: Check) -> Check:
         if not isinstance(value, dict):
             return f" is {_kind(value)}; an object belongs there"
         problems = ((name, each(found)) for name, found in value.items() if found is not None)
-        return next((f".{name[:MAX_KEY]}{problem}" for name, problem in problems if problem), "")
+        return next((f".{_named(name)}{problem}" for name, problem in problems if problem), "")
 
     return check
 

@@ -7,6 +7,7 @@ Types are those of a watch (ADDED, MODIFIED, DELETED), and SYNCED after a comple
 
 import contextlib
 import gzip
+import lzma
 import threading
 import zipfile
 import zlib
@@ -34,6 +35,8 @@ ACTIONS = {
 }
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Several times what the API server stores of one object."""
+_UNREADABLE = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
+"""What the standard library raises for a damaged file; RuntimeError for a zip that is encrypted, or packed in a way it does not know."""
 _HEAVY = ("storedTemplates", "storedWorkflowTemplateSpec")
 
 
@@ -99,6 +102,8 @@ class _Recording:
 
     def lines(self) -> Iterator[tuple[float, str, str, Mapping[str, Any]]]:
         """The changes: time, resource, type of a watch, the line."""
+        if not (self._root / CHANGES).is_file():
+            raise InvalidRecording(f"{self.changes}: no such file; a recording has one")
         try:
             with (self._root / CHANGES).open("rb") as packed, gzip.open(packed, "rb") as file:
                 number_of = 0
@@ -108,7 +113,7 @@ class _Recording:
                         yield self._line(text)
                     except ValueError as error:
                         raise InvalidRecording(f"{self.changes}:{number_of}: {error}") from error
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        except (*_UNREADABLE, EOFError) as error:
             raise InvalidRecording(f"{self.changes}: {error}") from error
 
     @staticmethod
@@ -137,10 +142,14 @@ class _Recording:
 
     def log(self, request: LogRequest, limit_bytes: int) -> Change:
         """The answer to a request for a log; one that was not recorded is gone."""
+        path = self._root / "logs" / f"{Path(request.uid).name}.log"
         try:
-            with (self._root / "logs" / f"{Path(request.uid).name}.log").open("rb") as file:
+            # Whatever else has that name, a pipe for one, is not read.
+            if not path.is_file():
+                return Change("logs", "read", uid=request.uid, result="gone")
+            with path.open("rb") as file:
                 data = file.read(limit_bytes + 1)
-        except (OSError, KeyError, zlib.error, zipfile.BadZipFile):
+        except (*_UNREADABLE, KeyError, ValueError):
             return Change("logs", "read", uid=request.uid, result="gone")
         log, result = parse_log(request, data[:limit_bytes], cut=len(data) > limit_bytes)
         return Change("logs", "read", uid=request.uid, log=log, result=result)
@@ -151,6 +160,10 @@ def _opened(path: Path) -> Iterator[_Recording]:
     if path.is_dir():
         yield _Recording(path)
         return
+    if not path.is_file():
+        raise InvalidRecording(
+            f"{path}: neither a folder nor a file; a recording is a folder or a zip of one"
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             # A folder that was put into a zip is a folder in it.
@@ -158,7 +171,7 @@ def _opened(path: Path) -> Iterator[_Recording]:
             if len(found) != 1:
                 raise InvalidRecording(f"{path}: holds {len(found)} files {CHANGES}; a recording has one")
             yield _Recording(zipfile.Path(archive, found[0].removesuffix(CHANGES)))
-    except (OSError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise InvalidRecording(f"{path}: {error}") from error
 
 

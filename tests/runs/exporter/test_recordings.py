@@ -109,6 +109,20 @@ def damaged(kind: str, folder: Path) -> Path:
         case "no JSON":
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr("changes.jsonl.gz", gzip.compress(b"{}\n{"))
+        case "a pipe":
+            os.mkfifo(path)
+        case "a folder with a pipe":
+            (folder / "recording").mkdir()
+            os.mkfifo(folder / "recording" / "changes.jsonl.gz")
+            return folder / "recording"
+        case "an encrypted zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("changes.jsonl.gz", gzip.compress(b"{}"))
+            # The flag of an encrypted entry, in its header and in the directory.
+            content = bytearray(path.read_bytes())
+            content[6] |= 1
+            content[content.index(b"PK\x01\x02") + 8] |= 1
+            path.write_bytes(content)
         case "a cut gzip":
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr("changes.jsonl.gz", gzip.compress(b"{}\n" * 1000)[:20])
@@ -116,7 +130,20 @@ def damaged(kind: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "kind", ["no zip", "cut", "no changes", "two", "changed bytes", "no JSON", "a cut gzip", "no file"]
+    "kind",
+    [
+        "no zip",
+        "cut",
+        "no changes",
+        "two",
+        "changed bytes",
+        "no JSON",
+        "a cut gzip",
+        "no file",
+        "a pipe",
+        "a folder with a pipe",
+        "an encrypted zip",
+    ],
 )
 def test_what_is_no_recording_is_refused_in_a_sentence(kind: str, tmp_path: Path) -> None:
     path = damaged(kind, tmp_path)
