@@ -1,5 +1,6 @@
 """Logs that were once misread, and neighbours of each; real logs that are cut, trimmed, padded or mixed never give a wrong number."""
 
+import json
 import re
 from pathlib import Path
 
@@ -52,6 +53,28 @@ def test_a_build_that_succeeded_has_the_state_that_is_true(
     found = image(case(name))
     assert (found.cache_state, found.hits, found.steps) == (state, hits, steps)
     assert found.counted is (state != "broken")
+
+
+@pytest.mark.parametrize("version", ["0.13", "0.33"])
+@pytest.mark.parametrize(
+    ("name", "state", "hits"),
+    [("01-cold", "cold_missing", 0), ("02-full", "full", 11), ("03-partial", "partial", 5)],
+)
+def test_padded_steps_of_real_builds_count_as_buildctl_counts_them(
+    version: str, name: str, state: str, hits: int
+) -> None:
+    folder = LOGS / "buildctl-padded"
+    found = image(BUILD + (folder / f"{version}-{name}.log").read_bytes() + BUILT)
+    assert (found.cache_state, found.hits, found.steps) == (state, hits, 11)
+    truth = json.loads((folder / f"{version}-{name}.metrics.json").read_text("utf-8"))
+    assert (found.hits, found.steps) == (truth["user_cacheable"] - truth["miss"], truth["user_cacheable"])
+
+
+@pytest.mark.parametrize("version", ["0.13", "0.33"])
+@pytest.mark.parametrize(("name", "fault"), [("04-red", False), ("05-oom", True), ("06-daemon-killed", True)])
+def test_a_real_build_that_failed_says_whose_fault_it_is(version: str, name: str, fault: bool) -> None:
+    found = image(BUILD + (LOGS / "buildctl-padded" / f"{version}-{name}.log").read_bytes(), 1)
+    assert (found.cache_state, found.infrastructure) == ("failed", fault)
 
 
 @pytest.mark.parametrize("name", ["bk-daemon-killed", "bk-deadline", "bk-run-oom137"])
@@ -267,10 +290,10 @@ def test_what_tests_print_before_a_result_is_no_download() -> None:
 def real_logs() -> dict[str, tuple[str, bytes, int]]:
     """Name → step, log, exit code of every recorded log of a step that is whole."""
     found: dict[str, tuple[str, bytes, int]] = {}
-    for folder in ("buildkit", "buildctl"):
+    for folder in ("buildkit", "buildctl", "buildctl-padded"):
         for path in sorted((LOGS / folder).glob("*.log")):
             text = path.read_bytes()
-            failed = re.search(rb"(?m)^(?:ERROR|error): failed to solve", text) is not None
+            failed = re.search(rb"(?m)^(?:ERROR|error): failed to ", text) is not None
             text = re.sub(rb"(?m)^rc=\d+\n?", b"", text)
             found[f"{folder}/{path.name}"] = (
                 "build-push-image",
