@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -100,7 +101,7 @@ def total(path: Path, family: str) -> float:
     with sqlite3.connect(path) as database:
         rows = database.execute("SELECT value FROM series WHERE family = ?", (family,)).fetchall()
     database.close()
-    return sum(float(value) for (value,) in rows)
+    return float(sum(Fraction(json.loads(value)) for (value,) in rows))
 
 
 def test_it_counts_what_it_sees_and_shows_it(api: FakeApiServer, tmp_path: Path) -> None:
@@ -357,11 +358,11 @@ def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "No such file"),
+        (None, "no such file; a recording has one"),
         (b"not gzip", "Not a gzipped file"),
-        (b'{"at": 1}\n', ":1: no change of workflows, pods, events"),
+        (b'{"at": 1}\n', ":1: `resource` is none of workflows, pods, events"),
         (b'{"type": "ADDED", "resource": "pods"}\n', ":1: `at` is no time"),
-        (b"{]\n", "a line is no JSON"),
+        (b"{]\n", ":1: the line is no JSON"),
     ],
 )
 def test_a_folder_that_is_no_recording_is_refused(
