@@ -114,7 +114,12 @@ def _why(ended: EndedPod, outcome: str) -> str:
         return ended.node.message
     if pod.exit_code:
         return f"main: {pod.main_reason or 'Error'} (exit code {pod.exit_code})"
-    return pod.executor_failure or pod.sidecar_failure or pod.main_reason or ("pod deleted" if ended.gone_at is not None else "")
+    return (
+        pod.executor_failure
+        or pod.sidecar_failure
+        or pod.main_reason
+        or ("pod deleted" if ended.gone_at is not None else "")
+    )
 
 
 def began_of(workflow: Workflow) -> Began:
