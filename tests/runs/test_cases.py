@@ -124,7 +124,7 @@ def test_a_recording_that_somebody_edited_is_measured_or_refused_in_a_sentence(
     (folder / "changes.jsonl.gz").write_bytes(gzip.compress(text.encode()))
     refusal = ""
     try:
-        Replayed(folder, Configuration()).ledger.exposition({}, openmetrics=True)
+        Replayed(folder, Configuration()).ledger.exposition(openmetrics=True)
     except InvalidRecording as refused:
         refusal = str(refused)
     assert not refusal or re.search(r"changes\.jsonl\.gz:1: [^\n]{5,}\Z", refusal)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from api_objects import START, at, ended, node, pod, running, with_status, workflow
 
-from runs.history import Attempt
+from runs.facts import Attempt
 from runs.objects import Node, Pod, Workflow, pod_of, workflow_of
 from runs.outcomes import attempt_outcome, run_outcome
 
