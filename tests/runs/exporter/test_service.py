@@ -3,6 +3,7 @@
 import functools
 import gc
 import gzip
+import json
 import multiprocessing
 import random
 import socket
