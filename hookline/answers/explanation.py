@@ -65,6 +65,8 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     result = result_of(simulation, plan, event, pipeline)
     dependency = next((each for _, each in carriers(plan, event) if pipeline in each.pipelines), None)
     canonical = dict(simulation.event)
+    if dependency is not None and dependency.program is not None:
+        canonical = dependency.program.used(event.text())
     if files is not None:
         canonical |= {"files": list(files), "files_complete": True}
     clauses: list[Judgement] = []

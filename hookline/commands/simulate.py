@@ -58,6 +58,7 @@ def answer(found: Simulation) -> dict[str, object]:
         "apiVersion": "hookline.dev/v1",
         "kind": "Simulation",
         "event": dict(found.event),
+        "unused": [dict(event) for event in found.unused],
         "results": [
             {
                 "pipeline": result.pipeline,
@@ -75,7 +76,10 @@ def answer(found: Simulation) -> dict[str, object]:
 
 
 def _print(found: Simulation) -> None:
-    click.echo(f"event   {summary(dict(found.event))}\n")
+    click.echo(f"event   {summary(dict(found.event))}")
+    for event in found.unused:
+        click.echo(f"unused  {summary(dict(event))}   (one delivery, one Workflow a trigger)")
+    click.echo()
     if found.results:
         rows = []
         for result in found.results:

@@ -50,7 +50,7 @@ RULES: dict[str, Any] = {
 def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Program:
     """A program with every repository of the host's events in its table."""
     read = reader(host(name), "source")
-    keys = {read.key(text(event)) for event in events(name)}
+    keys = {key for event in events(name) for key in read.keys(text(event))}
     line = {
         "pipeline": "shop",
         "config": "0123456789ab",
