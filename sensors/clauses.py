@@ -124,6 +124,12 @@ def _forks(event: Mapping[str, Any]) -> str:
     return "the pull request is not from a fork; this pipeline takes only those"
 
 
+def _unusable_tag(event: Mapping[str, Any]) -> str:
+    if event.get("tag") or _image(event, "tag"):
+        return "the tag cannot name an image, or the template keeps it for itself"
+    return "this push carries no tag"
+
+
 CLAUSES: Final[tuple[Clause, ...]] = (
     Clause(
         "EVENT", "the pipeline does not listen to this kind of event", lambda event: str(event.get("kind"))
@@ -151,6 +157,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
         "IMAGE_TAG",
         "the push carries no tag, the tag cannot name an image, or the template keeps it for itself",
         _tag,
+        meanings=_unusable_tag,
     ),
     Clause(
         "DIGEST",

@@ -121,7 +121,8 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
         fail(f"{error.filename or event.given}: cannot be read: {(error.strerror or str(error)).lower()}")
     except Refusal as refusal:
         if output == "table":
-            click.echo(f"refused   {refusal.reason}   {refusal}; nothing reaches the bus")
+            what = "no event" if refusal.reason == "SCHEDULE" else "refused"
+            click.echo(f"{what}   {refusal.reason}   {refusal}; nothing reaches the bus")
         else:
             answer = {
                 "apiVersion": "hookline.dev/v1",
