@@ -13,8 +13,8 @@ REASONS: Final[Mapping[str, str]] = {
     "REPOSITORY": "no pipeline listens to this repository or image at this source",
     **{clause.code: clause.meaning for clause in CLAUSES},
     "SIGNATURE": "the signature or token does not verify: the event source refuses the delivery",
-    "SCHEDULE": "the schedule does not fire at this time",
     "PAYLOAD": "the event source refuses the delivery: the body is not what it accepts",
+    "SCHEDULE": "the schedule does not fire at this time",
 }
 """Code → what it means for `skip`; for `unknown` see docs/reasons.md."""
 
