@@ -355,7 +355,7 @@ def _check_cron(value: str) -> str:
 
 def _one_cron(value: Any) -> Any:
     """The answer to several times in one key."""
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not value:
         return value
     merged = _merged([each for each in value if isinstance(each, str)])
     raise ValueError(
@@ -435,7 +435,10 @@ class ImagePush(Block):
         examples=["acme/go-base"],
     )
     tags: Chosen | None = Field(
-        default=None, description="Tags, as globs. Absent: every tag.", examples=[["1.26*"]]
+        default=None,
+        description="Tags, as globs. Absent: every tag of an image. A signature, an attestation, an SBOM, a chart or a build cache "
+        "starts nothing unless its tag is named here: in full, or by what marks it, such as sha256-* or *.sig.",
+        examples=[["1.26*"]],
     )
     branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
 
