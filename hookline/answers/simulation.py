@@ -62,7 +62,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     reaching = carriers(plan, event)
     listed = {name for _, dependency in reaching for name in dependency.pipelines}
     endpoint = plan.endpoints.get(event.event_name)
-    pushes: list[dict[str, Any]] = [{"kind": "schedule"}]
+    pushes: list[dict[str, Any]] = [{"kind": "schedule" if event.event_source in plan.calendars else "other"}]
     keys: frozenset[str | None] = frozenset()
     if endpoint is not None and endpoint.event_source == event.event_source:
         reading = reader(endpoint.host, endpoint.name)

@@ -91,7 +91,10 @@ def event_options(command: Command) -> Command:
         help="Check the signature or token too, with the secret in this file.",
     )
     @click.option(
-        "--now", callback=parse_time, metavar="TIME", help="When the event arrives.  [default: now]"
+        "--now",
+        callback=parse_time,
+        metavar="TIME",
+        help="When the event arrives, or the schedule fires.  [default: now, or the next fire time]",
     )
     @functools.wraps(command)
     def wrapped(

@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """Say what every pipeline would do about an event, and print the Workflows that it would start.
 
-    EVENT is a file: a raw HTTP request, a delivery saved from GitHub, a CloudEvent as it stands on the bus, or a bare
+    EVENT is a file: a raw HTTP request, a delivery that GitHub or GitLab saved, a CloudEvent as it stands on the bus, or a bare
     body (with --source and --header); - for stdin; or schedule:PIPELINE. The program that decides is the text that
     the Sensor runs.
 
