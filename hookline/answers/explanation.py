@@ -73,7 +73,9 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     if dependency is not None and dependency.program is not None:
         decided = False
         for code, outcome in (
-            dependency.program.clauses(event.text(), files) if result.reason != "REPOSITORY" else []
+            dependency.program.clauses(event.text(), files)
+            if result.reason not in {"REPOSITORY", "ANOTHER_PUSH"}
+            else []
         ):
             clause = _CLAUSES[code]
             path, patterns = _written(declared.pipeline.events, str(canonical.get("kind")), clause)
@@ -103,8 +105,8 @@ def _without_program(plan: Plan, result: Result, position: Position) -> Judgemen
             f"the pipeline's repository is {declared.pipeline.repository.name}",
             declared.position("repository", "name"),
         )
-    if result.reason == "SOURCE":
-        return Judgement("SOURCE", "FAIL", REASONS["SOURCE"], position)
+    if result.reason in {"SOURCE", "ANOTHER_PUSH"}:
+        return Judgement(result.reason, "FAIL", REASONS[result.reason], position)
     return Judgement(
         "MATCH", "ok", "a schedule's event starts its pipeline", declared.position("events", "schedule", "at")
     )

@@ -85,6 +85,14 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
                 )
             )
     about = {result.pipeline for result in results}
+    passed_over = sorted(
+        route.pipeline
+        for route in plan.routes
+        if route.source.name == event.event_name and route.key in keys and route.pipeline not in about
+    )
+    if len(pushes) > 1:
+        results += [Result(pipeline, "skip", "ANOTHER_PUSH") for pipeline in passed_over]
+        about.update(passed_over)
     used = (
         [each.program.used(text) for _, each in asked if each.program is not None] if len(pushes) > 1 else []
     )

@@ -267,6 +267,9 @@ def test_a_push_of_a_delivery_that_decides_nothing_is_named() -> None:
     assert [result.pipeline for result in found.results if result.action == "run"] == ["cart"]
     assert found.event["repository"] == "base/node"
     assert [each["repository"] for each in found.unused] == ["other/x", "base/go"]
+    assert (result_of(found, made, event, "shop").reason, found.others) == ("ANOTHER_PUSH", {})
+    (clause,) = explain(made, event, "shop").clauses
+    assert clause.detail == "the delivery tells several pushes, and its one Workflow is made of another one"
 
 
 def test_explain_says_that_a_push_carries_no_tag() -> None:
