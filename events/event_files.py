@@ -50,7 +50,7 @@ def parse(
         return _bare(content, headers)
     if isinstance(value, dict) and isinstance(value.get("specversion"), str):
         if _on_bus(value, source):
-            return _cloud_event(content)
+            return _cloud_event(json.dumps(value).encode())  # nested no deeper than its parser goes
         if source is None and not headers and value.get("subject"):
             raise DeliveryError(
                 "this CloudEvent is none of the bus of Argo Events: its data has no headers and body. If a host sends it as "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from events import nested_json
 from events.delivery import BusEvent, Delivery, DeliveryError, Refusal, bus_event, rfc3339
 from events.event_files import parse
 from events.host import Host
@@ -132,10 +133,11 @@ def read_files(path: Path) -> list[str]:
     text = path.read_text("utf-8")
     if text.lstrip().startswith("["):
         try:
-            names = json.loads(text)
+            names = nested_json.loads(text, json.loads)
         except ValueError as error:
             raise DeliveryError(f"{path}: not a JSON list: {error}") from error
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise DeliveryError(f"{path}: expected a JSON list of paths")
         return names
-    return [line for line in text.splitlines() if line]
+    # A name may hold what Python takes for a line end, such as U+0085; git prints a line feed after each.
+    return [name for line in text.split("\n") if (name := line.removesuffix("\r"))]

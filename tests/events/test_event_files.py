@@ -218,6 +218,13 @@ def test_a_deep_body_that_go_refuses_is_refused(body: str) -> None:
         received(body.encode(), "harbor")
 
 
+def test_an_event_on_the_bus_may_nest_as_deeply() -> None:
+    text = json.dumps(ON_BUS).replace('"data": {', f'"data": {{"deep": {nested(9_000)}, ', 1)
+    found = read(text.encode())
+    assert isinstance(found, BusEvent)
+    assert found.data["body"] == HARBOR_EVENT
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),

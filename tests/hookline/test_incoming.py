@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from support import go_template, payload, plan
 
 from events.delivery import DeliveryError, Refusal
-from hookline.answers.incoming import EventOptions, incoming
+from hookline.answers.incoming import EventOptions, incoming, read_files
 from hookline.answers.simulation import result_of, simulate
 from hookline.plan.planning import Plan
 
@@ -131,3 +132,17 @@ def test_every_spelling_of_the_event_s_header_that_the_cluster_reads_is_read(nam
 def test_a_delivery_without_the_event_s_header_is_answered_with_what_to_give() -> None:
     with pytest.raises(DeliveryError, match="--header 'X-Gitea-Event: push'"):
         received(payload("gitea/push"), source="gitea")
+
+
+def test_names_of_changed_files_end_where_lines_end(tmp_path: Path) -> None:
+    file = tmp_path / "files"
+    file.write_bytes("a\x85b\r\nc\u2028d\n\ne\x0bf".encode())
+    assert read_files(file) == ["a\x85b", "c\u2028d", "e\x0bf"]
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "[" * 20_000 + "]" * 20_000, "[[" * 3000 + "]]" * 3000, "[1]"])
+def test_a_list_of_files_that_is_none_gets_a_sentence(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "files"
+    file.write_text(text, "utf-8")
+    with pytest.raises(DeliveryError, match="JSON list"):
+        read_files(file)
