@@ -1,4 +1,4 @@
-"""Typed scalars of files that people write: names, durations, time zones, dates, address blocks.
+"""Typed scalars of files that people write: names, durations, dates, address blocks.
 
 Each checker takes the value as written and returns what the program works with, or raises ValueError with one
 sentence: what is wrong, and what would be accepted.
@@ -7,15 +7,12 @@ sentence: what is wrong, and what would be accepted.
 import datetime
 import ipaddress
 import re
-import zoneinfo
 from collections.abc import Callable
-from functools import cache
 
 __all__ = [
     "check_cidr",
     "check_label_value",
     "check_name",
-    "check_timezone",
     "fullmatch",
     "matching",
     "parse_date",
@@ -69,31 +66,6 @@ def check_label_value(value: str) -> str:
         r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
         value,
         "expected a label value: letters, digits, - _ and ., starting and ending with a letter or digit, at most 63 characters",
-    )
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
-def check_timezone(value: str) -> str:
-    """An IANA zone name; abbreviations are refused.
-
-    CST is three zones, and engines have stopped firing on abbreviations (argoproj/argo-workflows #15653).
-    """
-    if value == "UTC" or (
-        "/" in value and value in _zones() and not value.startswith(("Etc/", "posix/", "right/"))
-    ):
-        return value
-    near = sorted(
-        zone
-        for zone in _zones()
-        if zone.rsplit("/", 1)[-1].casefold() == value.rsplit("/", 1)[-1].casefold() and "/" in zone
-    )
-    hint = f"; did you mean {near[0]}?" if near and near[0] != value else ""
-    raise ValueError(
-        f"expected an IANA time zone such as Asia/Shanghai, or UTC; abbreviations and offsets are refused{hint}"
     )
 
 

@@ -30,6 +30,9 @@ class Image(TypedDict, total=False):
     tag: str | None
     digest: str | None
     media_type: str | None
+    artifact: (
+        str | None
+    )  # what it is if no image: referrer (by its tag), cache, chart, artifact; null = an image
     occurrence: str | None  # tells two pushes of one tag apart where the registry sends no digest
 
 
@@ -48,6 +51,7 @@ class CanonicalEvent(TypedDict, total=False):
     forced: bool | None
     pull_request: PullRequest
     image: Image
+    also: "list[CanonicalEvent]"  # the other pushes of the delivery, where it tells several
     files: list[str] | None  # changed paths
     files_complete: bool | None  # false where the host cut the list or cannot know it
     actor: str | None
@@ -65,7 +69,8 @@ def summary(event: dict[str, Any]) -> str:
         parts[0] = f"pull_request/{pull_request.get('action')}"
         parts.append(f"{event.get('repository')}#{pull_request.get('number')}")
     elif kind == "image_push":
-        parts.append(f"{image.get('name')}:{image.get('tag')}")
+        tag = image.get("tag")
+        parts.append(f"{image.get('name')}:{tag}" if tag else f"{image.get('name')}, without a tag")
     else:
         parts += [str(event[key]) for key in ("repository", "ref") if event.get(key)]
     if event.get("sha"):

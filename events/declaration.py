@@ -14,9 +14,10 @@ from pydantic import (
 )
 
 from documents.blocks import Block, Duration, Name
-from documents.scalars import check_cidr, check_timezone, matching, parse_date_range
+from documents.scalars import check_cidr, matching, parse_date_range
+from documents.time_zones import check_timezone
 from events.canonical import Kind
-from events.cron import parse_cron
+from events.cron import CronError, parse_cron
 from events.host import Verification, host, host_names
 from events.patterns import check_branch_pattern, check_login_pattern, check_pattern, check_tag_pattern
 from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name
@@ -352,6 +353,34 @@ def _check_cron(value: str) -> str:
     return parse_cron(value).text
 
 
+def _one_cron(value: Any) -> Any:
+    """The answer to several times in one key."""
+    if not isinstance(value, list) or not value:
+        return value
+    merged = _merged([each for each in value if isinstance(each, str)])
+    raise ValueError(
+        f'one text holds all times; write "{merged}"'
+        if merged
+        else "one text holds all times, and five fields cannot say these; give each a pipeline of its own, such as shop-day and "
+        "shop-night with the same repository"
+    )
+
+
+def _merged(crons: list[str]) -> str | None:
+    """Five fields that fire at all these times, where they differ in one field alone."""
+    rows = [cron.split() for cron in crons]
+    columns = list(zip(*rows, strict=False))
+    differing = [place for place, column in enumerate(columns) if len(set(column)) > 1]
+    if {len(row) for row in rows} != {5} or len(differing) != 1 or "*" in columns[differing[0]]:
+        return None
+    fields = rows[0]
+    fields[differing[0]] = ",".join(dict.fromkeys(columns[differing[0]]))
+    try:
+        return parse_cron(" ".join(fields)).text
+    except CronError:
+        return None
+
+
 def _check_date(value: str) -> str:
     parse_date_range(value)
     return value
@@ -360,7 +389,7 @@ def _check_date(value: str) -> str:
 class Schedule(Block):
     """Fire times."""
 
-    at: Annotated[str, AfterValidator(_check_cron)] = Field(
+    at: Annotated[str, BeforeValidator(_one_cron), AfterValidator(_check_cron)] = Field(
         description="Five cron fields: minute, hour, day of month, month, day of week.",
         examples=["30 2 * * 1-5"],
     )
@@ -406,7 +435,10 @@ class ImagePush(Block):
         examples=["acme/go-base"],
     )
     tags: Chosen | None = Field(
-        default=None, description="Tags, as globs. Absent: every tag.", examples=[["1.26*"]]
+        default=None,
+        description="Tags, as globs. Absent: every tag of an image. A signature, an attestation, an SBOM, a chart or a build cache "
+        "starts nothing unless its tag is named here: in full, or by what marks it, such as sha256-* or *.sig.",
+        examples=[["1.26*"]],
     )
     branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
 

@@ -1,8 +1,11 @@
 """EventSource and EventBus objects: how events are received, each with the strongest check that Argo Events has."""
 
+import datetime
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from events.declaration import SecretReference, Source, Unverified
 from events.host import Host, host
@@ -15,6 +18,7 @@ __all__ = [
     "endpoints",
     "event_bus_manifest",
     "network_policy",
+    "unreadable_abbreviations",
     "webhook_manifest",
 ]
 
@@ -164,6 +168,29 @@ def calendar_manifest(
         spec["template"] = {"serviceAccountName": name}
     spec["calendar"] = {entry.name: entry.spec(name) for entry in sorted(entries, key=lambda each: each.name)}
     return _object("EventSource", name, namespace, spec)
+
+
+def unreadable_abbreviations(timezone: str) -> tuple[str, ...]:
+    """How a zone is abbreviated so that the calendar cannot read a fire time that it caught up on.
+
+    It keeps such a time as Go's Time.String and reads it at its next start (argo-events
+    pkg/eventsources/sources/calendar/start.go); Go reads a signed abbreviation as hours alone, so +0545 is an error
+    (time.Parse, parseTimeZone).
+    """
+    zone = ZoneInfo(timezone)
+    first = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    names = {
+        (first + datetime.timedelta(days=day)).astimezone(zone).tzname() or "" for day in range(0, 366, 7)
+    }
+    return tuple(sorted(name for name in names if not _go_reads(name)))
+
+
+def _go_reads(abbreviation: str) -> bool:
+    if signed := re.fullmatch(r"[+-]([0-9]+)", abbreviation):
+        return int(signed[1]) <= 23
+    if abbreviation in {"ChST", "MeST", "WITA"}:
+        return True
+    return re.fullmatch(r"[A-Z]{3}|[A-Z]{3,4}T", abbreviation) is not None
 
 
 def calendar_rules(name: str) -> list[dict[str, Any]]:

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-__all__ = ["loads"]
+from events import nested_json
 
-_DEEPEST = 1_000
+__all__ = ["loads"]
 
 
 def loads(body: bytes) -> Any:
@@ -15,19 +15,15 @@ def loads(body: bytes) -> Any:
         ValueError: Go would refuse it; the message is a clause for the user.
     """
     try:
-        value = json.loads(
-            body.decode("utf-8", "replace"),
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_integer,
-        )
+        return nested_json.loads(body.decode("utf-8", "replace"), _read)
+    except nested_json.NestedTooDeeplyError as error:
+        raise ValueError(f"the body is {error}") from error
     except ValueError as error:
         raise ValueError(f"the body is not JSON: {str(error)[:100]}") from error
-    except RecursionError as error:
-        raise ValueError("the body is nested too deeply") from error
-    if _depth(value) > _DEEPEST:
-        raise ValueError("the body is nested too deeply")
-    return value
+
+
+def _read(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer)
 
 
 def _no_constant(text: str) -> Any:
@@ -43,18 +39,3 @@ def _finite(text: str) -> float:
 
 def _integer(text: str) -> int | float:
     return int(text) if len(text) < 16 else _finite(text)
-
-
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        if depth > _DEEPEST:
-            break
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    return depth

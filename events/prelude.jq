@@ -53,3 +53,25 @@ def is_fork($head; $base):
   then ($head | ascii_downcase) != ($base | ascii_downcase)
   else true end;
 #end
+
+#if image_push
+# Media types of images: OCI image specification, "Media Types"; Docker image manifest version 2, schema 2.
+def of_image:
+  ascii_downcase
+  | startswith("application/vnd.oci.image.") or startswith("application/vnd.docker.container.image.")
+    or startswith("application/vnd.docker.image.rootfs.") or startswith("application/vnd.docker.distribution.manifest.");
+
+# What a push holds that is no image, by its tag and by the media types that the registry tells; null = an image.
+# The tags are cosign's (sha256-<digest>.sig, .att, .sbom), the OCI distribution specification's for registries
+# without a referrers API (sha256-<digest>), and the one that BuildKit's documentation gives to a build cache.
+def artifact($tag; $types):
+  first($types[:1000] | .[] | select(type == "string" and . != "" and (of_image | not)) | ascii_downcase) // null
+  | if type == "string" then
+      if startswith("application/vnd.buildkit.") then "cache"
+      elif startswith("application/vnd.cncf.helm.") then "chart"
+      else "artifact" end
+    elif ($tag | type) != "string" or ($tag | length) > 128 then null
+    elif $tag | test("\\Asha(?:256|384|512)-[0-9a-f]{64,128}(?:[._-][A-Za-z0-9._-]*)?\\z") then "referrer"
+    elif $tag | test("\\A(?:[A-Za-z0-9._-]*[._-])?build-?cache(?:[._-][A-Za-z0-9._-]*)?\\z") then "cache"
+    else null end;
+#end

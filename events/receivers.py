@@ -7,6 +7,7 @@ pkg/eventsources/common/webhook/webhook.go.
 
 import hashlib
 import hmac
+import re
 import urllib.parse
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -194,7 +195,7 @@ class _GithubSource(Receiver):
 
     @staticmethod
     def _form_payload(body: bytes) -> bytes:
-        values = urllib.parse.parse_qs(body.decode("utf-8", "replace")).get("payload")
+        values = _form(body).get("payload")
         if not values:
             raise Refusal(
                 "PAYLOAD", "the form has no field payload; set the webhook's content type to application/json"
@@ -224,7 +225,7 @@ class _WebhookSource(Receiver):
 
     def body(self, delivery: Delivery) -> Any:
         if delivery.header("Content-Type") == _FORM:  # this source compares the whole header
-            return urllib.parse.parse_qs(delivery.body.decode("utf-8", "replace"))
+            return _form(delivery.body)
         return _json(delivery.body)
 
 
@@ -238,6 +239,14 @@ WEBHOOK: Final[Receiver] = _WebhookSource()
 def _without_line_end(secret: bytes) -> bytes:
     """One line end at the end of a Secret's value is not part of it (argo-events pkg/shared/util/util.go)."""
     return secret.removesuffix(b"\n")
+
+
+def _form(body: bytes) -> dict[str, list[str]]:
+    """A form as Go's url.ParseQuery reads it: empty values are kept, a bare semicolon and a broken escape are errors."""
+    text = body.decode("utf-8", "replace")
+    if ";" in text or re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise Refusal("PAYLOAD", "the form has a semicolon or a % that begins no escape; the answer is 400")
+    return urllib.parse.parse_qs(text, keep_blank_values=True)
 
 
 def _json(body: bytes) -> Any:

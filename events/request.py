@@ -8,11 +8,11 @@ __all__ = ["Delivery", "Refusal", "canonical_header"]
 
 
 class Refusal(Exception):
-    """The event source would answer this delivery with an error, and nothing would reach the bus."""
+    """Nothing would reach the bus: the event source answers with an error, or its calendar does not fire."""
 
-    def __init__(self, reason: Literal["SIGNATURE", "PAYLOAD"], message: str) -> None:
+    def __init__(self, reason: Literal["SIGNATURE", "PAYLOAD", "SCHEDULE"], message: str) -> None:
         super().__init__(message)
-        self.reason: Literal["SIGNATURE", "PAYLOAD"] = reason
+        self.reason: Literal["SIGNATURE", "PAYLOAD", "SCHEDULE"] = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +35,6 @@ class Delivery:
 
 def canonical_header(name: str) -> str:
     """A header name as Go spells it (net/textproto CanonicalMIMEHeaderKey)."""
+    if not name.isascii():
+        return name
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))

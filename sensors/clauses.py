@@ -5,6 +5,7 @@ writes a pipeline's line of the table from it and fails on a field that nobody w
 with it, and a test holds it against the fields of the declaration and against the codes in `decide.jq`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from events.canonical import Kind
 from events.declaration import Approval, Paths, Selection, included
 from events.patterns import APP_ENDING
 
-__all__ = ["CLAUSES", "SETTINGS", "Clause", "clause_of"]
+__all__ = ["CLAUSES", "SETTINGS", "Clause", "clause_of", "named_artifacts"]
 
 
 def _patterns(chosen: "list[str] | Selection | None", literal_ending: str = "") -> dict[str, Any] | None:
@@ -28,6 +29,18 @@ def _patterns(chosen: "list[str] | Selection | None", literal_ending: str = "") 
         for side in ("include", "exclude")
         if (globs := getattr(selection, side)) is not None
     }
+
+
+def named_artifacts(tags: "list[str] | Selection | None") -> str | None:
+    """The globs that name what is no image too, as one regular expression: whole tags, and what spells the mark of such a tag."""
+    selection = included(tags)
+    named = [
+        glob
+        for glob in (selection.include if selection else None) or ()
+        if not re.search(r"[*?]", glob)
+        or re.search(r"sha(?:256|384|512)-|[.](?:sig|att|sbom)\Z|build-?cache", glob)
+    ]
+    return expression(named) if named else None
 
 
 def _logins(chosen: "list[str] | Selection | None") -> dict[str, Any] | None:
@@ -51,8 +64,20 @@ def _request(event: Mapping[str, Any], key: str) -> Any:
     return (event.get("pull_request") or {}).get(key)
 
 
+def _image(event: Mapping[str, Any], key: str) -> Any:
+    return (event.get("image") or {}).get(key)
+
+
 def _tag(event: Mapping[str, Any]) -> str:
-    return str(event.get("tag") or (event.get("image") or {}).get("tag"))
+    return event.get("tag") or _image(event, "tag") or "this push carries no tag"
+
+
+_ARTIFACTS: Final[Mapping[str | None, str]] = {
+    "referrer": "a signature, an attestation or an SBOM, by its tag",
+    "cache": "a build cache",
+    "chart": "a Helm chart, by its media type",
+    "artifact": "no image, by its media type",
+}
 
 
 def _files(event: Mapping[str, Any]) -> str:
@@ -99,6 +124,12 @@ def _forks(event: Mapping[str, Any]) -> str:
     return "the pull request is not from a fork; this pipeline takes only those"
 
 
+def _unusable_tag(event: Mapping[str, Any]) -> str:
+    if event.get("tag") or _image(event, "tag"):
+        return "the tag cannot name an image, or the template keeps it for itself"
+    return "this push carries no tag"
+
+
 CLAUSES: Final[tuple[Clause, ...]] = (
     Clause(
         "EVENT", "the pipeline does not listen to this kind of event", lambda event: str(event.get("kind"))
@@ -122,8 +153,22 @@ CLAUSES: Final[tuple[Clause, ...]] = (
         _patterns,
     ),
     Clause("TAGS", "the tag is not chosen", _tag, {"tag": "tags", "image_push": "tags"}, _patterns),
-    Clause("IMAGE_TAG", "the tag cannot name an image, or is one that the template keeps for itself", _tag),
-    Clause("DIGEST", "the digest is not one", lambda event: str((event.get("image") or {}).get("digest"))),
+    Clause(
+        "IMAGE_TAG",
+        "the push carries no tag, the tag cannot name an image, or the template keeps it for itself",
+        _tag,
+        meanings=_unusable_tag,
+    ),
+    Clause(
+        "DIGEST",
+        "the digest is not one",
+        lambda event: _image(event, "digest") or "this push tells no digest",
+    ),
+    Clause(
+        "ARTIFACT",
+        "the push is a signature, an attestation, an SBOM, a chart or a build cache, and tags: does not name it",
+        lambda event: _ARTIFACTS.get(_image(event, "artifact"), "an image"),
+    ),
     Clause(
         "ACTION",
         "the pull request's commits did not change",

@@ -65,6 +65,9 @@ def own_image_tag: as_image_tag | image_tag and length <= 100 and . != "latest" 
 
 def annotation($allowed): if type == "string" and test($allowed) then . else "" end;
 
+# Who did it, for an annotation: robots and services keep a name that can be told from others (robot$ci becomes robot-ci).
+def harmless_name: if type == "string" then .[:100] | gsub("[^A-Za-z0-9._@+\\[\\]-]"; "-") else "" end;
+
 #if push pull_request
 def marked($rule):
   $rule.skip_markers != false and type == "string"
@@ -132,6 +135,8 @@ def clauses($event; $rule):
     | ["DELETED", $event.deleted != true],
       ["IMAGE_TAG", ($image.tag | image_tag)],
       ["DIGEST", ($image.digest == null or ($image.digest | type == "string" and test("\\Asha256:[0-9a-f]{64}\\z")))],
+      # Signatures, charts and caches start nothing, unless the tag is named.
+      ["ARTIFACT", $image.artifact == null or (($rule.artifacts | type) == "string" and ($image.tag | matches($rule.artifacts)))],
       ["TAGS", ($image.tag | chosen($rule.tags))]),
 #end
   empty;
@@ -151,7 +156,7 @@ def subject:
 
 def key: .repository | if type == "string" and ignores_case then ascii_downcase else . end;
 
-def decide:
+def judged:
   . as $event
   | key as $key
   | entry($key) as $entry
@@ -195,12 +200,32 @@ def decide:
               parameters: (arguments + $entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
               ref: (if .kind == "image_push" then $key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end),
               sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
-              actor: (.actor | annotation("\\A[A-Za-z0-9._@+\\[\\]-]{1,100}\\z")),
+              actor: (.actor | harmless_name),
               delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z"))
             }
             # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
             + {mutex: ($entry.mutex // (arguments + $entry.arguments)[mutex_argument] // "")}
             + if $entry.owner == null then {} else {owner: $entry.owner} end
         end
-    end
-  | {hookline: .};
+    end;
+
+# The pushes of a delivery; every other delivery tells one event.
+def pushes:
+#if image_push
+  if .also != null then del(.also), .also[] else . end |
+#end
+  .;
+
+# Of several pushes in one delivery, the one that is decided: a trigger makes one Workflow of a delivery. The first that
+# runs, else the first whose image the table has, else the first.
+def used:
+#if image_push
+  if .also == null then . else
+    [pushes | {push: ., found: judged}]
+    | (first(.[] | select(.found.action == "run")) // first(.[] | select(.found.pipeline != null)) // .[0])
+    | .push
+  end |
+#end
+  .;
+
+def decide: {hookline: (used | judged)};

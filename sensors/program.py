@@ -98,7 +98,7 @@ class Program:
         """
         change = "." if files is None else _with_files(files)
         asked = (
-            f"canonical | {change} | . as $event | entry(key) as $entry"
+            f"canonical | {change} | used | . as $event | entry(key) as $entry"
             " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind))] end"
         )
         return [(code, result) for code, result in self.ask(data, asked)]
@@ -107,9 +107,17 @@ class Program:
         """The canonical event that the host's program reads out of the data."""
         return cast("dict[str, Any]", self.ask(data, "canonical"))
 
-    def key(self, data: str) -> str | None:
-        """The name under which the table is searched."""
-        return cast("str | None", self.ask(data, "canonical | key"))
+    def used(self, data: str) -> dict[str, Any]:
+        """The canonical event that the decision is about: of several pushes in one delivery, one."""
+        return cast("dict[str, Any]", self.ask(data, "canonical | used"))
+
+    def pushes(self, data: str) -> list[dict[str, Any]]:
+        """The canonical events of a delivery: one, or as many as it tells pushes."""
+        return cast("list[dict[str, Any]]", self.ask(data, "canonical | [pushes]"))
+
+    def keys(self, data: str) -> frozenset[str | None]:
+        """The names under which the table is searched; several where the delivery tells several pushes."""
+        return frozenset(self.ask(data, "canonical | [pushes | key]"))
 
     def ask(self, data: str, question: str) -> Any:
         """What a question in jq, asked with the definitions of this program, answers about a JSON text."""

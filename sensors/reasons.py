@@ -11,9 +11,11 @@ REASONS: Final[Mapping[str, str]] = {
     "MATCH": "every clause holds",
     "SOURCE": "the pipeline does not listen to this source",
     "REPOSITORY": "no pipeline listens to this repository or image at this source",
+    "ANOTHER_PUSH": "the delivery tells several pushes, and its one Workflow is made of another one",
     **{clause.code: clause.meaning for clause in CLAUSES},
     "SIGNATURE": "the signature or token does not verify: the event source refuses the delivery",
     "PAYLOAD": "the event source refuses the delivery: the body is not what it accepts",
+    "SCHEDULE": "the schedule does not fire at this time",
 }
 """Code → what it means for `skip`; for `unknown` see docs/reasons.md."""
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.canonical import Kind
-from events.declaration import Events
+from events.declaration import Events, ImagePush
 from events.host import Host
-from sensors.clauses import SETTINGS, clause_of
+from sensors.clauses import SETTINGS, clause_of, named_artifacts
 from triggers.workflow import Workload
 
 __all__ = ["BusSource", "Route", "ScheduledRoute", "entry", "rule"]
@@ -68,6 +68,8 @@ def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, 
         for name in type(declared).model_fields
         if name not in SETTINGS.get(kind, ())
     }
+    if isinstance(declared, ImagePush):
+        parts["artifacts"] = named_artifacts(declared.tags)
     if arguments:
         parts["arguments"] = dict(arguments)
     return {key: value for key, value in parts.items() if value is not None}

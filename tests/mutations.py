@@ -16,6 +16,8 @@ from events.host import host, program_text
 Path = tuple[str | int, ...]
 
 DIGEST = "sha256:" + "a" * 64
+IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+IMAGE_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 LABEL = "ok-to-test"
 """What approves a request from a fork."""
 TEXTS = [
@@ -23,7 +25,8 @@ TEXTS = [
     "refs/heads/{{workflow.name}}", "refs/heads/\u202emain", "refs/tags/v1", "refs/tags/{{x}}", ZERO, "0" * 64, SHA, SHA + "\n", "b" * 64, "A" * 40,
     "é", "\U0001f600", "\ud800", "\x00\x1f\x7f", "\u2028", "'", '"', "\\", "acme/x {'", "=1", "[skip ci]", "***NO_CI***", "latest", "1.26",
     "1.26{{x}}", DIGEST, DIGEST + "\n", "WIP: x", "ghcr.io/", "ghcr.io/:", "ghcr.io/o/n@" + DIGEST, "CONTAINER", "opened", "open", "update",
-    "synchronize", "labeled", LABEL, LABEL + "\n", "push", "delete", "branch", "tag", "PUSH_ARTIFACT", "harbor.artifact.deleted", "1417566161",
+    "sha256-" + "c" * 64 + ".sig", "main-buildcache", "application/vnd.oci.image.config.v1+json", "application/vnd.cncf.helm.config.v1+json",
+    "robot$ci+push", "synchronize", "labeled", LABEL, LABEL + "\n", "push", "delete", "branch", "tag", "PUSH_ARTIFACT", "harbor.artifact.deleted", "1417566161",
     "a" * 100_000, "refs/heads/" + "a/" * 50_000, "{{" * 50_000, "\U0001f600" * 25_000,
 ]  # fmt: skip
 OTHERS: list[Any] = [
@@ -38,7 +41,14 @@ def container(**changes: Any) -> Any:
         payload("github/package-published"),
         package__ecosystem="CONTAINER",
         package__package_version__package_url="ghcr.io/codertocat/base:1.26",
-        package__package_version__container_metadata={"tag": {"name": "1.26", "digest": DIGEST}},
+        package__package_version__container_metadata={
+            "tag": {"name": "1.26", "digest": DIGEST},
+            "manifest": {
+                "media_type": IMAGE_MANIFEST,
+                "config": {"media_type": ""},
+                "layers": [{"media_type": IMAGE_LAYER}],
+            },
+        },
         **changes,
     )
 
@@ -54,7 +64,17 @@ def derived(name: str) -> list[tuple[str, Any]]:
     if name == "harbor":
         default = payload("harbor/push_artifact")
         cloud_event = {"specversion": "1.0", "id": "4b2f89a6", "type": "harbor.artifact.pushed"}
-        return [("push", {**cloud_event, "operator": "admin", "data": default["event_data"]})]
+        several = [{"digest": DIGEST, "tag": "latest"}, {"digest": DIGEST, "tag": "1.26"}]
+        return [
+            ("push", {**cloud_event, "operator": "robot$ci", "data": default["event_data"]}),
+            ("push", edited(default, event_data__resources=several)),
+        ]
+    if name == "distribution":
+        sent = [each["events"][0] for _, _, each in payload("distribution/notifications")]
+        tagged = [each for each in sent if each["action"] == "push" and each["target"].get("tag")]
+        references = [{"mediaType": IMAGE_LAYER, "digest": DIGEST, "size": 1}]
+        told = edited(tagged[0], target={**tagged[0]["target"], "artifactType": "", "references": references})
+        return [("push", {"events": [*tagged[:2], told]})]
     if name == "github":
         approved = edited(
             payload("github/pull_request-labeled"),

@@ -3,12 +3,14 @@
 def canonical:
   at(["body"])
   | (at(["repository", "repo_full_name"]) | text) as $name
+  | (at(["push_data", "tag"]) | text) as $tag
   | {
       kind: (if $name == null or (at(["push_data"]) | type) != "object" then "other" else "image_push" end),
       repository: $name,
       image: {
         name: $name,
-        tag: (at(["push_data", "tag"]) | text),
-        digest: (at(["push_data", "digest"]) | text)
+        tag: $tag,
+        digest: (at(["push_data", "digest"]) | text),
+        artifact: artifact($tag; [])
       }
     };

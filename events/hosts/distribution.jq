@@ -15,22 +15,30 @@ def manifest:
     or . == "application/vnd.oci.image.manifest.v1+json"
     or . == "application/vnd.oci.image.index.v1+json";
 
-def canonical:
-  at(["body", "events"]) as $events
-  # Registries send one event an envelope (seen with 2.8.2), and one delivery starts one Workflow at most: of several
-  # events the first push of a manifest under a tag decides. A deletion tells the tag alone, without a media type.
-  | (first(($events | tagged("push") | select(manifest)), ($events | tagged("delete"))) // null) as $event
-  | ($event | at(["target", "repository"]) | text) as $name
+# The registry tells what a manifest refers to (config and layers, or manifests), and its artifact type.
+def event_of:
+  (at(["target", "repository"]) | text) as $name
+  | (at(["target", "tag"]) | text) as $tag
   | {
       kind: (if $name == null then "other" else "image_push" end),
-      repository: ($name // ($events | list | .[0] | at(["target", "repository"]) | text)),
-      actor: ($event | at(["actor", "name"]) | text),
-      delivery: ($event | at(["id"]) | text),
-      deleted: (($event | at(["action"])) == "delete"),
+      repository: $name,
+      actor: (at(["actor", "name"]) | text),
+      delivery: (at(["id"]) | text),
+      deleted: (at(["action"]) == "delete"),
       image: {
         name: $name,
-        tag: ($event | at(["target", "tag"]) | text),
-        digest: ($event | at(["target", "digest"]) | text),
-        media_type: ($event | at(["target", "mediaType"]) | text)
+        tag: $tag,
+        digest: (at(["target", "digest"]) | text),
+        media_type: (at(["target", "mediaType"]) | text),
+        artifact: artifact($tag; at(["target"]) | [at(["artifactType"]), (at(["references"]) | list | .[] | at(["mediaType"]))])
       }
     };
+
+def canonical:
+  at(["body", "events"]) as $events
+  # A registry sends one event an envelope (seen with 2.8.2), and may send several. A deletion tells the tag alone, without a
+  # media type; it comes after the pushes.
+  | [limit(100; ($events | tagged("push") | select(manifest)), ($events | tagged("delete")))] as $found
+  | ($found | .[0] | event_of)
+  | . + {repository: (.repository // ($events | list | .[0] | at(["target", "repository"]) | text))}
+  + if ($found | length) < 2 then {} else {also: ($found | .[1:] | map(event_of))} end;

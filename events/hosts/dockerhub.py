@@ -11,5 +11,6 @@ HOST = Host(
     verification=Verification.NONE,
     setup="Webhook of the repository with the URL of the endpoint.",
     ignores_case=True,
+    official_namespace="library",
     registries=("docker.io", "index.docker.io", "registry-1.docker.io"),
 )

@@ -16,7 +16,8 @@ def canonical:
   | (at(["action"]) | text) as $action
   | (at(["sender", "login"]) | text) as $actor
   | (at(["package"]) // at(["registry_package"])) as $package
-  | ($package | at(["package_version", "container_metadata", "tag"])) as $tag
+  | ($package | at(["package_version", "container_metadata"])) as $metadata
+  | ($metadata | at(["tag"])) as $tag
   | ($package | at(["package_type"]) | lower) as $type
   | ($package | at(["ecosystem"]) | lower) as $ecosystem
   | ($package | at(["namespace"]) | lower) as $namespace
@@ -41,6 +42,8 @@ def canonical:
       image: {
         name: $image,
         tag: $name_of_tag,
-        digest: ($tag | at(["digest"]) | text)
+        digest: ($tag | at(["digest"]) | text),
+        artifact: artifact($name_of_tag; $metadata | at(["manifest"])
+          | [at(["artifact_type"]), at(["media_type"]), at(["config", "media_type"]), (at(["layers"]) | list | .[] | at(["media_type"]))])
       }
     };

@@ -65,13 +65,17 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     result = result_of(simulation, plan, event, pipeline)
     dependency = next((each for _, each in carriers(plan, event) if pipeline in each.pipelines), None)
     canonical = dict(simulation.event)
+    if dependency is not None and dependency.program is not None:
+        canonical = dependency.program.used(event.text())
     if files is not None:
         canonical |= {"files": list(files), "files_complete": True}
     clauses: list[Judgement] = []
     if dependency is not None and dependency.program is not None:
         decided = False
         for code, outcome in (
-            dependency.program.clauses(event.text(), files) if result.reason != "REPOSITORY" else []
+            dependency.program.clauses(event.text(), files)
+            if result.reason not in {"REPOSITORY", "ANOTHER_PUSH"}
+            else []
         ):
             clause = _CLAUSES[code]
             path, patterns = _written(declared.pipeline.events, str(canonical.get("kind")), clause)
@@ -101,8 +105,8 @@ def _without_program(plan: Plan, result: Result, position: Position) -> Judgemen
             f"the pipeline's repository is {declared.pipeline.repository.name}",
             declared.position("repository", "name"),
         )
-    if result.reason == "SOURCE":
-        return Judgement("SOURCE", "FAIL", REASONS["SOURCE"], position)
+    if result.reason in {"SOURCE", "ANOTHER_PUSH"}:
+        return Judgement(result.reason, "FAIL", REASONS[result.reason], position)
     return Judgement(
         "MATCH", "ok", "a schedule's event starts its pipeline", declared.position("events", "schedule", "at")
     )

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from events.delivery import BusEvent, Delivery, DeliveryError, bus_event, parse, rfc3339
+from events import nested_json
+from events.delivery import BusEvent, Delivery, DeliveryError, Refusal, bus_event, rfc3339
+from events.event_files import parse
+from events.host import Host
 from events.signatures import verify
 from hookline.plan.planning import Plan
+from hookline.plan.schedules import FiringSchedule
 
 __all__ = ["EventOptions", "incoming"]
 
@@ -40,24 +44,54 @@ def incoming(plan: Plan, given: str, content: bytes | None, options: EventOption
     """
     now = options.now or datetime.datetime.now(datetime.UTC)
     if content is None:
-        event = _scheduled(plan, given.removeprefix(SCHEDULE), now)
+        event = _scheduled(plan, given.removeprefix(SCHEDULE), options.now, now)
     else:
-        parsed = parse(content, options.headers or {})
+        parsed = parse(content, options.headers or {}, options.source, _known_host(plan, options.source))
         event = parsed if isinstance(parsed, BusEvent) else _received(plan, parsed, options)
     return replace(event, context={"id": "simulated", "time": rfc3339(now), **event.context})
 
 
-def _scheduled(plan: Plan, pipeline: str, now: datetime.datetime) -> BusEvent:
+def _known_host(plan: Plan, source: str | None) -> Host | None:
+    """The host that sends, where the source is given or the only one."""
+    named = [each for each in plan.endpoints.values() if source in {None, each.name}]
+    return named[0].host if len(named) == 1 else None
+
+
+def _scheduled(
+    plan: Plan, pipeline: str, given: datetime.datetime | None, now: datetime.datetime
+) -> BusEvent:
+    """The event of a schedule at a given minute; without one, at its next fire time.
+
+    Raises:
+        DeliveryError: No event is part of it.
+        Refusal: It does not fire then.
+    """
     schedule = plan.schedules.get(pipeline)
     if schedule is None:
         known = ", ".join(plan.schedules) or "none"
         raise DeliveryError(f'pipeline "{pipeline}" has no schedule; with a schedule: {known}')
-    for event_source, entries in plan.calendars.items():
-        if any(entry.name == pipeline for entry in entries):
-            return BusEvent(event_source, pipeline, {"eventTime": str(now)}, {"time": rfc3339(now)})
-    raise DeliveryError(
-        f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render'
+    event_source = next(
+        (name for name, entries in plan.calendars.items() if any(each.name == pipeline for each in entries)),
+        None,
     )
+    if event_source is None:
+        raise DeliveryError(
+            f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render'
+        )
+    upcoming = schedule.next_fire(now)
+    if given is None:
+        if upcoming is None:
+            raise Refusal("SCHEDULE", f"{pipeline} has no fire time that is not excluded")
+        given = upcoming
+    elif reason := schedule.silence(given):
+        then = f"; it fires next on {upcoming:%a %Y-%m-%d %H:%M %z}" if upcoming else ""
+        raise Refusal("SCHEDULE", f"{pipeline} does not fire at {_minute(given, schedule)}: {reason}{then}")
+    time = rfc3339(given)
+    return BusEvent(event_source, pipeline, {"eventTime": time}, {"time": time})
+
+
+def _minute(time: datetime.datetime, schedule: FiringSchedule) -> str:
+    return f"{time.astimezone(schedule.zone):%Y-%m-%d %H:%M %z}"
 
 
 def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent:
@@ -99,10 +133,11 @@ def read_files(path: Path) -> list[str]:
     text = path.read_text("utf-8")
     if text.lstrip().startswith("["):
         try:
-            names = json.loads(text)
+            names = nested_json.loads(text, json.loads)
         except ValueError as error:
             raise DeliveryError(f"{path}: not a JSON list: {error}") from error
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise DeliveryError(f"{path}: expected a JSON list of paths")
         return names
-    return [line for line in text.splitlines() if line]
+    # A name may hold what Python takes for a line end, such as U+0085; git prints a line feed after each.
+    return [name for line in text.split("\n") if (name := line.removesuffix("\r"))]

@@ -32,7 +32,9 @@ class Simulation:
     """What an event does to all pipelines."""
 
     event: Mapping[str, Any]
-    """The canonical event."""
+    """The canonical event; of several pushes in one delivery, one that a pipeline was decided by."""
+    unused: tuple[Mapping[str, Any], ...]
+    """The other pushes of the delivery that decided nothing: a trigger makes one Workflow of a delivery."""
     results: tuple[Result, ...]
     """Pipelines that the event is about."""
     others: Mapping[str, int]
@@ -60,13 +62,13 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     reaching = carriers(plan, event)
     listed = {name for _, dependency in reaching for name in dependency.pipelines}
     endpoint = plan.endpoints.get(event.event_name)
-    canonical: Mapping[str, Any] = {"kind": "schedule"}
-    key: str | None = None
+    pushes: list[dict[str, Any]] = [{"kind": "schedule" if event.event_source in plan.calendars else "other"}]
+    keys: frozenset[str | None] = frozenset()
     if endpoint is not None and endpoint.event_source == event.event_source:
         reading = reader(endpoint.host, endpoint.name)
-        canonical, key = reading.canonical(text), reading.key(text)
+        pushes, keys = reading.pushes(text), reading.keys(text)
     # A table without a line for the event can only say REPOSITORY, so it need not be asked.
-    asked = [each for each in reaching if each[1].program is None or key in each[1].keys]
+    asked = [each for each in reaching if each[1].program is None or keys & each[1].keys]
     results: list[Result] = []
     for sensor, dependency in asked:
         outcome = decide(dependency, event.context, text, files)
@@ -83,9 +85,22 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
                 )
             )
     about = {result.pipeline for result in results}
+    passed_over = sorted(
+        route.pipeline
+        for route in plan.routes
+        if route.source.name == event.event_name and route.key in keys and route.pipeline not in about
+    )
+    if len(pushes) > 1:
+        results += [Result(pipeline, "skip", "ANOTHER_PUSH") for pipeline in passed_over]
+        about.update(passed_over)
+    used = (
+        [each.program.used(text) for _, each in asked if each.program is not None] if len(pushes) > 1 else []
+    )
+    shown = used[0] if used else pushes[0]
     others = {"REPOSITORY": len(listed - about), "SOURCE": len(plan.workloads.keys() - listed)}
     return Simulation(
-        canonical,
+        shown,
+        tuple(each for each in pushes if each not in (shown, *used)),
         tuple(sorted(results, key=lambda result: result.pipeline)),
         {reason: count for reason, count in others.items() if count},
     )

@@ -91,7 +91,10 @@ def event_options(command: Command) -> Command:
         help="Check the signature or token too, with the secret in this file.",
     )
     @click.option(
-        "--now", callback=parse_time, metavar="TIME", help="When the event arrives.  [default: now]"
+        "--now",
+        callback=parse_time,
+        metavar="TIME",
+        help="When the event arrives, or the schedule fires.  [default: now, or the next fire time]",
     )
     @functools.wraps(command)
     def wrapped(
@@ -121,7 +124,8 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
         fail(f"{error.filename or event.given}: cannot be read: {(error.strerror or str(error)).lower()}")
     except Refusal as refusal:
         if output == "table":
-            click.echo(f"refused   {refusal.reason}   {refusal}; nothing reaches the bus")
+            what = "no event" if refusal.reason == "SCHEDULE" else "refused"
+            click.echo(f"{what}   {refusal.reason}   {refusal}; nothing reaches the bus")
         else:
             answer = {
                 "apiVersion": "hookline.dev/v1",

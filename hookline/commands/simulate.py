@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """Say what every pipeline would do about an event, and print the Workflows that it would start.
 
-    EVENT is a file: a raw HTTP request, a delivery saved from GitHub, a CloudEvent as it stands on the bus, or a bare
+    EVENT is a file: a raw HTTP request, a delivery that GitHub or GitLab saved, a CloudEvent as it stands on the bus, or a bare
     body (with --source and --header); - for stdin; or schedule:PIPELINE. The program that decides is the text that
     the Sensor runs.
 
@@ -58,6 +58,7 @@ def answer(found: Simulation) -> dict[str, object]:
         "apiVersion": "hookline.dev/v1",
         "kind": "Simulation",
         "event": dict(found.event),
+        "unused": [dict(event) for event in found.unused],
         "results": [
             {
                 "pipeline": result.pipeline,
@@ -75,7 +76,10 @@ def answer(found: Simulation) -> dict[str, object]:
 
 
 def _print(found: Simulation) -> None:
-    click.echo(f"event   {summary(dict(found.event))}\n")
+    click.echo(f"event   {summary(dict(found.event))}")
+    for event in found.unused:
+        click.echo(f"unused  {summary(dict(event))}   (one delivery, one Workflow a trigger)")
+    click.echo()
     if found.results:
         rows = []
         for result in found.results:

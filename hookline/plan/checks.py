@@ -7,6 +7,7 @@ from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from events.host import Verification
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.source_checks import check_sources
 from triggers.declaration import merge
 from triggers.template import Template
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
@@ -25,7 +26,8 @@ def check_declaration(
     _check_sandbox_namespace(declaration, problems)
     _check_endpoints(declaration, endpoints, problems)
     _check_checkouts(declaration, templates, problems)
-    _check_loops(declaration, endpoints, problems)
+    _check_chains(declaration, templates, endpoints, problems)
+    check_sources(declaration, endpoints, problems)
     known = set(declaration.pipelines)
     for test in declaration.tests:
         for name in test.case.expect:
@@ -166,8 +168,23 @@ def _image_path(image: str) -> tuple[str, str]:
     return "docker.io", image
 
 
-def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
-    """A pipeline that starts from an image which it pushes itself, directly or through others, never stops."""
+def _moves_latest(declaration: Declaration, templates: Mapping[str, Template], name: str) -> bool:
+    run = merge(declaration.default_run, declaration.pipelines[name].pipeline.run)
+    template = templates.get(run.template or DEFAULT_TEMPLATE)
+    return template is not None and template.moves_latest
+
+
+def _check_chains(
+    declaration: Declaration,
+    templates: Mapping[str, Template],
+    endpoints: Mapping[str, Endpoint],
+    problems: Problems,
+) -> None:
+    """Pipelines that start from images which other pipelines push.
+
+    One that starts from an image which it pushes itself, directly or through others, never stops; one that takes every
+    tag of an image that is pushed under two starts twice.
+    """
     pushed: dict[str, list[str]] = defaultdict(list)
     for name, declared in declaration.pipelines.items():
         if declared.pipeline.image is not None:
@@ -193,6 +210,15 @@ def _check_loops(declaration: Declaration, endpoints: Mapping[str, Endpoint], pr
                 path,
             )
             continue
+        image_push = declared.pipeline.events.image_push
+        twice = [other for other in todo if _moves_latest(declaration, templates, other)]
+        if image_push is not None and image_push.tags is None and twice:
+            problems.warn(
+                declared.position("events", "image_push", "image"),
+                f'pipeline "{twice[0]}" pushes every image under two tags, its own and latest, and each starts a run here; choose one, '
+                "such as tags: [latest]",
+                path,
+            )
         while todo:
             other = todo.pop()
             if other == name:

@@ -35,6 +35,29 @@ class FiringSchedule:
         for time in fire_times(self.cron, self.zone, after):
             yield time, time.date() in days
 
+    def next_fire(self, after: datetime.datetime) -> datetime.datetime | None:
+        """The next fire time whose day is not excluded; None where there is none until the year 9999."""
+        while True:
+            time = next(fire_times(self.cron, self.zone, after), None)
+            if time is None or time.date() not in self.excluded:
+                return time
+            # Nothing of an excluded day fires: go on with its last second.
+            following = datetime.datetime.combine(
+                time.date() + datetime.timedelta(days=1), datetime.time(), self.zone
+            )
+            after = max(time, following - datetime.timedelta(seconds=1))
+
+    def silence(self, time: datetime.datetime) -> str | None:
+        """Why it does not fire in the minute of a time; None where it fires."""
+        minute = time.astimezone(datetime.UTC).replace(second=0, microsecond=0)
+        before = minute - datetime.timedelta(seconds=1)
+        if next(fire_times(self.cron, self.zone, before), None) != minute:
+            moved = f" moved by {self.offset_minutes} minutes (spread)" if self.offset_minutes else ""
+            return f'"{self.written}"{moved} in {self.timezone} does not name this minute'
+        if time.astimezone(self.zone).date() in self.excluded:
+            return "except: excludes this day"
+        return None
+
 
 def firing(pipeline: str, schedule: Schedule) -> FiringSchedule:
     """Apply spread and exclusions.

@@ -59,7 +59,7 @@ def declaration() -> str:
         else:
             sources[name] = {"host": name, "endpoint": endpoint, "secret": {"name": "hooks", "key": name}}
         read = reader(record, name)
-        keys = {read.key(BusEvent("", "", event).text()) for event in events(name)}
+        keys = {key for event in events(name) for key in read.keys(BusEvent("", "", event).text())}
         for number, key in enumerate(sorted(key for key in keys if key and "/" in key)):
             pipeline = f"{name}-{number}"
             git = f"https://example.com/{pipeline}.git"

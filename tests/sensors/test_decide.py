@@ -479,8 +479,8 @@ PROGRAMS = {
                 {
                     key
                     for event, body in corpus(name)
-                    if (key := program(name).key(data(name, body, X_Github_Event=event, X_Gitea_Event=event)))
-                    and re.fullmatch(r"[A-Za-z0-9._/-]+", key)
+                    for key in program(name).keys(data(name, body, X_Github_Event=event, X_Gitea_Event=event))
+                    if key and re.fullmatch(r"[A-Za-z0-9._/-]+", key)
                 }
             )
         ),

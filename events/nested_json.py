@@ -1,0 +1,61 @@
+"""JSON that nests as deeply as Go's encoding/json reads it, which is deeper than Python's parser goes.
+
+No program reads deeper than a few levels. What lies deeper than `LEVELS` is checked and then read as null, so that nothing
+that works with the value has to recurse.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["DEEPEST", "LEVELS", "NestedTooDeeplyError", "loads"]
+
+DEEPEST = 10_000
+"""Go's limit of nested objects and lists (encoding/json scanner.go, maxNestingDepth)."""
+
+LEVELS = 200
+"""How many levels one call of Python's parser reads here; well below its own limit."""
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+
+
+class NestedTooDeeplyError(ValueError):
+    """The text nests deeper than Go reads."""
+
+
+def loads(text: str, read: Callable[[str], Any]) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: Any text.
+        read: What reads the pieces, such as json.loads.
+
+    Raises:
+        NestedTooDeeplyError: It nests deeper than `DEEPEST`.
+        ValueError: It is not JSON.
+    """
+    if text.count("[") + text.count("{") <= LEVELS:
+        return read(text)
+    pieces: list[list[str]] = [[]]
+    depth, at = 0, 0
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in {"[", "{"}:
+            depth += 1
+            if depth > DEEPEST:
+                raise NestedTooDeeplyError(f"nested deeper than {DEEPEST:,} levels")
+            if depth % LEVELS == 0:
+                pieces[-1].append(text[at : token.start()])
+                pieces.append([])
+                at = token.start()
+        elif mark in {"]", "}"}:
+            if depth == 0:
+                raise ValueError("a list or an object ends that does not begin")
+            if depth % LEVELS == 0 and len(pieces) > 1:
+                read("".join(pieces.pop()) + text[at : token.end()])
+                pieces[-1].append("null")
+                at = token.end()
+            depth -= 1
+    if len(pieces) > 1:
+        raise ValueError("a list or an object does not end")
+    return read("".join(pieces[0]) + text[at:])

@@ -1,0 +1,56 @@
+"""Checks of where events come from: what a registry sends, and what a calendar can catch up on."""
+
+from collections.abc import Mapping
+
+from documents.diagnostics import Problems
+from events.eventsource import Endpoint, unreadable_abbreviations
+from hookline.declaration.loading import Declaration, DeclaredPipeline
+
+__all__ = ["check_sources"]
+
+
+def check_sources(
+    declaration: Declaration,
+    endpoints: Mapping[str, Endpoint],
+    problems: Problems,
+) -> None:
+    """Where the events of each pipeline come from."""
+    chosen = declaration.cluster.schedules
+    calendar = chosen == "calendar" or (chosen is None and declaration.cluster.platform == "argo")
+    for declared in declaration.pipelines.values():
+        if calendar:
+            _check_catch_up(declared, problems)
+        _check_official_image(declared, endpoints, problems)
+
+
+def _check_catch_up(declared: DeclaredPipeline, problems: Problems) -> None:
+    schedule = declared.pipeline.events.schedule
+    if schedule is None or schedule.missed is None:
+        return
+    if names := unreadable_abbreviations(schedule.timezone):
+        # CronWorkflows cannot leave out days.
+        other = "" if schedule.except_ else ", or set cluster.schedules: cron_workflow"
+        problems.error(
+            declared.position("events", "schedule", "missed"),
+            f"Argo Events writes a fire time of {schedule.timezone} that it catches up on as {names[0]}, and cannot read that after "
+            f"a restart: the schedule would stop. Leave missed: out, or write the times in another zone such as UTC{other}",
+            f"pipelines.{declared.name}.events.schedule.missed",
+        )
+
+
+def _check_official_image(
+    declared: DeclaredPipeline, endpoints: Mapping[str, Endpoint], problems: Problems
+) -> None:
+    image_push = declared.pipeline.events.image_push
+    if image_push is None or image_push.source not in endpoints:
+        return
+    host = endpoints[image_push.source].host
+    namespace, slash, _ = image_push.image.partition("/")
+    if host.official_namespace is None or (slash and namespace.lower() != host.official_namespace):
+        return
+    problems.warn(
+        declared.position("events", "image_push", "image"),
+        f"{image_push.image} is an official image of {host.title}: nobody else can set a webhook there, so this starts nothing. Push "
+        "a copy to a repository of yours and name that, or use a schedule",
+        f"pipelines.{declared.name}.events.image_push.image",
+    )
