@@ -221,7 +221,7 @@ class Push(Block):
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip if the head commit's first line has [skip ci], [ci skip], [no ci], [skip actions] or ***NO_CI***.",
+        description="Skip if the head commit's message has a marker such as [skip ci] anywhere, or the push the option ci.skip: docs/sources.md.",
         examples=[True],
     )
 
@@ -266,7 +266,7 @@ class Approval(Block):
 
 
 class PullRequest(Block):
-    """Pull and merge requests: opened, reopened, new commits, ready for review."""
+    """Pull and merge requests: opened, reopened, new commits, ready for review, moved to another target."""
 
     into: Chosen | None = Field(
         default=None, description="Target branches, as globs. Absent: every branch.", examples=[["main"]]
@@ -291,7 +291,7 @@ class PullRequest(Block):
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip if the head commit's first line has a marker such as [skip ci], where the host sends the message.",
+        description="Skip if the head commit's message has a marker such as [skip ci] anywhere, where the host sends it: docs/sources.md.",
         examples=[True],
     )
 
