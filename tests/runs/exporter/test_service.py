@@ -3,6 +3,7 @@
 import functools
 import gc
 import gzip
+import json
 import multiprocessing
 import random
 import socket
@@ -13,6 +14,7 @@ import threading
 import time
 import urllib.error
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -100,7 +102,7 @@ def total(path: Path, family: str) -> float:
     with sqlite3.connect(path) as database:
         rows = database.execute("SELECT value FROM series WHERE family = ?", (family,)).fetchall()
     database.close()
-    return sum(float(value) for (value,) in rows)
+    return float(sum(Fraction(json.loads(value)) for (value,) in rows))
 
 
 def test_it_counts_what_it_sees_and_shows_it(api: FakeApiServer, tmp_path: Path) -> None:
