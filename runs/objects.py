@@ -208,7 +208,8 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         pods_go_early=text(map_of(spec.get("podGC")).get("strategy")).startswith("OnPod"),
         template=template,
         source=text(labels.get(PREFIX + "source")),
-        repository=text(annotations.get(PREFIX + "repository")) or _of_url(_argument(spec, "repo_url")),
+        repository=text(annotations.get(PREFIX + "repository"))
+        or _of_url(_argument(spec, STOCK_PARAMETERS["url"])),
         event_id=text(annotations.get(PREFIX + "event-id")),
         event_hash=text(labels.get(PREFIX + "event")),
     )
