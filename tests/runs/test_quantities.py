@@ -103,8 +103,12 @@ def size(annotations: dict[str, str], *requests: dict[str, Any]) -> tuple[float,
         {
             "metadata": {
                 "uid": "p",
+                "creationTimestamp": "2026-09-21T14:13:21Z",
                 "ownerReferences": [{"kind": "Workflow", "uid": "w"}],
-                "annotations": {f"k8s.aliyun.com/{key}": value for key, value in annotations.items()},
+                "annotations": {
+                    "workflows.argoproj.io/node-id": "n",
+                    **{f"k8s.aliyun.com/{key}": value for key, value in annotations.items()},
+                },
             },
             "spec": {"containers": [{"resources": {"requests": each}} for each in requests]},
         }

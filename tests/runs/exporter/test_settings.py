@@ -101,7 +101,7 @@ def test_patterns_of_adopted_runs_are_those_of_the_declaration() -> None:
     def pipeline(repository: str) -> str:
         arguments = {"parameters": [{"name": "repo_name", "value": repository}]}
         run = {
-            "metadata": {"uid": "u", "name": "shop-1"},
+            "metadata": {"uid": "u", "name": "shop-1", "creationTimestamp": "2026-09-21T14:13:21Z"},
             "spec": {"arguments": arguments, "workflowTemplateRef": {"name": "ci-go-v1"}},
         }
         found = workflow_of(run, frozenset({"ci-go-v1"}))
