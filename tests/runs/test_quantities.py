@@ -103,6 +103,7 @@ def size(annotations: dict[str, str], *requests: dict[str, Any]) -> tuple[float,
         {
             "metadata": {
                 "uid": "p",
+                "creationTimestamp": "2026-09-21T14:13:20Z",
                 "ownerReferences": [{"kind": "Workflow", "uid": "w"}],
                 "annotations": {f"k8s.aliyun.com/{key}": value for key, value in annotations.items()},
             },
