@@ -103,12 +103,10 @@ def size(annotations: dict[str, str], *requests: dict[str, Any]) -> tuple[float,
         {
             "metadata": {
                 "uid": "p",
-                "creationTimestamp": "2026-09-21T14:13:21Z",
+                "creationTimestamp": "2026-09-21T14:13:20Z",
                 "ownerReferences": [{"kind": "Workflow", "uid": "w"}],
-                "annotations": {
-                    "workflows.argoproj.io/node-id": "n",
-                    **{f"k8s.aliyun.com/{key}": value for key, value in annotations.items()},
-                },
+                "annotations": {f"k8s.aliyun.com/{key}": value for key, value in annotations.items()}
+                | {"workflows.argoproj.io/node-id": "n"},
             },
             "spec": {"containers": [{"resources": {"requests": each}} for each in requests]},
         }

@@ -10,7 +10,7 @@ from documents.diagnostics import InvalidInput
 from runs.exporter.configuration import Configuration, read_configuration
 from runs.exporter.labels import Labels
 from runs.exporter.prices import BUILT_IN, read_prices
-from runs.objects import workflow_of
+from runs.facts import Began
 
 GIB = 1024.0**3
 PRICES = """\
@@ -99,14 +99,9 @@ def test_patterns_of_adopted_runs_are_those_of_the_declaration() -> None:
     labels = Labels(adopt=["acme/*", "tools/**"])
 
     def pipeline(repository: str) -> str:
-        arguments = {"parameters": [{"name": "repo_name", "value": repository}]}
-        run = {
-            "metadata": {"uid": "u", "name": "shop-1", "creationTimestamp": "2026-09-21T14:13:21Z"},
-            "spec": {"arguments": arguments, "workflowTemplateRef": {"name": "ci-go-v1"}},
-        }
-        found = workflow_of(run, frozenset({"ci-go-v1"}))
-        assert found is not None
-        return labels.pipeline(found)[0]
+        return labels.pipeline(
+            Began(uid="u", namespace="ci", name="shop-1", repo_name=repository, created=1.0)
+        )[0]
 
     assert pipeline("acme/shop") == "acme/shop"
     assert pipeline("acme/shop/web") == "other"
