@@ -67,6 +67,8 @@ def declaration() -> str:
             if "push" in record.kinds:
                 found["repository"] = {"source": name, "name": key, "url": git}
                 found["events"] = GIT
+                if number % 2:  # one that takes any ref
+                    found["run"] = {"template": go_template().name}
                 if record.tells_added_labels:
                     pipelines[f"{pipeline}-forks"] = {
                         "repository": found["repository"],
