@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster.control_plane import ControlPlane
+from cluster.control_plane import ControlPlane, WorkflowsRun
 from cluster.installation import Installation
 from cluster.virtual_node import VirtualNode
 
@@ -44,6 +44,13 @@ def cluster() -> Iterator[ControlPlane]:
             dirs_exist_ok=True,
             ignore=lambda _, names: [n for n in names if not n.endswith(".log") and n != "pods"],
         )
+
+
+@pytest.fixture(scope="module", params=["argo-workflows", "argo-workflows-4"])
+def workflows(cluster: ControlPlane, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The workflow-controller of each supported release, one after the other; its name."""
+    with cluster.workflows(WorkflowsRun(request.param)):
+        yield request.param
 
 
 @pytest.fixture(scope="session")
