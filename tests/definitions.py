@@ -21,7 +21,7 @@ import yaml
 __all__ = ["EVENTS", "WORKFLOWS", "events_rules", "problems", "stored", "workflows_rules"]
 
 FOLDER = Path(__file__).parent / "data/definitions"
-WORKFLOWS = ("3.4.17", "3.5.15", "3.6.19", "3.7.18", "4.0.5", "4.0.10", "4.1.2")
+WORKFLOWS = ("3.5.15", "3.6.19", "3.7.18", "4.0.5", "4.0.10", "4.1.2")
 EVENTS = ("1.9.11",)
 LARGE = 4_000
 """A field whose rules take more bytes is only known by its name, unless it is listed in INSIDE."""
@@ -78,8 +78,9 @@ def events_rules(path: Path) -> Json:
         if name in kept:
             return
         # Kubernetes' own types are not what hookline writes; the specifications name many receivers that it never uses.
+        # `required` there only tells which fields Go always writes (webhook.url among them): nobody refuses their absence.
         own = name.startswith(EVENTS_PREFIX)
-        kept[name] = known[name] if own else {}
+        kept[name] = {key: each for key, each in known[name].items() if key != "required"} if own else {}
         for reference in _references(kept[name]):
             keep(reference)
 

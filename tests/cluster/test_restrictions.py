@@ -98,6 +98,9 @@ def test_what_is_left_of_a_run_works_with_a_template_that_holds_the_rest(
             site.api.create({"apiVersion": API, "kind": "Workflow", "metadata": metadata, "spec": spec})
             until(lambda name=name: phase(site, name) != ": ", "the controller has seen it")
         pod = until(lambda: pod_of(site, "first"), "the controller has made a pod of the first run")
-        until(lambda: "Waiting for" in phase(site, "second"), "the second run waits for the lock of its checkout")
+        until(
+            lambda: "Waiting for" in phase(site, "second"),
+            "the second run waits for the lock of its checkout",
+        )
     assert pod["spec"]["serviceAccountName"] == "hookline-run"
     assert pod["metadata"]["annotations"]["k8s.aliyun.com/eci-spot-strategy"] == "SpotAsPriceGo"
