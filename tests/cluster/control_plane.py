@@ -277,13 +277,16 @@ class ControlPlane:
     @contextmanager
     def workflows(self, run: WorkflowsRun) -> Iterator[None]:
         """For a while, another workflow-controller or other settings of it."""
+        before = self._workflows
         self._run_workflows(run)
         try:
             yield
         finally:
-            self._run_workflows(WorkflowsRun())
+            self._run_workflows(before)
 
     def _run_workflows(self, run: WorkflowsRun) -> None:
+        if run == self._workflows:
+            return
         if run.engine != self._workflows.engine:
             self._define(self.engines[run.engine] / run.definitions)
         self._workflows = run

@@ -71,6 +71,7 @@ ENGINES = (
         {"argo-events": "github.com/argoproj/argo-events/cmd"},
         {
             "crds": "manifests/base/crds",
+            "schema.json": "api/jsonschema/schema.json",
             "controller-config.yaml": "manifests/base/controller-manager/controller-config.yaml",
         },
         minutes=4,

@@ -13,7 +13,6 @@ import yaml
 from cluster.control_plane import ControlPlane, WorkflowsRun
 from cluster.installation import API, Installation
 from cluster.test_runs import DECLARATION, phase, push
-from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from support import SHA
 
@@ -34,14 +33,12 @@ def pod_of(site: Installation, workflow: str) -> Any:
     return found[0] if found else None
 
 
-@pytest.mark.parametrize(
-    ("engine", "mode"),
-    [("argo-workflows", "Strict"), ("argo-workflows", "Secure"), ("argo-workflows-4", "Strict")],
-)
+@pytest.mark.parametrize("mode", ["Strict", "Secure"])
+@pytest.mark.usefixtures("node")
 def test_a_run_that_sets_more_than_the_allowed_fields_ends_in_an_error_that_names_them(
-    cluster: ControlPlane, node: VirtualNode, site: Installation, engine: str, mode: str
+    cluster: ControlPlane, workflows: str, site: Installation, mode: str
 ) -> None:
-    with cluster.workflows(replace(restricted(mode), engine=engine)):
+    with cluster.workflows(replace(restricted(mode), engine=workflows)):
         site.install(DECLARATION)
         push(site, SHA)
         (workflow,) = site.until_workflows(1)
@@ -51,8 +48,9 @@ def test_a_run_that_sets_more_than_the_allowed_fields_ends_in_an_error_that_name
     assert pod_of(site, name) is None
 
 
+@pytest.mark.usefixtures("node")
 def test_the_controllers_list_of_allowed_fields_can_be_extended_on_3_7_18(
-    cluster: ControlPlane, node: VirtualNode, site: Installation
+    cluster: ControlPlane, site: Installation
 ) -> None:
     with cluster.workflows(restricted("Strict", MORE_ALLOWED)):
         site.install(DECLARATION)
@@ -75,9 +73,9 @@ def holding(template: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("engine", ["argo-workflows", "argo-workflows-4"])
+@pytest.mark.usefixtures("node")
 def test_what_is_left_of_a_run_works_with_a_template_that_holds_the_rest(
-    cluster: ControlPlane, node: VirtualNode, site: Installation, engine: str
+    cluster: ControlPlane, workflows: str, site: Installation
 ) -> None:
     site.declare(DECLARATION)
     (workload,) = site.plan.workloads.values()
@@ -92,7 +90,7 @@ def test_what_is_left_of_a_run_works_with_a_template_that_holds_the_rest(
     }
     spec["workflowTemplateRef"] = {"name": "ci-go-v1-restricted", "clusterScope": True}
     spec["arguments"] = {"parameters": [{"name": "repo_name", "value": "shop"}]}
-    with cluster.workflows(replace(restricted("Secure"), engine=engine)):
+    with cluster.workflows(replace(restricted("Secure"), engine=workflows)):
         for name in ("first", "second"):
             metadata = {"name": name, "namespace": site.namespace}
             site.api.create({"apiVersion": API, "kind": "Workflow", "metadata": metadata, "spec": spec})
