@@ -72,7 +72,7 @@ bench-template: compiled  ## Print what runs cost with hookline-ci-go and with t
 
 # Runs of the real controller, for tests and the demo; `make goldens` then makes the demo's day of them.
 recordings: compiled  ## Record runs on the real engines again.
-	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py
+	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py $(HISTORIES)
 
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
