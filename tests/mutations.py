@@ -22,7 +22,9 @@ LABEL = "ok-to-test"
 """What approves a request from a fork."""
 TEXTS = [
     "", "a", "main", "main\n", "\nmain", "refs/heads/", "refs/heads/main", "refs/heads/main\n", "refs/heads/-x", "refs/heads/a..b",
-    "refs/heads/{{workflow.name}}", "refs/heads/\u202emain", "refs/tags/v1", "refs/tags/{{x}}", ZERO, "0" * 64, SHA, SHA + "\n", "b" * 64, "A" * 40,
+    "refs/heads/{{workflow.name}}", "refs/heads/\u202emain", "refs/tags/v1", "refs/tags/{{x}}", "refs/heads/feature/#12-fix", "refs/heads/@types/x", "refs/heads/功能/登录",
+    "refs/heads/it's", "refs/heads/feat(api)", "refs/heads/fix=1", "refs/heads/_a", 'refs/heads/$(id)`x`;&|<>!"', "refs/heads/" + "é" * 99,
+    "refs/heads/" + "é" * 101, "refs/tags/sub/dir/v1.2.3", "refs/tags/v1+b.1", ZERO, "0" * 64, SHA, SHA + "\n", "b" * 64, "A" * 40,
     "é", "\U0001f600", "\ud800", "\x00\x1f\x7f", "\u2028", "'", '"', "\\", "acme/x {'", "=1", "[skip ci]", "***NO_CI***", "latest", "1.26",
     "1.26{{x}}", DIGEST, DIGEST + "\n", "WIP: x", "ghcr.io/", "ghcr.io/:", "ghcr.io/o/n@" + DIGEST, "CONTAINER", "opened", "open", "update",
     "sha256-" + "c" * 64 + ".sig", "main-buildcache", "application/vnd.oci.image.config.v1+json", "application/vnd.cncf.helm.config.v1+json",
