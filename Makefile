@@ -51,8 +51,8 @@ pictures: compiled  ## Take the pictures of the docs again.
 	@$(RUN)python tests/browser/pictures.py
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
-cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 15 min).
-	@$(RUN)python tests/cluster/launch.py $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
+cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 20 min).
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
 
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
@@ -72,7 +72,7 @@ bench-template: compiled  ## Print what runs cost with hookline-ci-go and with t
 
 # Runs of the real controller, for tests and the demo; `make goldens` then makes the demo's day of them.
 recordings: compiled  ## Record runs on the real engines again.
-	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py
+	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py $(HISTORIES)
 
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards

@@ -28,7 +28,7 @@ BUS_MAX_PAYLOAD = "8MB"
 """NATS' own limit for a message (1 MB by default): twice a delivery, since < > & grow when they are escaped."""
 
 JETSTREAM_VERSION = "2.10.29"
-"""Newest version that Argo Events 1.9.10 names besides `latest` (manifests/base/controller-manager)."""
+"""Newest version that Argo Events 1.9.11 names besides `latest` (manifests/base/controller-manager)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,16 @@ class Node:
     @property
     def began(self) -> bool:
         """Whether anything of it ran, or its result was taken from a cache."""
-        return self.phase not in {"", "Pending", "Skipped", "Omitted"}
+        return self.phase not in {"", "Pending", "Skipped", "Omitted"} and not self.prevented
+
+    @property
+    def prevented(self) -> bool:
+        """Whether the Workflow was shut down before the node's pod was made: Argo marks the node Failed all the same.
+
+        Of a pod that is there, Argo writes the message with two spaces (argo-workflows v3.7.18 and v4.0.5:
+        workflow/controller/workflowpod.go, exec_control.go; tests/cluster/histories.py tries both).
+        """
+        return self.phase == "Failed" and _PREVENTED.fullmatch(self.message) is not None
 
     @property
     def had_pod(self) -> bool:
@@ -79,6 +88,7 @@ class Node:
         return self.type == "Pod" and self.memoized is not True and self.began
 
 
+_PREVENTED = re.compile(r"workflow shutdown with strategy: (Terminate|Stop)")
 _ATTEMPT = re.compile(r"\(\d+\)")
 """What a retry adds to a name; an item has a colon: (0:amd64)."""
 

@@ -1,6 +1,6 @@
 """What the Sensor controller refuses, and what it accepts although the trigger would then be dead.
 
-Encoded from argo-events 1.9.10 pkg/reconciler/sensor/validate.go; what that does not check (conditions, names,
+Encoded from argo-events 1.9.11 (as in 1.9.10) pkg/reconciler/sensor/validate.go; what that does not check (conditions, names,
 destinations, programs) fails at run time without a word, so it is checked here.
 """
 

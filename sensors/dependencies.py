@@ -17,6 +17,7 @@ from triggers.workflow import (
     argument_path,
     digest,
     filled,
+    mutex_path,
     scheduled,
     with_source,
 )
@@ -46,8 +47,6 @@ def _label(name: str) -> tuple[str, ...]:
 def _annotation(name: str) -> tuple[str, ...]:
     return ("metadata", "annotations", PREFIX + name)
 
-
-_MUTEX = ("spec", "synchronization", "mutexes", "0", "name")
 
 _CONTEXT = (
     Parameter(_annotation("event-id"), ContextKey("id")),
@@ -90,7 +89,7 @@ def of_group(group: Group) -> Dependency:
     if first.workload.owner is not None:
         constants.append(Parameter(_label("owner"), DataKey("hookline.owner")))
     if first.workload.mutex is not None:
-        constants.append(Parameter(_MUTEX, DataKey("hookline.mutex")))
+        constants.append(Parameter(mutex_path(first.workload.resource), DataKey("hookline.mutex")))
     return Dependency(
         name=group.name,
         event_source=first.source.event_source,

@@ -24,6 +24,8 @@ TEXTS = [
     "", "a", "main", "main\n", "\nmain", "refs/heads/", "refs/heads/main", "refs/heads/main\n", "refs/heads/-x", "refs/heads/a..b",
     "refs/heads/{{workflow.name}}", "refs/heads/feature/#12-fix", "refs/heads/\u529f\u80fd/it's", "refs/heads/a@{b", "refs/tags/tools/v1+x",
     "refs/heads/a\x85b", "refs/heads/\u202emain", "refs/tags/v1", "refs/tags/{{x}}", ZERO, "0" * 64, SHA, SHA + "\n", "b" * 64, "A" * 40,
+    "refs/heads/@types/x", "refs/heads/feat(api)", "refs/heads/fix=1", "refs/heads/_a", 'refs/heads/$(id)`x`;&|<>!"', "refs/heads/" + "é" * 99,
+    "refs/heads/" + "é" * 101, "refs/tags/sub/dir/v1.2.3",
     "é", "\U0001f600", "\ud800", "\x00\x1f\x7f", "\u2028", "'", '"', "\\", "acme/x {'", "=1", "[skip ci]", "***NO_CI***", "latest", "1.26",
     "1.26{{x}}", DIGEST, DIGEST + "\n", "WIP: x", "ghcr.io/", "ghcr.io/:", "ghcr.io/o/n@" + DIGEST, "CONTAINER", "opened", "open", "update",
     "sha256-" + "c" * 64 + ".sig", "main-buildcache", "application/vnd.oci.image.config.v1+json", "application/vnd.cncf.helm.config.v1+json",
@@ -32,8 +34,9 @@ TEXTS = [
     "[skip ci] " * 10_000, "\n" * 100_000 + "skip-checks: true", "x\n" * 50_000, "a" * 100_000, "refs/heads/" + "a/" * 50_000, "{{" * 50_000, "\U0001f600" * 25_000,
 ]  # fmt: skip
 OTHERS: list[Any] = [
-    None, True, False, 0, 1, -1, 1.0, 1.5, 7, 15, 20, 999_999_999, 10**9, 2**53, 2**53 + 1, 10**20, 1e300, 1417566161.5,
-    1790000000, 1790000000.5, 10**15, [], {}, [[]], [{}], [None], ["x"], [["x"]], {"a": 1}, {"name": None}, [None, {"added": ["a", 1, None], "id": None}],
+    None, True, False, 0, 1, -1, 1.0, 1.5, 7, 15, 20, 999_999_999, 10**9, 2**53 - 1, 2**53, 2**53 + 1, 2**53 + 3, 2**63, 2**64 + 1, -(2**63) - 1,
+    10**9 - 1, 10**15, 10**17 + 1, 10**20, 1e-7, 0.1, 1e17, 1e21, 1e300, 1417566161.5, 1790000000, 1790000000.5,
+    [], {}, [[]], [{}], [None], ["x"], [["x"]], {"a": 1}, {"name": None}, [None, {"added": ["a", 1, None], "id": None}],
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import random
 import re
 import uuid
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -20,7 +20,7 @@ import orjson
 from cluster.histories import HISTORIES
 from support import ROOT
 
-__all__ = ["RUNS", "Told", "days", "last_objects", "pack", "tell", "write"]
+__all__ = ["RUNS", "Told", "days", "keep_others", "last_objects", "pack", "tell", "write"]
 
 RUNS = ROOT / "tests/data/recordings/runs.zip"
 """One run a history; `make recordings` makes it."""
@@ -285,6 +285,17 @@ def write(folder: Path, runs: Iterable[Told]) -> None:
     (folder / "changes.jsonl.gz").write_bytes(gzip.compress(text, 9, mtime=0))
     for uid, log in logs.items():
         (folder / "logs" / f"{uid}.log").write_bytes(log)
+
+
+def keep_others(folder: Path, recorded: Container[str]) -> None:
+    """Put what RUNS holds of other runs than the recorded ones into the folder of a recording."""
+    changes = folder / "changes.jsonl.gz"
+    kept = [each for name, each in _recorded().items() if name.removesuffix("-holder") not in recorded]
+    lines = b"".join(orjson.dumps(line) + b"\n" for each in kept for line in each.lines)
+    changes.write_bytes(gzip.compress(lines + gzip.decompress(changes.read_bytes()), 9, mtime=0))
+    for each in kept:
+        for uid, log in each.logs.items():
+            (folder / "logs" / f"{uid}.log").write_bytes(log)
 
 
 def pack(folder: Path, archive: Path) -> None:

@@ -75,7 +75,7 @@ def test_ack_one_keeps_its_limits() -> None:
                 {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}
             ]
         if each["kind"] == "CronWorkflow":
-            assert each["spec"]["schedule"]
+            assert each["spec"]["schedules"] == ["8 3 * * *"]
             assert each["spec"]["startingDeadlineSeconds"] == 3600
 
 

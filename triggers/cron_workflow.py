@@ -8,7 +8,7 @@ __all__ = ["cron_workflow"]
 
 
 def cron_workflow(
-    workload: Workload, cron: str, timezone: str, catch_up_seconds: int | None, *, single_schedule: bool
+    workload: Workload, cron: str, timezone: str, catch_up_seconds: int | None, *, lists: bool
 ) -> dict[str, Any]:
     """The CronWorkflow of a pipeline.
 
@@ -17,10 +17,10 @@ def cron_workflow(
         cron: Five fields.
         timezone: IANA name.
         catch_up_seconds: Run a missed fire time that is at most this old; None = never.
-        single_schedule: Write `schedule`, which versions before 3.6 read, for `schedules`, which they do not.
+        lists: Whether the release of Argo Workflows reads `schedules`; else `schedule` is written.
     """
     resource = scheduled(workload, "schedule")
-    fields: dict[str, Any] = {"schedule": cron} if single_schedule else {"schedules": [cron]}
+    fields: dict[str, Any] = {"schedules": [cron]} if lists else {"schedule": cron}
     if catch_up_seconds is not None:
         fields["startingDeadlineSeconds"] = catch_up_seconds
     return {

@@ -25,6 +25,7 @@ __all__ = [
     "argument_path",
     "digest",
     "filled",
+    "mutex_path",
     "scheduled",
     "with_source",
     "workload",
@@ -122,6 +123,12 @@ def argument_path(index: int) -> str:
     return f"spec.arguments.parameters.{index}.value"
 
 
+def mutex_path(resource: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where the name of its mutex stands in a Workflow that has one."""
+    lists = "mutexes" in resource["spec"]["synchronization"]
+    return ("spec", "synchronization", *(("mutexes", "0") if lists else ("mutex",)), "name")
+
+
 def _text(value: str | bool | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -163,14 +170,20 @@ class _Form:
 class Shapes:
     """Workflows without their constants, made once for all pipelines that have the same settings and form."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lists: bool = True) -> None:
+        """Begin with none.
+
+        Args:
+            lists: Whether the release of Argo Workflows reads `mutexes`; else `mutex` is written.
+        """
+        self._lists = lists
         self._made: dict[tuple[int, _Form], tuple[Run, dict[str, Any], str]] = {}
 
     def get(self, run: Run, form: _Form) -> tuple[dict[str, Any], str]:
         """The resource with its digest."""
         found = self._made.get((id(run), form))
         if found is None:
-            resource = _resource(run, form)
+            resource = _resource(run, form, lists=self._lists)
             # Keeping the run keeps its id from being given to another one.
             found = self._made[id(run), form] = (run, resource, digest(resource, 16))
         return found[1], found[2]
@@ -192,7 +205,8 @@ def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dic
     if workload.owner is not None:
         labels[PREFIX + "owner"] = workload.owner
     if workload.mutex is not None:
-        spec["synchronization"]["mutexes"][0]["name"] = workload.mutex
+        lock = spec["synchronization"]
+        (lock["mutexes"][0] if "mutexes" in lock else lock["mutex"])["name"] = workload.mutex
     for item in spec["arguments"]["parameters"]:
         item["value"] = arguments.get(item["name"], item["value"])
     return resource
@@ -306,7 +320,7 @@ def _accounts(run: Run, form: _Form) -> dict[str, Any]:
     return {"serviceAccountName": run.service_account or RUN_SERVICE_ACCOUNT}
 
 
-def _resource(run: Run, form: _Form) -> dict[str, Any]:
+def _resource(run: Run, form: _Form, *, lists: bool) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": "hookline"}
     if form.has_owner:
         labels[f"{PREFIX}owner"] = ""
@@ -325,7 +339,7 @@ def _resource(run: Run, form: _Form) -> dict[str, Any]:
     if pod_metadata := _pod_metadata(run):
         spec["podMetadata"] = pod_metadata
     if form.has_mutex:
-        spec["synchronization"] = {"mutexes": [{"name": ""}]}
+        spec["synchronization"] = {"mutexes": [{"name": ""}]} if lists else {"mutex": {"name": ""}}
     if run.retry:
         spec["templateDefaults"] = {"retryStrategy": retry_strategy(run.retry.limit)}
     if run.priority is not None:

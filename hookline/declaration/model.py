@@ -10,6 +10,7 @@ from documents.scalars import check_label_value, matching
 from events.declaration import Events, Source, SourceName
 from events.scalars import check_repository_name
 from triggers.declaration import Run
+from triggers.release import OLDEST_UPSTREAM, Release
 
 __all__ = ["Cluster", "Defaults", "File", "Pipeline", "Sandbox", "TestCase"]
 
@@ -63,6 +64,13 @@ class Cluster(Block):
         default="argo",
         description="argo: upstream Argo Events and Workflows. ack-one: the managed product of Alibaba Cloud and its limits.",
         examples=["argo"],
+    )
+    argo_workflows: Release = Field(
+        default=OLDEST_UPSTREAM,
+        description="Release of Argo Workflows in the cluster: 3.5, 3.6, 3.7, 4.0 or 4.1. It decides how CronWorkflows and locks are "
+        "written: 3.5 reads schedule and mutex, 4.0 and 4.1 read schedules and mutexes alone. What is written for 3.6 is read by all "
+        "later ones too.",
+        examples=["4.0"],
     )
     allow: list[Literal["webhook", "calendar"]] = Field(
         default=[],

@@ -46,6 +46,13 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
                 "cluster.allow",
             )
         return
+    if "argo_workflows" not in cluster.model_fields_set:
+        problems.warn(
+            declaration.cluster_position("platform"),
+            "ACK One does not say which release of Argo Workflows runs; objects are written for 3.6 and later, and 3.5 would fire no "
+            "schedule and take no lock of them: say argo_workflows:",
+            "cluster.platform",
+        )
     if cluster.schedules == "calendar" and "calendar" not in cluster.allow:
         problems.error(
             declaration.cluster_position("schedules"),

@@ -13,6 +13,7 @@ from hookline.plan.planning import Plan
 from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
 from triggers.cron_workflow import cron_workflow
 from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights
+from triggers.release import takes_lists
 from triggers.words import RUN_SERVICE_ACCOUNT
 
 __all__ = ["cron_workflows", "event_source_objects", "objects", "sensor_object"]
@@ -84,7 +85,7 @@ def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
             schedule.cron.text,
             schedule.timezone,
             schedule.catch_up_seconds,
-            single_schedule=plan.on_ack_one,
+            lists=takes_lists(plan.declaration.cluster.argo_workflows),
         )
         for name, schedule in sorted(plan.schedules.items())
     ]

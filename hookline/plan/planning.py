@@ -25,6 +25,7 @@ from sensors.manifests import (
     room,
 )
 from sensors.routes import BusSource, Route, ScheduledRoute
+from triggers.release import takes_lists
 from triggers.template import Template
 from triggers.workflow import Shapes, Subject, Workload, digest, workload
 
@@ -190,7 +191,7 @@ def planned(checked: Checked) -> Plan:
     """Plan what was checked: the second pass, in which nothing is refused."""
     cluster = checked.declaration.cluster
     workloads: dict[str, Workload] = {}
-    shapes = Shapes()
+    shapes = Shapes(lists=takes_lists(cluster.argo_workflows))
     routes: list[Route] = []
     for each in checked.pipelines:
         declared, pipeline = each.declared, each.declared.pipeline

@@ -131,13 +131,13 @@ class Api:
         )
 
     def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Json:
-        """A new object; with a dry run, only what the API server says to it."""
+        """A new object; with a dry run, only what the API server says to it, unknown fields included."""
         metadata = manifest["metadata"]
         return self.call(
             "POST",
             self.path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace")),
             manifest,
-            {"dryRun": "All"} if dry_run else {},
+            {"dryRun": "All", "fieldValidation": "Strict"} if dry_run else {},
         )
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Json:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster.control_plane import ControlPlane
+from cluster.control_plane import ControlPlane, WorkflowsRun
 from cluster.installation import Installation
 from cluster.virtual_node import VirtualNode
 
@@ -44,6 +44,19 @@ def cluster() -> Iterator[ControlPlane]:
             dirs_exist_ok=True,
             ignore=lambda _, names: [n for n in names if not n.endswith(".log") and n != "pods"],
         )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on Argo Workflows 4 comes last: its definitions, which take a minute to be served, are applied once."""
+    items.sort(key=lambda item: "argo-workflows-4" in item.name)
+
+
+@pytest.fixture(scope="session", params=["argo-workflows", "argo-workflows-4"])
+def workflows(cluster: ControlPlane, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The workflow-controller of each release, one after the other; the engine's name."""
+    with cluster.workflows(WorkflowsRun(request.param)):
+        yield request.param
 
 
 @pytest.fixture(scope="session")

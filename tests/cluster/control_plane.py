@@ -5,6 +5,9 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -14,7 +17,7 @@ from cluster.network import CONTROL_PLANE, lay_bridge
 from cluster.processes import Process
 from cluster.waiting import NotYet, until
 
-__all__ = ["ControlPlane"]
+__all__ = ["ControlPlane", "WorkflowsRun"]
 
 SERVER = f"https://{CONTROL_PLANE}:6443"
 START_ATTEMPTS = 3
@@ -24,6 +27,22 @@ CONTROLLERS = (
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowsRun:
+    """Which workflow-controller runs, and how."""
+
+    engine: str = "argo-workflows"
+    """Or `argo-workflows-4`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Data of workflow-controller-configmap."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def definitions(self) -> str:
+        """The form of the custom resource definitions that its release installs: from 4.0 on the full one."""
+        return "crds" if self.engine == "argo-workflows" else "crds-full"
 
 
 class ControlPlane:
@@ -42,6 +61,7 @@ class ControlPlane:
         self.folder.mkdir()
         self._token = secrets.token_hex(16)
         self._processes: dict[str, Process] = {}
+        self._workflows = WorkflowsRun()
         self.certificate = self.folder / "server.crt"
         self.kubeconfig = self.folder / "kubeconfig"
         lay_bridge()
@@ -159,21 +179,30 @@ class ControlPlane:
         process.check()
 
     def _apply_definitions(self) -> None:
+        self._define(self.engines["argo-events"] / "crds")
+        self._define(self.engines["argo-workflows"] / "crds")
+        for namespace in ("argo", "argo-events"):
+            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        self._configure_workflows()
+
+    def _define(self, folder: Path) -> None:
+        """Apply the custom resource definitions of a folder, and wait until the API server serves them."""
         definitions = [
             document
-            for engine in ("argo-events", "argo-workflows")
-            for path in sorted((self.engines[engine] / "crds").glob("argoproj.io_*.yaml"))
-            for document in yaml.safe_load_all(path.read_text("utf-8"))
+            for path in sorted(folder.glob("argoproj.io_*.yaml"))
+            for document in yaml.load_all(path.read_text("utf-8"), yaml.CSafeLoader)
             if document["kind"] == "CustomResourceDefinition"
         ]
         for definition in definitions:
             self.api.apply(definition)
         for definition in definitions:
             until(lambda definition=definition: self._served(definition), "every custom resource is served")
-        for namespace in ("argo", "argo-events"):
-            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+
+    def _configure_workflows(self) -> None:
+        """Write the settings of the workflow-controller, which reads them when it starts."""
         settings = {"name": "workflow-controller-configmap", "namespace": "argo"}
-        self.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": {}})
+        data = dict(self._workflows.settings)
+        self.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": data})
 
     def _served(self, definition: Json) -> bool:
         """A kind answers 404 until it is established, and 429 until its storage is ready."""
@@ -218,7 +247,7 @@ class ControlPlane:
             "--leader-election=false",
             environment={
                 "KUBECONFIG": "/kubeconfig",
-                "ARGO_EVENTS_IMAGE": "argo-events:v1.9.10",
+                "ARGO_EVENTS_IMAGE": "argo-events:v1.9.11",
                 "HOME": "/",
                 "USER": "root",  # the client looks for its user, and there is no /etc/passwd
             },
@@ -228,14 +257,15 @@ class ControlPlane:
     def _start_workflow_controller(self) -> None:
         self._start(
             "workflow-controller",
-            str(self.binary("argo-workflows", "workflow-controller")),
+            str(self.binary(self._workflows.engine, "workflow-controller")),
             f"--kubeconfig={self.kubeconfig}",
-            "--executor-image=argoexec:v3.7.4",
+            "--executor-image=argoexec:latest",  # never pulled: the virtual node plays the pods
             "--namespace=argo",
             environment={
                 "LEADER_ELECTION_DISABLE": "true",
                 "LEADER_ELECTION_IDENTITY": "test",
                 "ARGO_NAMESPACE": "argo",
+                **self._workflows.environment,
             },
         )
 
@@ -243,6 +273,25 @@ class ControlPlane:
         """End it without a word, and start it again."""
         self._processes["workflow-controller"].kill()
         self._start_workflow_controller()
+
+    @contextmanager
+    def workflows(self, run: WorkflowsRun) -> Iterator[None]:
+        """For a while, another workflow-controller or other settings of it."""
+        before = self._workflows
+        self._run_workflows(run)
+        try:
+            yield
+        finally:
+            self._run_workflows(before)
+
+    def _run_workflows(self, run: WorkflowsRun) -> None:
+        if run == self._workflows:
+            return
+        if run.engine != self._workflows.engine:
+            self._define(self.engines[run.engine] / run.definitions)
+        self._workflows = run
+        self._configure_workflows()
+        self.restart_workflow_controller()
 
     def restart_api_server(self) -> None:
         """End an outage. Controllers that gave up meanwhile are started again, as a kubelet does."""

@@ -78,7 +78,7 @@ class Play:
     """Plays the pods of one run."""
 
     def __init__(self, cluster: ControlPlane, node: VirtualNode, name: str) -> None:
-        self.api, self.node, self.name = cluster.api, node, name
+        self.cluster, self.api, self.node, self.name = cluster, cluster.api, node, name
         self.seen: set[str] = set()
 
     def pod(self, step: str) -> Any:
@@ -138,6 +138,8 @@ class History:
     labels: Mapping[str, str] = field(
         default_factory=lambda: {"hookline.dev/pipeline": "shop", "hookline.dev/event-kind": "push"}
     )
+    waits: bool = False
+    """A run that nothing counts, called NAME-holder, is started before it and has its lock."""
 
 
 def runs(outcome: str, pipeline: str = "shop", event: str = "push") -> dict[tuple[str, ...], int]:
@@ -225,6 +227,31 @@ def stopped(run: Play) -> None:
     until(lambda: _node_phase(run, "Running"), "the controller has seen it run")
     run.patch(shutdown="Stop")
     run.node.end(pod, 143)
+
+
+def ended_while_waiting(shutdown: str) -> Callable[[Play], None]:
+    """Terminated or stopped while it waits for a lock: no pod of it ever exists.
+
+    Terminated, Argo Workflows 3.7.18 and 4.0.5 write the phase Succeeded, and a failed node of type Pod for the step that
+    would have been the first. Stopped, it goes on to wait, and is Failed once it has the lock.
+    """
+
+    def play(run: Play) -> None:
+        def is_waiting() -> bool:
+            status = run.api.get(API, "Workflow", run.name, NAMESPACE).get("status", {})
+            return status.get("phase") == "Pending" and "Waiting for" in status.get("message", "")
+
+        until(is_waiting, f"{run.name} waits for the lock", 120)
+        run.patch(shutdown=shutdown)
+        if shutdown == "Terminate":
+            run.until_phase("Succeeded", "Failed", "Error")
+        holder = Play(run.cluster, run.node, f"{run.name}-holder")
+        holder.node.end(holder.run("run-test"))
+        run.until_phase("Succeeded", "Failed", "Error")
+        pods = run.api.list("v1", "Pod", NAMESPACE, f"workflows.argoproj.io/workflow={run.name}")
+        assert pods == []
+
+    return play
 
 
 def pod_deleted(run: Play) -> None:
@@ -378,6 +405,8 @@ HISTORIES: Mapping[str, History] = {
         runs("timeout") | attempts(("git-checkout-pr", "success"), ("run-test", "timeout")) | CHECKED_OUT,
     ),
     "stopped": History(stopped, runs("cancellation") | attempts(("git-checkout-pr", "cancellation"))),
+    "terminated-waiting": History(ended_while_waiting("Terminate"), runs("cancellation"), waits=True),
+    "stopped-waiting": History(ended_while_waiting("Stop"), runs("cancellation"), waits=True),
     "pod-deleted": History(pod_deleted, runs("error") | attempts(("git-checkout-pr", "error"))),
     "workflow-deleted": History(workflow_deleted, {("lost", "run"): 1, ("lost", "pod"): 1}),
     "other-container": History(
@@ -408,14 +437,25 @@ VANISHING = {"evicted-retried", "pod-deleted", "workflow-deleted", "early-pod-gc
 def play(cluster: ControlPlane, node: VirtualNode, name: str, history: History | None = None) -> None:
     """Start the run of a history, by default the one of that name, and let it happen."""
     history = HISTORIES[name] if history is None else history
+    lock: dict[str, Any] = {}
+    if history.waits:
+        lock = {"synchronization": {"mutexes": [{"name": name}]}}
+        _start(cluster, f"{name}-holder", History(Play.green, {}, "ci-go-retrying", labels={}), lock)
+        holder = Play(cluster, node, f"{name}-holder")
+        until(lambda: holder.phase() == "Running", "the holder has the lock", 120)
+    _start(cluster, name, history, lock)
+    history.play(Play(cluster, node, name))
+
+
+def _start(cluster: ControlPlane, name: str, history: History, lock: Mapping[str, Any]) -> None:
     spec: dict[str, Any] = {
         "workflowTemplateRef": {"name": history.template, "clusterScope": True},
         "arguments": {"parameters": [{"name": "repo_name", "value": "shop"}]},
         "serviceAccountName": "hookline-exporter",
+        **lock,
         **history.spec,
     }
     if history.spot:
         spec["podMetadata"] = {"annotations": SPOT}
     metadata = {"name": name, "namespace": NAMESPACE, "labels": dict(history.labels)}
     cluster.api.create({"apiVersion": API, "kind": "Workflow", "metadata": metadata, "spec": spec})
-    history.play(Play(cluster, node, name))

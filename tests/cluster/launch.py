@@ -65,7 +65,7 @@ def install_missing(tools: Mapping[str, str]) -> list[str]:
             "root is needed (network namespaces); run it as root, on a machine or in a VM of your own"
         )
     if shutil.which("go") is None:
-        found.append("Go 1.25 or newer is needed to build the engines; install it and put go on the PATH")
+        found.append("Go 1.26 or newer is needed to build the engines; install it and put go on the PATH")
     if found:
         return found
     packages = sorted({package for tool, package in tools.items() if shutil.which(tool) is None})

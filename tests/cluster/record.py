@@ -1,5 +1,7 @@
 """Records runs, and scrapes of Argo Events, for the tests and the demo, which need no cluster then: `make recordings`.
 
+`make recordings HISTORIES="stopped-waiting terminated-waiting"` records these runs alone, and puts them beside what is kept.
+
 The real controller drives them, on pods that take real seconds of the virtual node, and `hookline record` writes down what the
 API server says. Each history is one run, named by it; tests/recorded_days.py makes days of them.
 """
@@ -27,7 +29,7 @@ from cluster.histories import HISTORIES, NAMESPACE, RETRYING, History, fails, gr
 from cluster.installation import API, Installation
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
-from recorded_days import RUNS, pack
+from recorded_days import RUNS, keep_others, pack
 
 SCRAPES = Path(__file__).parents[1] / "data/scrapes"
 LEFT_OUT = {"workflow-deleted", "other-template", "short-ttl", "green-odd-event"}
@@ -84,9 +86,11 @@ def record_scrapes(cluster: ControlPlane) -> None:
 
 def main() -> None:
     """Play them and keep what was recorded."""
+    chosen = sys.argv[1:]
     cluster = ControlPlane()
-    record_scrapes(cluster)
-    if sys.argv[1:] == ["scrapes"]:
+    if not chosen or chosen == ["scrapes"]:
+        record_scrapes(cluster)
+    if chosen == ["scrapes"]:
         cluster.stop()
         return
     api = cluster.api
@@ -103,6 +107,8 @@ def main() -> None:
     certificate = (str(cluster.certificate), str(cluster.folder / "server.key"))
     node = VirtualNode(api, certificate=certificate, paces=random.Random(1))
     histories = {name: each for name, each in HISTORIES.items() if name not in LEFT_OUT} | MORE
+    if chosen:
+        histories = {name: histories[name] for name in chosen}
     with tempfile.TemporaryDirectory() as kept:
         folder = Path(kept) / "recording"
         command = ["record", str(folder), "--kubeconfig", str(cluster.kubeconfig), "-n", NAMESPACE]
@@ -118,6 +124,8 @@ def main() -> None:
         time.sleep(5)  # the logs of the last steps
         recorder.terminate()
         recorder.wait(20)
+        if chosen:
+            keep_others(folder, histories)
         pack(folder, RUNS)
     print(f"{RUNS}: {RUNS.stat().st_size:,} bytes, {len(histories)} runs")
     cluster.stop()

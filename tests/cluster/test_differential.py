@@ -28,7 +28,7 @@ from sensors.manifests import SensorPlan
 from sensors.program import reader
 
 SEED = 20261124
-EDITED = 2_000
+EDITED = 1_800
 """Edited events per host."""
 SAMPLE = 12
 """Edited events per host that go on to Workflow objects, about half of which run."""
@@ -196,7 +196,7 @@ def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder
         recorder.received.clear()
     print(f"{total} decisions, {len(differences)} differences, {total / seconds:.0f} a second; {verdicts}")
     assert not differences, differences[:3]
-    assert total >= EDITED * len(host_names())
+    assert total >= 30_000
     assert verdicts["MATCH"] > 500, "most edits must not only be refused"
     assert len(verdicts) >= 10
 

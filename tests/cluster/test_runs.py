@@ -1,7 +1,8 @@
-"""The real workflow-controller takes the Workflows that Sensors create: pods, parameters, lock, account."""
+"""The real workflow-controllers take the Workflows that Sensors create: pods, parameters, lock, account."""
 
 from typing import Any
 
+import pytest
 from cluster.deliveries import signed
 from cluster.installation import API, Installation
 from cluster.virtual_node import VirtualNode
@@ -9,6 +10,8 @@ from cluster.waiting import until
 from support import OTHER_SHA, SHA, edited, github_push, payload
 
 from hookline.declaration.templates import manifest_template
+
+pytestmark = pytest.mark.usefixtures("workflows")
 
 DECLARATION = """\
 version: 1

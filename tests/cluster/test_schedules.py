@@ -5,8 +5,8 @@ import datetime
 import json
 from typing import Any
 
+import pytest
 from cluster.installation import API, Installation, masked
-from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 
 from events.delivery import BusEvent
@@ -27,7 +27,7 @@ pipelines:
 
 CRON_WORKFLOW = """\
 version: 1
-cluster: {namespace: ci, platform: ack-one, event_bus: {create: false}}
+cluster: {namespace: ci, platform: ack-one, argo_workflows: "RELEASE", event_bus: {create: false}}
 pipelines:
   every-minute:
     repository: {name: acme/shop, url: "https://github.com/acme/shop.git"}
@@ -82,10 +82,11 @@ def test_a_calendar_fires_catches_up_after_downtime_and_honours_an_exclusion(sit
     assert started(site, "not-today") == []
 
 
+@pytest.mark.usefixtures("node")
 def test_the_workflow_controller_runs_the_cron_workflow_of_ack_one(
-    site: Installation, node: VirtualNode
+    site: Installation, workflows: str
 ) -> None:
-    site.apply(CRON_WORKFLOW)
+    site.apply(CRON_WORKFLOW.replace("RELEASE", "3.7" if workflows == "argo-workflows" else "4.0"))
     assert site.pods() == []
     (found,) = until(lambda: started(site, "every-minute"), "the CronWorkflow has started a Workflow", 130)[
         :1

@@ -100,8 +100,8 @@ def test_a_refusal_of_one_resource_names_it_alone_and_ends_with_it(
         for faults in api.faults.values():
             faults.clear()
         until(lambda: found.not_ready(time.time()) is None)
-        until(lambda: not found.troubles.current())
-    assert told(logs, "pods")[-1][:2] == ("info", "watch")
+        # The line follows the change of state, in the thread of the watch.
+        until(lambda: not found.troubles.current() and told(logs, "pods")[-1][:2] == ("info", "watch"))
 
 
 def test_a_right_that_is_taken_away_later_is_told_while_it_stays_ready(

@@ -58,6 +58,22 @@ def test_a_day_is_measured_as_what_happened() -> None:
     assert runs_of(Replayed(DAY, Configuration()).ledger.exposition(openmetrics=False)) == expected(DEMO_DAY)
 
 
+@pytest.mark.parametrize("history", ["terminated-waiting", "stopped-waiting"])
+def test_a_run_that_ends_while_it_waits_for_a_lock_is_a_cancellation_and_nothing_of_it_is_lost(
+    history: str, tmp_path: Path
+) -> None:
+    """The real controller calls the first one Succeeded, and writes a failed node of type Pod without a pod for both."""
+    run = Told(history, 0, 1_763_978_400.0, 1.0, "shop", "push", "refs/heads/main", "alice")
+    write(tmp_path / "run", [run])
+    text = Replayed(tmp_path / "run", Configuration()).ledger.exposition({}, openmetrics=False)
+    assert runs_of(text) == {("shop", "push", "cancellation"): 1}
+    lost = [
+        each for each in text.decode().splitlines() if each.startswith("hookline_observations_lost_total{")
+    ]
+    assert lost
+    assert all(each.endswith(" 0") for each in lost)
+
+
 def test_other_days_are_measured_as_what_happened(tmp_path: Path) -> None:
     others = days(date(2026, 11, 16), 2, 90, seed=7)
     write(tmp_path / "days", others)

@@ -1,0 +1,89 @@
+"""What hookline prints for a release of Argo Workflows: of every example, and of a declaration with every setting of runs."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from support import EXAMPLES
+
+from hookline.declaration.loading import load_texts
+from hookline.plan.objects import objects
+from hookline.plan.planning import make_plan
+from triggers.release import Release
+
+__all__ = ["CASES", "minor", "printed"]
+
+EVERYTHING = """\
+version: 1
+cluster: {namespace: ci, schedules: cron_workflow, sandbox: {namespace: ci-forks}}
+sources:
+  github: {host: github, endpoint: /github, secret: {name: hooks, key: github}}
+  gitlab: {host: gitlab, endpoint: /gitlab, secret: {name: hooks, key: gitlab}}
+  harbor: {host: harbor, endpoint: /harbor, secret: {name: hooks, key: harbor}}
+defaults:
+  run:
+    template: hookline-ci-go
+    spot: {strategy: SpotWithPriceLimit, price_limit: "0.35", fallback: true, protection: 1}
+    retry: {limit: 2}
+    priority: 5
+    deadline: 1h
+    ttl: 2d
+    keep_pods: 10m
+    pod_labels: {team: shop}
+    pod_annotations: {example.com/note: "yes"}
+pipelines:
+  shop:
+    owner: team-shop
+    repository: {source: github, name: acme/shop, url: "https://github.com/acme/shop.git"}
+    image: registry.example.com/acme/shop
+    events: {push: {branches: [main]}, tag: {tags: ["v*"]}, schedule: {at: "30 2 * * *", branch: main, missed: {within: 1h}}}
+    run: {mutex: shop}
+  cart:
+    repository: {source: gitlab, name: acme/cart, url: "https://gitlab.com/acme/cart.git"}
+    image: registry.example.com/acme/cart
+    events: {push: {branches: [main]}}
+  stock:
+    repository: {source: gitlab, name: acme/stock, url: "https://gitlab.com/acme/stock.git"}
+    image: registry.example.com/acme/stock
+    events: {push: {branches: [main]}}
+    run: {template: ci-go-v1, retry: false}
+  base:
+    repository: {name: acme/base, url: "https://github.com/acme/base.git"}
+    image: registry.example.com/acme/other
+    events: {image_push: {source: harbor, image: library/base, branch: main}}
+  forks:
+    repository: {source: github, name: acme/shop, url: "https://github.com/acme/shop.git"}
+    events: {pull_request: {forks: sandboxed, approved_by: {label: ok-to-test}}}
+"""
+
+
+def printed(files: list[tuple[str, bytes]], release: Release) -> list[dict[str, Any]]:
+    """The objects of a declaration for a release, and the Workflows that its Sensors create."""
+    declaration = load_texts(files)
+    cluster = declaration.cluster.model_copy(update={"argo_workflows": release})
+    found = objects(make_plan(dataclasses.replace(declaration, cluster=cluster), {}))
+    return [*found, *(workflow for each in found for workflow in created(each))]
+
+
+def created(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if manifest["kind"] == "Sensor":
+        for trigger in manifest["spec"]["triggers"]:
+            yield trigger["template"]["k8s"]["source"]["resource"]
+
+
+def example_files(example: Path) -> list[tuple[str, bytes]]:
+    one = example / "hookline.yaml"
+    paths = [one] if one.exists() else sorted(example.glob("*.yaml"))
+    return [(str(path), path.read_bytes()) for path in paths]
+
+
+CASES = {path.name: example_files(path) for path in EXAMPLES} | {
+    "everything": [("hookline.yaml", EVERYTHING.encode())]
+}
+
+
+def minor(version: str) -> Release:
+    """The release to declare for a version."""
+    (found,) = (each for each in get_args(Release) if version.startswith(f"{each}."))
+    return found  # type: ignore[no-any-return]
