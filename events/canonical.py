@@ -12,14 +12,16 @@ class PullRequest(TypedDict, total=False):
     """A pull or merge request as it was when the event was sent."""
 
     number: int | None
-    action: str | None  # opened, reopened, updated, ready, labeled, closed, merged, or the host's own word
+    action: (
+        str | None
+    )  # opened, reopened, updated, ready, retargeted, labeled, closed, merged, or the host's own word
     added_labels: list[str]  # by this event, which brings no commits; empty where the host does not say
     head_ref: str | None
     head_sha: str | None
     head_repository: str | None
     base_ref: str | None
     draft: bool | None
-    fork: bool | None  # a head repository that is gone counts as a fork
+    fork: bool | None  # true unless the payload proves that the head is in the repository itself
     merged: bool | None
 
 
@@ -55,7 +57,9 @@ class CanonicalEvent(TypedDict, total=False):
     files: list[str] | None  # changed paths
     files_complete: bool | None  # false where the host cut the list or cannot know it
     actor: str | None
+    occurrence: str | None  # tells apart events of the same commits; the same in every delivery of one event
     message: str | None  # first line of the head commit's message
+    skip_marker: str | None  # what in the whole message, the title or the push options asks to skip the build
     delivery: str | None  # the host's delivery id
 
 

@@ -256,7 +256,7 @@ class Push(Block):
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip if the head commit's first line has [skip ci], [ci skip], [no ci], [skip actions] or ***NO_CI***.",
+        description="Skip if the head commit's message has a marker such as [skip ci] anywhere, or the push the option ci.skip: docs/sources.md.",
         examples=[True],
     )
 
@@ -301,7 +301,7 @@ class Approval(Block):
 
 
 class PullRequest(Block):
-    """Pull and merge requests: opened, reopened, new commits, ready for review."""
+    """Pull and merge requests: opened, reopened, new commits, ready for review, moved to another target."""
 
     into: ChosenBranches | None = Field(
         default=None, description="Target branches, as globs. Absent: every branch.", examples=[["main"]]
@@ -326,7 +326,7 @@ class PullRequest(Block):
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip if the head commit's first line has a marker such as [skip ci], where the host sends the message.",
+        description="Skip if the head commit's message has a marker such as [skip ci] anywhere, where the host sends it: docs/sources.md.",
         examples=[True],
     )
 

@@ -16,12 +16,28 @@ def header($name):
 def first_line: text | if . == null or . == "" then null else split("\n") | .[0] end;
 
 def zero_commit: type == "string" and test("\\A0+\\z");
+
+# A time, whether as seconds or as text, as text that tells two events of the same commits apart.
+def moment:
+  if type == "number" then (if . > 0 and . < 1000000000000000 then floor | tostring else null end)
+  else text | if . == null or . == "" then null else split(" ") | join("_") end end;
+#end
+
+#if push pull_request
+# The marker in a text with which somebody asks to skip the build; null without one. Anywhere in the text: GitHub's (docs.github.com,
+# "Skipping workflow runs"), which Gitea and Forgejo share, GitLab's ("Skip a pipeline") and Azure's. In the last line, below an
+# empty one: GitHub's trailer. Git takes one of its two empty lines away where nobody tells it not to.
+def skip_marker:
+  text // "" | ascii_downcase | split("\r") | join("") | . as $text
+  | (try first(match("\\[(?:skip[ _-]ci|ci[ _-]skip|no ci|skip actions|actions skip)\\]|[*]{3}no_ci[*]{3}").string) catch null)
+    // (if ($text | test("\n\n")) and ($text | split("\n") | map(select(. != "")) | .[-1] // "" | test("\\Askip-checks:[ ]*true[ ]*\\z"))
+        then "skip-checks: true" else null end);
 #end
 
 #if pull_request
 # A positive whole number as text; null for anything else. floor makes 7 and 7.0 the same in both engines.
 def whole_number:
-  if type == "number" and . > 0 and . < 1000000000 then floor | tostring else null end;
+  if type == "number" and . > 0 and . < 1000000000000000 then floor | tostring else null end;
 #end
 
 #if pull_request
@@ -44,6 +60,15 @@ def pushed($ref):
 def changed_files:
   [list | .[] | select(type == "object") | (.added, .modified, .removed) | list | .[] | select(type == "string")]
   | unique;
+
+# Whether every commit of a list says all that it changed, in fewer paths than the host cuts off at. A list that is
+# missing or null says nothing: GitLab's system hooks, for one, leave them out.
+def lists_every_file($limit):
+  list
+  | length > 0 and all(.[];
+      type == "object"
+      and ([.added, .modified, .removed] | all(.[]; type == "array" and all(.[]; type == "string")))
+      and ([.added, .modified, .removed | length] | add) < $limit);
 #end
 
 #if pull_request
@@ -52,6 +77,24 @@ def is_fork($head; $base):
   if ($head | type) == "string" and ($base | type) == "string"
   then ($head | ascii_downcase) != ($base | ascii_downcase)
   else true end;
+
+# Whether two values that both are told contradict each other.
+def differ($one; $other): $one != null and $other != null and is_fork($one; $other);
+
+# Whether a request's head names no branch. Whoever may read can make a request at Gitea and Forgejo by a push to refs/for/…;
+# such a request names the base repository as its head's, with an empty label and the request's own ref
+# (services/convert/pull.go). GitHub knows no such thing, but its source takes what a Gitea signs and sends.
+def names_no_branch:
+  at(["head", "label"]) == "" or (at(["head", "ref"]) | text // "" | . == "" or startswith("refs/"));
+
+# Whether a title marks a draft, by the prefixes that GitLab knows and those that are usual at Gitea and Forgejo,
+# whose administrators choose them.
+def draft_title:
+  text // "" | ascii_downcase
+  | test("\\A[ ]*(?:wip |draft - |[\\[(]?(?:wip|draft|dnm|do not merge|work in progress)[ ]?[\\])]?:|[\\[(](?:wip|draft|dnm|do not merge|work in progress)[\\])])");
+
+# A request that was moved from another target branch.
+def retargeted($from; $to): ($from | type) == "string" and ($to | type) == "string" and $from != $to;
 #end
 
 #if image_push

@@ -93,7 +93,7 @@ def _labels(event: Mapping[str, Any]) -> str:
 
 
 def _head(event: Mapping[str, Any]) -> str:
-    return f"head {_request(event, 'head_repository')}" + (", a fork" if _request(event, "fork") else "")
+    return f"head {_request(event, 'head_repository')}" + (", foreign" if _request(event, "fork") else "")
 
 
 def _same(value: Any) -> Any:
@@ -120,6 +120,8 @@ class Clause:
 
 def _forks(event: Mapping[str, Any]) -> str:
     if _request(event, "fork"):
+        if str(_request(event, "head_repository")).lower() == str(event.get("repository")).lower():
+            return "nothing shows that the pull request comes from a branch of the repository; this pipeline takes no foreign code"
         return "the pull request comes from a fork; this pipeline takes none"
     return "the pull request is not from a fork; this pipeline takes only those"
 
@@ -171,7 +173,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     ),
     Clause(
         "ACTION",
-        "the pull request's commits did not change",
+        "the pull request has neither new commits nor a new target, and did not become ready for review",
         lambda event: str(_request(event, "action")),
     ),
     Clause(
@@ -213,8 +215,8 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     ),
     Clause(
         "SKIP_MARKERS",
-        "the commit message asks to skip",
-        lambda event: str(event.get("message")),
+        "the head commit's message, the title or the push option ci.skip asks to skip",
+        lambda event: str(event.get("skip_marker") or "no marker"),
         {"push": "skip_markers", "pull_request": "skip_markers"},
         lambda honoured: None if honoured else False,
     ),

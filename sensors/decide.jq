@@ -68,11 +68,11 @@ def annotation($allowed): if type == "string" and test($allowed) then . else "" 
 # Who did it, for an annotation: robots and services keep a name that can be told from others (robot$ci becomes robot-ci).
 def harmless_name: if type == "string" then .[:100] | gsub("[^A-Za-z0-9._@+\\[\\]-]"; "-") else "" end;
 
-#if push pull_request
-def marked($rule):
-  $rule.skip_markers != false and type == "string"
-  and (ascii_downcase | test("\\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\\]|[*]{3}no_ci[*]{3}"));
+#if push tag pull_request
+def marked($rule): $rule.skip_markers != false and .skip_marker != null;
+#end
 
+#if push pull_request
 def author: if type == "string" then ascii_downcase else . end;
 #end
 
@@ -97,12 +97,13 @@ def clauses($event; $rule):
   (select($event.kind == "push")
     | ["BRANCHES", ($event.branch | chosen($rule.branches))],
       ["AUTHORS", ($event.actor | author | chosen($rule.authors))],
-      ["SKIP_MARKERS", ($event.message | marked($rule) | not)],
+      ["SKIP_MARKERS", ($event | marked($rule) | not)],
       ["PATHS", ($event | paths($rule.paths))]),
 #end
 #if tag
   (select($event.kind == "tag")
     | ["TAGS", ($event.tag | chosen($rule.tags))],
+      ["SKIP_MARKERS", ($event | marked($rule) | not)],
       ["IMAGE_TAG", ((bindings.tag // {} | any(.[]; . == "tag") | not) or ($event.tag | own_image_tag))]),
 #end
 #if pull_request
@@ -110,7 +111,7 @@ def clauses($event; $rule):
     | $event.pull_request as $request
     | ($rule.approved_by | type == "string") as $sandboxed
     | ["ACTION", ($request.action
-        | . == "opened" or . == "reopened" or . == "updated" or . == "ready" or ($sandboxed and . == "labeled"))],
+        | . == "opened" or . == "reopened" or . == "updated" or . == "ready" or . == "retargeted" or ($sandboxed and . == "labeled"))],
       # Trusted and foreign code never share a pipeline: each takes the requests that the other refuses.
       ["FORKS", $request.fork == $sandboxed],
       # The label counts for the commit that this event tells, and for no later one.
@@ -127,7 +128,7 @@ def clauses($event; $rule):
       ["INTO", ($request.base_ref | chosen($rule.into))],
       ["DRAFTS", $rule.drafts == true or $request.draft != true],
       ["AUTHORS", ($event.actor | author | chosen($rule.authors))],
-      ["SKIP_MARKERS", ($event.message | marked($rule) | not)]),
+      ["SKIP_MARKERS", ($event | marked($rule) | not)]),
 #end
 #if image_push
   (select($event.kind == "image_push")
@@ -141,16 +142,21 @@ def clauses($event; $rule):
 #end
   empty;
 
+#if push tag pull_request
+# What tells events of the same commits apart, where the host sends it.
+def occurrence: [.occurrence | annotation("\\A[A-Za-z0-9:._+-]{1,64}\\z") | select(. != "")];
+#end
+
 # What makes two events the same: every part has passed a clause, or is empty.
 def subject:
 #if image_push
   if .kind == "image_push" then [.image.tag, .image.digest // (.image.occurrence | annotation("\\A[A-Za-z0-9:._+-]{1,64}\\z"))] else . end |
 #end
 #if pull_request
-  if .kind == "pull_request" then [(.pull_request.number | whole_number // ""), .sha] else . end |
+  if .kind == "pull_request" then [(.pull_request.number | whole_number // ""), .sha] + occurrence else . end |
 #end
 #if push tag
-  if type == "object" then [.ref, (if .before | commit then .before else "" end), .sha] else . end |
+  if type == "object" then [.ref, (if .before | commit then .before else "" end), .sha] + occurrence else . end |
 #end
   .;
 

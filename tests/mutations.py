@@ -27,11 +27,12 @@ TEXTS = [
     "1.26{{x}}", DIGEST, DIGEST + "\n", "WIP: x", "ghcr.io/", "ghcr.io/:", "ghcr.io/o/n@" + DIGEST, "CONTAINER", "opened", "open", "update",
     "sha256-" + "c" * 64 + ".sig", "main-buildcache", "application/vnd.oci.image.config.v1+json", "application/vnd.cncf.helm.config.v1+json",
     "robot$ci+push", "synchronize", "labeled", LABEL, LABEL + "\n", "push", "delete", "branch", "tag", "PUSH_ARTIFACT", "harbor.artifact.deleted", "1417566161",
-    "a" * 100_000, "refs/heads/" + "a/" * 50_000, "{{" * 50_000, "\U0001f600" * 25_000,
+    "edited", "synchronized", "refs/pull/1/head", "Draft: x", "2026-11-26T17:27:25+08:00", "2026-11-26 17:27:25 UTC", "x\n\n\nskip-checks: true", "[ci_skip]",
+    "[skip ci] " * 10_000, "\n" * 100_000 + "skip-checks: true", "x\n" * 50_000, "a" * 100_000, "refs/heads/" + "a/" * 50_000, "{{" * 50_000, "\U0001f600" * 25_000,
 ]  # fmt: skip
 OTHERS: list[Any] = [
     None, True, False, 0, 1, -1, 1.0, 1.5, 7, 15, 20, 999_999_999, 10**9, 2**53, 2**53 + 1, 10**20, 1e300, 1417566161.5,
-    [], {}, [[]], [{}], [None], ["x"], [["x"]], {"a": 1}, {"name": None}, [None, {"added": ["a", 1, None], "id": None}],
+    1790000000, 1790000000.5, 10**15, [], {}, [[]], [{}], [None], ["x"], [["x"]], {"a": 1}, {"name": None}, [None, {"added": ["a", 1, None], "id": None}],
 ]  # fmt: skip
 
 
@@ -59,8 +60,17 @@ def derived(name: str) -> list[tuple[str, Any]]:
         registry_package = {"action": "updated", "registry_package": container()["package"]}
         return [("package", container()), ("registry_package", registry_package)]
     if name == "gitea":
-        tag = edited(payload("gitea/push"), ref="refs/tags/v1", head_commit={"id": SHA, "message": "x"})
-        return [("push", tag)]
+        push, request = payload("gitea/push"), payload("gitea/pull_request-opened")
+        push["repository"]["updated_at"] = "2026-11-26T17:27:25Z"
+        request["pull_request"] |= {"updated_at": "2026-11-26T17:27:25Z", "draft": False}
+        request["pull_request"]["head"] |= {"label": "test-branch"}
+        return [
+            ("push", push),
+            ("push", edited(push, ref="refs/tags/v1", head_commit={"id": SHA, "message": "x"})),
+            ("pull_request", edited(request, action="synchronized")),
+            ("pull_request", {**request, "action": "edited", "changes": {"title": {"from": "WIP: x"}}}),
+            ("pull_request", {**request, "action": "edited", "changes": {"ref": {"from": "develop"}}}),
+        ]
     if name == "harbor":
         default = payload("harbor/push_artifact")
         cloud_event = {"specversion": "1.0", "id": "4b2f89a6", "type": "harbor.artifact.pushed"}
@@ -85,6 +95,14 @@ def derived(name: str) -> list[tuple[str, Any]]:
             ("pull_request", edited(payload("github/pull_request-opened"), pull_request__draft=True)),
             ("pull_request", approved),
             ("pull_request", edited(approved, action="synchronize")),
+            (
+                "pull_request",
+                {
+                    **payload("github/pull_request-opened"),
+                    "action": "edited",
+                    "changes": {"base": {"ref": {"from": "develop"}}},
+                },
+            ),
         ]
     if name == "gitlab":
         approved = edited(
@@ -93,7 +111,22 @@ def derived(name: str) -> list[tuple[str, Any]]:
             object_attributes__source_project_id=99,
             changes={"labels": {"previous": [{"title": "a"}], "current": [{"title": "a"}, {"title": LABEL}]}},
         )
-        return [("merge_request", approved)]
+        update = edited(payload("gitlab/merge_request"), object_attributes__action="update")
+        update["object_attributes"]["updated_at"] = "2026-11-26 17:27:25 UTC"
+        return [
+            ("merge_request", approved),
+            (
+                "merge_request",
+                edited(update, object_attributes={**update["object_attributes"], "oldrev": SHA}),
+            ),
+            ("merge_request", edited(update, changes={"title": {"previous": "WIP: x", "current": "x"}})),
+            (
+                "merge_request",
+                edited(update, changes={"target_branch": {"previous": "x", "current": "master"}}),
+            ),
+            ("push", {**payload("gitlab/push"), "push_options": {"ci": {"skip": False}}}),
+            ("tag_push", edited(payload("gitlab/tag_push"), after="b" * 40)),
+        ]
     return []
 
 

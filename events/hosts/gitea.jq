@@ -18,6 +18,7 @@ def push_event:
   | (at(["commits"]) | list) as $commits
   | (at(["head_commit", "id"]) | text) as $head
   | ($before | zero_commit) as $created
+  | (at(["head_commit", "message"]) // ($commits | .[0] | at(["message"]))) as $message
   | $pushed
   + {
       # `after` of an annotated tag is the tag object, which git checks out as its commit; old versions send nothing else.
@@ -25,7 +26,9 @@ def push_event:
       before: $before,
       created: $created,
       deleted: ($after | zero_commit),
-      message: ((at(["head_commit", "message"]) // ($commits | .[0] | at(["message"]))) | first_line)
+      # The repository's state before this push: every push changes it, and every hook gets the same text.
+      occurrence: (at(["repository", "updated_at"]) | moment),
+      message: ($message | first_line)
     }
 #if push
   + if $pushed.kind == "push" then
@@ -35,8 +38,9 @@ def push_event:
           # PAYLOAD_COMMIT_LIMIT is 15; versions that send no total_commits list 5. A forced push cannot be
           # told from others, and does not list what it took away.
           files_complete: (
-            ($commits | length) > 0 and ($created | not)
-            and (if $total | type == "number" then $total == ($commits | length) else ($commits | length) < 5 end))
+            ($commits | lists_every_file(1000000000)) and ($created | not)
+            and (if $total == null then ($commits | length) < 5 else $total == ($commits | length) end)),
+          skip_marker: ($message | skip_marker)
         }
     else {} end
 #end
@@ -46,26 +50,41 @@ def push_event:
 #if pull_request
 def pull_request_event:
   (at(["action"]) | text) as $action
+  | at(["changes", "title", "from"]) as $old_title
+  | at(["changes", "ref", "from"]) as $old_base
   | at(["pull_request"])
   | (at(["merged"]) == true) as $merged
   | (at(["title"]) | text // "" | ascii_downcase) as $title
+  # Versions that do not say it have it in the title.
+  | (at(["draft"]) | if type == "boolean" then . else $title | startswith("wip:") or startswith("[wip]") end) as $draft
   | {
       kind: "pull_request",
       ref: (at(["number"]) | request_ref("refs/pull/")),
       sha: (at(["head", "sha"]) | text),
       branch: (at(["head", "ref"]) | text),
+      # Other actions on a commit that was built are no reason to build it again.
+      occurrence: (if $action == "synchronized" then at(["updated_at"]) | moment else null end),
+      # The host's own CI looks at the title too (services/actions/notifier_helper.go); the head commit's message is not sent.
+      skip_marker: ($title | skip_marker),
       pull_request: {
-        action: ({synchronized: "updated"}[$action // ""] // (if $action == "closed" and $merged then "merged" else $action end)),
+        action: (
+          if $action == "synchronized" then "updated"
+          elif $action == "edited" and ($draft | not) and ($old_title | draft_title) then "ready"
+          # Sent for a moved request alone; `from` is the new target where the API moved it (tried on 1.26.0).
+          elif $action == "edited" and ($old_base | type) == "string" then "retargeted"
+          elif $action == "closed" and $merged then "merged"
+          else $action end),
         number: at(["number"]),
         head_ref: (at(["head", "ref"]) | text),
         head_sha: (at(["head", "sha"]) | text),
         head_repository: (at(["head", "repo", "full_name"]) | text),
         base_ref: (at(["base", "ref"]) | text),
-        # Older versions say it in the title.
-        draft: (at(["draft"]) == true or ($title | startswith("wip:") or startswith("[wip]"))),
+        draft: $draft,
         # As text: beyond 2^53 gojq compares numbers as float64, libjq digit by digit.
         fork: (
           (at(["head", "repo"]) | type) != "object"
+          or names_no_branch
+          or differ(at(["head", "repo", "full_name"]) | text; at(["base", "repo", "full_name"]) | text)
           or is_fork(at(["head", "repo_id"]) | whole_number; at(["base", "repo_id"]) | whole_number)),
         merged: $merged
       }
@@ -73,8 +92,9 @@ def pull_request_event:
 #end
 
 def canonical:
-  (header("X-Gitea-Event") // header("X-Forgejo-Event")) as $name
-  | (header("X-Gitea-Delivery") // header("X-Forgejo-Delivery")) as $delivery
+  # All of them are sent, with the same words; gitea.py lists them too.
+  (header("X-Gitea-Event") // header("X-Forgejo-Event") // header("X-Gogs-Event") // header("X-Github-Event")) as $name
+  | (header("X-Gitea-Delivery") // header("X-Forgejo-Delivery") // header("X-Gogs-Delivery") // header("X-Github-Delivery")) as $delivery
   | at(["body"])
   | {
       kind: "other",

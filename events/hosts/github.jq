@@ -17,14 +17,18 @@ def push_event:
       created: $created,
       deleted: (at(["deleted"]) == true or ($after | zero_commit)),
       forced: $forced,
+      occurrence: (at(["repository", "pushed_at"]) | moment),
       message: (at(["head_commit", "message"]) | first_line)
     }
 #if push
   + if $pushed.kind == "push" then {
       files: ($commits | changed_files),
-      # GitHub lists at most 2048 commits. A new branch has nothing to compare with, and a forced push
-      # does not list what it took away.
-      files_complete: (($commits | length) > 0 and ($commits | length) < 2048 and ($created or $forced | not))
+      # GitHub lists at most 2048 commits, and 3000 files of each. A new branch has nothing to compare with, and a
+      # forced push does not list what it took away.
+      files_complete: (
+        ($commits | length) < 2048 and ($commits | lists_every_file(3000)) and ($created or $forced | not)
+        and (at(["size"]) | type != "number" or . <= ($commits | length))),
+      skip_marker: (at(["head_commit", "message"]) | skip_marker)
     } else {} end
 #end
   ;
@@ -32,7 +36,9 @@ def push_event:
 
 #if pull_request
 def pull_request_event:
-  at(["pull_request"])
+  (at(["action"]) | text) as $action
+  | at(["changes", "base", "ref", "from"]) as $old_base
+  | at(["pull_request"])
   | (at(["head", "repo", "full_name"]) | text) as $head
   | (at(["merged"]) == true) as $merged
   | {
@@ -40,14 +46,26 @@ def pull_request_event:
       ref: (at(["number"]) | request_ref("refs/pull/")),
       sha: (at(["head", "sha"]) | text),
       branch: (at(["head", "ref"]) | text),
+      # Other actions on a commit that was built are no reason to build it again.
+      occurrence: (if $action == "synchronize" then at(["head", "repo", "pushed_at"]) | moment else null end),
       pull_request: {
+        action: (
+          if $action == "synchronize" then "updated"
+          elif $action == "ready_for_review" then "ready"
+          elif $action == "edited" and retargeted($old_base; at(["base", "ref"])) then "retargeted"
+          elif $action == "closed" and $merged then "merged"
+          else $action end),
         number: at(["number"]),
         head_ref: (at(["head", "ref"]) | text),
         head_sha: (at(["head", "sha"]) | text),
         head_repository: $head,
         base_ref: (at(["base", "ref"]) | text),
         draft: (at(["draft"]) == true),
-        fork: is_fork($head; at(["base", "repo", "full_name"]) | text),
+        # Only who may write has branches in the repository itself. A repository that is gone is null.
+        fork: (
+          is_fork($head; at(["base", "repo", "full_name"]) | text)
+          or names_no_branch
+          or differ(at(["head", "repo", "id"]) | whole_number; at(["base", "repo", "id"]) | whole_number)),
         merged: $merged
       }
     };
@@ -73,8 +91,5 @@ def canonical:
       | (at(["label", "name"]) | text) as $label
       | pull_request_event
       | .pull_request.added_labels = (if $action == "labeled" and $label != null then [$label] else [] end)
-      | .pull_request.action = (
-          {synchronize: "updated", ready_for_review: "ready"}[$action // ""]
-          // (if $action == "closed" and .pull_request.merged then "merged" else $action end))
 #end
     else {} end;

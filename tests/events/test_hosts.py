@@ -1,12 +1,14 @@
 """Every host: how its deliveries read as canonical events. Cases: docs/sources.md, one table a host."""
 
 import json
+import re
 from typing import Any
 
 import pytest
-from support import OTHER_SHA, SHA, ZERO, data, edited, github_push, payload, program
+from support import DECLARATION, OTHER_SHA, SHA, ZERO, data, edited, github_push, payload, plan, program
 
 from events.host import Host, Verification, host, host_names, program_text
+from hookline.answers.incoming import EventOptions, incoming
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -431,11 +433,23 @@ def test_gitea(event: str, body: Any, expected: dict[str, Any]) -> None:
     )
 
 
-def test_forgejo_spells_the_headers_its_own_way() -> None:
+@pytest.mark.parametrize("header", host("gitea").event_headers)
+def test_any_one_of_the_headers_of_gitea_and_forgejo_names_the_event(header: str) -> None:
+    found = {header: "push", header.replace("-Event", "-Delivery"): "d-2"}
     check(
-        canonical("gitea", TEA, X_Forgejo_Event="push", X_Forgejo_Delivery="d-2"),
+        canonical("gitea", TEA, **{name.replace("-", "_"): value for name, value in found.items()}),
         {"kind": "push", "delivery": "d-2"},
     )
+
+
+@pytest.mark.parametrize("header", host("gitea").event_headers)
+def test_a_delivery_with_any_one_of_them_is_taken_offline_as_the_sensor_takes_it(header: str) -> None:
+    source = "  github: {host: gitea, endpoint: /github, secret: {name: github-webhook, key: secret}}\n"
+    declared = re.sub(r"  github: .*\n", source, DECLARATION, count=1)
+    body = json.dumps(edited(TEA, ref="refs/heads/main", repository__full_name="acme/shop")).encode()
+    options = EventOptions(source="github", headers={header: "push"})
+    event = incoming(plan(declared), "push.json", body, options)
+    assert program("gitea", {"push": {}}, ("acme/shop",)).decide(event.text())["reason"] == "MATCH"
 
 
 # --- GitLab -------------------------------------------------------------------------------------------------------

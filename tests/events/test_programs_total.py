@@ -89,12 +89,15 @@ def parameters(name: str) -> dict[str, str]:
     }
 
 
+TIME = r"(?: [A-Za-z0-9:._+-]{1,64})?"
+
+
 def subject(kind: str, name: str) -> str:
     """The expression that what is built matches in an identity."""
     return {
-        "push": rf"refs/heads/{name} (?:{COMMIT})? {COMMIT}",
-        "tag": rf"refs/tags/{name} (?:{COMMIT})? {COMMIT}",
-        "pull_request": rf"[0-9]* {COMMIT}",
+        "push": rf"refs/heads/{name} (?:{COMMIT})? {COMMIT}{TIME}",
+        "tag": rf"refs/tags/{name} (?:{COMMIT})? {COMMIT}{TIME}",
+        "pull_request": rf"[0-9]* {COMMIT}{TIME}",
         "image_push": rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}} {OCCURRENCE}(?:[0-9a-f]{{7,}})?",
     }[kind]
 
@@ -206,11 +209,33 @@ def test_no_strange_text_in_any_one_place_gets_through(name: str, any_ref: bool)
             node[last] = before
 
 
+MARKERS = {
+    *(f"[{words}]" for words in ("no ci", "skip actions", "actions skip")),
+    *(f"[{one}{space}{other}]" for one, other in (("skip", "ci"), ("ci", "skip")) for space in " -_"),
+    "***no_ci***", "skip-checks: true", "ci.skip",
+}  # fmt: skip
+
+
+def check_canonical(event: dict[str, Any]) -> None:
+    """What the decision and `explain` rely on, whatever a payload holds."""
+    assert event.get("skip_marker") is None or event["skip_marker"] in MARKERS
+    assert event.get("message") is None or (
+        isinstance(event["message"], str) and "\n" not in event["message"]
+    )
+    assert event.get("occurrence") is None or isinstance(event["occurrence"], str)
+    if event["kind"] == "pull_request":
+        assert isinstance(event["pull_request"]["fork"], bool)
+        assert isinstance(event["pull_request"]["draft"], bool)
+    if event.get("files_complete"):
+        assert isinstance(event["files"], list)
+
+
 @pytest.mark.parametrize("name", host_names())
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_edited_event_fails_or_gets_an_unsafe_value_through(name: str, data: st.DataObject) -> None:
     event = text(data.draw(edited_events(name)))
+    check_canonical(program(name, host(name).kinds).canonical(event))
     for any_ref in (False, True):
         found = program(name, host(name).kinds, any_ref=any_ref).decide(event)
         check_harmless(found, any_ref=any_ref)

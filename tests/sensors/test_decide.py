@@ -94,7 +94,7 @@ REASONED: list[tuple[str, dict[str, Any], Any, str, str]] = [
         PUSH,
         github_push(head_commit__message="Fix\n[skip ci]"),
         "push",
-        "run MATCH",
+        "skip SKIP_MARKERS",
     ),
     (
         "marker ignored",
