@@ -85,7 +85,7 @@ def differ($one; $other): $one != null and $other != null and is_fork($one; $oth
 # such a request names the base repository as its head's, with an empty label and the request's own ref
 # (services/convert/pull.go). GitHub knows no such thing, but its source takes what a Gitea signs and sends.
 def names_no_branch:
-  at(["head", "label"]) == "" or (at(["head", "ref"]) | text // "" | . == "" or startswith("refs/"));
+  at(["head", "label"]) == "" or (at(["head", "ref"]) | text // "" | startswith("refs/"));
 
 # Whether a title marks a draft, by the prefixes that GitLab knows and those that are usual at Gitea and Forgejo,
 # whose administrators choose them.

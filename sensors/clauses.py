@@ -120,7 +120,8 @@ class Clause:
 
 def _forks(event: Mapping[str, Any]) -> str:
     if _request(event, "fork"):
-        if str(_request(event, "head_repository")).lower() == str(event.get("repository")).lower():
+        head, repository = _request(event, "head_repository"), event.get("repository")
+        if head and repository and head.lower() == repository.lower():
             return "nothing shows that the pull request comes from a branch of the repository; this pipeline takes no foreign code"
         return "the pull request comes from a fork; this pipeline takes none"
     return "the pull request is not from a fork; this pipeline takes only those"

@@ -83,7 +83,7 @@ def pull_request_event:
         # As text: beyond 2^53 gojq compares numbers as float64, libjq digit by digit.
         fork: (
           (at(["head", "repo"]) | type) != "object"
-          or names_no_branch
+          or names_no_branch or (at(["head", "ref"]) | text // "") == ""
           or differ(at(["head", "repo", "full_name"]) | text; at(["base", "repo", "full_name"]) | text)
           or is_fork(at(["head", "repo_id"]) | whole_number; at(["base", "repo_id"]) | whole_number)),
         merged: $merged

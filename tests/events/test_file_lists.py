@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support import data, edited, github_push, payload, program
 
-from events.globs import expression
+from documents.globs import expression
 
 COMMIT = {"id": "c" * 40, "message": "x", "added": [], "modified": ["docs/a.md"], "removed": []}
 GITHUB = github_push(commits=[COMMIT])

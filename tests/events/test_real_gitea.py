@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support import program
 
+from documents.globs import expression
 from events.delivery import Delivery, bus_event, parse
-from events.globs import expression
 from events.host import host
 from events.signatures import verify
 

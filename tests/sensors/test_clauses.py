@@ -72,7 +72,7 @@ TRIED: dict[tuple[Kind, str], tuple[str, str, Any, Any]] = {
         "github",
         'paths: {exclude: ["docs/**"]}',
         github_push(),
-        edited(github_push(), commits=[{"modified": ["docs/a"]}]),
+        edited(github_push(), commits=[{"added": [], "modified": ["docs/a"], "removed": []}]),
     ),
     ("tag", "tags"): ("github", 'tags: ["v*"]', TAG, github_push(ref="refs/tags/w1")),
     ("pull_request", "into"): ("github", "into: [master]", PR, edited(PR, pull_request__base__ref="next")),
@@ -139,4 +139,6 @@ def test_every_filter_lets_events_through_and_keeps_events_out_under_its_own_cod
 def test_a_skip_of_a_fork_says_which_of_two_things_is_wrong() -> None:
     assert meaning("FORKS", {"pull_request": {"fork": True}}).endswith("this pipeline takes none")
     assert meaning("FORKS", {"pull_request": {"fork": False}}).endswith("takes only those")
+    agit = {"repository": "acme/Shop", "pull_request": {"fork": True, "head_repository": "acme/shop"}}
+    assert meaning("FORKS", agit).startswith("nothing shows that the pull request comes from a branch")
     assert meaning("TAGS", {}) == REASONS["TAGS"]
