@@ -10,7 +10,8 @@ import pytest
 from support import program
 
 from documents.globs import expression
-from events.delivery import Delivery, bus_event, parse
+from events.delivery import Delivery, bus_event
+from events.event_files import parse
 from events.host import host
 from events.signatures import verify
 
