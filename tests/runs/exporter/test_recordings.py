@@ -65,7 +65,7 @@ def test_a_run_that_ends_while_it_waits_for_a_lock_is_a_cancellation_and_nothing
     """The real controller calls the first one Succeeded, and writes a failed node of type Pod without a pod for both."""
     run = Told(history, 0, 1_763_978_400.0, 1.0, "shop", "push", "refs/heads/main", "alice")
     write(tmp_path / "run", [run])
-    text = Replayed(tmp_path / "run", Configuration()).ledger.exposition({}, openmetrics=False)
+    text = Replayed(tmp_path / "run", Configuration()).ledger.exposition(openmetrics=False)
     assert runs_of(text) == {("shop", "push", "cancellation"): 1}
     lost = [
         each for each in text.decode().splitlines() if each.startswith("hookline_observations_lost_total{")
