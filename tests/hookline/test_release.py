@@ -63,7 +63,7 @@ def test_the_lock_of_a_run_that_an_event_starts_is_written_for_the_release_too(r
     assert dependency.program is not None
     push = {"headers": {"X-Github-Event": ["push"]}, "body": github_push()}
     decision = dependency.program.decide(BusEvent("", "", push).text())
-    workflow = dependency.workflow({"id": "1", "time": "2026-11-24T02:30:00Z"}, {"hookline": decision})
+    workflow = dependency.creates.of({"id": "1", "time": "2026-11-24T02:30:00Z"}, {"hookline": decision})
     lock = {"mutex": {"name": "shop"}} if release == "3.5" else {"mutexes": [{"name": "shop"}]}
     assert workflow["spec"]["synchronization"] == lock
 
