@@ -5,7 +5,7 @@ import urllib.parse
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support import github_push, payload, program
 
@@ -291,6 +291,24 @@ def test_no_bytes_end_in_a_traceback(pieces: list[bytes], source: str | None, na
     handled(b"POST /x HTTP/1.1\r\n" + b"".join(pieces), source, name)
 
 
+@example(
+    shape={"specversion": "1.0", "subject": "harbor", "data_base64": None, "time": [None] * 4},
+    source=None,
+    name="harbor",
+)
+@example(
+    shape={
+        "specversion": "1.0",
+        "subject": "x",
+        "id": "1",
+        "source": "s",
+        "type": "t",
+        "data_base64": "e30=",
+        "time": "9999-12-31T23:59:59-23:00",
+    },
+    source=None,
+    name="harbor",
+)
 @given(
     shape=SHAPES | st.lists(SHAPES, max_size=2) | JSON,
     source=st.sampled_from([None, "harbor"]),
