@@ -23,6 +23,7 @@ from hookline.declaration.model import Sandbox
 from hookline.output import manifest_text
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
+from hookline.plan.sizes import check_sizes
 from triggers.template import Template
 
 __all__ = ["TOKEN", "Installation", "Request", "masked"]
@@ -109,6 +110,7 @@ class Installation:
             changed["sandbox"] = Sandbox(namespace=self.sandbox)
         placed = declaration.cluster.model_copy(update=changed)
         self.plan = make_plan(dataclasses.replace(declaration, cluster=placed), templates or {})
+        check_sizes(self.plan)
         return self.plan
 
     @property
