@@ -186,14 +186,16 @@ def targets(name: str) -> list[list[Path]]:
 
 def change(event: dict[str, Any], place: Path, operation: int, value: Any) -> None:
     """Edit a place, unless an earlier edit took it away."""
+    parent: Any = None
     node: Any = event
-    *parents, last = place
-    for part in [*parents, last]:
-        if not (isinstance(part, str) and isinstance(node, dict) and part in node) and not (
-            isinstance(part, int) and isinstance(node, list) and part < len(node)
-        ):
+    for part in place:
+        if isinstance(part, str) and isinstance(node, dict) and part in node:
+            parent, node = node, node[part]
+        elif isinstance(part, int) and isinstance(node, list) and part < len(node):
+            parent, node = node, node[part]
+        else:
             return
-        parent, node = node, node[part]
+    last = place[-1]
     if operation == 0:
         del parent[last]
     elif operation == 1:

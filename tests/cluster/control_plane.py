@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -147,7 +148,7 @@ class ControlPlane:
             process = self._start("kube-apiserver", *arguments)
             try:
                 until(
-                    lambda process=process: probe.ready() or not process.running,
+                    partial(_answers_or_ended, probe, process),
                     "the API server is ready",
                     60,
                     pause=0.1,
@@ -169,7 +170,7 @@ class ControlPlane:
         for definition in definitions:
             self.api.apply(definition)
         for definition in definitions:
-            until(lambda definition=definition: self._served(definition), "every custom resource is served")
+            until(partial(self._served, definition), "every custom resource is served")
         for namespace in ("argo", "argo-events"):
             self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         settings = {"name": "workflow-controller-configmap", "namespace": "argo"}
@@ -257,6 +258,10 @@ class ControlPlane:
             self.kubelet.clear(namespace)
         for process in reversed(self._processes.values()):
             process.stop()
+
+
+def _answers_or_ended(api: Api, process: Process) -> bool:
+    return api.ready() or not process.running
 
 
 def _base64(text: str) -> str:
