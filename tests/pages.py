@@ -207,7 +207,7 @@ def metrics_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _metric(family: Family) -> str:
+def _metric(family: Family[Any]) -> str:
     labels = ", ".join(family.labels)
     note = "" if family.stability == "stable" else f" ({family.stability})"
     return f"| `{family.name}` | {family.type}{note} | {labels} | {family.help} |"

@@ -7,6 +7,7 @@ import json
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
@@ -230,7 +231,7 @@ class Installation:
         """Wait until every event source answers and every trigger fetches."""
         for pod in self.pods():
             if pod.owner.startswith("EventSource/"):
-                until(lambda pod=pod: self._receives(pod), f"{pod.owner} is ready", 60)
+                until(partial(self._receives, pod), f"{pod.owner} is ready", 60)
         if self.sensor_pods:
             self.until_fetching(self.consumers)
 

@@ -143,7 +143,7 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
 
 def _raced(key: tuple[str, ...], surplus: int) -> bool:
     """What the one history whose logs may be gone can have added."""
-    most = {
+    most: dict[tuple[str, ...], int] = {
         ("images", "shop", "partial"): 1,
         ("hits", "shop", "image_layer"): 5,
         ("hits", "shop", "git_checkout"): 1,

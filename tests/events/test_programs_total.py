@@ -51,11 +51,11 @@ def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Prog
     """A program with every repository of the host's events in its table."""
     read = reader(host(name), "source")
     keys = {key for event in events(name) for key in read.keys(text(event))}
-    line = {
+    line: dict[str, Any] = {
         "pipeline": "shop",
         "config": "0123456789ab",
         "arguments": {"repo_name": "shop", "repo_url": "https://example.com/acme/shop.git"},
-        **{kind: rule for kind, rule in RULES.items() if kind in kinds},
+        **{kind: RULES[kind] for kind in kinds & RULES.keys()},
     }
     return compose(
         host=host(name),

@@ -19,6 +19,7 @@ from support import DECLARATION, ROOT, github_push
 from hookline.cli import command_names, main
 from hookline.declaration.starter import Remote, starter
 from hookline.plan import objects as writing_down
+from sensors.manifests import sensor_manifest
 
 
 @pytest.fixture
@@ -113,10 +114,9 @@ def test_a_yaml_1_1_reader_takes_every_text_for_text(folder: Path) -> None:
 @pytest.fixture
 def a_trigger_without_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hookline makes a Sensor in which one trigger waits for a dependency that does not exist."""
-    made = writing_down.sensor_manifest
 
     def broken(*arguments: Any) -> dict[str, Any]:
-        manifest = made(*arguments)
+        manifest = sensor_manifest(*arguments)
         manifest["spec"]["triggers"][0]["template"]["conditions"] = "absent"
         return manifest
 

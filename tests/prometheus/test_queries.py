@@ -70,7 +70,7 @@ def test_annotations_return_data(prometheus: Prometheus) -> None:
 
 def query(board: str, title: str) -> str:
     return next(
-        panel["targets"][0]["expr"]
+        str(panel["targets"][0]["expr"])
         for name, panel in panels()
         if name.endswith(board) and panel["title"] == title
     )
