@@ -81,6 +81,10 @@ def exporter(cluster: ControlPlane, account: Path, tmp_path: Path) -> Iterator[E
         *("-n", NAMESPACE, "--ledger", str(tmp_path / "ledger.db"), "--config", str(configuration)),
         *("--lease", f"{NAMESPACE}/hookline-exporter"),
     )
+    # An exporter that was killed has left its lease, which somebody else gets only when it has run out.
+    until(
+        lambda: found.value("hookline_leader") == 1 and found.ready(), "the exporter leads and has listed", 60
+    )
     yield found
     found.kill()
     cluster.api.delete_all(API, "Workflow", NAMESPACE)
