@@ -189,12 +189,12 @@ def change(event: dict[str, Any], place: Path, operation: int, value: Any) -> No
     parent: Any = None
     node: Any = event
     for part in place:
-        if isinstance(part, str) and isinstance(node, dict) and part in node:
-            parent, node = node, node[part]
-        elif isinstance(part, int) and isinstance(node, list) and part < len(node):
-            parent, node = node, node[part]
-        else:
+        there = (isinstance(node, dict) and isinstance(part, str) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        )
+        if not there:
             return
+        parent, node = node, node[part]
     last = place[-1]
     if operation == 0:
         del parent[last]

@@ -101,7 +101,8 @@ def test_a_refusal_of_one_resource_names_it_alone_and_ends_with_it(
             faults.clear()
         until(lambda: found.not_ready(time.time()) is None)
         until(lambda: not found.troubles.current())
-    assert told(logs, "pods")[-1][:2] == ("info", "watch")
+        # It is told after the reason is gone.
+        until(lambda: told(logs, "pods")[-1][:2] == ("info", "watch"))
 
 
 def test_a_right_that_is_taken_away_later_is_told_while_it_stays_ready(

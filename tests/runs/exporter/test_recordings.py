@@ -59,7 +59,7 @@ def test_a_day_is_measured_as_what_happened() -> None:
 
 
 def test_other_days_are_measured_as_what_happened(tmp_path: Path) -> None:
-    others = days(date(2026, 11, 16), 2, 90, seed=7)
+    others = days(date(2026, 11, 16), 2, 40, seed=7)
     write(tmp_path / "days", others)
     assert runs_of(
         Replayed(tmp_path / "days", Configuration()).ledger.exposition(openmetrics=False)
@@ -67,12 +67,13 @@ def test_other_days_are_measured_as_what_happened(tmp_path: Path) -> None:
 
 
 def test_a_folder_a_zip_and_a_zip_of_the_folder_are_the_same(tmp_path: Path) -> None:
-    folder = tmp_path / "day"
-    with zipfile.ZipFile(DAY) as archive:
-        archive.extractall(folder)
+    folder, packed = tmp_path / "day", tmp_path / "day.zip"
+    write(folder, DEMO_DAY[:12])
+    pack(folder, packed)
     inside = Path(shutil.make_archive(str(tmp_path / "inside"), "zip", tmp_path, "day"))
     texts = {
-        Replayed(path, Configuration()).ledger.exposition(openmetrics=True) for path in (DAY, folder, inside)
+        Replayed(path, Configuration()).ledger.exposition(openmetrics=True)
+        for path in (packed, folder, inside)
     }
     assert len(texts) == 1
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import structlog
 import yaml
 from api_objects import START, STEPS, History, green_run, history
 from click.testing import CliRunner, Result
@@ -63,12 +62,10 @@ def threads() -> Iterator[list[ExporterThread]]:
 
 
 @pytest.fixture(autouse=True)
-def logs_go_nowhere_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Commands configure logs for stderr as it is then, and handle the signals of a process that ends with them."""
+def signals_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands handle the signals of a process that ends with them."""
     for command in ("exporter", "record", "replay"):
         monkeypatch.setattr(f"hookline.commands.{command}.stop_signal", threading.Event)
-    yield
-    structlog.reset_defaults()
 
 
 class Process(ExporterProcess):
