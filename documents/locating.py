@@ -14,7 +14,7 @@ __all__ = ["KINDS", "Located", "Path", "located"]
 
 Path = tuple[str | int, ...]
 KINDS = set(typing.get_args(core_schema.ErrorType))
-"""What pydantic itself complains of; every other kind comes from a check of a model."""
+"""Kinds of errors that pydantic itself reports; every other kind comes from a check of a model."""
 
 
 @dataclass(frozen=True, slots=True)

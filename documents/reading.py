@@ -237,7 +237,7 @@ def _opens_twice(node: yaml.Node) -> bool:
 
 
 def as_read(text: str, value: Any) -> str:
-    """What YAML makes of a plain scalar."""
+    """The value that YAML reads from a plain scalar."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

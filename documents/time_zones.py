@@ -53,7 +53,7 @@ def _regions() -> frozenset[str]:
 
 
 def _advice(value: str) -> str:
-    """What to write for it; empty where nothing is near."""
+    """The name to write instead; empty if no zone has a similar name."""
     folded = value.casefold().replace(" ", "_")
     region = folded.removeprefix("posix/").removeprefix("right/")
     if folded in _OF_UTC:

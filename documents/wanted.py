@@ -20,7 +20,7 @@ class KeyHint:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a file should hold, for messages about a file that holds something else."""
+    """The expected content of a file, for messages about a file that holds something else."""
 
     mapping: str
     """Ends the sentence `expected a mapping at the top, …`."""

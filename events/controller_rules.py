@@ -1,4 +1,4 @@
-"""What the EventSource and EventBus controllers refuse, and what they accept although it never works.
+"""Rules of the EventSource and EventBus controllers: what they refuse, and what they accept although it never works.
 
 Encoded from argo-events 1.9.11 (as in 1.9.10): pkg/reconciler/eventsource/validate.go, pkg/eventsources/sources/*/validate.go,
 pkg/reconciler/eventbus/validate.go.

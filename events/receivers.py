@@ -61,9 +61,9 @@ class Receiver(ABC):
     port: ClassVar[int]
     """Where it listens: one server a port and type, since two types cannot share one."""
     verification: ClassVar[Verification]
-    """What it verifies where there is a secret."""
+    """The proof that it verifies if there is a secret."""
     demand: ClassVar[str]
-    """What it demands of a delivery then, as a clause."""
+    """The condition that a delivery must then meet, as a clause."""
     refusal_status: ClassVar[int]
     """HTTP status of the answer to a delivery that does not verify."""
     headers_key: ClassVar[str]
@@ -182,7 +182,7 @@ class _GithubSource(Receiver):
 
     @staticmethod
     def _media_type(delivery: Delivery) -> str:
-        """What go-github's ValidatePayload makes of the Content-Type; a bare body is taken for JSON."""
+        """The content type as go-github's ValidatePayload reads it; a bare body counts as JSON."""
         given = delivery.header("Content-Type")
         if given is None and delivery.path is None:
             return _JSON

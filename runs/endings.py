@@ -1,4 +1,4 @@
-"""What the objects of the API come to: a run that begins, a pod that begins or ends, a run that ends, or what was lost."""
+"""Facts made from the objects of the API: a run that begins, a pod that begins or ends, a run that ends, or something that was lost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -124,7 +124,7 @@ class Pod:
     main_reason: str
     """Reason of the main container's end, or of its waiting."""
     executor_failure: str
-    """What a container of Argo's own says that failed (init, wait, supervisor), with its exit code."""
+    """Message of a failed container of Argo's own (init, wait, supervisor), with its exit code."""
     sidecar_failure: str
     """The same of any other container beside main. Argo ends sidecars itself, with 137 or 143: those are no failures."""
     disruption: str

@@ -23,16 +23,16 @@ DEADLINES = (
     "pending timeout",
 )
 TIMEOUT = "timeout"
-"""What Argo says of a pod that waited longer than its template allows."""
+"""Argo's message for a pod that waited longer than its template allows."""
 SHUTDOWNS = ("shutdown with strategy", "Stopped with strategy", "workflow shutdown")
 CHECKOUT = "git-checkout-pr"
 EXECUTOR_CODES = frozenset({64, 65})
-"""What Argo's own program exits with in the main container when it could not start the step's command."""
+"""Exit codes of Argo's own program in the main container if it could not start the step's command."""
 NEVER_RAN = frozenset({"OOMKilled", "ContainerCannotRun", "ContainerStatusUnknown", "StartError"})
 _CONTAINER = re.compile(
     r"\A(?:([a-z0-9][-a-z0-9]{0,62}): )?(?:(\w{0,64}) ?\(exit code (\d{1,9})\)|failed with exit code (\d{1,9}))"
 )
-"""What Argo says of a container that failed: `main: Error (exit code 1): its termination message`."""
+"""Argo's message for a container that failed: `main: Error (exit code 1): its termination message`."""
 
 
 def reclaimed(pod: Pod, notices: frozenset[str]) -> str:
@@ -96,7 +96,7 @@ def _executor_failed(pod: Pod, node: Node | None) -> bool:
 
 
 def _node_outcome(step: str, node: Node) -> str:
-    """What Argo says of a pod that nobody saw, or that went before its container's end was seen."""
+    """The outcome by the node, for a pod that nobody saw, or that disappeared before the end of its container was seen."""
     if node.phase == "Succeeded":
         return "success"
     if found := _CONTAINER.match(node.message):
@@ -156,7 +156,7 @@ def _any(words: Iterable[str], message: str) -> bool:
 
 
 def _by_message(message: str) -> str:
-    """What a message of Argo's own says; nothing where it quotes a container, whose text may be anything."""
+    """The outcome by a message of Argo's own; none if it quotes a container, whose text may be anything."""
     if _CONTAINER.match(message):
         return ""
     if message == TIMEOUT or _any(DEADLINES, message):

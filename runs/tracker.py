@@ -22,7 +22,7 @@ GRACE_SECONDS = 15.0
 
 
 class Known(Protocol):
-    """What was told before, also before the process started."""
+    """Facts that were reported before, also before the process started."""
 
     def counted(self, key: str, ended: float) -> bool:
         """Whether this fact was told already, or is too old to be told."""
@@ -46,7 +46,7 @@ class LogRequest:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a round of changes came to."""
+    """Results of one round of changes."""
 
     began: Sequence[Began | AttemptBegan]
     ended: Sequence[AttemptEnded | Ended | Lost]
@@ -67,14 +67,14 @@ class _TrackedPod:
     begun: bool = False
     """Whether its begin was told."""
     attempt: Attempt | None = None
-    """What it came to, for its run."""
+    """Result of the pod, for its run."""
 
 
 @dataclass(slots=True)
 class _TrackedRun:
     workflow: Workflow | None = None
     began: Began | None = None
-    """What is told of it, by its newest state."""
+    """Facts to report about it, by its newest state."""
     pods: dict[str, _TrackedPod] = field(default_factory=dict)
     gone: bool = False
     ended_seen: float | None = None
@@ -169,7 +169,7 @@ class Tracker:
             self._notices.pop(pod, None)
 
     def log(self, uid: str, log: StepLog | None, result: str) -> None:
-        """What came of reading a log: complete, truncated, gone or error."""
+        """Result of reading a log: complete, truncated, gone or error."""
         tracked = self._pod(uid)
         if tracked is not None:
             tracked.log, tracked.log_result = log, result
@@ -202,7 +202,7 @@ class Tracker:
     # What comes of it
 
     def progress(self, now: float) -> Progress:
-        """What can be told now, and which logs are wanted."""
+        """Facts that can be reported now, and logs that are wanted."""
         ended: list[AttemptEnded | Ended | Lost] = list(self._lost)
         logs: list[LogRequest] = []
         self._lost = []

@@ -1,4 +1,4 @@
-"""What the Sensor controller refuses, and what it accepts although the trigger would then be dead.
+"""Rules of the Sensor controller: what it refuses, and what it accepts although the trigger would then never work.
 
 Encoded from argo-events 1.9.11 (as in 1.9.10) pkg/reconciler/sensor/validate.go; what that does not check (conditions, names,
 destinations, programs) fails at run time without a word, so it is checked here.

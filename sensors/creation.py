@@ -17,7 +17,7 @@ class CreationMode:
     operation: str
     """patch: an existing object of the name is left as it is; create: it is an error there."""
     verbs: tuple[str, ...]
-    """What the operation needs; `patch` on a missing object reads, then creates it (argo-events
+    """Rights that the operation needs; `patch` on a missing object reads, then creates it (argo-events
     pkg/sensors/triggers/standard-k8s)."""
     retry: Mapping[str, Any]
     keeps_events: bool

@@ -60,7 +60,7 @@ _DECISION = (
     *(Parameter(_annotation(name), DataKey(f"hookline.{field}")) for name, field in ANNOTATIONS.items()),
     *_CONTEXT,
 )
-"""What every trigger takes from the decision, whoever shares it."""
+"""Parameters that every trigger takes from the decision."""
 
 
 def _name(event_source: str, source: str, pipeline: str) -> str:

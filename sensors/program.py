@@ -19,7 +19,7 @@ _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
 
 
 class _Compiled(Protocol):
-    """What this module uses of the `jq` package, which ships no types."""
+    """The part of the `jq` package that this module uses; the package ships no types."""
 
     def input_text(self, text: str) -> Any: ...
 
@@ -76,7 +76,7 @@ class Program:
         return _compile(self.text)
 
     def decide(self, data: str, files: Sequence[str] | None = None) -> dict[str, Any]:
-        """What the Sensor's dependency makes of an event.
+        """Run an event through the program of the Sensor's dependency.
 
         Args:
             data: The event's data as JSON text, as the event source publishes it.
@@ -120,7 +120,7 @@ class Program:
         return frozenset(self.ask(data, "canonical | [pushes | key]"))
 
     def ask(self, data: str, question: str) -> Any:
-        """What a question in jq, asked with the definitions of this program, answers about a JSON text."""
+        """Answer a question in jq about a JSON text, with the definitions of this program."""
         return _compile(f"{self.definitions}\n{question}").input_text(data).first()
 
 

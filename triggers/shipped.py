@@ -24,7 +24,7 @@ IMAGES: Mapping[str, str] = {
     "go": "docker.io/library/golang:1.27.0-bookworm@sha256:ded31c68586d2e49e760acc2e65a884b23d032e9bbbed0ae0c55abd3fcaf4452",
     "buildkit": "docker.io/moby/buildkit:v0.33.0-rootless@sha256:80b15f0735e87bab7bf59ec4d695dfb4a7cfb25521cf56dc75d6f256285b63ef",
 }
-"""What steps run in, pinned by the digests under which Docker Hub serves these tags."""
+"""Images of the steps, pinned by the digests under which Docker Hub serves these tags."""
 
 FURTHER_ATTEMPTS = 2
 

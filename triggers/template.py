@@ -1,4 +1,4 @@
-"""What a workflow template can do: the parameters it declares, what each is for, and what follows for events."""
+"""Capabilities of a workflow template: its parameters, their roles, and what follows for events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Template:
     parameters: Mapping[str, str | None]
     """Declared workflow arguments with their defaults; None = no default."""
     roles: Mapping[Role, str]
-    """What a parameter is for → its name. Without "commit" the template builds the head of a branch, without "sandbox" it has no
+    """Role of a parameter → its name. Without "commit" the template builds the head of a branch, without "sandbox" it has no
     mode for foreign code, without "ref" it finds the commit by itself."""
     concurrent_runs: bool
     """Runs of one repository may overlap: no checkout directory is shared, so no mutex is needed."""
@@ -44,7 +44,7 @@ class Template:
         return "directory" in self.roles and not self.concurrent_runs
 
     def role(self, parameter: str) -> Role | None:
-        """What a parameter is for; None = hookline does not know."""
+        """Role of each parameter; None if hookline does not know the roles."""
         return next((role for role, name in self.roles.items() if name == parameter), None)
 
     def bindings(self, kind: Kind) -> dict[str, str]:

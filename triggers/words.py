@@ -33,7 +33,7 @@ ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
 """Label of a pod by which ACS gives it spot capacity."""
 
 Role = Literal["url", "directory", "branch", "tag", "image", "dockerfile", "commit", "ref", "sandbox"]
-"""What a parameter of a template is for, as far as hookline fills it or checks it."""
+"""Role of a template's parameter that hookline fills or checks."""
 
 STOCK_PARAMETERS: Mapping[Role, str] = {
     "url": "repo_url",

@@ -57,7 +57,7 @@ TAKEN_BESIDE_A_TEMPLATE = frozenset(
         "archiveLogs", "workflowMetadata", "workflowTemplateRef", "metrics", "artifactGC",
     }
 )  # fmt: skip
-"""What a Workflow may say in its spec under templateReferencing: Strict or Secure; anything else ends the run in an error
+"""Keys that a Workflow may set in its spec under templateReferencing: Strict or Secure; any other key ends the run in an error
 (argo-workflows workflow/util/merge.go of 3.7.18 and 4.0.5)."""
 
 NAME_LENGTH = 46
@@ -66,7 +66,7 @@ NAME_LENGTH = 46
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a pipeline builds."""
+    """The repository and image that a pipeline builds."""
 
     pipeline: str
     owner: str | None
@@ -155,7 +155,7 @@ def _pod_metadata(run: Run) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What decides, beside the settings, how a Workflow without its constants looks."""
+    """Values that, together with the settings, decide how a Workflow without its constants looks."""
 
     template: str
     cluster_scope: bool

@@ -1,4 +1,4 @@
-"""What `hookline template check` answers about one manifest: whose text it is, how far it keeps the contract, what it lacks."""
+"""The answer of `hookline template check` about one manifest: its published version, its contract, and what it lacks."""
 
 import difflib
 import itertools

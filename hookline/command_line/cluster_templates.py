@@ -46,7 +46,7 @@ def manifest_from_cluster(
     try:
         connection = Connection.of_kubeconfig(kubeconfig, context)
     except (ConnectionError, yaml.YAMLError, TypeError, AttributeError, KeyError) as error:
-        raise ConnectionError(f"no cluster to ask: {shown(error)}") from error
+        raise ConnectionError(f"hookline found no cluster to ask: {shown(error)}") from error
     try:
         return connection.json("GET", f"{api}{path}/{name}", read_seconds=_SECONDS)
     except Refused as error:
@@ -55,6 +55,4 @@ def manifest_from_cluster(
     except Unreachable as error:
         raise ConnectionError(f"the cluster does not answer: {str(error)[:200]}") from error
     except (ValueError, RecursionError) as error:
-        raise ConnectionError(
-            f'the cluster gave something else than {kind} "{name}": {shown(error)}'
-        ) from error
+        raise ConnectionError(f'the cluster did not answer with {kind} "{name}": {shown(error)}') from error

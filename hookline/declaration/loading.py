@@ -92,7 +92,7 @@ class Declaration:
 
 @dataclass(slots=True)
 class _Together:
-    """What has been put together so far; one owner for each name."""
+    """The files put together so far; each name has one owner."""
 
     problems: list[Diagnostic] = field(default_factory=list)
     first: dict[tuple[str, ...], Document] = field(default_factory=dict)

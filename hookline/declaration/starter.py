@@ -16,7 +16,7 @@ __all__ = ["Remote", "read_remote", "starter"]
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What a git remote tells."""
+    """Server, name and branch of a git remote."""
 
     server: str
     name: str

@@ -29,7 +29,7 @@ class CacheUse:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLog:
-    """What the log of a step says."""
+    """Findings of a step's log."""
 
     pipeline: str
     log: StepLog
@@ -40,7 +40,7 @@ LOGS = Declarations[MeasuredLog]()
 
 
 def use_of(pipeline: str, log: StepLog | None) -> CacheUse:
-    """What a log says of caches."""
+    """Findings of a log about caches."""
     hits: dict[str, tuple[int, int]] = {}
     configured: dict[str, bool] = {}
     state = ""
@@ -74,7 +74,7 @@ def use_of(pipeline: str, log: StepLog | None) -> CacheUse:
     "hookline_cache_requests_total",
     "counter",
     ("pipeline", "cache"),
-    "What a cache in use was asked for: image layers, Go modules, test packages, checkouts, memoized nodes. "
+    "Requests to a cache in use: image layers, Go modules, test packages, checkouts, memoized nodes. "
     "Only complete logs of successful steps count.",
     values={"cache": CACHES},
 )
@@ -86,7 +86,7 @@ def cache_requests(use: CacheUse) -> Points:
     "hookline_cache_hits_total",
     "counter",
     ("pipeline", "cache"),
-    "What the cache had. The hit rate is hits / requests, one cache at a time.",
+    "Requests that the cache could serve. The hit rate is hits / requests, for each cache.",
     values={"cache": CACHES},
 )
 def cache_hits(use: CacheUse) -> Points:

@@ -47,7 +47,7 @@ def records(templates: Iterable[str]) -> Mapping[str, Callable[[Mapping[str, Any
 
 
 def parse_log(request: LogRequest, data: bytes, *, cut: bool) -> tuple[StepLog | None, str]:
-    """What a log says, and whether it is complete or truncated."""
+    """Findings of a log, and whether it is complete or truncated."""
     outputs = dict(request.outputs)
     needed = outputs.get(MODULES_NEEDED_OUTPUT, "").strip()
     log = read_step(

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 OTHER = "other"
-"""What a label value becomes that is on no list, or one too many."""
+"""Label value that replaces a value that no list holds, or that is one too many."""
 STEPS = ("git-checkout-pr", "run-test", "build-push-image")
 """Steps of ci-go-v1."""
 OUTCOMES = ("success", "failure", "error", "timeout", "cancellation", "skip")
@@ -58,7 +58,7 @@ GO_MODULE_STATES = ("cold", "partial", "full", "missed", "unknown")
 
 Type = Literal["counter", "gauge", "histogram"]
 Beginning = Literal["run", "pod", "logged pod", "spot pod", "cost", "list cost", "prices"]
-"""What begins: any run, any pod, a pod whose log is read, a pod on spot capacity; a pod whose cost, or whose cost on demand,
+"""Things that begin: any run, any pod, a pod whose log is read, a pod on spot capacity; a pod whose cost, or whose cost on demand,
 can be told; a pod to which the price list applies."""
 Labels = tuple[str, ...]
 Points = Iterable[tuple[Labels, float]]
@@ -89,7 +89,7 @@ class Family(Generic[Context]):
     labels: Labels
     help: str
     samples: Callable[[Context], Points]
-    """What an ended run, an ended pod, a scrape, … adds to it."""
+    """Function that makes the samples which an ended run, an ended pod, a scrape, … adds."""
     buckets: tuple[float, ...] = ()
     """Upper bounds of a histogram, ascending, without +Inf."""
     stability: Literal["stable", "experimental"] = "stable"
@@ -150,7 +150,7 @@ class Declarations(Generic[Context]):
         return declared
 
     def samples(self, context: Context, exemplar: str = "") -> list[Sample]:
-        """What something adds to all of these metrics."""
+        """Samples that one thing adds to all of these metrics."""
         return [
             Sample(family.name, labels, value, exemplar)
             for family in self.families.values()

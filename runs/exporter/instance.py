@@ -39,7 +39,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """Options of the command line."""
 
     version: str
     host: str
@@ -219,7 +219,7 @@ class Instance:
         return self._troubles.of("leases") if self._options.lease is not None else "starting"
 
     def warnings(self) -> Sequence[str]:
-        """What is wrong though this instance works on; one line each."""
+        """Problems that do not stop this instance; one line each."""
         return [*self._troubles.current(), *self._web_failures.warnings()]
 
     def _history(self) -> History | None:

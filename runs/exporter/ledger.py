@@ -43,12 +43,12 @@ class Observation:
     closes: str = ""
     """uid of the run that is no longer awaited."""
     fact: AttemptEnded | Ended | None = None
-    """What listeners are told of it; None for what is of no interest outside the metrics."""
+    """Fact that listeners receive; None if it matters only to the metrics."""
 
 
 @dataclass(slots=True)
 class _Changes:
-    """What one commit changes, before it is written."""
+    """Changes of one commit, before it is written."""
 
     values: dict[Key, Value] = field(default_factory=dict)
     fresh: list[Observation] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What a run that begins, an ended pod, and an ended run add to the metrics: pure functions from facts to samples."""
+"""Pure functions from facts to samples: what a run that begins, an ended pod and an ended run add to the metrics."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ __all__ = ["Rules", "beginnings", "measure_attempt", "measure_latency", "measure
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the configuration says about measuring."""
+    """Settings of the configuration for measuring."""
 
     labels: Labels
     prices: Prices

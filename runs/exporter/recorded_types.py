@@ -13,7 +13,7 @@ from runs.raw_values import unix
 __all__ = ["wrong_type"]
 
 Check = Callable[[Any], str]
-"""What is wrong with a value: a path and a sentence's end; empty if nothing is."""
+"""The fault of a value: a path and the end of a sentence; empty if there is none."""
 _NAMES = {
     type(None): "absent",
     dict: "an object",

@@ -36,7 +36,7 @@ ACTIONS = {
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Several times what the API server stores of one object."""
 _UNREADABLE = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
-"""What the standard library raises for a damaged file; RuntimeError for a zip that is encrypted, or packed in a way it does not know."""
+"""Errors that the standard library raises for a damaged file; RuntimeError for a zip that is encrypted, or packed in an unknown way."""
 _HEAVY = ("storedTemplates", "storedWorkflowTemplateSpec")
 
 

@@ -53,7 +53,7 @@ Results = Iterator[tuple[bytes, str]]
 
 
 def read_go_test(log: LogText, exit_code: int | None, needed: int | None) -> tuple[GoTest, bool]:
-    """What it says, and whether it is whole."""
+    """The findings of the log, and whether the log is complete."""
     begin = log.last(b"Start Go Test...")
     complete = begin >= 0 and not log.cut and (exit_code != 0 or log.last(b"Go Test Complete.") > begin)
     if not complete:

@@ -77,13 +77,13 @@ class _Vertex:
 
     @property
     def step(self) -> tuple[bytes | None, ...] | None:
-        """What stands before the numbers, i, n of a step that counts; None for anything else, FROM included."""
+        """The text before the numbers, and the numbers i and n, of a step that counts; None for every other step, also for FROM."""
         match = _STEP.match(self.name)
         return match.groups()[:3] if match is not None and match[4] != b"FROM" else None
 
 
 def read_image_build(log: LogText, exit_code: int | None, metrics: str | None) -> tuple[ImageBuild, bool]:
-    """What it says, and whether it is whole."""
+    """The findings of the log, and whether the log is complete."""
     begin = log.last(START)
     vertices = _vertices(log, max(begin, 0), len(log.data))
     whole = vertices is not None and begin >= 0 and not log.cut

@@ -1,4 +1,4 @@
-"""What the parsers find out."""
+"""Results of the parsers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class StepLog:
-    """What a log says; the part of its step is set."""
+    """Findings of a log; only the part of its step is set."""
 
     completeness: Literal["complete", "truncated"]
     image_build: ImageBuild | None = None

@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LogDownload:
-    """What came of it."""
+    """Result of reading the log."""
 
     result: Literal["complete", "gone", "error"]
     data: bytes = b""

@@ -75,7 +75,7 @@ class Sink(Protocol[Record_contra]):
 
 @dataclass(slots=True)
 class WatchStatistics:
-    """What happened so far; written by one thread."""
+    """Statistics of a watch; written by one thread."""
 
     lists: int = 0
     watches: int = 0

@@ -1,4 +1,4 @@
-"""What the API server refuses, or does not answer, at this moment: logged once for each change, and told in one line each."""
+"""Requests that the API server refuses or does not answer now: logged once for each change, and reported in one line each."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What is asked of the API server, as its access rules name it."""
+    """A kind of request to the API server, as its access rules name it."""
 
     verb: str
     resource: str

@@ -1,4 +1,4 @@
-"""What a template can do, made of what was read of it: the only way from a manifest to a `Template`."""
+"""Capabilities of a template, made from its anatomy: the only way from a manifest to a `Template`."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def role_annotation(role: Role) -> str:
 
 
 def capabilities(template: Anatomy, origin: str) -> Template:
-    """What a template can do.
+    """Capabilities of a template.
 
     Args:
         template: Its manifest, read.
@@ -84,7 +84,7 @@ def roles(
     annotations: Mapping[str, str],
     problems: list[tuple[Path, str]] | None = None,
 ) -> dict[Role, str]:
-    """What each parameter is for: as annotations say, else by the name that it has in ci-go-v1.
+    """Role of each parameter: from annotations, otherwise from the name that it has in ci-go-v1.
 
     Args:
         parameters: The declared ones.

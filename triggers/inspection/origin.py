@@ -71,7 +71,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose text it is."""
+    """Which published version a template is."""
 
     text: Text
     sentence: str
@@ -99,7 +99,7 @@ def candidates() -> tuple[Candidate, ...]:
 
 
 def origin(template: Anatomy, form: Mapping[str, Any], version: str) -> Origin:
-    """Whose text it is.
+    """Find which published version a template is.
 
     Args:
         template: The manifest, read.
@@ -170,7 +170,7 @@ def _by_fingerprint(template: Anatomy) -> Text | None:
 
 
 def _changes(template: Anatomy) -> list[str]:
-    """What the published texts have in common, and this one does otherwise."""
+    """Features that all published texts have, and this one does not."""
     changed = []
     if not keeps_parameters(template) or len(template.parameters) != 8:
         changed.append("parameters")

@@ -1,4 +1,4 @@
-"""What a template's manifest is read as: steps, tasks, volumes, and the texts in which Argo replaces `{{...}}`."""
+"""Parts of a template's manifest: steps, tasks, volumes, and the texts in which Argo replaces `{{...}}`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -106,7 +106,7 @@ class Call:
     """The key of the unit that it starts; empty = a part of another workflow template."""
     arguments: Mapping[str, str]
     items: str
-    """What it is repeated for: withItems, withParam, withSequence."""
+    """Loop of the task: withItems, withParam or withSequence."""
     elsewhere: str = ""
     """The other workflow template whose part it starts; empty = it starts a part of this one."""
 

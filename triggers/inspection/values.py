@@ -183,7 +183,7 @@ class _Follower:
             yield _Node("output", scope.key, name or "") if known else _Node("every output", scope.key)
 
     def spread(self) -> tuple[dict[_Node, int], list[str]]:
-        """What each place can hold, as bits; and the names of the bits: parameters, inputs that nobody here fills, outputs of steps."""
+        """Values that each place can hold, as bits; and the names of the bits: parameters, inputs that nobody here fills, outputs of steps."""
         for name in self.template.parameters:
             self.edge(_Node("parameter", "", name), _Node("every parameter"))
         for unit in self.units.values():
