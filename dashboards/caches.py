@@ -57,7 +57,7 @@ def rate_of(cache: str) -> str:
 
 
 def images() -> list[Panel]:
-    """Why builds were cold, and what the cache cost."""
+    """Panels of the state of image caches, and of their cost."""
     return [
         bars("Builds by state of the cache", "full: all steps came from the cache; cold_missing: there was no cache; cold_error: the cache could not be read; broken: it was damaged.",
              [(increase("hookline_image_builds_total", RATE, "cache_state"), "{{cache_state}}")], width=24),

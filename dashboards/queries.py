@@ -85,7 +85,7 @@ def select(name: str, *, rule: bool = False, **labels: str) -> str:
 
 
 def increase(name: str, window: str = "$__range", by: str = "", *, rule: bool = False, **labels: str) -> str:
-    """How much a counter grew, summed up by labels."""
+    """Growth of a counter, summed up by labels."""
     grouped = f" by ({by})" if by else ""
     return f"sum{grouped} (increase({select(name, rule=rule, **labels)}[{window}]))"
 

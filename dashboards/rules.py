@@ -31,7 +31,7 @@ class Alert:
     name: str
     expression: str
     pending: str
-    """How long the expression must hold."""
+    """Time for which the expression must hold."""
     severity: str
     """critical, warning or info."""
     summary: str

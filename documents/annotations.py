@@ -39,7 +39,7 @@ def _is_model(annotation: Any) -> typing.TypeGuard[type[BaseModel]]:
 
 
 def _aliases(name: str, info: FieldInfo) -> list[str]:
-    """How a field is written in a file."""
+    """Names of a field in a file."""
     alias = info.validation_alias or info.alias
     if isinstance(alias, AliasChoices):
         return [each for each in alias.choices if isinstance(each, str)] or [name]

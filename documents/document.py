@@ -42,7 +42,7 @@ class Document:
     """Children of the mappings that somebody asked about: the checks ask about each of 1,000 pipelines."""
 
     def position(self, path: Sequence[str | int], *, key: bool = False) -> Position:
-        """Where the value at a path stands (or its key); for an absent one, its deepest existing ancestor."""
+        """Position of the value at a path, or of its key; for an absent value, that of its deepest existing ancestor."""
         node, mark = self.root, self.root.start_mark
         for index, part in enumerate(path, 1):
             found = self._child(node, part)

@@ -24,7 +24,7 @@ class Located:
     path: Path
     at_key: bool
     unions: frozenset[Path]
-    """Where on the way pydantic tried one member of a union."""
+    """Places in the path at which pydantic tried one member of a union."""
     kind: str
     given: Any
     context: Mapping[str, Any]

@@ -8,7 +8,7 @@ from documents.globs import GlobError, check_glob
 __all__ = ["APP_ENDING", "check_branch_pattern", "check_login_pattern", "check_pattern", "check_tag_pattern"]
 
 APP_ENDING: Final = "[bot]"
-"""How the logins of GitHub Apps end; it is no character class there."""
+"""Ending of the logins of GitHub Apps; there it is not a character class."""
 
 check_pattern = partial(check_glob, instead_of_negation="write the pattern without it under exclude:")
 """A glob of a list that may exclude."""

@@ -28,7 +28,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class Verification(StrEnum):
-    """How Argo Events can tell that a delivery comes from the host."""
+    """The proof by which Argo Events can tell that a delivery comes from the host."""
 
     SIGNATURE = "signature"
     """HMAC over the body, checked by the `github` event source whenever `webhookSecret` is set, for every host
@@ -57,9 +57,9 @@ class Receiver(ABC):
     """One type of event source."""
 
     key: ClassVar[str]
-    """Its key in the `spec` of an EventSource; also the name of the Service's port."""
+    """Key in the `spec` of an EventSource; also the name of the Service's port."""
     port: ClassVar[int]
-    """Where it listens: one server a port and type, since two types cannot share one."""
+    """Port of its server; each type has one, because two types cannot share a port."""
     verification: ClassVar[Verification]
     """The proof that it verifies if there is a secret."""
     demand: ClassVar[str]
@@ -67,7 +67,7 @@ class Receiver(ABC):
     refusal_status: ClassVar[int]
     """HTTP status of the answer to a delivery that does not verify."""
     headers_key: ClassVar[str]
-    """Where the event data holds the request's headers; the body stands under `body`."""
+    """Key of the request's headers in the event data; the key of the body is `body`."""
     on_ack_one: ClassVar[bool]
     """Whether Alibaba Cloud documents it for ACK One, which has Git, OSS and MNS."""
 

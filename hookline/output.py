@@ -94,7 +94,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes: two for a Chinese character, none for a combining one."""
+    """Number of terminal columns that a text takes: two for a Chinese character, none for a combining one."""
     if text.isascii():
         return len(text)
     from wcwidth import wcswidth  # noqa: PLC0415 - most texts need no tables of Unicode

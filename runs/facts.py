@@ -17,11 +17,11 @@ class Began:
     uid: str
     namespace: str
     name: str
-    """Of the Workflow."""
+    """Name of the Workflow."""
     template: str = ""
-    """Of its workflowTemplateRef."""
+    """Name in its workflowTemplateRef."""
     pipeline: str = ""
-    """As hookline.yaml names it; empty for a run that hookline did not start."""
+    """Name of the pipeline in hookline.yaml; empty for a run that hookline did not start."""
     source: str = ""
     """The source of the event, as hookline.yaml names it."""
     repository: str = ""
@@ -67,15 +67,15 @@ class Attempt:
     started: float | None
     finished: float | None
     message: str = ""
-    """Why it ended as it did, in the words of Kubernetes; may hold anything."""
+    """Reason of its end, in the words of Kubernetes; any text."""
     reclaimed: bool = False
     degraded: bool = False
     scheduled: float | None = None
-    """When the pod got its node."""
+    """Time at which the pod got its node."""
     node: str = ""
     """id of its node in the Workflow's status."""
     task: str = ""
-    """Its node's name without attempts: the same for all attempts of one item of a matrix."""
+    """Name of its node without attempts: the same for all attempts of one item of a matrix."""
     uid: str = ""
     """uid of the pod."""
 
@@ -100,7 +100,7 @@ class Ended:
     finished: float
     """Unix seconds."""
     attempts: Sequence[Attempt] = ()
-    """In the order of their creation; those that nobody saw are missing."""
+    """Attempts in the order of their creation; those that nobody saw are missing."""
     memoized: tuple[int, int] | None = None
     """Hits and lookups of Argo's memoization cache; None where no node uses it."""
 

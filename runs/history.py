@@ -62,7 +62,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which runs a reader wants: the newest first; empty means any."""
+    """Filter for runs, the newest first; an empty field means any."""
 
     pipeline: str = ""
     event: str = ""
@@ -80,11 +80,11 @@ class Page:
 
     runs: Sequence[Run]
     more: tuple[float, str] | None
-    """Where the next page begins; None on the last one."""
+    """Beginning of the next page; None on the last one."""
 
 
 class History(Protocol):
-    """Where finished runs are read; every call is safe from any thread."""
+    """Store from which finished runs are read; every call is safe from any thread."""
 
     def page(self, query: Query) -> Page:
         """Runs, the newest first."""

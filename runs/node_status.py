@@ -58,7 +58,7 @@ class Node:
     message: str
     finished: float | None
     exit_code: int | None
-    """Of the main container, where Argo wrote it down."""
+    """Exit code of the main container, if Argo wrote it down."""
     memoized: bool | None
     """Whether the memoization cache had it; None where the node has none."""
     outputs: Mapping[str, str]

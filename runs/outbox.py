@@ -35,7 +35,7 @@ class Message:
 
 
 class Outbox(Protocol):
-    """Where a listener puts messages, within the transaction in which it is told."""
+    """The place where a listener puts messages, in the transaction in which it receives a fact."""
 
     def put(self, identity: str, content_type: str, body: bytes) -> None:
         """Owe a message; one whose id is owed already is not owed twice."""

@@ -1,4 +1,4 @@
-"""How a run or an attempt ended, in OpenTelemetry's words: `failure` is the code's, `error` the infrastructure's.
+"""Outcomes of runs and attempts, in OpenTelemetry's words: `failure` is caused by the code, `error` by the infrastructure.
 
 The rules are tried in order; each has a witness in the tests. What counts as red code is a main container that exited with a
 code of its own in a step that runs the repository's code. A checkout runs none of it, and an exit handler only tells of it, so
@@ -36,7 +36,7 @@ _CONTAINER = re.compile(
 
 
 def reclaimed(pod: Pod, notices: frozenset[str]) -> str:
-    """Why a spot pod was taken away: BidFailed, evicted; empty if it was not, or had done its work.
+    """Reason for which a spot pod was reclaimed: BidFailed, evicted; empty if it was not, or had done its work.
 
     With the release strategy api-evict the pod is deleted, and only the Event SpotToBeReleased tells (the vendor's page on
     preemptible instances). A warned pod whose main container ended by itself within the notice was not reclaimed.

@@ -18,7 +18,7 @@ from runs.step_logs import StepLog
 __all__ = ["Known", "LogRequest", "Progress", "Tracker"]
 
 GRACE_SECONDS = 15.0
-"""How long an ended run waits for the pods that its status names, and a pod for its Workflow."""
+"""Seconds that an ended run waits for the pods that its status names, and a pod for its Workflow."""
 
 
 class Known(Protocol):
@@ -50,7 +50,7 @@ class Progress:
 
     began: Sequence[Began | AttemptBegan]
     ended: Sequence[AttemptEnded | Ended | Lost]
-    """In order: the attempts of a run before the run."""
+    """Facts in order: the attempts of a run before the run."""
     closed: Sequence[str]
     """Uids of runs whose end was told earlier: nobody waits for it any more."""
     logs: Sequence[LogRequest]
@@ -78,9 +78,9 @@ class _TrackedRun:
     pods: dict[str, _TrackedPod] = field(default_factory=dict)
     gone: bool = False
     ended_seen: float | None = None
-    """When its end was seen, by our clock."""
+    """Time at which its end was seen, by our clock."""
     since: float = 0.0
-    """When the first of it was seen."""
+    """Time at which it was first seen."""
 
 
 class Tracker:

@@ -1,4 +1,4 @@
-"""Which Sensor carries which pipelines: a pure function of the declaration, the same on every machine.
+"""Assignment of pipelines to Sensors: a pure function of the declaration, the same on every machine.
 
 Routes of one repository spread over lanes (a trigger creates one Workflow, so two pipelines of one repository need
 two triggers); repositories spread over shards; what is wider than the lanes, and every schedule, gets a trigger of

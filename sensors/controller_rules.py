@@ -39,7 +39,7 @@ _SELECTORS = {"contextKey", "contextTemplate", "dataKey", "dataTemplate"}
 
 
 def sensor_problems(manifest: Mapping[str, Any], *, one_dependency_per_event: bool = False) -> list[str]:
-    """Why the controller would refuse a Sensor, or one of its triggers would never fire.
+    """Reasons for which the controller would refuse a Sensor, or one of its triggers would never fire.
 
     Args:
         manifest: The Sensor.

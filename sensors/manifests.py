@@ -21,7 +21,7 @@ class SensorPlan:
     name: str
     dependencies: tuple[Dependency, ...]
     why: str
-    """For a person: what makes this pod necessary."""
+    """Sentence that says why this pod is needed."""
 
 
 def _dependency(dependency: Dependency) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _dependency(dependency: Dependency) -> dict[str, Any]:
 
 
 def _conditions(dependency: Dependency, mode: CreationMode) -> str:
-    """When the trigger acts: on its dependency, spelled so that an edit of the table loses no event that waits.
+    """The conditions of a trigger: its dependency, spelled so that an edit of the table loses no waiting event.
 
     A Sensor that starts with a changed dependency deletes the dependency's consumer, and all events that wait there are
     lost. We write one `-` as `_`. Evaluation treats them alike. The clean-up compares literally the names in the *former*

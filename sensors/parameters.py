@@ -20,7 +20,7 @@ def _sha16(text: str) -> str:
 
 
 class ValueSource(Protocol):
-    """Where a parameter's value comes from."""
+    """Source of a parameter's value."""
 
     def argo(self) -> dict[str, str]:
         """The selector of `src`, without its dependencyName."""

@@ -10,7 +10,7 @@ __all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights"]
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _MOUNTED = "workflows.argoproj.io/service-account-token.name"
-"""On an executor's account: the Secret with its token (argo-workflows workflow/common/common.go)."""
+"""Annotation of an executor's account: the Secret with its token (argo-workflows workflow/common/common.go)."""
 
 
 def _metadata(name: str, namespace: str) -> dict[str, Any]:

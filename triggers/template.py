@@ -23,7 +23,7 @@ class Template:
     concurrent_runs: bool
     """Runs of one repository may overlap: no checkout directory is shared, so no mutex is needed."""
     takes_any_ref: bool
-    """Its scripts take every name of a branch or a tag that git allows, as a value of the environment."""
+    """Whether its scripts take every name of a branch or tag that git allows, as a value of the environment."""
     inline_tasks: bool
     """Tasks are written inline in the DAG: a retry strategy from outside ends every run in "failed to get a
     template" (seen on workflow-controller 3.7.4)."""
@@ -34,9 +34,9 @@ class Template:
     service_account: str | None
     """The account that its own spec names."""
     synchronized: bool
-    """Its own spec names a mutex or a semaphore for the whole run."""
+    """Whether its spec names a mutex or a semaphore for the whole run."""
     origin: str
-    """Where this is known from, for messages."""
+    """Source of these facts, for messages."""
 
     @property
     def shares_checkout(self) -> bool:

@@ -24,7 +24,7 @@ RUN_SERVICE_ACCOUNT = "hookline-run"
 """Whom the pods of a run are, where nobody says another account."""
 
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
-"""On a template: "true" where runs of one repository may overlap."""
+"""Annotation of a template: "true" if runs of one repository may overlap."""
 
 SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 """Annotations of a pod by which ECI gives it spot capacity."""

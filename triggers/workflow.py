@@ -50,7 +50,7 @@ DEFAULT_TTL_SECONDS = 86_400
 DEFAULT_KEEP_PODS_SECONDS = 600
 DEFAULT_DEADLINE_SECONDS = 7_200
 EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
-"""Of sandboxed runs: what Argo's own containers report results as, so that the code's containers need no token."""
+"""Account with which Argo's own containers of sandboxed runs report results, so that the containers with the code need no token."""
 TAKEN_BESIDE_A_TEMPLATE = frozenset(
     {
         "arguments", "entrypoint", "shutdown", "suspend", "activeDeadlineSeconds", "priority", "ttlStrategy", "podGC", "volumeClaimGC",
@@ -119,12 +119,12 @@ def digest(value: Any, length: int = 12) -> str:
 
 
 def argument_path(index: int) -> str:
-    """Where the value of the argument with this index stands in a Workflow."""
+    """Path of the value of the argument with this index in a Workflow."""
     return f"spec.arguments.parameters.{index}.value"
 
 
 def mutex_path(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where the name of its mutex stands in a Workflow that has one."""
+    """Path of the mutex's name in a Workflow that has one."""
     lists = "mutexes" in resource["spec"]["synchronization"]
     return ("spec", "synchronization", *(("mutexes", "0") if lists else ("mutex",)), "name")
 

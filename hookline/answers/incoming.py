@@ -21,7 +21,7 @@ SCHEDULE = "schedule:"
 
 @dataclass(frozen=True, slots=True)
 class EventOptions:
-    """How an event is given."""
+    """An event as the user gives it."""
 
     source: str | None = None
     headers: Mapping[str, str] | None = None

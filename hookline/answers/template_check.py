@@ -21,7 +21,7 @@ __all__ = ["Comparison", "TemplateReport", "check_template", "report_data"]
 MOST_LINES = 4_000
 """A longer text is not compared line by line."""
 LEAST_PERCENT = 20
-"""Of lines in common; a comparison of less tells nothing."""
+"""Lowest percentage of common lines at which a comparison is useful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Comparison:
     percent: int
     """Lines that both have, of the lines of both."""
     diff: tuple[str, ...]
-    """From hookline's text to this one; empty for a text too long, or too different, to compare."""
+    """Differences from hookline's text to this one; empty if the text is too long, or too different, to compare."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class ClusterArguments:
     namespace: str
 
     def sources(self) -> "ClusterScope":
-        """Where to watch; a cluster that cannot be found ends the command with code 3."""
+        """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
         from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
         from runs.watching import Connection  # noqa: PLC0415
 

@@ -37,7 +37,7 @@ class Checked:
     declaration: Declaration
     endpoints: Mapping[str, Endpoint]
     pipelines: tuple[CheckedPipeline, ...]
-    """In the order of their names."""
+    """Pipelines in the order of their names."""
     warnings: tuple[Diagnostic, ...]
 
 

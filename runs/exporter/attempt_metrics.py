@@ -22,11 +22,11 @@ class MeasuredAttempt:
     attempt: Attempt
     pod: Pod
     seconds: float
-    """That are billed."""
+    """Billed seconds."""
     taken: str
-    """Why it was reclaimed; empty if it was not."""
+    """Reason of its reclaim; empty if it was not reclaimed."""
     currency: str
-    """Of the price list; empty where that does not apply to the pod's platform."""
+    """Currency of the price list; empty if the list does not apply to the pod's platform."""
     cost: float | None
     list_cost: float | None
     log_result: str

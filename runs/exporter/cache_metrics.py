@@ -16,7 +16,7 @@ TRANSFER_BUCKETS = (1.0, 5.0, 15.0, 60.0)
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """Which caches were used, and how well."""
+    """Use of caches, and their hits."""
 
     pipeline: str
     hits: Mapping[str, tuple[int, int]] = field(default_factory=dict)

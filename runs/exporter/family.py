@@ -53,7 +53,7 @@ CACHE_STATES = (
     "failed",
     "unknown",
 )
-"""Why an image build was warm or cold; exactly one for each build."""
+"""States of an image build's cache; each build has exactly one."""
 GO_MODULE_STATES = ("cold", "partial", "full", "missed", "unknown")
 
 Type = Literal["counter", "gauge", "histogram"]
@@ -100,7 +100,7 @@ class Family(Generic[Context]):
     zero: str = ""
     """A label: a series of a counter brings one at 0 for each of its values, so that the first failure is an increase."""
     begins: Beginning | None = None
-    """With what its series begin at 0, so that `increase()` sees the first sample; None: with the first sample."""
+    """The thing whose beginning creates its series at 0, so that `increase()` sees the first sample; None: the first sample creates them."""
 
     def check(self, labels: Labels) -> None:
         """Raise ValueError for label values that are too many or too few: no series can be made of them."""

@@ -177,7 +177,7 @@ class Instance:
                 delivery.close(FLUSH_SECONDS)
 
     def _listeners(self, ledger: Ledger) -> tuple[Sequence[Listener], Delivery | None]:
-        """Who is told what is counted, and what delivers what they owe."""
+        """Listeners that receive what is counted, and the threads that deliver their messages."""
         settings, outbox = self._configuration.cdevents, ledger.outbox
         if settings is None:
             return (), None
@@ -212,7 +212,7 @@ class Instance:
     # What the web asks
 
     def not_ready(self) -> str | None:
-        """Why this instance does not know the state of the cluster; None when it does, or waits for the lease."""
+        """Reason for which this instance does not know the state of the cluster; None if it knows it, or waits for the lease."""
         if self._service is not None:
             return self._service.not_ready(time.time())
         # One that waits is as ready as it can be: else a rollout would wait for it.

@@ -252,7 +252,7 @@ class Ledger(RememberedRuns):
             self._counted_before = before
 
     def open_runs(self) -> set[str]:
-        """Which runs (uids) had begun and were not counted when the ledger was last written."""
+        """Runs (uids) that had begun and were not counted when the ledger was last written."""
         with self._lock:
             return {uid for (uid,) in self._database.execute("SELECT uid FROM open")}
 

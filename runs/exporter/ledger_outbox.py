@@ -47,7 +47,7 @@ class LedgerOutbox:
         )
 
     def waiting(self) -> int:
-        """How many messages are owed."""
+        """Number of messages that wait for delivery."""
         with self._lock:
             found: int = self._database.execute("SELECT count(*) FROM outbox").fetchone()[0]
         return found

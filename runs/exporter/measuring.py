@@ -166,5 +166,5 @@ def _total(values: Sequence[float | None]) -> float | None:
 
 
 def measure_latency(ended: Ended) -> list[Sample]:
-    """From the event to the first running step; nothing for a run that no event of hookline's started."""
+    """Latency from the event to the first running step; nothing for a run that no event of hookline's started."""
     return LATENCY.samples(ended, ended.run.name)

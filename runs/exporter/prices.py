@@ -48,7 +48,7 @@ class Prices(Block):
     instance_types: Mapping[str, _Rate] = {}
     """ECS types, as `eci-instance-spec` names them."""
     platforms: Annotated[tuple[Platform, ...], Field(strict=False)] = ("eci",)
-    """Where the prices apply; pods elsewhere have no cost."""
+    """Platforms to which the prices apply; pods on others have no cost."""
 
     @property
     def as_of(self) -> float:

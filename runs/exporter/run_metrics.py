@@ -25,11 +25,11 @@ class MeasuredRun:
 
 RUNS = Declarations[MeasuredRun]()
 LATENCY = Declarations[Ended]()
-"""Of a run that an event started: once a run, however often it is retried."""
+"""Metrics of a run that an event started: once for each run, however often it is retried."""
 LOST = Declarations[str]()
-"""Of a run, pod or node status that was lost."""
+"""Metrics of a run, pod or node status that was lost."""
 OVERFLOW = Declarations[str]()
-"""Of a label whose value became `other` though it is a name."""
+"""Metrics of a label whose value became `other` although it is a name."""
 
 
 @RUNS(

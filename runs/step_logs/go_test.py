@@ -80,7 +80,7 @@ def _state(downloaded: int, needed: int | None, *, created: bool) -> State:
 
 
 def _packages(data: bytes, begin: int) -> dict[str, int] | None:
-    """How many packages had which result; None for more packages than a log is read for."""
+    """Number of packages by result; None if there are more packages than a log is read for."""
     read: Callable[[bytes, int], Results]
     if _IS_JSON.search(data, begin) is not None:
         read = _told_by_json

@@ -35,7 +35,7 @@ _NOT_FOUND = re.compile(
     rb"\bnot found\Z|manifest unknown|MANIFEST_UNKNOWN|name unknown|NAME_UNKNOWN|name not known"
 )
 _NO_REPOSITORY = re.compile(rb"repository does not exist|insufficient_scope")
-"""How a registry refuses the repository that nothing was pushed to yet: it says the same to who has no right to it."""
+"""Text with which a registry refuses a repository without any push; it says the same to a client without rights."""
 _ERROR = re.compile(rb"\n(?:ERROR|error): ([^\n]{0,4000})")
 _LAST_WORDS = re.compile(rb"signal: killed|cannot allocate memory|no space left on device")
 _KILLED_RUN = re.compile(

@@ -16,7 +16,7 @@ class ImageBuild:
     steps: int
     """Distinct steps, without FROM."""
     hits: int
-    """Those that did not have to run."""
+    """Steps that did not have to run."""
     counted: bool
     """Whether hits and steps are samples: the build succeeded, its log is whole, and they are of the registry's cache."""
     local: bool
@@ -28,7 +28,7 @@ class ImageBuild:
     """Size of the cached layers that were pulled, each once."""
     exported_layers: int
     infrastructure: bool
-    """It failed by the registry, the cache, the network or the daemon, not by what the Dockerfile does."""
+    """Whether the registry, the cache, the network or the daemon made it fail, and not the Dockerfile."""
 
 
 @dataclass(frozen=True, slots=True)

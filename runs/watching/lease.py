@@ -54,7 +54,7 @@ class Lease:
 
     @property
     def holder(self) -> str:
-        """Who held it when it was last looked at."""
+        """Holder of the lease when it was last read."""
         return str(self._seen[0][0]) if self._seen[0] else ""
 
     def wait(self, stop: threading.Event) -> bool:

@@ -35,12 +35,12 @@ _STATUS_REASONS: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class WatchTarget:
-    """Which objects."""
+    """The objects to watch."""
 
     resource: str
     """Their name for the sink and the metrics."""
     path: str
-    """Of their collection."""
+    """Path of their collection."""
     query: Mapping[str, str] = field(default_factory=dict)
     """Selectors."""
     namespace: str = ""
@@ -49,7 +49,7 @@ class WatchTarget:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How patient a reflector is; seconds."""
+    """Waiting times of a reflector, in seconds."""
 
     first_pause: float = 0.5
     longest_pause: float = 30.0

@@ -101,7 +101,7 @@ class Troubles:
         return [f"{request}: {trouble}" for request, trouble in found]
 
     def of(self, resource: str) -> str | None:
-        """Why a resource is not known; None if nothing that was asked about it fails."""
+        """Reason for which a resource is not known; None if no request about it fails."""
         with self._lock:
             found = [
                 (str(each), str(trouble)) for each, trouble in self._now.items() if each.resource == resource

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 ANY_REF_ANNOTATION = f"{PREFIX}any-ref"
-"""On a template: "true" where it takes every name of a branch or tag that git allows, as a value and never as text of a script."""
+"""Annotation of a template: "true" if it takes every name of a branch or tag that git allows, as a value and never as text of a script."""
 
 _ROLES: tuple[Role, ...] = get_args(Role)
 _SWITCHES = ("true", "false")
@@ -30,7 +30,7 @@ _READS_IMAGE = re.compile(r"\b(?:pull|FROM)\b|--cache-from|--import-cache")
 
 
 def role_annotation(role: Role) -> str:
-    """On a template: the name of the parameter that has this role; empty = none has it."""
+    """Annotation of a template: name of the parameter that has this role; empty if none has it."""
     return f"{PREFIX}{role}-parameter"
 
 

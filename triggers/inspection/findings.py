@@ -256,7 +256,7 @@ def _dropped(template: Anatomy) -> str:
 
 
 def _gocaches(step: Step) -> list[str]:
-    """Where Go keeps its build cache: GOCACHE, else go-build in the user's folder for caches (os.UserCacheDir of Go)."""
+    """Folder of Go's build cache: GOCACHE, else go-build in the user's folder for caches (os.UserCacheDir of Go)."""
     said = _said(step, "GOCACHE")
     if said:
         return said

@@ -1,4 +1,4 @@
-"""Whose text a template is: one of the published texts of ci-go-v1, one that hookline renders, or somebody's own."""
+"""Origin of a template: a published version of ci-go-v1, a template that hookline renders, or a customised one."""
 
 import re
 from collections.abc import Mapping
@@ -76,9 +76,9 @@ class Origin:
     text: Text
     sentence: str
     template: str = ""
-    """Of hookline's, which."""
+    """Name of the template, if it is one of hookline's."""
     version: str = ""
-    """Of hookline, which rendered it; empty = not known."""
+    """Version of the hookline that rendered it; empty if not known."""
     images: tuple[ImageDifference, ...] = ()
 
 

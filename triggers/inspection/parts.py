@@ -31,7 +31,7 @@ KEPT = frozenset({"PersistentVolumeClaim", "NFS export", "CSI volume", "folder o
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a step sees a volume."""
+    """Mount of a volume in a step."""
 
     volume: str
     path: str
@@ -64,7 +64,7 @@ class Step:
     """Variables come from Secrets."""
     mounts: tuple[Mount, ...]
     volumes: Mapping[str, Volume]
-    """Its own and the template's."""
+    """Volumes of the step and of the template."""
     outputs: tuple[str, ...]
     bare_git_artifacts: bool
     """Argo clones a repository for it, and has no Secret for that."""

@@ -1,4 +1,4 @@
-"""Where the values of parameters go: from the arguments of a Workflow through tasks and inputs into the texts that are run.
+"""The flow of parameter values: from the arguments of a Workflow through tasks and inputs into the texts that are run.
 
 Argo replaces `{{...}}` in a template's texts before anything runs. A value in `env:` stays a value; in a script, in arguments, in the
 manifest of a resource, in a request or in a patch of the pod it becomes text of a program. Where a form is not understood, every value
@@ -35,7 +35,7 @@ INPUT = "input "
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Which values become text of which programs.
+    """The values that become text of programs.
 
     A value is the name of a parameter, `workflow.annotations`, `outputs of STEP`, or `input NAME` (one that no task of this template fills).
     """

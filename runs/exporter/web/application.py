@@ -31,7 +31,7 @@ _HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """Where answers come from."""
+    """Sources of the answers."""
 
     metrics: Callable[[str, bool], tuple[bytes, str, str | None]]
     """Accept header and whether gzip is taken → body, content type, content encoding."""

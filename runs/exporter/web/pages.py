@@ -130,7 +130,7 @@ def visible(value: object) -> object:
 
 
 def clip(text: str, length: int = CLIP) -> str:
-    """At most so many characters."""
+    """The first characters of a text, at most this many."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -119,7 +119,7 @@ class Security:
         return None if tls is None else (str(tls.cert_file), str(tls.key_file))
 
     def context(self) -> ssl.SSLContext | None:
-        """For the next handshake; None without TLS."""
+        """TLS context for the next handshake; None without TLS."""
         self._refresh()
         return self._context
 
