@@ -91,7 +91,7 @@ def increase(name: str, window: str = "$__range", by: str = "", *, rule: bool = 
 
 
 def ratio(part: str, whole: str) -> str:
-    """A share; nothing where the whole is 0, since no data is no 0 %."""
+    """Query of a ratio; it gives no data if the whole is 0, because no data is not 0 %."""
     return f"{part} / ({whole} > 0)"
 
 

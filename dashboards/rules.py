@@ -75,11 +75,11 @@ RECORDS: Sequence[Record] = (
     Record("pipeline:hookline_compute_cost_saved:ratio1d", f"1 - {_share(COST, LIST_COST, '1d', MONEY, of={'capacity': 'spot'}, capacity='spot')}"),
     Record("job_step:hookline_log_reads_complete:ratio1d", _share(READS, READS, "1d", "cluster, job, step", result="complete")),
 )  # fmt: skip
-"""The rates that alerts rest on, and that are worth to be asked for over months."""
+"""Rates that alerts use, and that are useful over months."""
 
 
 def _due(expression: str) -> str:
-    """A schedule's fire time as of an hour ago, if it is 15 minutes gone."""
+    """Fire time of a schedule as it was known an hour ago, if it passed more than 15 minutes ago."""
     return f"max by ({BY}) ({expression} offset 1h) < time() - {15 * MINUTE}"
 
 

@@ -65,7 +65,7 @@ _plain: Any = Resolver()
 
 @lru_cache(maxsize=65_536)
 def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
-    """The tag of a scalar; a declaration says the same few words thousands of times."""
+    """The tag of a scalar; cached, because a declaration repeats the same few words thousands of times."""
     return str(_plain.resolve(yaml.ScalarNode, value, implicit))
 
 

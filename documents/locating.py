@@ -33,7 +33,7 @@ class Located:
 
 
 def _routes(data: Any, location: Path) -> Iterator[tuple[Path, frozenset[Path], Any]]:
-    """The ways to read a location of pydantic as a path: it names members of unions, which stand nowhere in the file."""
+    """The ways to read a location of pydantic as a path: a location names members of unions, and a file does not."""
     if not location:
         yield (), frozenset(), data
         return

@@ -1,4 +1,4 @@
-"""Reading: YAML as plain data that remembers where everything stands.
+"""Reading: YAML as plain data with the position of every value.
 
 PyYAML finds the nodes; this module turns them into values, so that duplicate keys, YAML 1.1 surprises (`on:`, 12:30,
 1.20) and aliases without end are refused with their position instead of being read as something else.

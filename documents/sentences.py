@@ -148,7 +148,7 @@ def _wrong_type(given: Any, words: Sequence[_Word], written: str | None) -> str:
 
 
 def _is_truth(text: str) -> bool:
-    """Whether YAML reads this as true or false where it stands without quotes."""
+    """Whether YAML reads this text as true or false without quotes."""
     return text.lower() in SafeConstructor.bool_values
 
 

@@ -46,7 +46,7 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
 
 
 def _empty(data: Any, path: Path, seen: set[int]) -> Iterator[Path]:
-    """Paths of the keys that nothing stands after."""
+    """Paths of the keys without a value."""
     if not isinstance(data, dict | list) or id(data) in seen:
         return
     seen.add(id(data))

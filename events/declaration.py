@@ -1,4 +1,4 @@
-"""The words of hookline.yaml that are about events: `sources:` and a pipeline's `events:`."""
+"""Models of the parts of hookline.yaml that are about events: `sources:` and a pipeline's `events:`."""
 
 import difflib
 import re
@@ -368,7 +368,7 @@ def _one_cron(value: Any) -> Any:
 
 
 def _merged(crons: list[str]) -> str | None:
-    """Five fields that fire at all these times, where they differ in one field alone."""
+    """Five fields that fire at all these times, if the times differ in one field only."""
     rows = [cron.split() for cron in crons]
     columns = list(zip(*rows, strict=False))
     differing = [place for place, column in enumerate(columns) if len(set(column)) > 1]
@@ -492,7 +492,7 @@ class Events(Block):
 
     @property
     def sandboxed(self) -> bool:
-        """Whether foreign code runs, and nothing else."""
+        """Whether the pipeline runs only foreign code."""
         return self.pull_request is not None and self.pull_request.forks == "sandboxed"
 
     def kinds(self) -> tuple[Kind, ...]:

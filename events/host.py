@@ -28,7 +28,7 @@ class Host:
     setup: str
     """Sentence that says what a user sets at the host; printed by `validate` and in the rendered output."""
     event_headers: tuple[str, ...] = ()
-    """Request headers of which one must name the event, in Go's canonical case; empty where the body tells."""
+    """Request headers of which one must name the event, in Go's canonical case; empty if the body names it."""
     delivery_header: str | None = None
     """The request header with the delivery id, in Go's canonical case."""
     ignores_case: bool = False

@@ -73,7 +73,7 @@ class Receiver(ABC):
 
     @abstractmethod
     def endpoint(self, path: str, secret: SecretKey | None, owners: Iterable[str]) -> dict[str, Any]:
-        """One endpoint, as it stands below `spec.<key>.<source>` of an EventSource.
+        """One endpoint, as it is written below `spec.<key>.<source>` of an EventSource.
 
         Args:
             path: URL path that the host delivers to.
@@ -131,7 +131,7 @@ class Receiver(ABC):
 
 
 class _GithubSource(Receiver):
-    """Verifies whatever the host, as long as a secret is set, and manages no hooks without a token."""
+    """The `github` event source: it verifies every host if a secret is set, and manages no hooks without a token."""
 
     key = "github"
     port = 12000

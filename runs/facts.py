@@ -1,4 +1,4 @@
-"""A run that begins, a pod of it that ends, a run that ends: what is known of each, and who wants to be told.
+"""Facts: a run that begins, a pod of it that ends, a run that ends; and the protocol of listeners.
 
 These records are the core's answer to the question what happened. They hold no labels of metrics, no prices, no counts.
 """
@@ -27,7 +27,7 @@ class Began:
     repository: str = ""
     """`owner/name` at its host: as the Workflow says, else by the URL that the run clones."""
     repo_name: str = ""
-    """The argument `repo_name`, by which runs that hookline did not start are told apart."""
+    """The argument `repo_name`, which distinguishes runs that hookline did not start."""
     ref: str = ""
     sha: str = ""
     event: str = ""
@@ -52,7 +52,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One pod of a run, ended. Times are Unix seconds; None where the API never told."""
+    """One pod of a run that ended. Times are Unix seconds; None if the API never gave them."""
 
     step: str
     """The step's name in the template: "run-test"."""
@@ -81,7 +81,7 @@ class Attempt:
 
     @property
     def key(self) -> str:
-        """The same however often it is seen, and of nothing else."""
+        """Key of this pod: the same each time it is seen, and unique."""
         return f"attempt/{self.uid}"
 
 
@@ -106,7 +106,7 @@ class Ended:
 
     @property
     def key(self) -> str:
-        """The same however often this end is seen, and of nothing else."""
+        """Key of this end: the same each time it is seen, and unique."""
         return f"run/{self.run.uid}/{self.finished:.0f}"
 
     @property
@@ -116,7 +116,7 @@ class Ended:
 
 
 class Listener(Protocol):
-    """Wants to be told, once for each fact, in the order of the facts.
+    """A listener: it receives each fact once, in order.
 
     With a ledger it is told within the transaction that counts the fact: it must be quick and wait for nobody. What it must
     deliver elsewhere it puts into the outbox, which is part of the same transaction.
@@ -129,4 +129,4 @@ class Listener(Protocol):
         """A pod of a run has ended."""
 
     def ended(self, run: Ended) -> None:
-        """A run has ended, and all its attempts were told."""
+        """A run has ended, and all its attempts were reported before."""

@@ -126,7 +126,7 @@ class Pod:
     executor_failure: str
     """Message of a failed container of Argo's own (init, wait, supervisor), with its exit code."""
     sidecar_failure: str
-    """The same of any other container beside main. Argo ends sidecars itself, with 137 or 143: those are no failures."""
+    """The same for every other container except main. Argo ends sidecars itself, with 137 or 143: those are no failures."""
     disruption: str
     """Reason for which the cluster ended it while it worked: Evicted, NodeShutdown, PreemptionByScheduler, ...; empty if it did not."""
     ended: float | None
@@ -148,7 +148,7 @@ class Pod:
 
     @property
     def main_ended(self) -> bool:
-        """Whether the step's own container has ended: its log is whole from then on."""
+        """Whether the step's own container has ended; its log is complete from then on."""
         return self.main_finished is not None
 
 

@@ -25,10 +25,10 @@ class Known(Protocol):
     """Facts that were reported before, also before the process started."""
 
     def counted(self, key: str, ended: float) -> bool:
-        """Whether this fact was told already, or is too old to be told."""
+        """Whether this fact was reported already, or is too old to be reported."""
 
     def attempts(self, run_uid: str) -> Sequence[Attempt]:
-        """The attempts of a run that were told."""
+        """The attempts of a run that were reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Progress:
     ended: Sequence[AttemptEnded | Ended | Lost]
     """Facts in order: the attempts of a run before the run."""
     closed: Sequence[str]
-    """Uids of runs whose end was told earlier: nobody waits for it any more."""
+    """Uids of runs whose end was reported earlier, so that nothing waits for it any more."""
     logs: Sequence[LogRequest]
 
 
@@ -65,7 +65,7 @@ class _TrackedPod:
     log_asked: bool = False
     counted: bool = False
     begun: bool = False
-    """Whether its begin was told."""
+    """Whether its begin was reported."""
     attempt: Attempt | None = None
     """Result of the pod, for its run."""
 
@@ -220,7 +220,7 @@ class Tracker:
         return len(self._runs), len(pods), sum(pod.log_asked and not pod.log_result for pod in pods)
 
     def active(self) -> Iterator[tuple[Began, str]]:
-        """Runs that are not told as ended yet, with their state: pending, executing, finalizing."""
+        """Runs whose end is not reported yet, with their state: pending, executing, finalizing."""
         for run in self._runs.values():
             if run.workflow is None or run.began is None or run.gone:
                 continue

@@ -1,4 +1,4 @@
-"""The clauses of the decision: each with its reason code, what a skip means, what the event brings, and its filter.
+"""The clauses of the decision: each with its reason code, the meaning of a skip, its part of the event, and its filter.
 
 A filter is a field of the `events:` block that a clause reads. This table ties the field to the clause: `sensors/routes.py`
 writes a pipeline's line of the table from it and fails on a field that nobody wires, `hookline explain` words its answer

@@ -112,11 +112,11 @@ class Program:
         return cast("dict[str, Any]", self.ask(data, "canonical | used"))
 
     def pushes(self, data: str) -> list[dict[str, Any]]:
-        """The canonical events of a delivery: one, or as many as it tells pushes."""
+        """The canonical events of a delivery: one, or one for each push in it."""
         return cast("list[dict[str, Any]]", self.ask(data, "canonical | [pushes]"))
 
     def keys(self, data: str) -> frozenset[str | None]:
-        """The names under which the table is searched; several where the delivery tells several pushes."""
+        """The names under which the table is searched; several if the delivery holds several pushes."""
         return frozenset(self.ask(data, "canonical | [pushes | key]"))
 
     def ask(self, data: str, question: str) -> Any:

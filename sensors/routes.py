@@ -33,7 +33,7 @@ class Route:
     """Repository or image, as the program's `key` spells it."""
     events: Events
     kinds: frozenset[Kind]
-    """The kinds of `events` that this source brings."""
+    """The kinds of `events` that this source sends."""
     workload: Workload
 
     @property

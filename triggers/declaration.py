@@ -1,4 +1,4 @@
-"""The words of hookline.yaml that are about what runs: the `run:` block."""
+"""Models of the parts of hookline.yaml that are about runs: the `run:` block."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""The workflow templates that hookline brings: read from `templates/`, scripts and images put in.
+"""The workflow templates that come with hookline: read from `templates/`, scripts and images put in.
 
 A template is a folder with `template.yaml` and its scripts, which are plain files so that they can be read and run as they are.
 Tags of ours stand where something is put in: `!script FILE` (in which a line `!include FILE` is replaced by that file), `!image NAME`

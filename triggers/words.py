@@ -1,4 +1,4 @@
-"""The words that hookline writes on Workflows and their pods, and that runs are recognised by."""
+"""Labels and annotations that hookline writes on Workflows and their pods, and by which it recognises runs."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -18,10 +18,10 @@ SpotStrategy = Literal["SpotAsPriceGo", "SpotWithPriceLimit"]
 """How ECI bids for spot capacity: the market price, or at most a limit."""
 
 PREFIX = "hookline.dev/"
-"""Every label and annotation of hookline begins with it."""
+"""Prefix of every label and annotation of hookline."""
 
 RUN_SERVICE_ACCOUNT = "hookline-run"
-"""Whom the pods of a run are, where nobody says another account."""
+"""Default account of a run's pods."""
 
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 """Annotation of a template: "true" if runs of one repository may overlap."""
@@ -43,4 +43,4 @@ STOCK_PARAMETERS: Mapping[Role, str] = {
     "image": "container_image",
     "dockerfile": "dockerfile",
 }
-"""Role → the name that the parameter has in ci-go-v1. A template that declares the name, and says nothing else, means the same by it."""
+"""Role → name of the parameter in ci-go-v1. A parameter of this name in another template has the same role, unless an annotation says otherwise."""

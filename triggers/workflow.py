@@ -77,7 +77,7 @@ class Subject:
 
     @property
     def checkout_directory(self) -> str:
-        """The directory that `git clone` makes of the URL; ci-go-v1 has to be told exactly this one."""
+        """The directory that `git clone` makes of the URL; ci-go-v1 needs exactly this name."""
         return self.repository_url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
 
 

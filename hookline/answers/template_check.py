@@ -26,7 +26,7 @@ LEAST_PERCENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A customised text beside the nearest that hookline renders."""
+    """A customised template beside the most similar one that hookline renders."""
 
     nearest: str
     percent: int

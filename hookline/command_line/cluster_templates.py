@@ -1,4 +1,4 @@
-"""Templates that a cluster holds, asked of its API server by the current kubeconfig context."""
+"""Templates in a cluster, read from its API server by the current kubeconfig context."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ _SECONDS = 10.0
 
 
 class AbsentTemplate(ConnectionError):
-    """The cluster answers, and has no such template."""
+    """The cluster answers, and does not have this template."""
 
 
 def template_from_cluster(name: str) -> Template:

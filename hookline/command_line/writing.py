@@ -1,4 +1,4 @@
-"""Writing what commands make: whole files, and whole folders that replace what an earlier run wrote."""
+"""Writing the output of commands: complete files, and complete folders that replace the output of an earlier run."""
 
 import ctypes
 import os
@@ -124,7 +124,7 @@ def _keep(entry: Path, place: Path) -> None:
 
 
 def _change_places(beside: Path, folder: Path) -> None:
-    """Exchange two folders in one step; where the system has no such step, in two renames."""
+    """Exchange two folders in one step, or in two renames if the system has no such step."""
     if _exchanged(beside, folder):
         return
     old = beside.with_name(f"{beside.name}-old")
@@ -155,7 +155,7 @@ def _prefix(folder: Path) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what runs that were killed have left beside the folder; put an old folder back that has no successor."""
+    """Remove temporary folders of killed runs; put an old folder back if it has no successor."""
     if not folder.parent.is_dir():
         return
     left = re.compile(re.escape(_prefix(folder)) + r"(\d+)-\w+(-old)?")
@@ -180,7 +180,7 @@ def _runs(process: int) -> bool:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file that appears whole, by a rename."""
+    """Write a file by a rename, so that nobody sees a part of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The declaration: hookline.yaml as one model, put together from the words of the other rooms."""
+"""The declaration: hookline.yaml as one model, made of the models of the other rooms."""
 
 import re
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""The starter file: a commented hookline.yaml for the repository that somebody stands in."""
+"""The starter file: a commented hookline.yaml for the repository in the current folder."""
 
 import json
 import re
@@ -29,7 +29,7 @@ class Remote:
 
     @property
     def host(self) -> str | None:
-        """The word for `host:`, by the server's name; None where that does not tell."""
+        """The word for `host:`, by the server's name; None if the name does not say it."""
         for word, host in (
             ("github", "github"),
             ("gitlab", "gitlab"),

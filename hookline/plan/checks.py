@@ -136,7 +136,7 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
 
 
 def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], problems: Problems) -> None:
-    """ci-go-v1 ignores the URL once the directory exists, and builds whatever lies there."""
+    """Refuse two repositories in one directory: ci-go-v1 ignores the URL once the directory exists, and builds its content."""
     by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
         run = merge(declaration.default_run, declared.pipeline.run)

@@ -23,7 +23,7 @@ class Pods:
 
     @property
     def sentence(self) -> str:
-        """The same in a few words."""
+        """The number of pods in words."""
         return plural(self.total, "pod")
 
 

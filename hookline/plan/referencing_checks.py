@@ -1,4 +1,4 @@
-"""Checks under templateReferencing: Strict or Secure, where Argo takes few settings of a Workflow beside its template's own."""
+"""Checks under templateReferencing: Strict or Secure, where Argo accepts only a few settings in a Workflow itself."""
 
 from collections.abc import Iterator
 

@@ -30,7 +30,7 @@ class MeasuredAttempt:
     cost: float | None
     list_cost: float | None
     log_result: str
-    """complete, truncated, gone or error; empty for a log that was not read."""
+    """Result of reading the log: complete, truncated, gone or error; empty if it was not read."""
 
 
 ATTEMPTS = Declarations[MeasuredAttempt]()

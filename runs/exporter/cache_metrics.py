@@ -24,7 +24,7 @@ class CacheUse:
     configured: Mapping[str, bool] = field(default_factory=dict)
     """Cache → whether it was seen in use; one of which nothing is known is absent."""
     state: str = ""
-    """The step's own cache in a word."""
+    """State of the step's own cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Sample:
     labels: Labels
     value: float
     exemplar: str = ""
-    """A Workflow's name: stands behind the sample in OpenMetrics, never in a label."""
+    """Name of a Workflow: an exemplar in OpenMetrics, never a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Family(Generic[Context]):
     values: Mapping[str, tuple[str, ...]] | None = None
     """Closed sets of label values, for forecasts and docs."""
     zero: str = ""
-    """A label: a series of a counter brings one at 0 for each of its values, so that the first failure is an increase."""
+    """A label: a new series of a counter also creates a series at 0 for each value of this label, so that the first failure is an increase."""
     begins: Beginning | None = None
     """The thing whose beginning creates its series at 0, so that `increase()` sees the first sample; None: the first sample creates them."""
 

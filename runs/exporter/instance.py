@@ -56,7 +56,7 @@ class Options:
 
 
 class Instance:
-    """Runs until it is told to stop."""
+    """Run until a signal stops it."""
 
     def __init__(self, options: Options, sources: ClusterScope, security: Security) -> None:
         """Check the settings.

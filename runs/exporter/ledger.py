@@ -41,7 +41,7 @@ class Observation:
     attempt: tuple[str, Attempt] | None = None
     """uid of the run, attempt."""
     closes: str = ""
-    """uid of the run that is no longer awaited."""
+    """Uid of the run whose end is no longer expected."""
     fact: AttemptEnded | Ended | None = None
     """Fact that listeners receive; None if it matters only to the metrics."""
 
@@ -55,7 +55,7 @@ class _Changes:
 
 
 class Ledger(RememberedRuns):
-    """Counters, keys, finished runs, and what is owed to listeners. Reads are safe from any thread; one thread writes."""
+    """Counters, keys, finished runs, and messages that wait for delivery. Reads are safe from any thread; one thread writes."""
 
     def __init__(
         self,
@@ -274,7 +274,7 @@ class Ledger(RememberedRuns):
 
 
 def _zeros() -> dict[Key, Value]:
-    """Counters of the exporter's own losses stand at 0 from the start."""
+    """Counters of the exporter's own losses begin at 0."""
     families = [
         KEPT[f"hookline_{name}_total"] for name in ("observations_lost", "label_overflow", "clock_skew")
     ]

@@ -1,4 +1,4 @@
-"""The outbox as a table of the ledger: what a listener owes is written in the transaction that counts the fact."""
+"""The outbox as a table of the ledger: a listener's message is written in the transaction that counts the fact."""
 
 import sqlite3
 import threading

@@ -100,7 +100,7 @@ def measure_attempt(ended: AttemptEnded, rules: Rules) -> tuple[Attempt, list[Sa
 
 
 def _seconds(seen: EndedPod) -> float:
-    """Seconds that were billed, as near as the API tells: ECI bills from the pull of the images to the end of the pod."""
+    """Billed seconds, as well as the API shows them: ECI bills from the pull of the images to the end of the pod."""
     pod = seen.pod
     begin = next(
         (time for time in (pod.billed_from, pod.scheduled, pod.main_started) if time is not None), None

@@ -31,7 +31,7 @@ def _kind(value: Any) -> str:
 
 
 def _named(key: str) -> str:
-    """A key as it can stand in a message: one line, and not long."""
+    """A key for a message: one short line."""
     return "".join(each if each.isprintable() else "?" for each in key[:MAX_KEY])
 
 

@@ -1,4 +1,4 @@
-"""A recording, measured whole: the ledger of it, and a server of its metrics and pages."""
+"""The measured recording: its ledger, and a server of its metrics and pages."""
 
 from collections.abc import Mapping
 from pathlib import Path

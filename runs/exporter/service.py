@@ -1,4 +1,4 @@
-"""The running exporter: threads that watch, threads that read logs, one thread that counts, and what is asked of it over HTTP."""
+"""The running exporter: threads that watch, threads that read logs, one thread that counts, and the data for HTTP requests."""
 
 import contextlib
 import gc

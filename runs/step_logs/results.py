@@ -18,7 +18,7 @@ class ImageBuild:
     hits: int
     """Steps that did not have to run."""
     counted: bool
-    """Whether hits and steps are samples: the build succeeded, its log is whole, and they are of the registry's cache."""
+    """Whether hits and steps are samples: the build succeeded, its log is complete, and its cache is the registry's."""
     local: bool
     """Whether layers came from a local store; not possible in a pod whose daemon is its own."""
     import_seconds: float | None

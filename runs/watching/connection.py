@@ -178,7 +178,7 @@ class Connection:
         read_seconds: float,
         opened: Callable[[], None] = lambda: None,
     ) -> Iterator[bytes]:
-        """The whole lines of an answer that goes on; what follows the last line break is dropped.
+        """The complete lines of a streamed answer; the text after the last line break is dropped.
 
         Args:
             path: Of the API.

@@ -77,7 +77,7 @@ class Lease:
         self.release()
 
     def attempt(self) -> bool:
-        """Take or renew it, if it is free, ours, or its holder has been silent for its whole duration."""
+        """Acquire or renew the lease, if it is free or ours, or if its holder did not renew it for its duration."""
         verb = "get"
         try:
             current = self._read()

@@ -12,7 +12,7 @@ from runs.watching.connection import Refused, Unreachable
 __all__ = ["Troubles"]
 
 ANSWER_SECONDS = 5.0
-"""A request without any answer for so long is a trouble; it goes on waiting."""
+"""Seconds after which a request without an answer is reported; the request continues to wait."""
 LOOK_SECONDS = 0.5
 _log = structlog.get_logger()
 

@@ -466,7 +466,10 @@ def test_the_commands_of_init_never_make_an_empty_secret(folder: Path, openssl: 
 
 def test_init_says_where_it_guesses(folder: Path) -> None:
     text = hookline("init", "--repository", "git.example.com/acme/shop", "--to", "-").stdout
-    assert "host: github            # a guess: the name of the server does not tell; accepted: acr, " in text
+    assert (
+        "host: github            # a guess, because the server's name does not say it; accepted: acr, "
+        in text
+    )
     assert "a guess" not in hookline("init", "--repository", "codeberg.org/acme/shop", "--to", "-").stdout
 
 

@@ -85,7 +85,7 @@ class _Reader(Containers):
         )
 
     def parameters(self, node: Mapping[str, Any], path: Path) -> dict[str, str | None]:
-        """Parameters of `arguments`, with what stands there for each."""
+        """Parameters of `arguments`, with the value that each has there."""
         arguments, at = self.mapping(node, "arguments", path)
         found = {}
         for item, here in self.mappings(arguments, "parameters", at):

@@ -158,7 +158,7 @@ class Containers(Fields):
 
 
 def _expanded(texts: list[str], env: Mapping[str, str]) -> list[str]:
-    """Values of the variables that Kubernetes puts into these texts, $(NAME), also those that stand in such a value."""
+    """Values of the variables $(NAME) that Kubernetes puts into these texts, also of those inside such a value."""
     found: dict[str, str] = {}
     left = list(texts)
     while left:

@@ -28,7 +28,7 @@ _WHOLE = re.compile(r"\b(?:workflow|inputs)\b(?!\s*(?:\.\s*\w|\[\s*['\"]))")
 _ITEM = re.compile(r"\bitem\b")
 
 ANNOTATIONS = "workflow.annotations"
-"""Names of refs and people stand in the annotations of a run."""
+"""Annotations of a run, which hold names of refs and people."""
 OUTPUTS = "outputs of "
 INPUT = "input "
 
@@ -98,7 +98,7 @@ class _Follower:
         return Flow(self.named(held, "script"), self.named(held, "condition"))
 
     def call(self, call: Call, unit: Unit, items: _Node) -> None:
-        """Arguments become inputs; what a task puts out may hold whatever it was given."""
+        """Arguments become inputs; an output of a task may hold everything that the task received."""
         result = _Node("result", unit.key, call.task)
         for name, text in call.arguments.items():
             given = _Node("input", call.target, name)

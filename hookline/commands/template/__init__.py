@@ -34,7 +34,7 @@ class TemplateGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """A wrong word is answered with the right one."""
+        """Answer a wrong word with the right one."""
         known = self.list_commands(ctx)
         if args[0] not in known:
             import difflib  # noqa: PLC0415 - only for a typing error
