@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from documents.blocks import Block, Duration, Name
-from documents.scalars import check_cidr, matching, parse_date_range
+from documents.scalars import check_cidr, check_cidrs, matching, parse_date_range
 from documents.time_zones import check_timezone
 from events.canonical import Kind
 from events.cron import CronError, parse_cron
@@ -68,7 +68,10 @@ class SecretReference(Block):
     key: Annotated[
         str,
         AfterValidator(
-            matching(r"[A-Za-z0-9._-]{1,253}", "expected a key of a Secret: letters, digits and - _ .")
+            matching(
+                r"(?!\.\.|\.\Z)[A-Za-z0-9._-]{1,253}",
+                "expected a key of a Secret: letters, digits and - _ ., not . and not .. at the start",
+            )
         ),
     ] = Field(description="Key in the Secret.", examples=["secret"])
 
@@ -81,7 +84,9 @@ class Unverified(Block):
         examples=["ACR cannot sign; the endpoint is reachable from its egress addresses only"],
     )
     allowed_cidrs: Annotated[
-        list[Annotated[str, AfterValidator(check_cidr)]], Field(min_length=1, max_length=50)
+        list[Annotated[str, AfterValidator(check_cidr)]],
+        Field(min_length=1, max_length=50),
+        AfterValidator(check_cidrs),
     ] = Field(
         description="Address blocks that may reach the endpoint, as the pod of the event source sees them (NetworkPolicy).",
         examples=[["47.98.116.0/24"]],

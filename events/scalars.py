@@ -15,6 +15,10 @@ __all__ = [
 ]
 
 
+_NO_DOTS = r"(?!\.{1,2}(?:/|\Z))"
+"""Begins a part of a path that is neither . nor .., which programs take for another place."""
+
+
 def check_source_name(value: str) -> str:
     """The name of a source: part of the names of its EventSource, Service and triggers."""
     return fullmatch(
@@ -27,9 +31,9 @@ def check_source_name(value: str) -> str:
 def check_repository_name(value: str) -> str:
     """owner/name; GitLab's subgroups have more parts."""
     return fullmatch(
-        r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+",
+        rf"{_NO_DOTS}[A-Za-z0-9._-]+(?:/{_NO_DOTS}[A-Za-z0-9._-]+)+",
         value,
-        "expected owner/name as the host spells it, such as acme/shop (no URL, no .git)",
+        "expected owner/name as the host spells it, such as acme/shop (no URL, no .git, no part . or ..)",
     )
 
 
@@ -47,9 +51,9 @@ def check_branch(value: str) -> str:
 def check_endpoint(value: str) -> str:
     """A URL path for a webhook."""
     return fullmatch(
-        r"(?:/[A-Za-z0-9._~-]+)+",
+        rf"(?:/{_NO_DOTS}[A-Za-z0-9._~-]+)+",
         value,
-        "expected a path such as /github: parts of letters, digits and . _ ~ -, no trailing slash, no query",
+        "expected a path such as /github: parts of letters, digits and . _ ~ -, none of them . or .., no trailing slash, no query",
     )
 
 

@@ -11,32 +11,25 @@ from pydantic import (
 )
 
 from documents.blocks import Block, Duration, Name
-from documents.scalars import matching
+from documents.lines import check_line
+from documents.scalars import check_metadata_key, check_pod_label, matching
 from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
 __all__ = ["Retry", "Run", "Spot", "merge"]
 
-MetadataKey = Annotated[
-    str,
-    AfterValidator(
-        matching(
-            r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
-            "expected the key of a label or annotation, such as team or example.com/team",
-        )
-    ),
-]
+MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
 
 
 def _not_a_template(value: Any) -> Any:
     if isinstance(value, str):
         if "{{" in value:
             raise ValueError("{{ is refused, because Argo would expand it when the run starts")
-        if any(ord(character) < 32 or ord(character) == 127 for character in value):
-            raise ValueError("control characters and line ends are refused")
+        check_line(value)
     return value
 
 
 Text = Annotated[str, AfterValidator(_not_a_template)]
+PodLabel = Annotated[str, AfterValidator(check_pod_label)]
 ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
 
 
@@ -165,7 +158,7 @@ class Run(Block):
         description="Priority in Argo Workflows: under a parallelism limit, runs with a higher number start earlier.",
         examples=[10],
     )
-    pod_labels: dict[MetadataKey, Text] | None = Field(
+    pod_labels: dict[MetadataKey, PodLabel] | None = Field(
         default=None, description="Further labels of every pod.", examples=[{"team": "shop"}]
     )
     pod_annotations: dict[MetadataKey, Text] | None = Field(

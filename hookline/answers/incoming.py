@@ -4,7 +4,6 @@ import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from events import nested_json
 from events.delivery import BusEvent, Delivery, DeliveryError, Refusal, bus_event, rfc3339
@@ -124,20 +123,23 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
     return bus_event(delivery, endpoint.host, endpoint.event_source, endpoint.name)
 
 
-def read_files(path: Path) -> list[str]:
+def read_files(content: bytes) -> list[str]:
     """Changed files, one a line, or a JSON list.
 
     Raises:
         DeliveryError: It is neither.
     """
-    text = path.read_text("utf-8")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DeliveryError(f"the byte 0x{content[error.start]:02x} at {error.start} is not UTF-8") from error
     if text.lstrip().startswith("["):
         try:
             names = nested_json.loads(text, json.loads)
         except ValueError as error:
-            raise DeliveryError(f"{path}: not a JSON list: {error}") from error
+            raise DeliveryError(f"not a JSON list: {error}") from error
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DeliveryError(f"{path}: expected a JSON list of paths")
+            raise DeliveryError("expected a JSON list of paths")
         return names
     # A name may hold what Python takes for a line end, such as U+0085; git prints a line feed after each.
     return [name for line in text.split("\n") if (name := line.removesuffix("\r"))]

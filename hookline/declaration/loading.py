@@ -117,17 +117,26 @@ class _Together:
 def files_of(paths: Sequence[Path]) -> Iterator[Path]:
     """The files that a list of files and folders means; a folder's *.yaml and *.yml, sorted, not below it."""
     for path in paths:
-        if path.is_dir():
-            found = sorted(
-                each for each in path.iterdir() if each.suffix in {".yaml", ".yml"} and each.is_file()
+        try:
+            # A device or a pipe in a folder is not passed over: reading refuses it.
+            found = (
+                [path]
+                if not path.is_dir()
+                else [
+                    each
+                    for each in sorted(path.iterdir())
+                    if each.suffix in {".yaml", ".yml"} and not each.is_dir()
+                ]
             )
-            if not found:
-                raise InvalidInput(
-                    (Diagnostic(Position(str(path), 1, 1), "the folder holds no *.yaml file"),)
-                )
-            yield from found
-        else:
-            yield path
+        except OSError as error:
+            raise _refusal(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+        if not found:
+            raise _refusal(path, "the folder holds no *.yaml file")
+        yield from found
+
+
+def _refusal(path: Path, message: str) -> InvalidInput:
+    return InvalidInput((Diagnostic(Position(str(path), 1, 1), message),))
 
 
 def load(paths: Sequence[Path]) -> Declaration:

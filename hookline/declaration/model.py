@@ -120,9 +120,9 @@ class Defaults(Block):
 
 
 _URL = re.compile(
-    r"https://(?P<host>[A-Za-z0-9.-]+(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
-    r"|ssh://(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
-    r"|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+"
+    r"https://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
+    r"|ssh://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
+    r"|[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/-]+"
 )
 
 
@@ -135,8 +135,11 @@ def _check_url(value: str) -> str:
         raise ValueError(
             "plain http:// is refused, because anybody on the network path could change the code; use https://"
         )
-    if not _URL.fullmatch(value):
-        raise ValueError("expected a clone URL such as https://github.com/acme/shop.git")
+    path = value.partition("://")[2] or value
+    if not _URL.fullmatch(value) or "//" in path or {".", ".."} & set(re.split("[/:]", path)):
+        raise ValueError(
+            "expected a clone URL such as https://github.com/acme/shop.git, without //, . and .. in its path"
+        )
     return value
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.account_checks import account_problem
 from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
 from triggers.template import Template
@@ -70,6 +71,8 @@ def check_pipeline(
         )
         return None
     before = len(problems.errors)
+    if problem := account_problem(declaration, declared, run, template):
+        checked.error(problem, "run", "service_account")
     _check_run(declaration, checked, run, template)
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:

@@ -434,7 +434,7 @@ KEYS = (
         ),
         (
             r'tag: "\e[31m"',
-            '3:12: error: pipelines.p.tag: "\\x1b[31m" is not accepted; expected text that matches ^[a-z]+$',
+            "3:12: error: pipelines.p.tag: the character U+001B does not print; leave it out",
         ),
         ("image: abcdef", "3:14: error: pipelines.p.image: expected at most 5 characters"),
         ("short: a", "3:14: error: pipelines.p.short: expected at least 2 characters"),
