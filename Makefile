@@ -39,6 +39,14 @@ bench: compiled  ## Print speed and memory, beside hera's models.
 	@PYTHONPATH=. $(RUN)python bench/log_parsing.py
 	@PYTHONPATH=. $(RUN)python bench/exporter.py
 
+fuzz: compiled  ## Try a million deliveries and declarations that nobody would write; prints what came of them.
+	@PYTHONPATH=.:tests $(RUN)python tests/fuzzing.py
+
+# pip-audit asks an advisory service on the internet, so neither `make test` nor `make check` runs it.
+audit: $(UV)  ## Look the locked dependencies up in the advisories of PyPI (needs the internet).
+	@$(UV) export --quiet --frozen --all-extras --all-groups --no-emit-project --format requirements-txt > .audit.txt
+	@$(UV) tool run pip-audit --strict --disable-pip --require-hashes -r .audit.txt; code=$$?; rm -f .audit.txt; exit $$code
+
 browser-test: compiled  ## Look at the exporter's pages in Chromium (Debian package chromium; as root it is installed).
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install chromium; } >/dev/null
 	@$(RUN)pytest -q tests/browser
@@ -77,4 +85,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template pictures recordings goldens
+.PHONY: help compiled demo test check format bench fuzz audit browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template pictures recordings goldens
