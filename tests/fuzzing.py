@@ -161,15 +161,17 @@ def declared(chance: random.Random) -> bytes:
     # One change is refused most of the time already.
     for _ in range(chance.choice((1, 1, 1, 2))):
         place, value = chance.choice(places(data)), copy.deepcopy(chance.choice(HOSTILE))
-        node = data
+        node: Any = data
+        part: Any
         for part in place[:-1]:
-            node = node[part] if isinstance(node, dict | list) and not isinstance(node, str) else {}
+            node = node[part] if isinstance(node, (dict, list)) else {}
+        last: Any = place[-1]
         if isinstance(node, dict) and chance.random() < 0.15:
-            node[str(value)[:60]] = node.get(place[-1])
+            node[str(value)[:60]] = node.get(last)
         elif isinstance(node, dict) or (
-            isinstance(node, list) and isinstance(place[-1], int) and place[-1] < len(node)
+            isinstance(node, list) and isinstance(last, int) and last < len(node)
         ):
-            node[place[-1]] = value
+            node[last] = value
     return json.dumps(data, default=str).encode()
 
 

@@ -158,7 +158,9 @@ def _content(given: str) -> bytes:
     if given == "-":
         content = read_stdin(LARGEST_EVENT_BYTES)
         if len(content) > LARGEST_EVENT_BYTES:
-            raise DeliveryError(f"the event is larger than {LARGEST_EVENT_BYTES:,} bytes, and no host sends so much")
+            raise DeliveryError(
+                f"the event is larger than {LARGEST_EVENT_BYTES:,} bytes, and no host sends so much"
+            )
         return content
     return _read(Path(given), LARGEST_EVENT_BYTES)
 

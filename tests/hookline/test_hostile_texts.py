@@ -77,6 +77,4 @@ def test_no_delivery_sends_an_escape_to_the_terminal(
     )
     assert result.exit_code == 0, result.output
     assert shows(result.output)
-    assert (
-        "\\x1b" in result.output or "\\u001b" in result.output or "\\e" in result.output
-    )
+    assert "\\x1b" in result.output or "\\u001b" in result.output or "\\e" in result.output
