@@ -6,7 +6,7 @@ from typing import Any
 from triggers.words import RUN_SERVICE_ACCOUNT
 from triggers.workflow import EXECUTOR_SERVICE_ACCOUNT
 
-__all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights"]
+__all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights", "tokenless_account"]
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _MOUNTED = "workflows.argoproj.io/service-account-token.name"
@@ -36,6 +36,11 @@ def _grant(
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": account_namespace}],
         },
     ]
+
+
+def tokenless_account(name: str, namespace: str) -> dict[str, Any]:
+    """A ServiceAccount for pods that ask nothing of Kubernetes: they get no token, whatever else is granted to it."""
+    return _account(name, namespace) | {"automountServiceAccountToken": False}
 
 
 def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -82,7 +87,7 @@ def sandbox_run_rights(namespace: str) -> list[dict[str, Any]]:
     executor, *grant = bound_account(EXECUTOR_SERVICE_ACCOUNT, namespace, _reporting())
     executor["metadata"]["annotations"] = {_MOUNTED: secret}
     return [
-        _account(RUN_SERVICE_ACCOUNT, namespace) | {"automountServiceAccountToken": False},
+        tokenless_account(RUN_SERVICE_ACCOUNT, namespace),
         executor | {"automountServiceAccountToken": False},
         {
             "apiVersion": "v1",
