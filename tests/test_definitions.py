@@ -18,7 +18,7 @@ NEEDED = [
     dict(each.manifest)
     for storage in (NasStorage(), NfsStorage(), ClassStorage())
     for git in ("password", "ssh")
-    for each in prerequisites("ci", storage, git=git, private_ca="certificate")  # type: ignore[arg-type]
+    for each in prerequisites("ci", storage, git=git, private_ca="certificate")
 ]
 
 

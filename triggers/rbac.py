@@ -87,7 +87,7 @@ def sandbox_run_rights(namespace: str) -> list[dict[str, Any]]:
     executor, *grant = bound_account(EXECUTOR_SERVICE_ACCOUNT, namespace, _reporting())
     executor["metadata"]["annotations"] = {_MOUNTED: secret}
     return [
-        tokenless_account(RUN_SERVICE_ACCOUNT, namespace),
+        _account(RUN_SERVICE_ACCOUNT, namespace) | {"automountServiceAccountToken": False},
         executor | {"automountServiceAccountToken": False},
         {
             "apiVersion": "v1",

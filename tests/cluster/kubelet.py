@@ -112,7 +112,8 @@ class Pod:
 def _security(template: Json) -> Json:
     """The security context of a pod's one container that runs here: its own words win."""
     spec = template["spec"]
-    return spec.get("securityContext", {}) | spec["containers"][0].get("securityContext", {})
+    found: Json = spec.get("securityContext", {}) | spec["containers"][0].get("securityContext", {})
+    return found
 
 
 class Kubelet:
