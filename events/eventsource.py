@@ -220,9 +220,9 @@ def calendar_rules(name: str) -> list[dict[str, Any]]:
 
 
 def event_bus_manifest(
-    name: str, namespace: str, *, jetstream_version: str | None, replicas: int
+    name: str, namespace: str, *, jetstream_version: str | None, replicas: int, service_account: str
 ) -> dict[str, Any]:
-    """The EventBus: JetStream of a pinned version, or the NATS Streaming bus of ACK One (version None)."""
+    """The EventBus: JetStream of a pinned version, or the NATS Streaming bus of ACK One (version None, no account)."""
     if jetstream_version is None:
         return _object(
             "EventBus", name, namespace, {"nats": {"native": {"replicas": replicas, "auth": "token"}}}
@@ -234,6 +234,7 @@ def event_bus_manifest(
         # The controller's default asks for 3 copies of a stream, which one server cannot hold.
         "streamConfig": f"maxAge: 72h\nreplicas: {replicas}\n",
         # The servers and their two helpers share a process namespace and a user, so that a helper may signal its server.
+        "serviceAccountName": service_account,
         "securityContext": {**pod_security(), "fsGroup": USER},
         # No limit: a server that is ended at one loses its part of the stream, and the controller lets GOMEMLIMIT not be set.
         "containerTemplate": {"securityContext": container_security(), "resources": requests(100, 128)},

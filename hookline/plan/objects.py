@@ -25,12 +25,16 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if cluster.event_bus.create:
         version = None if plan.on_ack_one else cluster.event_bus.version
+        account = f"eventbus-{cluster.event_bus.name}"
+        if version is not None:
+            found.append(tokenless_account(account, plan.namespace))
         found.append(
             event_bus_manifest(
                 cluster.event_bus.name,
                 plan.namespace,
                 jetstream_version=version,
                 replicas=cluster.event_bus.replicas,
+                service_account=account,
             )
         )
     if any(

@@ -36,7 +36,7 @@ def test_event_pods_work_without_root_capabilities_and_a_writable_image(site: In
         with pytest.raises(OSError, match="Read-only file system"):
             (pod.folder / "written").touch()
         has_token = (pod.folder / SERVICE_ACCOUNT_FOLDER / "token").exists()
-        assert has_token == (not pod.owner.startswith("EventSource/"))
+        assert has_token == pod.owner.startswith("Sensor/")
     sample = DELIVERIES[0]
     assert site.deliver(sample.source, sample.request()) == (200, "success")
     site.until_workflows(1)

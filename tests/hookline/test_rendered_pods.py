@@ -153,6 +153,13 @@ def test_an_event_source_has_a_token_only_to_catch_up_on_schedules() -> None:
     assert set(tokens.values()) == {True, False}
 
 
+def test_the_servers_of_the_bus_have_no_token() -> None:
+    accounts = {each["metadata"]["name"]: each for each in rendered("ServiceAccount")}
+    buses = [each["spec"]["jetstream"] for each in rendered("EventBus") if "jetstream" in each["spec"]]
+    assert buses != []
+    assert not any(accounts[bus["serviceAccountName"]]["automountServiceAccountToken"] for bus in buses)
+
+
 def test_accounts_stand_before_what_runs_as_them() -> None:
     for found in declarations().values():
         seen = set()
@@ -161,6 +168,8 @@ def test_accounts_stand_before_what_runs_as_them() -> None:
                 seen.add(each["metadata"]["name"])
             elif each["kind"] in {"EventSource", "Sensor"}:
                 assert each["spec"]["template"]["serviceAccountName"] in seen
+            elif each["kind"] == "EventBus" and "jetstream" in each["spec"]:
+                assert each["spec"]["jetstream"]["serviceAccountName"] in seen
 
 
 def test_the_pod_of_an_unverified_source_is_reached_from_its_addresses_and_its_metrics_from_the_cluster() -> (
