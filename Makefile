@@ -78,6 +78,10 @@ bench-template: compiled  ## Print what runs cost with hookline-ci-go and with t
 	@$(RUN)python tests/template/supplies.py
 	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python tests/template/bench.py
 
+# A Go program; built once, in a minute, and kept where go keeps its builds.
+lint-manifests: compiled  ## Hold what runs as pods against kube-score's rules (Go).
+	@PYTHONPATH=.:tests $(RUN)python tests/lint_manifests.py go run github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+
 # Runs of the real controller, for tests and the demo; `make goldens` then makes the demo's day of them.
 recordings: compiled  ## Record runs on the real engines again.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py $(HISTORIES)
@@ -85,4 +89,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench fuzz audit browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template pictures recordings goldens
+.PHONY: help compiled demo test check format bench fuzz audit browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template lint-manifests pictures recordings goldens

@@ -209,6 +209,32 @@ def test_every_file_that_a_page_names_exists(path: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    named = [
+        (path.name, *found)
+        for path in DOCS
+        for found in re.findall(r"`(tests/[\w./-]+\.py)::(\w+)`", path.read_text("utf-8"))
+    ]
+    assert len(named) > 10
+    for page, file, name in named:
+        assert f"\ndef {name}(" in (ROOT / file).read_text("utf-8"), f"{page}: {file}::{name}"
+
+
+def test_the_table_of_threats_names_a_test_for_everybody() -> None:
+    text = (ROOT / "docs/security.md").read_text("utf-8")
+    table = text.partition("## Who may do what\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    assert [row[0].removeprefix("| ") for row in rows if row[0] != "|"] == [
+        "somebody on the internet",
+        "a reader of the repository",
+        "a forker",
+        "a contributor whose code is tested",
+        "a pipeline's owner",
+        "an operator",
+    ]
+    assert all("::test_" in row[-1] for row in rows)
+
+
 def test_the_makefile_has_the_targets_that_the_readme_names() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in re.findall(r"(?m)(?:`|^    )make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")):

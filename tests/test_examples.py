@@ -64,7 +64,7 @@ def test_ack_one_keeps_its_limits() -> None:
     assert bus["spec"] == {"nats": {"native": {"replicas": 3, "auth": "token"}}}
     for each in objects:
         if each["kind"] == "EventSource":
-            assert set(each["spec"]) == {"eventBusName", "service", "github"}
+            assert set(each["spec"]) == {"eventBusName", "template", "service", "github"}
         if each["kind"] == "Sensor":
             assert len(each["spec"]["dependencies"]) == 1
             for trigger in each["spec"]["triggers"]:

@@ -6,7 +6,7 @@ from typing import Any
 from triggers.words import RUN_SERVICE_ACCOUNT
 from triggers.workflow import EXECUTOR_SERVICE_ACCOUNT
 
-__all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights"]
+__all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights", "tokenless_account"]
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _MOUNTED = "workflows.argoproj.io/service-account-token.name"
@@ -36,6 +36,11 @@ def _grant(
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": account_namespace}],
         },
     ]
+
+
+def tokenless_account(name: str, namespace: str) -> dict[str, Any]:
+    """A ServiceAccount for pods that ask nothing of Kubernetes: they get no token, whatever else is granted to it."""
+    return _account(name, namespace) | {"automountServiceAccountToken": False}
 
 
 def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
