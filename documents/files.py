@@ -39,7 +39,7 @@ def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise _refusal(path, f"cannot be read: {reason}") from error
-    raise _refusal(path, "is no regular file but a device, a pipe or a socket; write its content to a file")
+    raise _refusal(path, "is a device, a pipe or a socket, not a regular file; write its content to a file")
 
 
 def _refusal(path: Path, message: str) -> InvalidInput:

@@ -88,7 +88,7 @@ class _Reader:
         if identity in self.done:
             return self.done[identity]
         if identity in self.open:
-            self.problem(node, "an alias inside of what it stands for never ends; write the value out")
+            self.problem(node, "an alias inside its own value never ends; write out the value")
             return _Value(None)
         self.open.add(identity)
         if node.tag not in {f"{_TAG}map", f"{_TAG}seq"}:

@@ -22,6 +22,7 @@ def commands_page() -> str:
     runner = CliRunner()
     parts = [
         "# Commands\n\nThis page holds the help text of every command. It is generated from `--help`; `make goldens` writes it again.\n"
+        "[Glossary](glossary.md).\n"
     ]
     for words in ((), *command_words()):
         text = runner.invoke(main, [*words, "--help"], prog_name="hookline", terminal_width=100).stdout

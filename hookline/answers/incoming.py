@@ -75,12 +75,12 @@ def _scheduled(
     )
     if event_source is None:
         raise DeliveryError(
-            f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render'
+            f'the schedule of "{pipeline}" is a CronWorkflow, which fires without an event and a Sensor; see hookline render'
         )
     upcoming = schedule.next_fire(now)
     if given is None:
         if upcoming is None:
-            raise Refusal("SCHEDULE", f"{pipeline} has no fire time that is not excluded")
+            raise Refusal("SCHEDULE", f"every fire time of {pipeline} is excluded")
         given = upcoming
     elif reason := schedule.silence(given):
         then = f"; it fires next on {upcoming:%a %Y-%m-%d %H:%M %z}" if upcoming else ""
@@ -108,7 +108,7 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
                 f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"
             )
         if len(candidates) > 1:
-            raise DeliveryError(f"say with --source which source receives it; {accepted}")
+            raise DeliveryError(f"name the source that receives it with --source; {accepted}")
         endpoint = candidates[0]
     named = endpoint.host.event_headers
     if named and not any(delivery.header(header) for header in named):

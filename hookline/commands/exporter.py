@@ -1,4 +1,4 @@
-"""Serve metrics of runs to Prometheus, and pages of them."""
+"""Serve metrics of runs to Prometheus, and pages to people."""
 
 import datetime
 import itertools

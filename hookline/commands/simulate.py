@@ -1,4 +1,4 @@
-"""Say what every pipeline would do about an event."""
+"""Say which pipelines an event would start."""
 
 import sys
 

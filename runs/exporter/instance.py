@@ -138,7 +138,7 @@ class Instance:
     def _count(self, stop: threading.Event, lost: threading.Event | None = None) -> None:
         ledger = Ledger(self._options.ledger, time.time(), keep_runs=self._configuration.keep_runs)
         if self._options.ledger is None:
-            _log.warning("no ledger: counters start anew with each start")
+            _log.warning("there is no ledger, so counters begin at 0 at each start")
         self._ledger = ledger
         listeners, delivery = self._listeners(ledger)
         service = Service(
@@ -238,7 +238,7 @@ class Instance:
             "counting": "yes" if self._live.leader else "no, another instance does",
             "namespace": self._sources.namespace or "all",
             "templates": ", ".join(self._configuration.templates),
-            "ledger": "in memory: counters start anew with each start"
+            "ledger": "in memory: counters begin at 0 at each start"
             if self._options.ledger is None
             else "on disk",
             "prices": f"{prices.source}, {prices.date}",

@@ -194,7 +194,7 @@ class Service:
             if not each.synced:
                 return self.troubles.of(resource) or f"{resource}: not listed yet {each.last_error}".rstrip()
             if now - each.last_activity > STALE_SECONDS:
-                heard = f"{resource}: nothing heard for {now - each.last_activity:.0f} s"
+                heard = f"{resource}: the API server sent nothing for {now - each.last_activity:.0f} s"
                 return "; ".join(filter(None, (heard, self.troubles.of(resource))))
         return None
 

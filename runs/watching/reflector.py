@@ -213,10 +213,10 @@ class Reflector(Generic[Record]):
             page = orjson.loads(data)
         except orjson.JSONDecodeError as error:
             self.statistics.undecodable += 1
-            raise _Failed("invalid", f"a list is no JSON: {error}") from error
+            raise _Failed("invalid", f"a list is not JSON: {error}") from error
         self._active(began)
         if not isinstance(page, dict):
-            raise _Failed("invalid", "a list is no object")
+            raise _Failed("invalid", "a list is not an object")
         return page
 
     def _stream_list(self, stop: threading.Event, seen: set[str]) -> str | None:
@@ -247,7 +247,7 @@ class Reflector(Generic[Record]):
         if stop.is_set():
             return None
         self._streaming = False
-        raise _Failed("truncated", "a streamed list ended before its end")
+        raise _Failed("truncated", "a streamed list broke off")
 
     # Watches
 
@@ -286,7 +286,7 @@ class Reflector(Generic[Record]):
                     kind, raw = event["type"], event["object"]
                 except (orjson.JSONDecodeError, KeyError, TypeError) as error:
                     self.statistics.undecodable += 1
-                    raise _Failed("invalid", f"an event is not readable: {error}") from error
+                    raise _Failed("invalid", f"an event cannot be read: {error}") from error
                 self._active(began)
                 if kind == "ERROR":
                     raise _of_status(raw)

@@ -135,7 +135,7 @@ LADDER = "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n" for 
             "f:1:4: error: the tag !!python/object:os.x is refused; leave the tag out",
         ),
         ("a: !<tag:b.c,2020:d> {}", "f:1:4: error: the tag !<tag:b.c,2020:d> is refused; leave the tag out"),
-        ("a: &b [*b]", "f:1:4: error: an alias inside of what it stands for never ends; write the value out"),
+        ("a: &b [*b]", "f:1:4: error: an alias inside its own value never ends; write out the value"),
         ("a: !!bool x", "f:1:4: error: YAML cannot read x as true or false; quote it if it is text"),
         (
             "a: 0b_",
@@ -688,7 +688,7 @@ def test_what_has_no_end_is_refused_unread(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput) as raised:
             read_file(path)
         assert str(raised.value) == (
-            f"{path}:1:1: error: is no regular file but a device, a pipe or a socket; write its content to a file"
+            f"{path}:1:1: error: is a device, a pipe or a socket, not a regular file; write its content to a file"
         )
 
 

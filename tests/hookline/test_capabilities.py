@@ -67,7 +67,7 @@ def test_runs_that_may_overlap_have_no_mutex_unless_one_is_named() -> None:
     assert named.mutex == "one-at-a-time"
     assert named.resource["spec"]["synchronization"] == {"mutexes": [{"name": ""}]}
     assert made(SHOP, "ci-go-v1").workloads["shop"].mutex == "shop"
-    assert "without a mutex they mix" in refusals(SHOP, "ci-go-v1", run=("run: {}", "run: {mutex: false}"))[0]
+    assert "without a mutex they would overwrite each other's files" in refusals(SHOP, "ci-go-v1", run=("run: {}", "run: {mutex: false}"))[0]
 
 
 def test_two_repositories_of_one_name_are_refused_only_where_they_share_a_checkout() -> None:
@@ -190,15 +190,15 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
     [
         (
             ("run: {}", "run: {service_account: ci-runner}"),
-            "the pods of a sandboxed run have no token, and an account that may do nothing; leave service_account: out",
+            "the pods of a sandboxed run have no token, and an account without rights; leave service_account: out",
         ),
         (
             ("run: {}", "run: {pod_annotations: {k8s.aliyun.com/eci-ram-role-name: builder}}"),
-            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; give it to the other pipelines alone",
+            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; set it only on the other pipelines",
         ),
         (
             ("{template: hookline-ci-go}", "{template: hookline-ci-go, pod_annotations: {k8s.aliyun.com/eci-ram-role-name: x}}"),
-            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; give it to the other pipelines alone",
+            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; set it only on the other pipelines",
         ),
         (
             (", sandbox: {namespace: ci-forks}", ""),
@@ -210,7 +210,7 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
         ),
         (
             ("label: ok-to-test}}}", "label: ok-to-test}}, tag: {}}"),
-            "the pipeline runs requests from forks in a sandbox and nothing else; give tag a pipeline of its own",
+            "the pipeline runs only requests from forks, in a sandbox; give tag a pipeline of its own",
         ),
     ],
 )  # fmt: skip

@@ -63,7 +63,7 @@ class _Tls(Block):
             raise ValueError(f"client_auth_type: {self.client_auth_type} needs client_ca_file")
         if self.client_auth_type in {"RequestClientCert", "RequireAnyClientCert"}:
             raise ValueError(
-                f"client_auth_type: {self.client_auth_type} takes certificates that nobody checked; "
+                f"client_auth_type: {self.client_auth_type} accepts certificates that nobody verifies; "
                 "accepted are NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
             )
         return self

@@ -295,11 +295,11 @@ def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no such file; a recording has one"),
+        (None, "there is no such file; a recording needs it"),
         (b"not gzip", "Not a gzipped file"),
-        (b'{"at": 1}\n', ":1: `resource` is none of workflows, pods, events"),
+        (b'{"at": 1}\n', ":1: `resource` is not one of workflows, pods, events"),
         (b'{"type": "ADDED", "resource": "pods"}\n', ":1: `at` is no time"),
-        (b"{]\n", ":1: the line is no JSON"),
+        (b"{]\n", ":1: the line is not JSON"),
     ],
 )
 def test_a_folder_that_is_no_recording_is_refused(

@@ -91,7 +91,7 @@ def test_an_empty_configuration_is_every_default(tmp_path: Path, text: str) -> N
 
 def test_a_pipe_is_no_configuration_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.yaml")
-    with pytest.raises(InvalidInput, match="is no regular file"):
+    with pytest.raises(InvalidInput, match="not a regular file"):
         read_configuration(tmp_path / "config.yaml")
 
 

@@ -445,7 +445,7 @@ def config(tmp_path: Path, text: str) -> Path:
         (
             "tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequireAnyClientCert}\n",
             [
-                "1:66: error: tls_server_config.client_auth_type: RequireAnyClientCert takes certificates that nobody checked; accepted are NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
+                "1:66: error: tls_server_config.client_auth_type: RequireAnyClientCert accepts certificates that nobody verifies; accepted are NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
             ],
         ),
         (
