@@ -156,8 +156,9 @@ class Run(Block):
     )
     service_account: Name | None = Field(
         default=None,
-        description="ServiceAccount of the run's pods. Default: one made by hookline that may only report results to Argo. "
-        "It does not reach pipelines with forks: sandboxed, whose pods have no token.",
+        description="ServiceAccount of the run's pods, whose token every container then holds, those that run code, too; it needs the right "
+        "to create and patch workflowtaskresults. Default: one made by hookline that may do nothing and has no token in the pods. It does "
+        "not reach pipelines with forks: sandboxed.",
         examples=["ci-runner"],
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(

@@ -128,11 +128,14 @@ def prerequisites(
                 ),
             )
         )
-    account, *rights = run_rights(namespace)
-    found.append(
-        Prerequisite(account, ("What runs run as: they may report results to Argo, and nothing else.",))
-    )
-    found += [Prerequisite(each) for each in rights]
+    account, executor, *rights = run_rights(namespace)
+    found += [
+        Prerequisite(account, ("What runs run as: it may do nothing, and their containers hold no token of it.",)),
+        Prerequisite(
+            executor, ("What Argo's own containers run as: it may report results, and nothing else.",)
+        ),
+        *(Prerequisite(each) for each in rights),
+    ]
     return [_guarded(each) for each in found]
 
 

@@ -178,11 +178,29 @@ def test_the_sensors_account_gets_rights_where_workflows_are_made_and_nowhere_el
     assert {each["metadata"]["namespace"] for each in objects(made(SHOP))} == {"ci"}
 
 
+def test_an_account_of_ones_own_is_warned_of_because_the_code_gets_its_token() -> None:
+    def warned(account: str) -> list[str]:
+        found = made(SHOP, defaults=("{template: hookline-ci-go}", f"{{template: hookline-ci-go{account}}}"))
+        return [each.message for each in found.warnings]
+
+    assert warned("") == []
+    assert warned(", service_account: hookline-run") == []
+    (message,) = warned(", service_account: ci-runner")
+    assert "hold a token of ci-runner" in message
+
+
 def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
     defaults = ("{template: hookline-ci-go}", "{template: hookline-ci-go, service_account: ci-runner}")
     found = made(SHOP + FORKS, defaults=defaults)
     assert found.workloads["shop"].resource["spec"]["serviceAccountName"] == "ci-runner"
     assert found.workloads["forks"].resource["spec"]["serviceAccountName"] == "hookline-run"
+    # Its own rights are not made for it: in the sandbox alone are there accounts of ours.
+    accounts = {
+        (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in objects(found)
+        if each["kind"] == "ServiceAccount"
+    }
+    assert accounts == {("ci", "hookline-sensor"), ("ci-forks", "hookline-run"), ("ci-forks", "hookline-executor")}
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,8 @@ class Anatomy:
     """The whole run has one."""
     service_account: str
     """The account that the spec names; empty = none."""
+    executor: str
+    """The account of Argo's own containers, where the spec names one and keeps tokens from all others; empty = no such thing."""
     synchronized: bool
     """The spec names a mutex or a semaphore for the whole run."""
     settings: frozenset[str]
