@@ -143,7 +143,7 @@ def test_a_run_of_foreign_code_shares_nothing_with_a_trusted_one() -> None:
     spec = foreign.resource["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["executor"] == {"serviceAccountName": "hookline-executor"}
-    assert "automountServiceAccountToken" not in trusted.resource["spec"]
+    assert trusted.resource["spec"]["automountServiceAccountToken"] is False
 
 
 def test_it_is_a_lane_of_its_own_beside_the_trusted_pipeline() -> None:
@@ -183,10 +183,9 @@ def test_an_account_of_ones_own_is_warned_of_because_the_code_gets_its_token() -
         found = made(SHOP, defaults=("{template: hookline-ci-go}", f"{{template: hookline-ci-go{account}}}"))
         return [each.message for each in found.warnings]
 
-    assert warned("") == []
-    assert warned(", service_account: hookline-run") == []
-    (message,) = warned(", service_account: ci-runner")
-    assert "hold a token of ci-runner" in message
+    assert not any("token" in message for message in warned(""))
+    assert warned(", service_account: hookline-run") == warned("")
+    assert any("hold a token of ci-runner" in message for message in warned(", service_account: ci-runner"))
 
 
 def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
