@@ -222,7 +222,7 @@ class Namespace:
             raise AssertionError("a kubelet would refuse a pod that runs as root")
         # podman gives an ordinary user what is added; from a kubelet such a user can only gain it by a program that is setuid.
         gained = ["--ambient-caps=-all", "--inh-caps=-all"] if context.get("runAsUser") else []
-        start = ["setpriv", *gained, "--"] if gained else []
+        start = ["/usr/bin/setpriv", *gained, "--"] if gained else []
         for key, value in {**_ENVIRONMENT[image], **_environment(container.get("env", []))}.items():
             command += ["--env", f"{key}={value}"]
         for source, place, options in self._mounts(pod, template, volumes, image):
