@@ -130,7 +130,9 @@ def prerequisites(
         )
     account, executor, *rights = run_rights(namespace)
     found += [
-        Prerequisite(account, ("What runs run as: it may do nothing, and their containers hold no token of it.",)),
+        Prerequisite(
+            account, ("What runs run as: it may do nothing, and their containers hold no token of it.",)
+        ),
         Prerequisite(
             executor, ("What Argo's own containers run as: it may report results, and nothing else.",)
         ),

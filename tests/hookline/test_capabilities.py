@@ -199,7 +199,11 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
         for each in objects(found)
         if each["kind"] == "ServiceAccount"
     }
-    assert accounts == {("ci", "hookline-sensor"), ("ci-forks", "hookline-run"), ("ci-forks", "hookline-executor")}
+    assert accounts == {
+        ("ci", "hookline-sensor"),
+        ("ci-forks", "hookline-run"),
+        ("ci-forks", "hookline-executor"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,10 @@ def test_what_tests_leave_on_the_volume_changes_nothing_of_another_repository(
     victim = neighbour(world, site)
     assert victim.warm().run().succeeded
     before = of_repository(victim)
-    assert {"pack" in "".join(before[f"git/{victim.key}.git"]), UUID + ".zip" in before[f"go/modules/{victim.key}"]} == {True}
+    assert {
+        "pack" in "".join(before[f"git/{victim.key}.git"]),
+        UUID + ".zip" in before[f"go/modules/{victim.key}"],
+    } == {True}
     # A test that leaves traps, and a go.sum that names other hashes for the modules that everybody uses.
     site.repository.commit({"traps_test.go": TRAPS})
     attack = site.warm().run()
@@ -273,7 +276,9 @@ SPY = (
 def test_a_dockerfile_reads_neither_the_registrys_password_nor_the_volume(site: Site) -> None:
     """BuildKit without a process sandbox shows the pod's processes to RUN steps, but lets them look into none."""
     dockerfile = site.repository.git("show", "main:Dockerfile")
-    site.repository.commit({"Dockerfile": dockerfile.replace("RUN cat stamp.txt", f"{SPY}\nRUN cat stamp.txt")})
+    site.repository.commit(
+        {"Dockerfile": dockerfile.replace("RUN cat stamp.txt", f"{SPY}\nRUN cat stamp.txt")}
+    )
     run = site.build()
     assert run.succeeded, run.log
     log = run.steps["build-push-image"].log
@@ -309,7 +314,11 @@ def test_the_folders_of_a_repository_that_is_not_used_go_as_a_whole_and_nothing_
     started = time.monotonic()
     assert site.run(only=("git-checkout-pr",)).succeeded
     assert time.monotonic() - started < SECONDS
-    left = [each.name for place in ("", "git", "source", "go", "go/build", "go/modules", "image") for each in (root / place).iterdir()]
+    left = [
+        each.name
+        for place in ("", "git", "source", "go", "go/build", "go/modules", "image")
+        for each in (root / place).iterdir()
+    ]
     assert not [name for name in left if name.startswith((".gone", "unused", "orphan", "download"))]
     after = of_repository(site)
     assert {place: facts for place, facts in after.items() if not place.startswith("git/")} == {
