@@ -70,6 +70,12 @@ class Step:
     """Argo clones a repository for it, and has no Secret for that."""
     retries: bool
     has_deadline: bool
+    asks_for_token: bool
+    """It has its pod mount a token, whatever the Workflow says."""
+    keeps_capabilities: bool
+    """Some container of it does not drop all capabilities."""
+    has_memory_limit: bool
+    """Every container of it has one."""
 
     def lines(self) -> Iterator[str]:
         """Lines of its scripts, a command over several lines as one."""
