@@ -16,6 +16,9 @@ UUID = "github.com/google/uuid/@v/v1.6.0"
 SECONDS = 240
 """More than a run takes here on a busy machine, and less than a step that hangs."""
 
+TOO_LONG = 3_000
+"""Bytes of a path here; the system refuses 4,096."""
+
 TRAPS = """package main
 
 import (
@@ -126,8 +129,8 @@ func TestConfined(t *testing.T) {
 		}
 	}
 	for _, folder := range []string{"/var/run/secrets", "/.docker", "/git-secret"} {
-		if _, err := os.Stat(folder); err == nil {
-			t.Error("there is", folder)
+		if held, _ := os.ReadDir(folder); len(held) > 0 {
+			t.Error("there is something in", folder)
 		}
 	}
 }
@@ -142,9 +145,12 @@ def neighbour(world: World, site: Site) -> Site:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Every path below a folder, with mode, size and inode; no link is followed."""
+    """Every path below a folder, with mode, size and inode; no link is followed, and none where paths become too long."""
     found = {}
     for place, folders, files in os.walk(folder):
+        if len(place) > TOO_LONG:
+            folders.clear()
+            continue
         for name in (*folders, *files):
             path = Path(place) / name
             facts = path.lstat()
@@ -170,7 +176,7 @@ def strange(folder: Path) -> list[str]:
     return [
         name
         for name, (mode, size, _) in contents(folder).items()
-        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)) or size > 1 << 35 or len(name) > 2000
+        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)) or size > 1 << 35 or len(name) > TOO_LONG // 2
     ]
 
 
@@ -255,7 +261,7 @@ def test_a_module_on_the_volume_that_is_no_module_is_downloaded_again(site: Site
 BOMB = """import sys, zipfile
 with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as made:
     with made.open("github.com/google/uuid@v1.6.0/zeros", "w", force_zip64=True) as inside:
-        for _ in range(6000):
+        for _ in range(1500):
             inside.write(bytes(1 << 20))
 """
 
