@@ -27,6 +27,7 @@ from support import ROOT
 
 from hookline.cli import command_names, main
 from hookline.output import yaml_text
+from triggers.shipped import shipped
 
 REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
 DOCS = sorted(
@@ -75,6 +76,35 @@ def test_the_table_of_reasons_is_the_programs() -> None:
 def test_the_table_of_what_a_template_may_lack_is_the_checks() -> None:
     path = ROOT / "docs/template.md"
     compare(path, with_table(path.read_text("utf-8"), "| code | means |\n|---|---|\n", findings_table()))
+
+
+def test_what_the_page_says_of_the_steps_is_what_the_template_says() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in (ROOT / "docs/template.md").read_text("utf-8").splitlines()
+        if line.startswith(
+            ("| `git-checkout-pr` | root", "| `run-test` | root", "| `build-push-image` | 1000")
+        )
+    ]
+    steps = [each for each in shipped("hookline-ci-go")["spec"]["templates"] if "container" in each]
+    assert [row[0].strip("`") for row in rows] == [step["name"] for step in steps]
+    for row, step in zip(rows, steps, strict=True):
+        _, user, capabilities, seccomp, gains, memory, disk = row
+        context, resources = step["container"]["securityContext"], step["container"]["resources"]
+        assert str(context.get("runAsUser", "root")) == user
+        assert context.get("runAsNonRoot", False) == (user != "root")
+        added = context["capabilities"].get("add", [])
+        assert context["capabilities"]["drop"] == ["ALL"]
+        assert capabilities.startswith("none")
+        assert sorted(re.findall(r"`([A-Z]+)`", capabilities)) == added
+        assert f"`{context['seccompProfile']['type']}`" == seccomp
+        assert (context.get("allowPrivilegeEscalation") is False) == (gains == "no")
+        said = [each["memory"].replace("Gi", " GiB") for each in (resources["requests"], resources["limits"])]
+        assert ", ".join(said) == memory
+        assert resources["limits"]["ephemeral-storage"].replace("Gi", " GiB") == disk
+        # A limit of storage alone would be a request, which a virtual node may not be able to give.
+        assert resources["requests"]["ephemeral-storage"] == "0"
+        assert "cpu" not in resources["limits"]
 
 
 def test_the_table_of_a_templates_parameters_is_its_manifests() -> None:

@@ -149,8 +149,9 @@ class Run(Block):
     )
     service_account: Name | None = Field(
         default=None,
-        description="ServiceAccount of the run's pods. Default: an account of hookline's that may only report results to Argo. "
-        "It does not apply to pipelines with forks: sandboxed, whose pods have no token.",
+        description="ServiceAccount of the run's pods, whose token every container then holds, those that run code, too; it needs the right "
+        "to create and patch workflowtaskresults. Default: one made by hookline that may do nothing and has no token in the pods. It does "
+        "not reach pipelines with forks: sandboxed.",
         examples=["ci-runner"],
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(

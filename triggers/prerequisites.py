@@ -128,9 +128,16 @@ def prerequisites(
                 ),
             )
         )
-    account, *rights = run_rights(namespace)
-    found.append(Prerequisite(account, ("The account of runs. It may only report results to Argo.",)))
-    found += [Prerequisite(each) for each in rights]
+    account, executor, *rights = run_rights(namespace)
+    found += [
+        Prerequisite(
+            account, ("What runs run as: it may do nothing, and their containers hold no token of it.",)
+        ),
+        Prerequisite(
+            executor, ("What Argo's own containers run as: it may report results, and nothing else.",)
+        ),
+        *(Prerequisite(each) for each in rights),
+    ]
     return [_guarded(each) for each in found]
 
 

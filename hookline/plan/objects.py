@@ -12,9 +12,9 @@ from events.eventsource import (
 from hookline.plan.planning import Plan
 from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
 from triggers.cron_workflow import cron_workflow
-from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights, tokenless_account
+from triggers.rbac import bound_account, run_rights, sensor_rights, tokenless_account
 from triggers.release import takes_lists
-from triggers.words import RUN_SERVICE_ACCOUNT
+from triggers.words import EXECUTOR_SERVICE_ACCOUNT
 
 __all__ = ["cron_workflows", "event_source_objects", "objects", "sensor_object"]
 
@@ -38,13 +38,13 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
             )
         )
     if any(
-        each.service_account == RUN_SERVICE_ACCOUNT
+        each.executor == EXECUTOR_SERVICE_ACCOUNT
         for name, each in plan.workloads.items()
         if name not in plan.sandboxed
     ):
         found += run_rights(plan.namespace)
     if cluster.sandbox is not None and plan.sandboxed:
-        found += sandbox_run_rights(cluster.sandbox.namespace)
+        found += run_rights(cluster.sandbox.namespace)
     if plan.sensors:
         found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
     found += event_source_objects(plan)

@@ -49,6 +49,7 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         moves_latest=True,
         pasted=frozenset({"container_image"}),
         service_account=None,
+        executor=None,
         synchronized=False,
         origin="file",
     )  # fmt: skip
