@@ -164,7 +164,8 @@ def configuration(folder: Path, kind: str) -> tuple[str, ...]:
 
 def main() -> None:
     """Print the figures."""
-    print(f"probes over new connections, {SECONDS:.0f} s each, given up after {PROBE_TIMEOUT:.0f} s: sent, not answered, ms p50 p99")  # noqa: T201
+    print(f"probes over new connections, {SECONDS:.0f} s each, given up after {PROBE_TIMEOUT:.0f} s:")  # noqa: T201
+    print("sent, not answered, milliseconds p50 p99")  # noqa: T201
     with fake_api_server() as api, tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for name, kind, client, count in SCENARIOS:
