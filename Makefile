@@ -37,6 +37,7 @@ format:  ## Rewrite the code as ruff formats it.
 bench: compiled  ## Print speed and memory, beside hera's models.
 	@$(RUN)python bench/bench.py
 	@PYTHONPATH=. $(RUN)python bench/log_parsing.py
+	@PYTHONPATH=. $(RUN)python bench/web.py
 	@PYTHONPATH=. $(RUN)python bench/exporter.py
 
 fuzz: compiled  ## Try a million deliveries and declarations that nobody would write; prints what came of them.

@@ -97,10 +97,10 @@ def missing_package() -> str:
     """A package of the exporter that is not installed; empty when all are."""
     try:
         import bcrypt  # noqa: F401, PLC0415
-        import cheroot  # noqa: F401, PLC0415
         import jinja2  # noqa: F401, PLC0415
         import orjson  # noqa: F401, PLC0415
         import prometheus_client  # noqa: F401, PLC0415
+        import tornado  # noqa: F401, PLC0415
     except ImportError as error:
         return error.name or str(error)
     return ""

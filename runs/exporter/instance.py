@@ -86,7 +86,6 @@ class Instance:
                 warnings=self.warnings,
             ),
             Pages(options.version, options.reasons, self._configuration.grafana),
-            security,
         )
         self._web = WebServer(options.host, options.port, web, security, self._web_failures)
         self._failed = ""

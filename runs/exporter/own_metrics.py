@@ -124,7 +124,7 @@ OWN(
     "hookline_watch_undecodable_total",
     "counter",
     ("resource",),
-    "Lines of watches that were cut, or were not JSON.",
+    "Objects and lines of watches that were dropped because nobody can read them.",
 )(_watches(lambda each: each.undecodable))
 OWN("hookline_decode_seconds_total", "counter", ("resource",), "Time that decoding JSON took.")(
     _watches(lambda each: each.decode_seconds)

@@ -101,7 +101,7 @@ LADDER = "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n" for 
             "f:1:1: error: the file has more than 33,554,432 bytes; no larger one is read",
             id="large",
         ),
-        pytest.param("[" * 100_000, f"f:1:101: error: {DEEP}", id="brackets"),
+        pytest.param("[" * 100_000, f"f:1:1001: error: {DEEP}", id="brackets"),
         pytest.param("{a: " * 100_000, f"f:1:401: error: {DEEP}", id="braces"),
         pytest.param("- " * 100_000, f"f:1:201: error: {DEEP}", id="dashes"),
         pytest.param("? " * 100_000, f"f:1:201: error: {DEEP}", id="questions"),
