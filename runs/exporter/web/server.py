@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
-from tornado.netutil import add_accept_handler, bind_sockets
+from tornado.netutil import add_accept_handler
 
 from runs.exporter.web.application import UNAUTHORIZED, Answer, Application, Request, credentials
 from runs.exporter.web.connections import Connections
@@ -102,10 +102,13 @@ class WebServer:
         Raises:
             OSError: The address cannot be had.
         """
-        sockets = bind_sockets(self._port, self._host, backlog=BACKLOG)
-        port: int = sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # Unlike tornado's function it closes what it could not bind.
+        listening = socket.create_server((self._host, self._port), family=family, backlog=BACKLOG)
+        listening.setblocking(False)
+        port: int = listening.getsockname()[1]
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(sockets)), name="web", daemon=True
+            target=lambda: asyncio.run(self._serve(listening)), name="web", daemon=True
         )
         self._thread.start()
         self._serving.wait()
@@ -119,7 +122,7 @@ class WebServer:
         self._thread.join(2 * STOP_SECONDS)
         self._thread = None
 
-    async def _serve(self, sockets: list[socket.socket]) -> None:
+    async def _serve(self, listening: socket.socket) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         self._loop.set_exception_handler(self._raised)
         tells = _Tells(self._failures)
@@ -127,15 +130,13 @@ class WebServer:
         library.addHandler(tells)
         library.propagate = False
         connections = Connections(self._security, self._respond)
-        forget = [add_accept_handler(each, connections.opened) for each in sockets]
+        forget = add_accept_handler(listening, connections.opened)
         self._serving.set()
         try:
             await self._stopped.wait()
         finally:
-            for each in forget:
-                each()
-            for listening in sockets:
-                listening.close()
+            forget()
+            listening.close()
             await connections.close(STOP_SECONDS)
             self._answers.close()
             self._checks.close()
