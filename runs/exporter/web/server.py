@@ -105,7 +105,7 @@ class WebServer:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         # Unlike tornado's function it closes what it could not bind.
         listening = socket.create_server((self._host, self._port), family=family, backlog=BACKLOG)
-        listening.setblocking(False)
+        listening.settimeout(0)
         port: int = listening.getsockname()[1]
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(listening)), name="web", daemon=True
