@@ -66,16 +66,6 @@ class _Pool:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens; the library's own function leaves one open where the address cannot be had."""
-    family, _, _, _, address = socket.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    found = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    found.setblocking(False)  # noqa: FBT003 - takes no keyword
-    return found
-
-
 class WebServer:
     """Serves an application in threads of its own, from start() to stop()."""
 
@@ -112,10 +102,13 @@ class WebServer:
         Raises:
             OSError: The address cannot be had.
         """
-        sockets = [_listening(self._host, self._port)]
-        port: int = sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # Unlike tornado's function it closes what it could not bind.
+        listening = socket.create_server((self._host, self._port), family=family, backlog=BACKLOG)
+        listening.settimeout(0)
+        port: int = listening.getsockname()[1]
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(sockets)), name="web", daemon=True
+            target=lambda: asyncio.run(self._serve(listening)), name="web", daemon=True
         )
         self._thread.start()
         self._serving.wait()
@@ -129,7 +122,7 @@ class WebServer:
         self._thread.join(2 * STOP_SECONDS)
         self._thread = None
 
-    async def _serve(self, sockets: list[socket.socket]) -> None:
+    async def _serve(self, listening: socket.socket) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         self._loop.set_exception_handler(self._raised)
         tells = _Tells(self._failures)
@@ -137,15 +130,13 @@ class WebServer:
         library.addHandler(tells)
         library.propagate = False
         connections = Connections(self._security, self._respond)
-        forget = [add_accept_handler(each, connections.opened) for each in sockets]
+        forget = add_accept_handler(listening, connections.opened)
         self._serving.set()
         try:
             await self._stopped.wait()
         finally:
-            for each in forget:
-                each()
-            for listening in sockets:
-                listening.close()
+            forget()
+            listening.close()
             await connections.close(STOP_SECONDS)
             self._answers.close()
             self._checks.close()
