@@ -298,7 +298,7 @@ def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
         (None, "there is no such file; a recording needs it"),
         (b"not gzip", "Not a gzipped file"),
         (b'{"at": 1}\n', ":1: `resource` is not one of workflows, pods, events"),
-        (b'{"type": "ADDED", "resource": "pods"}\n', ":1: `at` is no time"),
+        (b'{"type": "ADDED", "resource": "pods"}\n', ":1: `at` is not a time"),
         (b"{]\n", ":1: the line is not JSON"),
     ],
 )
