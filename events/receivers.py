@@ -267,11 +267,11 @@ _SPACE = {
     b"\n": "a line end",
 }
 _ENCODING_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-"""What editors and shells of Windows write before a text (Unicode Standard 23.8)."""
+"""The mark that editors and shells of Windows write before a text (Unicode Standard 23.8)."""
 
 
 def _ends(secret: bytes) -> str:
-    """What stands unseen at the ends of a secret, as a clause: it counts, and the host has most likely not got it."""
+    """The invisible characters at the ends of a secret, as a clause: they count, and the host probably does not have them."""
     kept = _without_line_end(secret)
     first, last = _SPACE.get(kept[:1]), _SPACE.get(kept[-1:])
     if kept.startswith(_ENCODING_MARKS):

@@ -25,7 +25,7 @@ from hookline.version import VERSION
 __all__ = ["ending", "prepare_streams"]
 
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
-"""What writing to stdout or stderr ends in; errors of files come with a name."""
+"""Errors of writing to stdout or stderr; errors of files come with a name."""
 
 
 def prepare_streams() -> None:
@@ -107,7 +107,7 @@ def _system(error: OSError) -> NoReturn:
 
 
 def _fault(error: Exception) -> NoReturn:
-    """What nobody foresaw is a fault of hookline; the traceback is for who looks for it."""
+    """An unforeseen error is an error in hookline; the traceback is for the person who looks for it."""
     from hookline.logs import debugging  # noqa: PLC0415 - structlog is looked at where something is wrong
 
     if debugging():

@@ -19,7 +19,7 @@ MEMORY_MIB = 128
 """Requested: a Sensor takes 92 MiB, however many pipelines it has (docs/performance.md)."""
 
 MEMORY_A_TRIGGER_MIB = 256
-"""What the limit grows by for each trigger that one event wakes: each reads the event on its own, all at once. With events of 4 MiB,
+"""Growth of the limit for each trigger that one event wakes: each reads the event on its own, all at once. With events of 4 MiB,
 the largest there are, Sensors of 1, 3, 5 and 6 triggers took 167, 362, 492 and 535 MiB where the event is a list of long paths,
 and 268, 606, 915 and 1,091 MiB where it is small values throughout (Argo Events 1.9.11). The limit is well above: an event that
 ended the Sensor at its limit would be delivered again, and end it again."""

@@ -55,7 +55,7 @@ def print_line(text: str, *, err: bool = False) -> None:
 
 
 def read_stdin(most: int) -> bytes:
-    """What stands on stdin, and of more than is read, one byte too many; a closed stdin ends the command."""
+    """The content of stdin, with one byte too many if it is too long; a closed stdin ends the command."""
     if sys.stdin is None:
         fail("stdin is closed; name a file")
     return sys.stdin.buffer.read(most + 1)

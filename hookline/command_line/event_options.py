@@ -31,7 +31,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LARGEST_EVENT_BYTES = 64 * 1024 * 1024
 LARGEST_SECRET_BYTES = 1024 * 1024
-"""What a Kubernetes Secret holds at most."""
+"""Most bytes that a Kubernetes Secret can hold."""
 
 YEARS = range(1970, 3000)
 """Times outside of these are typing errors; near both ends of Python's calendar no zone can be told."""

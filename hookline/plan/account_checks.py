@@ -11,7 +11,7 @@ __all__ = ["account_problem"]
 def account_problem(
     declaration: Declaration, declared: DeclaredPipeline, run: Run, template: Template
 ) -> str:
-    """What is wrong with the account of a run; empty where nothing is.
+    """The problem with the account of a run; empty if there is none.
 
     The code that is built acts as this account: with that of the Sensors it could create any Workflow, with that of a calendar
     or of the exporter it could change what they keep.

@@ -21,7 +21,7 @@ RULES: list[dict[str, Any]] = [
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
 ]
 MEMORY_MIB = (256, 512)
-"""What is requested, and the limit: 101 MiB were measured with 8,000 Workflows and 24,000 pods, 197 where their lists came in
+"""Requested memory, and its limit: 101 MiB were measured with 8,000 Workflows and 24,000 pods, 197 where their lists came in
 pages (docs/performance.md); each of four readers may then hold a log of 16 MiB as bytes, text and lines."""
 
 

@@ -430,8 +430,8 @@ def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
         line.replace("# ", "", 1)
         if line.lstrip().startswith("# ")
         and ":" in line
-        and not line.lstrip().startswith(("# $", "# Make"))
-        and "This one" not in line
+        and not line.lstrip().startswith(("# $", "# Create"))
+        and "This path" not in line
         and "schema" not in line
         else line
         for line in text.splitlines()
