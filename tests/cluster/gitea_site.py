@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from click.testing import CliRunner
 from cluster.gitea import Clone, Gitea
 from cluster.installation import TOKEN, Installation, masked
 from cluster.relay import Passed, Relay
 from cluster.waiting import until
 
-from hookline.cli import main
+from hookline.answers.incoming import EventOptions, incoming
+from hookline.answers.simulation import simulate
+from hookline.commands.simulate import answer
 
 __all__ = ["ORGANISATION", "GiteaSite", "Repository", "Told"]
 
@@ -85,8 +86,6 @@ class GiteaSite:
         self.folder = folder
         declaration = HEAD.format(namespace=site.namespace)
         declaration += "".join(PIPELINES.format(name=name) for name in names)
-        (folder / "hookline.yaml").write_text(declaration)
-        (folder / "secret").write_text(TOKEN)
         site.install(declaration)
         pod = site.pods("EventSource/hookline-webhooks")[0]
         port = site.plan.endpoints["gitea"].host.receiver.port
@@ -106,16 +105,12 @@ class GiteaSite:
         return number
 
     def said(self, passed: Passed) -> Any:
-        """What `hookline simulate` prints for a recorded request."""
+        """What `hookline simulate` prints for a recorded request; the declaration is read once for all of them."""
         key = (passed.request.headers["X-Gitea-Event"], passed.request.body)
         if key not in self._said:
-            event = self.folder / "event.http"
-            event.write_bytes(passed.request.raw())
-            arguments = ["simulate", "-f", str(self.folder / "hookline.yaml"), "-e", str(event)]
-            arguments += ["--secret-file", str(self.folder / "secret"), "-o", "json"]
-            answer = CliRunner().invoke(main, arguments, catch_exceptions=False)
-            assert answer.exit_code == 0, answer.output
-            self._said[key] = json.loads(answer.stdout)
+            plan, content = self.site.plan, passed.request.raw()
+            event = incoming(plan, "event.http", content, EventOptions(secret=TOKEN.encode()))
+            self._said[key] = answer(simulate(plan, event))
         return self._said[key]
 
     def stop(self) -> None:
