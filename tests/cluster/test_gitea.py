@@ -312,9 +312,9 @@ def test_a_delivery_that_is_sent_again_is_the_same_run(repository: Repository, w
 
 @in_repository("button")
 def test_the_test_button_sends_a_push_of_the_newest_commit(repository: Repository) -> None:
-    with repository.brings(pushed("main", docs="skip PATHS")):
+    with repository.brings(pushed("main", docs="unknown PATHS")):  # its commit comes without its files
         repository.api("ann", "POST", f"hooks/{repository.hook}/tests")
-    repository.check(workflows=2, through_organisation=False)
+    repository.check(workflows=3, through_organisation=False)
 
 
 @in_repository("merged")
