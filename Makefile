@@ -60,8 +60,8 @@ pictures: compiled  ## Take the pictures of the docs again.
 	@$(RUN)python tests/browser/pictures.py
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
-cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 20 min).
-	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
+cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 25 min).
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
 
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
