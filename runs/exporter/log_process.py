@@ -32,7 +32,7 @@ class LogProcess:
         self._pipe: Connection[Any, Any] | None = None
 
     def read_step(self, *arguments: Any, **options: Any) -> StepLog | None:
-        """What `runs.step_logs.read_step` returns.
+        """The result of `runs.step_logs.read_step`.
 
         Raises:
             TimeoutError: It took too long.

@@ -20,7 +20,7 @@ _OPEN, _CLOSE = frozenset(b"[{"), frozenset(b"]}")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page of a list holds."""
+    """The content of a page of a list."""
 
     items: Sequence[Mapping[str, Any]]
     version: str
@@ -88,7 +88,7 @@ def _elements(data: bytes) -> Iterator[bytes]:
 
 
 def _pieces(data: bytes, opening: bytes, closing: bytes) -> Iterator[bytes]:
-    """What stands between the commas of the outermost pair of brackets.
+    """The texts between the commas of the outermost pair of brackets.
 
     Raises:
         ValueError: The brackets do not match.

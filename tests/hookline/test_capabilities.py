@@ -196,14 +196,16 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
     found = made(SHOP + FORKS, defaults=defaults)
     assert found.workloads["shop"].resource["spec"]["serviceAccountName"] == "ci-runner"
     assert found.workloads["forks"].resource["spec"]["serviceAccountName"] == "hookline-run"
-    # Its own rights are not made for it: in the sandbox alone are there accounts of ours.
+    # Its own rights are not made for it: accounts of runs are in the sandbox alone.
     accounts = {
         (each["metadata"]["namespace"], each["metadata"]["name"])
         for each in objects(found)
         if each["kind"] == "ServiceAccount"
     }
     assert accounts == {
+        ("ci", "eventbus-default"),
         ("ci", "hookline-sensor"),
+        ("ci", "hookline-webhooks"),
         ("ci-forks", "hookline-run"),
         ("ci-forks", "hookline-executor"),
     }

@@ -111,11 +111,11 @@ def test_streams_that_are_full_or_closed(command: str, code: int, sentence: str)
         (("next", "--now", "0001-01-01T00:00:00+14:00"), "expected a year from 1970 to 2999"),
         (("simulate", "-e", "\udcff"), "cannot be read"),
         (("simulate", "-e", "."), "is a directory"),
-        (("simulate", "-e", "push", "--secret-file", "/dev/zero"), "no regular file"),
-        (("simulate", "-e", "push", "--files", "/dev/zero"), "no regular file"),
-        (("simulate", "-e", "/dev/zero"), "no regular file"),
-        (("validate", "-f", "/dev/zero"), "no regular file"),
-        (("template", "prerequisites", "--private-ca", "/dev/zero"), "no regular file"),
+        (("simulate", "-e", "push", "--secret-file", "/dev/zero"), "not a regular file"),
+        (("simulate", "-e", "push", "--files", "/dev/zero"), "not a regular file"),
+        (("simulate", "-e", "/dev/zero"), "not a regular file"),
+        (("validate", "-f", "/dev/zero"), "not a regular file"),
+        (("template", "prerequisites", "--private-ca", "/dev/zero"), "not a regular file"),
         (("no\x1bsuch",), "\\x1b"),
     ],
 )
@@ -131,20 +131,23 @@ def test_a_pipe_that_nobody_writes_to_does_not_hang(option: str) -> None:
     os.mkfifo("pipe")
     event = () if option == "-e" else ("-e", "push")
     result = run("simulate", *event, option, "pipe")
-    assert (result.exit_code, "no regular file" in result.stderr) == (2, True)
+    assert (result.exit_code, "not a regular file" in result.stderr) == (2, True)
 
 
 def test_a_pipe_in_a_folder_or_in_a_test_is_named() -> None:
     Path("ci").mkdir()
     os.mkfifo("ci/pipe.yaml")
-    assert "ci/pipe.yaml:1:1: error: is no regular file" in run("validate", "-f", "ci").stderr
+    assert (
+        "ci/pipe.yaml:1:1: error: is a device, a pipe or a socket, not a regular file"
+        in run("validate", "-f", "ci").stderr
+    )
     os.mkfifo("pipe")
     Path("hookline.yaml").write_text(
         ONE_PIPELINE + "tests: [{name: a, event: pipe, expect: {shop: run}}]\n", "utf-8"
     )
     result = run("test")
     assert result.exit_code == 1
-    assert "pipe is no regular file" in result.stdout
+    assert "pipe is a device, a pipe or a socket, not a regular file" in result.stdout
 
 
 def test_a_folder_that_can_be_read_and_not_searched_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

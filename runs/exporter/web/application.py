@@ -23,7 +23,7 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-"""What every answer carries, unless a web.config says otherwise."""
+"""The headers that every answer carries, unless a web.config says otherwise."""
 _AUTHORITY = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))")
 
@@ -45,7 +45,7 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks for; texts are as they came."""
+    """A request of a client; texts are as they came."""
 
     method: str
     target: str
@@ -61,13 +61,13 @@ class Request:
 
     @property
     def query(self) -> str:
-        """What stands after the first question mark, as far as it is read."""
+        """The text after the first question mark, as far as it is read."""
         return self.target.partition("?")[2][:MAX_QUERY]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back."""
+    """An answer to a client."""
 
     status: HTTPStatus
     body: bytes

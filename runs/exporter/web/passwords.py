@@ -16,13 +16,13 @@ HASH_LENGTH = 60
 DIGEST_LENGTH = 31
 SALT_LENGTH = 22
 LOWEST_COST, HIGHEST_COST = 4, 17
-"""What htpasswd -C takes; each step doubles the time, and 17 takes seconds."""
+"""The costs that htpasswd -C takes; each step doubles the time, and 17 takes seconds."""
 MAX_PASSWORD_BYTES = 72
 """bcrypt looks at no more."""
 
 
 def problem_of_hash(value: str) -> str | None:
-    """What is wrong with a bcrypt hash; None if a password can match it. The hash is not repeated: it may be the password itself."""
+    """The fault of a bcrypt hash; None if a password can match it. The hash is not repeated: it may be the password itself."""
     version, cost, rest = value[:4], value[4:6], value[7:]
     if (
         version not in {"$2a$", "$2b$", "$2y$"}

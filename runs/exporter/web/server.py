@@ -49,7 +49,7 @@ class _Pool:
         self._left = most
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What the function returns.
+        """The result of the function.
 
         Raises:
             _Busy: Too many wait already.

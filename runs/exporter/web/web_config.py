@@ -132,10 +132,10 @@ class _Configuration(Block):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for one request."""
+    """The settings that hold for one request."""
 
     headers: Mapping[str, str]
-    """What every answer carries."""
+    """The headers that every answer carries."""
     context: ssl.SSLContext | None
     """For new connections; None without TLS. A connection that was made under another one is closed."""
     passwords: Passwords | None
@@ -159,7 +159,7 @@ class Security:
             self._load(path)
 
     def now(self) -> Settings:
-        """What holds now; the files are read again if one of them changed."""
+        """The settings that hold now; the files are read again if one of them changed."""
         if self._path is None:
             return self._settings
         with self._lock:
