@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from runs.raw_values import Json, list_of, map_of, text, unix, values_at_most
+from apiserver.raw_values import Json, list_of, map_of, text, unix, values_at_most
 
 __all__ = ["Node", "NodePath", "nodes_of", "path_of"]
 

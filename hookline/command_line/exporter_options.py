@@ -42,8 +42,8 @@ class ClusterArguments:
 
     def sources(self) -> "ClusterScope":
         """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
+        from apiserver.connection import Connection  # noqa: PLC0415
         from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
-        from runs.watching import Connection  # noqa: PLC0415
 
         try:
             if (

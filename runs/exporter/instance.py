@@ -10,6 +10,8 @@ import structlog
 import urllib3
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from apiserver.lease import Lease
+from apiserver.troubles import Troubles
 from documents.diagnostics import InvalidInput
 from runs.cdevents import CDEvents
 from runs.exporter.configuration import read_configuration
@@ -25,7 +27,6 @@ from runs.exporter.web.web_config import Security
 from runs.facts import Listener
 from runs.history import History
 from runs.outbox import Delivery, Post
-from runs.watching import Lease, Troubles
 
 __all__ = ["Instance", "Options"]
 

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import structlog
 
+from apiserver.connection import Connection
+from apiserver.pod_logs import LogDownload, download
+from apiserver.troubles import Troubles
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import Change, parse_log
 from runs.exporter.log_process import LogProcess
 from runs.exporter.recording import Recorder
 from runs.tracker import LogRequest
-from runs.watching import Connection, LogDownload, Troubles, download
 
 __all__ = ["LogReading"]
 

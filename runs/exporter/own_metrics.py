@@ -12,7 +12,7 @@ from runs.exporter.family import RUN_STATES, Declarations, Points
 from runs.exporter.live import Live
 
 if TYPE_CHECKING:
-    from runs.watching import WatchStatistics
+    from apiserver.reflector import WatchStatistics
 
 __all__ = ["OWN", "Scrape"]
 

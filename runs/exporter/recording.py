@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
+from apiserver.raw_values import LATEST, map_of, number
 from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
 from runs.exporter.ledger import Observation
 from runs.exporter.recorded_types import wrong_type
-from runs.raw_values import LATEST, map_of, number
 from runs.tracker import GRACE_SECONDS, LogRequest
 
 __all__ = ["InvalidRecording", "Recorder", "replay"]

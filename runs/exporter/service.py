@@ -14,6 +14,9 @@ import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
+from apiserver.connection import Connection
+from apiserver.reflector import Reflector, WatchStatistics, WatchTarget
+from apiserver.troubles import Troubles
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, records
 from runs.exporter.ledger import Ledger
@@ -25,7 +28,6 @@ from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from runs.facts import Listener
 from runs.objects import Notice, Pod, Workflow
-from runs.watching import Connection, Reflector, Troubles, WatchStatistics, WatchTarget
 
 __all__ = ["ClusterScope", "Service", "render_metrics"]
 

@@ -16,11 +16,11 @@ from fake_api_server import FakeApiServer, fake_api_server
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from apiserver.connection import Connection
 from runs.exporter.configuration import Configuration
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
 from runs.exporter.service import ClusterScope, Service
-from runs.watching import Connection
 
 DEEP = b"[" * 1100 + b"]" * 1100
 FAR = "9999-12-31T23:59:59Z"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runs.watching.pages import read_page
+from apiserver.pages import read_page
 
 DEEP = b"[" * 1100 + b"]" * 1100
 SPOILED = st.sampled_from(

@@ -14,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes import client
 
-from runs.watching import Connection, Lease, Reflector, Timing, WatchTarget, download
+from apiserver.connection import Connection
+from apiserver.lease import Lease
+from apiserver.pod_logs import download
+from apiserver.reflector import Reflector, Timing, WatchTarget
 
 PATH = "/apis/argoproj.io/v1alpha1/workflows"
 
@@ -242,8 +245,8 @@ def test_a_record_that_cannot_be_made_hides_no_other(
 def test_a_page_that_is_too_large_is_asked_for_with_fewer_objects(
     api: FakeApiServer, watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.watching.reflector.MAX_PAGE_BYTES", 10_000)
-    monkeypatch.setattr("runs.watching.reflector.MAX_PAGE_VALUES", 1_000)
+    monkeypatch.setattr("apiserver.reflector.MAX_PAGE_BYTES", 10_000)
+    monkeypatch.setattr("apiserver.reflector.MAX_PAGE_VALUES", 1_000)
     for number in range(100):
         api.put(f"u{number}", value="x" * 500)
     api.put("many", value=[[]] * 900)  # alone beyond the limit
@@ -441,7 +444,7 @@ def test_a_log_is_read_once_and_up_to_its_limit(api: FakeApiServer) -> None:
 def test_a_log_that_cannot_be_read_says_why(
     api: FakeApiServer, monkeypatch: pytest.MonkeyPatch, faults: list[Fault], result: str, requests: int
 ) -> None:
-    monkeypatch.setattr("runs.watching.pod_logs.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("apiserver.pod_logs.PAUSE_SECONDS", 0.001)
     api.fail("log", *faults)
     found = download(Connection.plain(api.url), "ci", "p", "main", limit_bytes=1000, deadline_seconds=5)
     assert (found.result, len(api.requests)) == (result, requests)

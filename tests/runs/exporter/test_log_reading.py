@@ -10,13 +10,14 @@ import pytest
 from fake_api_server import FakeApiServer, fake_api_server
 from log_shapes import SHAPES, shaped
 
+from apiserver.connection import Connection
+from apiserver.troubles import Troubles
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import Change
 from runs.exporter.log_process import LogProcess
 from runs.exporter.log_reading import LogReading
 from runs.step_logs import read_step
 from runs.tracker import LogRequest
-from runs.watching import Connection, Troubles
 
 SMALL = b"Start Go Test...\n"
 

@@ -26,8 +26,8 @@ from http_sink import http_sink
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from support import ROOT
 
+from apiserver.lease import Lease
 from hookline.cli import main
-from runs.watching import Lease
 
 KILLS = 20
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]

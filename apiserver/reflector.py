@@ -15,10 +15,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import orjson
 import structlog
 
-from runs.raw_values import values_at_most
-from runs.watching.connection import MAX_LINE_BYTES, Connection, Refused, TooLarge, Unreachable
-from runs.watching.pages import Page, read_page
-from runs.watching.troubles import Troubles
+from apiserver.connection import MAX_LINE_BYTES, Connection, Refused, TooLarge, Unreachable
+from apiserver.pages import Page, read_page
+from apiserver.raw_values import values_at_most
+from apiserver.troubles import Troubles
 
 __all__ = ["Reflector", "Sink", "Timing", "WatchStatistics", "WatchTarget"]
 
