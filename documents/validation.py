@@ -26,7 +26,7 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
     Raises:
         InvalidInput: With every problem, each at its position.
     """
-    unprintable = tuple(_unprintable(document))
+    unprintable = tuple(_unprintable(document)) if document.holds_hidden else ()
     empty = set(_empty(document.data, (), set())) if document.holds_nothing else set[Path]()
     try:
         checked = model.model_validate(document.data)
