@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from events.declaration import SecretReference, Source, Unverified
 from events.event_pods import METRICS_PORT, USER, container_security, pod_security, pod_template, requests
 from events.host import Host, host
+from events.sources import SecretReference, Source, Unverified
 
 __all__ = [
     "CalendarEntry",

@@ -10,7 +10,7 @@ from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import KeyHint, Wanted
-from events.declaration import Source
+from events.sources import Source
 from hookline.declaration.model import Cluster, File, Pipeline, TestCase
 from triggers.declaration import Run
 
@@ -77,7 +77,6 @@ class Declaration:
     cluster: Cluster
     cluster_document: Document | None
     default_run: Run | None
-    default_document: Document | None
     sources: dict[str, DeclaredSource]
     pipelines: dict[str, DeclaredPipeline]
     tests: tuple[DeclaredTest, ...]
@@ -159,7 +158,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
         except InvalidInput as invalid:
             together.problems.extend(invalid.diagnostics)
     cluster: tuple[Cluster, Document] | None = None
-    defaults: tuple[Run | None, Document] | None = None
+    default_run: Run | None = None
     sources: dict[str, DeclaredSource] = {}
     pipelines: dict[str, DeclaredPipeline] = {}
     tests: list[DeclaredTest] = []
@@ -167,7 +166,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
         if file.cluster is not None and together.claim(document, "cluster"):
             cluster = file.cluster, document
         if file.defaults is not None and together.claim(document, "defaults"):
-            defaults = file.defaults.run, document
+            default_run = file.defaults.run
         for name, source in file.sources.items():
             if together.claim(document, "sources", name):
                 sources[name] = DeclaredSource(name, source, document)
@@ -180,8 +179,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
     return Declaration(
         cluster=cluster[0] if cluster else Cluster(),
         cluster_document=cluster[1] if cluster else None,
-        default_run=defaults[0] if defaults else None,
-        default_document=defaults[1] if defaults else None,
+        default_run=default_run,
         sources=dict(sorted(sources.items())),
         pipelines=dict(sorted(pipelines.items())),
         tests=tuple(tests),
