@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -83,14 +83,24 @@ class ExporterProcess(Served):
         """Everything on stderr, over restarts."""
         return self._log.read_text("utf-8", "replace")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     def start(self) -> None:
         with self._log.open("ab") as said:
             begin = said.tell()
             self.process = subprocess.Popen(self._command, stderr=said, cwd=ROOT)
         listening = re.compile(r"listening on \S+:(\d+)")
-        self.until(lambda: listening.search(self.said, begin) or self.process.poll() is not None, 30)
-        match = listening.search(self.said, begin)
-        assert match is not None, f"it ended: {self.said}"
+        try:
+            self.until(lambda: listening.search(self.said, begin) or self.process.poll() is not None, 60)
+            match = listening.search(self.said, begin)
+            assert match is not None, f"it ended: {self.said}"
+        except AssertionError:
+            self.kill()
+            raise
         self.url = f"http://127.0.0.1:{match[1]}"
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

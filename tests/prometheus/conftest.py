@@ -97,11 +97,11 @@ def _exporter_scrapes(folder: Path) -> tuple[str, str]:
     with fake_api_server() as api:
         api.fail("watch", status(500))  # of the first, streamed list
         declaration = str(DEMO / "hookline.yaml")
-        process = ExporterProcess(
-            api.kubeconfig(folder), folder, "--config", str(folder / "config.yaml"), "--file", declaration,
-            "--ledger", str(folder / "ledger.db"),
-        )  # fmt: skip
-        try:
+        options = (
+            *("--config", str(folder / "config.yaml"), "--file", declaration),
+            *("--ledger", str(folder / "ledger.db")),
+        )
+        with ExporterProcess(api.kubeconfig(folder), folder, *options) as process:
             process.until(process.ready)
             first = process.get("/metrics")
             now = time.time()
@@ -121,8 +121,6 @@ def _exporter_scrapes(folder: Path) -> tuple[str, str]:
                 lambda: process.value("hookline_schedule_next_timestamp_seconds", pipeline="hello-world")
             )
             second = process.get("/metrics")
-        finally:
-            process.kill()
     return first, second
 
 
