@@ -136,7 +136,7 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
         }
 
     try:
-        until(lambda: not difference(), "the metrics are what happened", 90, pause=0.5)
+        until(lambda: not difference(), "the metrics are what happened", pause=0.5)
     finally:
         print(f"exporter on {workflows}: {len(names)} histories, differences {difference()}")
 
