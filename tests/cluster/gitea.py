@@ -44,6 +44,7 @@ PASSWORD_HASH_ALGO = pbkdf2_v1
 
 [webhook]
 ALLOWED_HOST_LIST = *
+DELIVER_TIMEOUT = 60
 
 [log]
 LEVEL = Warn
@@ -73,7 +74,7 @@ class Gitea:
         self._program = str(engine / "gitea")
         self._settings = folder / "app.ini"
         self._settings.write_text(SETTINGS.format(folder=folder, engine=engine))
-        self._http = urllib3.PoolManager(retries=False, timeout=30)
+        self._http = urllib3.PoolManager(retries=False, timeout=120)
         arguments = [self._program, "web", "--config", str(self._settings)]
         self._process = Process("gitea", arguments, folder / "gitea.log", _environment(folder))
         self._process.until(self._ready, "Gitea is ready")

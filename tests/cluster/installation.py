@@ -258,7 +258,7 @@ class Installation:
         for port in spec["service"]["ports"]:
             try:
                 with urllib.request.urlopen(
-                    f"http://{pod.address.ip}:{port['targetPort']}/health", timeout=5
+                    f"http://{pod.address.ip}:{port['targetPort']}/health", timeout=10
                 ):
                     pass
             except OSError:
@@ -269,7 +269,7 @@ class Installation:
         """Send a request as the host would: status and text of the answer."""
         endpoint = self.plan.endpoints[source]
         pod = self.pods(f"EventSource/{endpoint.event_source}")[0]
-        connection = HTTPConnection(pod.address.ip, endpoint.host.receiver.port, timeout=30)
+        connection = HTTPConnection(pod.address.ip, endpoint.host.receiver.port, timeout=120)
         try:
             connection.request("POST", request.path, request.body, dict(request.headers))
             answer = connection.getresponse()

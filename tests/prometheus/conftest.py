@@ -205,13 +205,16 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        for _ in range(300):
+        end = time.monotonic() + 300
+        while True:
             try:
-                urllib.request.urlopen(f"http://{address}/-/ready", timeout=1)
+                urllib.request.urlopen(f"http://{address}/-/ready", timeout=10)
                 break
             except OSError:
+                if server.poll() is not None or time.monotonic() > end:
+                    raise
                 time.sleep(0.1)
         yield Prometheus(f"http://{address}")
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(120)
