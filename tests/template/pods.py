@@ -151,7 +151,7 @@ class Namespace:
         Args:
             manifest: The template.
             arguments: Of the Workflow; the others have their defaults.
-            kill: A step, and when its pod goes: after so many seconds, or once the event is set.
+            kill: A step, and when its pod goes: after so many seconds, or just after the event is set.
             only: Steps to run; the others count as skipped.
             after: What to do when a step has ended.
         """
@@ -260,6 +260,7 @@ class Namespace:
         if isinstance(moment, threading.Event):
             while not ended.is_set() and not moment.wait(0.01):
                 pass
+            ended.wait(0.5)  # the step does something with what it has just got
         else:
             ended.wait(moment)
         if not ended.is_set():
