@@ -43,14 +43,17 @@ def notification(tag: str, name: str = "base/go", **target: Any) -> dict[str, An
 
 
 def first_push(registry: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A push of an image under a tag out of the registry's corpus: its event data, and its canonical event."""
-    return next(
-        (each, found)
-        for each in events(registry)
-        if (found := reader(host(registry), "source").canonical(text(each)))["kind"] == "image_push"
-        and (found.get("image") or {}).get("tag")
-        and found.get("deleted") is not True
-    )
+    """A delivery of the registry's corpus that tells one push of an image, under a tag: its event data, and its canonical event."""
+    read = reader(host(registry), "source")
+    canonical = [(each, read.canonical(text(each))) for each in events(registry)]
+    found = [
+        (each, event)
+        for each, event in canonical
+        if event["kind"] == "image_push" and event["image"].get("tag") and event.get("deleted") is not True
+    ]
+    single = [pair for pair in found if not pair[1].get("also")]
+    assert single, "tests/data/payloads has no delivery of one push"
+    return single[0]
 
 
 def retagged(value: Any, old: str, new: str) -> Any:
