@@ -64,7 +64,12 @@ class Plan:
     def sensor_rules(self) -> dict[str, list[dict[str, Any]]]:
         """Namespace → the RBAC rules of what Sensors create there; their own namespace first."""
         found: dict[str, list[dict[str, Any]]] = {}
-        created = [each.creates for sensor in self.sensors for each in sensor.dependencies]
+        created = [
+            creation
+            for sensor in self.sensors
+            for each in sensor.dependencies
+            for creation in each.triggers.values()
+        ]
         for each in sorted(created, key=lambda each: (each.namespace != self.namespace, each.namespace)):
             rules, rule = found.setdefault(each.namespace, []), each.rule(self.creation_mode)
             if rule not in rules:

@@ -56,8 +56,8 @@ def first_push(registry: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return single[0]
 
 
-def retagged(value: Any, old: str, new: str) -> Any:
-    """A value with one text in place of another, wherever it stands."""
+def retagged(value: Any, old: Any, new: Any) -> Any:
+    """A value with one part in place of another, wherever it stands."""
     if isinstance(value, dict):
         return {key: retagged(child, old, new) for key, child in value.items()}
     if isinstance(value, list):
