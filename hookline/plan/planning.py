@@ -122,6 +122,10 @@ class Plan:
         """Every Sensor with what it carries."""
         return tuple(self._sensors())
 
+    def dependency(self, group: Group) -> Dependency:
+        """The dependency of a table, as every Sensor carries it."""
+        return of_group(group)
+
     def _sensors(self) -> Iterator[SensorPlan]:
         groups, wide = lanes(self.routes, self.declaration.cluster.shards)
         alone = [of_route(route) for route in wide]
@@ -139,7 +143,7 @@ class Plan:
             pipelines = {route.pipeline for group in mine for route in group.routes}
             yield SensorPlan(
                 f"{self.prefix}-{shard}",
-                tuple(of_group(group) for group in mine),
+                tuple(self.dependency(group) for group in mine),
                 f"{plural(len(pipelines), 'pipeline')} in {plural(len(mine), 'table')}",
             )
         yield from self._packed(alone, "wide", "pipeline", f" beyond {LANES} of one repository or image")
@@ -149,7 +153,7 @@ class Plan:
         for group in groups:
             yield SensorPlan(
                 f"{self.prefix}-{group.shard}-{group.name}",
-                (of_group(group),),
+                (self.dependency(group),),
                 f"lane {group.lane} of {group.source}: {plural(len(group.routes), 'pipeline')}",
             )
         for dependency in alone:

@@ -269,7 +269,7 @@ def test_a_ledger_of_the_version_before_keeps_its_sums(tmp_path: Path) -> None:
     assert 'hookline_image_cache_import_seconds_bucket{pipeline="shop",le="1"} 2' in lines
     assert 'hookline_last_success_timestamp_seconds{pipeline="shop"} 1790000000' in lines
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
     database.close()
 
 
