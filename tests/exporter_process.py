@@ -1,5 +1,7 @@
 """`hookline exporter` as a process, on a port of its own; what it says is in a file."""
 
+import functools
+import itertools
 import os
 import queue
 import re
@@ -13,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -21,6 +24,7 @@ from support import ROOT
 from apiserver.connection import Connection
 from hookline.logs import configure
 from runs.exporter.instance import Instance, Options
+from runs.exporter.ledger import Ledger
 from runs.exporter.service import ClusterScope
 from runs.exporter.web.web_config import Security
 
@@ -112,8 +116,25 @@ class ExporterProcess(Served):
         self.process.wait(20)
 
 
-def run_until_killed(kubeconfig: Path, ledger: Path, configuration: Path, said: Path) -> None:
-    """The exporter in this process, for one that is started often: a fork of a process that has imported everything."""
+def run_until_killed(
+    kubeconfig: Path, ledger: Path, configuration: Path, said: Path, place: str, passes: int
+) -> None:
+    """The exporter in this process, for one that is started often: a fork of a process that has imported everything.
+
+    Args:
+        kubeconfig: Of the API server.
+        ledger: Its file.
+        configuration: Its file.
+        said: File to which everything on stderr is appended.
+        place: Name of a place in the ledger at which a crash must not matter.
+        passes: It kills itself (SIGKILL) when it comes there for the so many-th time.
+    """
+    counted = itertools.count(1)
+
+    def killed_here(name: str) -> None:
+        if name == place and next(counted) == passes:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     with said.open("ab") as log:
         os.dup2(log.fileno(), 2)
     configure("info")
@@ -121,7 +142,8 @@ def run_until_killed(kubeconfig: Path, ledger: Path, configuration: Path, said: 
         version="1", host="127.0.0.1", port=0, reasons={}, configuration=configuration, ledger=ledger
     )
     scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
-    Instance(options, scope, Security(None)).run(threading.Event())
+    with patch("runs.exporter.instance.Ledger", functools.partial(Ledger, crash_point=killed_here)):
+        Instance(options, scope, Security(None)).run(threading.Event())
 
 
 class ExporterThread(Served):
