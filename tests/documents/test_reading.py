@@ -787,7 +787,7 @@ HARD_TO_READ = (
 """Texts on which PyYAML raises errors of several types; chance finds none of them."""
 
 
-def with_hard_ones(test: Callable[[Any], None]) -> Callable[[Any], None]:
+def with_hard_ones(test: Callable[..., None]) -> Callable[..., None]:
     """A property test that tries these texts too, as text and as bytes."""
     binary = "content" in inspect.signature(test).parameters
     for each in HARD_TO_READ:
