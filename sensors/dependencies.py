@@ -40,7 +40,7 @@ class Dependency:
     keys: frozenset[str] = frozenset()
     """Repositories or images in the program's table."""
     beside: tuple[Creation, ...] = ()
-    """What the same event makes beside the Workflow. Each needs a trigger, which is another subscription and evaluates the event again."""
+    """Other objects that the same event makes. Each has its own trigger, which is one more subscription and decides the event once more."""
 
     @property
     def triggers(self) -> dict[str, Creation]:

@@ -22,7 +22,7 @@ class Outcome:
     workflow: Mapping[str, Any] | None
     """Workflow that its trigger creates; None unless the action is run."""
     beside: tuple[Mapping[str, Any], ...] = ()
-    """What its other triggers create."""
+    """Objects that its other triggers create."""
 
 
 def reached(dependencies: Sequence[Dependency], event_source: str, event_name: str) -> list[Dependency]:

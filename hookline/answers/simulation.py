@@ -26,7 +26,7 @@ class Result:
     trigger: str | None = None
     workflow: Mapping[str, Any] | None = None
     beside: tuple[Mapping[str, Any], ...] = ()
-    """What the event makes beside the Workflow."""
+    """Other objects that the event makes."""
 
 
 @dataclass(frozen=True, slots=True)
