@@ -281,6 +281,19 @@ def test_the_tests_of_a_declaration_decide_the_exit_code(folder: Path) -> None:
     assert "cannot be read" in hookline("test").stdout
 
 
+def test_tests_take_every_event_that_simulate_takes(folder: Path) -> None:
+    case = "tests:\n  - {name: x, event: push.json, source: github, headers: {X-GitHub-Event: push}, expect: {shop: skip(PAYLOAD)}}\n"
+    (folder / "hookline.yaml").write_text(DECLARATION + case, "utf-8")
+    path = folder / "push.json"
+    path.write_bytes(path.read_bytes() + b" " * (33 * 1024**2))
+    assert "PAYLOAD" in hookline("simulate", *PUSH).stdout
+    assert hookline("test").stdout.startswith("ok ")
+    with path.open("wb") as file:
+        file.truncate(64 * 1024**2 + 1)
+    for each in (hookline("test").stdout, hookline("simulate", *PUSH).stderr):
+        assert "the file has more than 67,108,864 bytes; no larger one is read" in each
+
+
 SCHEDULE = 'schedule: {at: "30 2 * * *", timezone: Europe/Rome, spread: 20m, except: [2026-03-28]}'
 
 
