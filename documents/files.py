@@ -39,7 +39,9 @@ def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise _refusal(path, f"cannot be read: {reason}") from error
     if content is None:
-        raise _refusal(path, "is a device, a pipe or a socket, not a regular file; write its content to a file")
+        raise _refusal(
+            path, "is a device, a pipe or a socket, not a regular file; write its content to a file"
+        )
     if len(content) > most:
         raise _refusal(path, f"the file has more than {most:,} bytes; no larger one is read")
     return content

@@ -182,7 +182,12 @@ class Instance:
         if settings is None:
             return (), None
         delivery = Delivery(outbox, _post(settings.url))
-        self._live.cdevents = lambda: {"sent": delivery.sent, "dropped": delivery.refused + outbox.dropped}
+        self._live.cdevents = lambda: {
+            "sent": delivery.sent,
+            "dropped": delivery.refused
+            + outbox.dropped
+            + (0 if self._service is None else self._service.counting.untold),
+        }
         self._live.cdevents_waiting = outbox.waiting
         return (CDEvents(outbox, settings.source),), delivery
 

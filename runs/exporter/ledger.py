@@ -8,7 +8,8 @@ are exposed. Without a file everything is in memory and starts anew with the pro
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -50,7 +51,7 @@ class Observation:
 class _Changes:
     """Changes of one commit, before it is written."""
 
-    values: dict[Key, Value] = field(default_factory=dict)
+    values: MutableMapping[Key, Value] = field(default_factory=dict)
     fresh: list[Observation] = field(default_factory=list)
 
 
@@ -154,6 +155,7 @@ class Ledger(RememberedRuns):
         closed: Iterable[str] = (),
         zeros: Iterable[Key] = (),
         tell: Callable[[Sequence[Observation], Sequence[str]], None] = lambda *_: None,
+        instead: Callable[[Observation, Exception], Observation] | None = None,
     ) -> list[Observation]:
         """Count what is new, in one transaction.
 
@@ -163,13 +165,15 @@ class Ledger(RememberedRuns):
             closed: uids of runs that are no longer awaited.
             zeros: Series that begin at 0, if they are not there yet.
             tell: Is given the new observations and the newly opened runs before the transaction ends.
+            instead: Makes what is counted in place of an observation that raises an error other than the database's. Without
+                it the error ends the transaction.
 
         Returns:
             The observations that were new.
 
         Raises:
             UnusableLedger: Another process has written to the file.
-            ValueError: A sample has labels that its metric does not have.
+            ValueError: A sample has labels that its metric does not have, or is no finite number.
         """
         changes = _Changes()
         execute = self._database.execute
@@ -182,7 +186,7 @@ class Ledger(RememberedRuns):
                 for name, labels in zeros:
                     self._begin_series(name, labels, changes)
                 for each in observations:
-                    self._count(each, changes)
+                    self._count_or_replace(each, changes, instead)
                 self._database.executemany("DELETE FROM open WHERE uid = ?", ((uid,) for uid in closed))
                 self._database.executemany(
                     "INSERT OR REPLACE INTO series VALUES (?, ?, ?)",
@@ -202,6 +206,32 @@ class Ledger(RememberedRuns):
             self.series.update(changes.values)
             self.commits += 1
         return changes.fresh
+
+    def _count_or_replace(
+        self,
+        each: Observation,
+        changes: _Changes,
+        instead: Callable[[Observation, Exception], Observation] | None,
+    ) -> None:
+        if instead is None:
+            self._count(each, changes)
+            return
+        # One observation leaves all of its changes or none.
+        values: dict[Key, Value] = {}
+        own = _Changes(ChainMap(values, changes.values))
+        self._database.execute("SAVEPOINT observation")
+        try:
+            self._count(each, own)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this observation alone
+            self._database.execute("ROLLBACK TO observation")
+            values.clear()
+            own.fresh.clear()
+            self._count(instead(each, error), own)
+        self._database.execute("RELEASE observation")
+        changes.values.update(values)
+        changes.fresh += own.fresh
 
     def _count(self, each: Observation, changes: _Changes) -> None:
         execute = self._database.execute

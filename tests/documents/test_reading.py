@@ -707,7 +707,9 @@ def test_a_file_is_read_completely_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(b"x" * 100)
     assert read_file(path, 100) == b"x" * 100
-    with pytest.raises(InvalidInput, match="large:1:1: error: the file has more than 99 bytes; no larger one is read"):
+    with pytest.raises(
+        InvalidInput, match="large:1:1: error: the file has more than 99 bytes; no larger one is read"
+    ):
         read_file(path, 99)
     with path.open("wb") as file:
         file.truncate(1 << 40)
