@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from documents.lines import check_line
 from documents.scalars import check_name, parse_duration
 
 __all__ = ["Block", "Duration", "Name", "Text", "Texts"]
@@ -26,6 +27,6 @@ Duration = Annotated[
 ]
 """Written as 90s, 20m, 1h30m or 7d; held as seconds."""
 
-Text = Annotated[str, Field(min_length=1, max_length=1024)]
+Text = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(check_line)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
 """A list of texts. The list is not strict, because a file gives a list and not a tuple; its texts are strict."""

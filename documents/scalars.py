@@ -15,6 +15,7 @@ __all__ = [
     "check_label_value",
     "check_metadata_key",
     "check_name",
+    "check_namespace",
     "check_pod_label",
     "fullmatch",
     "matching",
@@ -61,6 +62,11 @@ def check_name(value: str) -> str:
         "expected a Kubernetes name: lower-case letters, digits and -, starting and ending with a letter or digit, "
         "at most 52 characters",
     )
+
+
+def check_namespace(value: str) -> str:
+    """The name of a namespace (RFC 1123 label)."""
+    return fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", value, "expected a namespace, as in ci")
 
 
 def check_pod_label(value: str) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
+from documents.scalars import check_namespace
 from hookline.command_line.common import fail
 from hookline.command_line.exporter_options import address, given_options
 from runs.exporter.manifests import NAME, exporter_manifests
 
 __all__ = ["pod_objects"]
 
-_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LEASE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,510}")
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened at
@@ -55,8 +55,10 @@ def pod_objects(
         fail(
             "--manifests needs -n: the objects watch the runs of one namespace, and are made in it, as in -n ci"
         )
-    if not _NAMESPACE.fullmatch(namespace):
-        fail(f"-n {namespace}: expected a namespace, as in ci")
+    try:
+        check_namespace(namespace)
+    except ValueError as error:
+        fail(f"-n {namespace}: {error}")
     host, port = address(listen)
     if host not in _EVERYWHERE:
         fail(

@@ -155,7 +155,7 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
     except InvalidInput as invalid:
         refuse(invalid)
     try:
-        well = instance.run(stop_signal(), lambda found: click.echo(f"listening on {host}:{found}", err=True))
+        well = instance.run(stop_signal(), lambda found: print_line(f"listening on {host}:{found}", err=True))
     except UnusableLedger as error:
         fail(str(error))
     except OSError as error:

@@ -159,49 +159,47 @@ def steps(found: str, text: str, most: int) -> int:  # noqa: C901 - a small engi
         if operator is sre.ANY:
             return True
         if operator is sre.LITERAL:
-            return ord(text[at]) == argument
+            return bool(ord(text[at]) == argument)
         if operator is sre.NOT_LITERAL:
-            return ord(text[at]) != argument
+            return bool(ord(text[at]) != argument)
         assert operator is sre.IN
         negated = argument[0][0] is sre.NEGATE
         inside = any(kind is sre.LITERAL and ord(text[at]) == value for kind, value in argument)
         return inside != negated
 
-    def single(tree: Any) -> Any:
-        """The one character that a repetition repeats; None where it repeats more."""
-        return (
-            tree[0]
-            if len(tree) == 1 and tree[0][0] in {sre.ANY, sre.LITERAL, sre.NOT_LITERAL, sre.IN}
-            else None
-        )
-
     def run(tree: Any, index: int, at: int, then: Callable[[int], bool]) -> bool:
         while index < len(tree):
             operator, argument = tree[index]
             index += 1
+
+            def rest(reached: int, after: int = index) -> bool:
+                return run(tree, after, reached, then)
+
             if operator is sre.MAX_REPEAT:
                 least, _, inner = argument
-                return repeated(
-                    inner, least, at, lambda reached, after=index: run(tree, after, reached, then)
-                )
+                return repeated(inner, least, at, rest)
             if operator is sre.SUBPATTERN:
-                return run(argument[3], 0, at, lambda reached, after=index: run(tree, after, reached, then))
+                return run(argument[3], 0, at, rest)
             if not character(operator, argument, at):
                 return False
             at += 1
         return then(at)
 
     def repeated(inner: Any, least: int, at: int, then: Callable[[int], bool]) -> bool:
-        one = single(inner)
         reached = [at]
-        if one is not None:
-            while character(*one, reached[-1]):
+        if len(inner) == 1 and inner[0][0] in {sre.ANY, sre.LITERAL, sre.NOT_LITERAL, sre.IN}:
+            operator, argument = inner[0]
+            while character(operator, argument, reached[-1]):
                 reached.append(reached[-1] + 1)
         else:
-            while True:
-                ends: list[int] = []
-                if not run(inner, 0, reached[-1], lambda end, ends=ends: bool(ends.append(end)) or True):
-                    break
+            # A group ends at a slash, so it has one end.
+            ends: list[int] = []
+
+            def ended(end: int) -> bool:
+                ends.append(end)
+                return True
+
+            while run(inner, 0, reached[-1], ended):
                 reached.append(ends[-1])
         return any(then(each) for each in reversed(reached[least:]))
 

@@ -7,7 +7,7 @@ import click
 
 from documents.diagnostics import InvalidInput
 from documents.files import read_file
-from hookline.command_line.common import fail, objects_option
+from hookline.command_line.common import fail, objects_option, print_line
 from hookline.output import comment, json_text, yaml_text
 from triggers.prerequisites import (
     ClassStorage,
@@ -108,7 +108,7 @@ def command(
         click.echo("".join(map(_document, found)), nl=False)
     for each in found:
         if left := placeholders(each.manifest):
-            click.echo(f"to fill in: {', '.join(left)} in {each.title}", err=True)
+            print_line(f"to fill in: {', '.join(left)} in {each.title}", err=True)
 
 
 def _document(each: Prerequisite) -> str:
