@@ -127,12 +127,20 @@ def parse_date_range(value: str) -> tuple[datetime.date, datetime.date]:
     return start, end
 
 
+_IPV4_INSIDE = (ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96"))
+"""Blocks of IPv6 that hold every IPv4 address (RFC 4291, 2.5.5.2; RFC 6052, 2.1): Go takes the first for IPv4."""
+
+
 def check_cidr(value: str) -> str:
     """An address block."""
     try:
         network = ipaddress.ip_network(value)
     except ValueError:
         raise ValueError("expected an address block such as 203.0.113.0/24 or 2001:db8::/32") from None
+    if network.version == 6 and any(map(network.overlaps, _IPV4_INSIDE)) and network.prefixlen < 104:
+        raise ValueError(
+            f"{value} holds IPv4 addresses, written as IPv6; name their blocks as in 203.0.113.0/24"
+        )
     if network.prefixlen == 0:
         raise ValueError(f"{value} allows every address; name the blocks that deliveries come from")
     return str(network)

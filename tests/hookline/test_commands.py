@@ -609,3 +609,33 @@ def test_a_template_whose_parameters_nobody_fills_is_refused(
     result = hookline("validate", "--template", "our-ci.yaml")
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "\0",
+        "- a",
+        "clusters: x",
+        "a: [",
+        "clusters: [{name: [x]}]",
+        "current-context: {}",
+        "!!python/object:os.system x",
+    ],
+)
+@pytest.mark.parametrize("command", [["validate", "--template-from-cluster", "x"], ["exporter"]])
+def test_a_kubeconfig_that_cannot_be_used_ends_a_command_and_never_hangs_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], content: str | None
+) -> None:
+    path = folder / "kubeconfig"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content, "utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setenv("HOOKLINE_EXPORTER_LISTEN", "127.0.0.1:0")
+    done = hookline(*command)
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
