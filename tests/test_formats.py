@@ -22,14 +22,17 @@ from support import ROOT
 from dashboards.files import dashboard_texts
 from dashboards.queries import select
 from dashboards.rules import ALERTS, groups
+from documents.diagnostics import InvalidInput
 from documents.lines import shows, visible
 from events.host import host
 from hookline.cli import main
 from hookline.declaration.loading import load_texts
 from hookline.declaration.starter import Remote, read_remote, starter
 from hookline.logs import configure
+from runs.exporter.configuration import read_configuration
 from runs.exporter.labels import Labels
 from runs.exporter.ledger import Ledger, Observation
+from runs.exporter.prices import read_prices
 from runs.exporter.recording import Recorder
 from runs.exporter.series import SeriesTable
 from runs.facts import Began
@@ -298,6 +301,29 @@ def test_a_log_is_recorded_inside_of_the_recording(uid: str, tmp_path: Path) -> 
     assert {each.name for each in tmp_path.iterdir()} == {"recording"}
     assert {each.name for each in folder.iterdir()} == {"changes.jsonl.gz", "logs"}
     assert all(each.is_file() for each in (folder / "logs").iterdir())
+
+
+# --- Files of the exporter ------------------------------------------------------------------------------------------
+
+PRICES = 'currency: CNY\nsource: "{}"\ndate: 2026-11-01\nvcpu: {{on_demand: 1}}\nmemory: {{on_demand: 1}}\n'
+
+
+@pytest.mark.parametrize("hidden", ["\\x85", "\\u2028", "\\u202e", "\\x1b", "\\n", "\\0"])
+@pytest.mark.parametrize(
+    "line", ['templates: ["a{}b"]', 'steps: ["a{}b"]', 'grafana: "https://x/{}b"', 'cdevents: {{url: "https://x/", source: "a{}b"}}']
+)  # fmt: skip
+def test_a_text_of_the_exporters_settings_is_one_line_that_shows(
+    line: str, hidden: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "exporter.yaml"
+    path.write_text(line.format(hidden), "utf-8")
+    with pytest.raises(InvalidInput, match=r"does not print|one line|expected"):
+        read_configuration(path)
+    path.write_text(line.format(""), "utf-8")
+    assert read_configuration(path).max_pipelines == 1000
+    (tmp_path / "prices.yaml").write_text(PRICES.format(hidden), "utf-8")
+    with pytest.raises(InvalidInput, match=r"does not print|one line"):
+        read_prices(tmp_path / "prices.yaml")
 
 
 # --- The terminal ---------------------------------------------------------------------------------------------------

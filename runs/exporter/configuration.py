@@ -10,6 +10,7 @@ from documents.blocks import Block, Text, Texts
 from documents.diagnostics import Diagnostic, InvalidInput
 from documents.files import read_file
 from documents.globs import check_glob
+from documents.lines import check_line
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
@@ -19,7 +20,11 @@ from runs.exporter.prices import BUILT_IN, Prices, read_prices
 __all__ = ["Configuration", "read_configuration"]
 
 WANTED = Wanted(mapping="such as max_pipelines: 500", merge_key="write its keys out")
-Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", examples=["https://host.example.com"])]
+Url = Annotated[
+    str,
+    Field(pattern=r"^https?://[^\s]+$", examples=["https://host.example.com"]),
+    AfterValidator(check_line),
+]
 
 
 Glob = Annotated[str, AfterValidator(check_glob)]

@@ -8,8 +8,7 @@ are exposed. Without a file everything is in memory and starts anew with the pro
 import json
 import sqlite3
 import threading
-from collections import ChainMap
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -49,10 +48,17 @@ class Observation:
 
 @dataclass(slots=True)
 class _Changes:
-    """Changes of one commit, before it is written."""
+    """Changes of one commit, or of one observation of it, before they are written."""
 
-    values: MutableMapping[Key, Value] = field(default_factory=dict)
+    values: dict[Key, Value] = field(default_factory=dict)
     fresh: list[Observation] = field(default_factory=list)
+    before: Mapping[Key, Value] = field(default_factory=dict)
+    """Values of earlier observations of the same commit."""
+
+    def get(self, key: Key) -> Value | None:
+        """The newest value of a series, if this commit has changed it."""
+        value = self.values.get(key)
+        return self.before.get(key) if value is None else value
 
 
 class Ledger(RememberedRuns):
@@ -217,8 +223,7 @@ class Ledger(RememberedRuns):
             self._count(each, changes)
             return
         # One observation leaves all of its changes or none.
-        values: dict[Key, Value] = {}
-        own = _Changes(ChainMap(values, changes.values))
+        own = _Changes(before=changes.values)
         self._database.execute("SAVEPOINT observation")
         try:
             self._count(each, own)
@@ -226,11 +231,10 @@ class Ledger(RememberedRuns):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this observation alone
             self._database.execute("ROLLBACK TO observation")
-            values.clear()
-            own.fresh.clear()
+            own = _Changes(before=changes.values)
             self._count(instead(each, error), own)
         self._database.execute("RELEASE observation")
-        changes.values.update(values)
+        changes.values.update(own.values)
         changes.fresh += own.fresh
 
     def _count(self, each: Observation, changes: _Changes) -> None:
@@ -253,8 +257,8 @@ class Ledger(RememberedRuns):
     def _begin_series(self, name: str, labels: tuple[str, ...], changes: _Changes) -> None:
         family = KEPT[name]
         family.check(labels)
-        if self.series.get(name, labels) is None:
-            changes.values.setdefault((name, labels), nothing(family))
+        if self.series.get(name, labels) is None and changes.get((name, labels)) is None:
+            changes.values[name, labels] = nothing(family)
 
     def _add(self, sample: Sample, changes: _Changes) -> None:
         family = KEPT.get(sample.family)
@@ -262,13 +266,13 @@ class Ledger(RememberedRuns):
             raise ValueError(f"{sample.family} is no metric that is kept")
         family.check(sample.labels)
         key = (sample.family, sample.labels)
-        value = changes.values.get(key)
+        value = changes.get(key)
         if value is None:
             value = self.series.get(*key)
         if value is None and family.zero:
             for sibling in family.siblings(sample.labels):
                 self._begin_series(sample.family, sibling, changes)
-            value = changes.values.get(key)
+            value = changes.get(key)
         changes.values[key] = added(family, value, sample)
 
     def forget(self, now: float) -> None:
