@@ -189,7 +189,7 @@ class Counting:
             self._dropped("latency", key, error)
 
     def _instead(self, each: Observation, error: Exception) -> Observation:
-        """What is counted in place of an observation that raised an error: that something was lost."""
+        """Count, in place of an observation that raised an error, that something was lost."""
         what = {AttemptEnded: "pod", Ended: "run"}.get(type(each.fact), "")
         self._dropped(what or "latency", each.key, error)
         return replace(each, samples=LOST.samples(what) if what else (), run=None, attempt=None)
