@@ -1,5 +1,6 @@
 """Hypothesis: slow machines are not failures, and CI tries the same examples each time. Logs end with their test."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -14,6 +15,13 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("hookline")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all modules live to the end: the garbage collector need not walk them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)
