@@ -544,13 +544,13 @@ def test_a_wrong_command_is_answered_with_the_right_one() -> None:
 
 def test_logs_go_to_stderr_and_hold_no_event_above_debug(folder: Path) -> None:
     def logged(level: str) -> str:
-        command = [sys.executable, "-m", "hookline", "--log-level", level, "simulate", *PUSH, "-o", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert json.loads(done.stdout)["kind"] == "Simulation"
+        done = hookline("--log-level", level, "simulate", *PUSH, "-o", "json")
+        assert (done.exit_code, json.loads(done.stdout)["kind"]) == (0, "Simulation")
         return done.stderr
 
-    assert "event='planned'" in logged("info")
-    assert "refs/heads" not in logged("info")
+    told = logged("info")
+    assert "event='planned'" in told
+    assert "refs/heads" not in told
     assert "refs/heads" in logged("debug")
     assert logged("warning") == ""
 
