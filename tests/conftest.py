@@ -8,6 +8,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from hookline import logs
+
 settings.register_profile(
     "hookline",
     deadline=None,
@@ -29,3 +31,4 @@ def logs_of_one_test_are_no_others() -> Iterator[None]:
     """A command logs where somebody configured logs; a test that captures them configures them, too."""
     yield
     structlog.reset_defaults()
+    logs._levels.clear()

@@ -24,7 +24,7 @@ SPOILED = st.sampled_from(
     ]
 )
 # What the pieces are cut at, what hides it, and texts of several bytes: chance alone rarely draws a bracket.
-TEXTS = st.text("[]{},:\"\\ a\n\x1f\x7fé\u2028\U0001f600", max_size=10)
+TEXTS = st.text('[]{},:"\\ a\n\x1f\x7fé\u2028\U0001f600', max_size=10)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),

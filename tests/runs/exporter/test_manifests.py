@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import yaml
 from click.testing import CliRunner
+from support import read_yaml
 
 from hookline.cli import main
 from runs.exporter.manifests import exporter_manifests
@@ -27,7 +27,7 @@ def printed() -> dict[str, Any]:
     """The objects by their kind."""
     done = CliRunner().invoke(main, ["exporter", "-n", "ci", "--manifests", IMAGE])
     assert done.exit_code == 0, done.stderr
-    return {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
+    return {each["kind"]: each for each in read_yaml(done.stdout)}
 
 
 def test_the_manifests_give_least_rights_and_no_root() -> None:
