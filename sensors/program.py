@@ -120,7 +120,9 @@ class Program:
         if files is None:
             return self.ask(data, f"canonical | {question}")
         # The files are input and not part of the text, so that one compiled program answers for every event.
-        asked = f".[1] as $files | .[0] | canonical | . + {{files: $files, files_complete: true}} | {question}"
+        asked = (
+            f".[1] as $files | .[0] | canonical | . + {{files: $files, files_complete: true}} | {question}"
+        )
         both = f"{data}\n{json.dumps(list(files))}"
         return _compile(self.definitions, asked).input_text(both, slurp=True).first()
 

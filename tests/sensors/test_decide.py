@@ -555,7 +555,8 @@ def test_every_kind_left_out_leaves_a_program_that_still_reads_everything() -> N
 def test_a_program_is_compiled_once_however_many_events_it_is_asked_about(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    compile_text, compiled = jq.compile, []
+    compile_text = jq.compile
+    compiled: list[str] = []
 
     def count(text: str) -> Any:
         compiled.append(text)
