@@ -338,7 +338,7 @@ def test_what_does_not_tell_its_task_is_a_task_of_its_own() -> None:
     failed = node("shop-a", "run-test", "Failed", START, START + 9, message="main: Error (exit code 1)")
     nameless = [
         {**failed, "name": ""},
-        {**failed, "id": "2", "name": "", "phase": "Succeeded", "message": ""},
+        {**failed, "id": "z", "name": "", "phase": "Succeeded", "message": ""},
     ]
     assert run_outcome(run("Failed", nameless), []) == "failure"
 
