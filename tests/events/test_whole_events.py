@@ -1,10 +1,16 @@
 """One delivery a host and kind, and the whole canonical event that is read out of it: no field is missing, and none is more."""
 
+import copy
+import json
+import re
 from typing import Any
 
 import pytest
-from mutations import DIGEST, IMAGE_MANIFEST, container
+from harmless import check_types
+from mutations import DIGEST, IMAGE_MANIFEST, container, places
 from support import OTHER_SHA, SHA, data, edited, github_push, payload, program
+
+from events.host import program_text
 
 TEA = edited(payload("gitea/push"), head_commit={"id": SHA, "message": "Change\n\n[skip ci]"})
 TEA["repository"]["updated_at"] = "2026-11-26T17:27:25Z"
@@ -163,7 +169,30 @@ EVENTS: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("name", "event", "body", "whole"), EVENTS, ids=[f"{each[0]}-{each[3]['kind']}" for each in EVENTS]
 )
 def test_a_delivery_is_read_whole(name: str, event: str, body: Any, whole: dict[str, Any]) -> None:
+    assert program(name).canonical(delivery(name, event, body)) == whole
+
+
+def delivery(name: str, event: str, body: Any) -> str:
     headers = {"X_Github_Event": event, "X_Github_Delivery": "d-1", "Idempotency_Key": "d-3"}
     if name == "gitea":
         headers = {"X_Gitea_Event": event, "X_Gitea_Delivery": "d-2"}
-    assert program(name).canonical(data(name, body, **headers)) == whole
+    return data(name, body, **headers)
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "body"),
+    [each[:3] for each in EVENTS],
+    ids=[f"{each[0]}-{each[3]['kind']}" for each in EVENTS],
+)
+def test_a_value_of_a_type_that_no_host_sends_is_not_passed_on(name: str, event: str, body: Any) -> None:
+    sent = json.loads(delivery(name, event, body))
+    words = {"headers", "header", "body", *re.findall(r"[A-Za-z_-]+", program_text(name))}
+    for *parents, last in places(sent):
+        if all(isinstance(part, int) or part in words for part in (*parents, last)):
+            changed = copy.deepcopy(sent)
+            node = changed
+            for part in parents:
+                node = node[part]
+            for value in (7, ["x"], {"name": "x"}):
+                node[last] = value
+                check_types(program(name).canonical(json.dumps(changed)))
