@@ -182,3 +182,15 @@ def test_a_push_to_gitlab_has_no_time_whatever_it_checks_out() -> None:
     body = payload("gitlab/push")
     found = program("gitlab").canonical(data("gitlab", edited(body, checkout_sha=None)))
     assert (found["sha"], found["occurrence"]) == (body["after"], None)
+
+
+@pytest.mark.parametrize(("name", "repository"), [("acr", "repo_full_name"), ("dockerhub", "repo_name")])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [({"push_data": {}}, "image_push"), ({}, "other"), ({"push_data": "x"}, "other"), ({"push_data": {}, "repository": {}}, "other")],
+)  # fmt: skip
+def test_a_delivery_without_a_push_or_a_repository_is_no_push(
+    name: str, repository: str, body: dict[str, Any], kind: str
+) -> None:
+    sent = {"repository": {repository: "base/go"}, **body}
+    assert program(name).canonical(data(name, sent))["kind"] == kind
