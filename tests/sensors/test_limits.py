@@ -194,3 +194,18 @@ def test_a_delivery_without_a_push_or_a_repository_is_no_push(
 ) -> None:
     sent = {"repository": {repository: "base/go"}, **body}
     assert program(name).canonical(data(name, sent))["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("sign", "reason"),
+    [("\x9f", "REF"), ("\xa0", "MATCH"), ("\x7f", "REF"), ("~", "REF"), ("}", "MATCH"), ("!", "MATCH"), (" ", "REF"), ("\x80", "REF")],
+)  # fmt: skip
+def test_a_template_that_takes_any_ref_takes_no_control_character(sign: str, reason: str) -> None:
+    text = data("github", github_push(ref=f"refs/heads/a{sign}b"), X_Github_Event="push")
+    assert program("github", EVERY, ("acme/shop",), any_ref=True).decide(text)["reason"] == reason
+
+
+def test_runs_share_the_mutex_that_the_pipeline_names_and_else_that_of_its_checkout() -> None:
+    assert decided(github_push())["mutex"] == "shop"
+    assert decided(github_push(), {**EVERY, "mutex": "own"})["mutex"] == "own"
+    assert decided(github_push(), {**EVERY, "arguments": {}})["mutex"] == ""
