@@ -209,3 +209,13 @@ def test_runs_share_the_mutex_that_the_pipeline_names_and_else_that_of_its_check
     assert decided(github_push())["mutex"] == "shop"
     assert decided(github_push(), {**EVERY, "mutex": "own"})["mutex"] == "own"
     assert decided(github_push(), {**EVERY, "arguments": {}})["mutex"] == ""
+
+
+@pytest.mark.parametrize(("any_ref", "reason"), [(False, "REF"), (True, "MATCH")])
+def test_a_request_whose_branch_is_not_told_runs_where_its_number_is_enough(
+    *, any_ref: bool, reason: str
+) -> None:
+    text = data("github", edited(PR, pull_request__head__ref=None), X_Github_Event="pull_request")
+    found = program("github", EVERY, ("acme/shop",), any_ref=any_ref).decide(text)
+    assert found["reason"] == reason
+    assert found.get("parameters", {}).get("target_branch", "pull/2") == "pull/2"

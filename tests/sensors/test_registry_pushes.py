@@ -19,7 +19,7 @@ HEX = "c" * 64
 DIGEST, OTHER_DIGEST = ("sha256:" + letter * 64 for letter in "ab")
 REGISTRIES = [name for name in host_names() if "image_push" in host(name).kinds]
 NO_IMAGES = (
-    f"sha256-{HEX}.sig", f"sha256-{HEX}.att", f"sha256-{HEX}.sbom", f"sha256-{HEX}", f"sha256-{HEX}.vuln", f"sha512-{HEX}",
+    f"sha256-{HEX}.sig", f"sha256-{HEX}.att", f"sha256-{HEX}.sbom", f"sha256-{HEX}", f"sha256-{HEX}.vuln", f"sha512-{HEX}.",
     f"sha384-{HEX}_2-a.B", "main.buildcache", "_buildcache", "1.26_build-cache", "buildcache.old_2", "buildcache-", "v1-2.x_y-buildcache",
     "buildcache", "main-buildcache", "buildcache-feature-x-0a1b2c3d", "build-cache",
 )  # fmt: skip
