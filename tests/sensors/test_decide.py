@@ -317,6 +317,8 @@ def test_a_run_names_the_repository_that_is_built() -> None:
         (PR, "pull_request", "refs/pull/2/head"),
         (edited(PR, pull_request__number="2"), "pull_request", ""),
         (edited(PR, pull_request__number=-2), "pull_request", ""),
+        (edited(PR, pull_request__number=0), "pull_request", ""),
+        (edited(PR, pull_request__number=10**15), "pull_request", ""),
         (edited(PR, pull_request__number=...), "pull_request", ""),
     ],
 )
