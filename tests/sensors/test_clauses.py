@@ -12,7 +12,7 @@ from events.canonical import Kind
 from events.declaration import Events, PullRequest
 from hookline.answers.explanation import explain
 from hookline.answers.incoming import EventOptions, incoming
-from sensors.clauses import CLAUSES, SETTINGS
+from sensors.clauses import CLAUSES, SETTINGS, named_artifacts
 from sensors.reasons import REASONS, meaning
 from sensors.routes import rule
 
@@ -227,3 +227,12 @@ def test_a_skip_for_the_tag_of_an_image_says_whether_there_was_one() -> None:
     assert meaning("IMAGE_TAG", {"image": {"tag": "a b"}}) == unusable
     assert meaning("IMAGE_TAG", {"image": {"tag": None}}) == "this push carries no tag"
     assert meaning("IMAGE_TAG", {}) == "this push carries no tag"
+
+
+def test_only_tags_that_name_one_let_something_start_that_is_no_image() -> None:
+    named = named_artifacts(["v*", "sha256-*.sig"])
+    assert named is not None
+    assert re.fullmatch(named, "sha256-1.sig")
+    assert not re.fullmatch(named, "v1")
+    assert named_artifacts(["v*"]) is None
+    assert named_artifacts(None) is None
