@@ -10,15 +10,15 @@ from printed import CASES, minor, printed
 from support import EXAMPLES
 
 from runs.exporter.manifests import exporter_manifests
-from triggers.prerequisites import ClassStorage, NasStorage, NfsStorage, prerequisites
+from triggers.prerequisites import ClassStorage, GitCredentials, NasStorage, NfsStorage, prerequisites
 from triggers.release import OLDEST_UPSTREAM, Release
 
 EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
+SECRETS: dict[str, list[GitCredentials]] = {"git-creds": ["password", "ssh"], "gitlab-creds": ["ssh"]}
 NEEDED = [
     dict(each.manifest)
     for storage in (NasStorage(), NfsStorage(), ClassStorage())
-    for git in ("password", "ssh")
-    for each in prerequisites("ci", storage, git=git, private_ca="certificate")
+    for each in prerequisites("ci", storage, git=SECRETS, private_ca="certificate")
 ]
 
 

@@ -7,13 +7,14 @@ password of `<password>` would fail the first push only.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from triggers.rbac import run_rights
 
 __all__ = [
+    "GIT_SECRET",
     "GUARD",
     "ClassStorage",
     "GitCredentials",
@@ -30,6 +31,8 @@ GUARD_VALUE = "<remove me when all values in angle brackets are replaced>"
 """No label value may hold these characters (Kubernetes, Labels and Selectors), so that the API server refuses the object."""
 
 GitCredentials = Literal["password", "ssh"]
+GIT_SECRET = "git-creds"  # noqa: S105 - a name
+"""The Secret that hookline-ci-go reads where its parameter git_secret names no other."""
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _CLAIM = "pvc-nas"
@@ -101,9 +104,9 @@ def prerequisites(
     namespace: str,
     storage: Storage,
     *,
-    registry: str = "",
+    registries: Sequence[str] = (),
     size: str = "100Gi",
-    git: GitCredentials | None = None,
+    git: Mapping[str, Sequence[GitCredentials]] | None = None,
     private_ca: str = "",
 ) -> list[Prerequisite]:
     """Everything that must be there before the first run.
@@ -111,14 +114,13 @@ def prerequisites(
     Args:
         namespace: Of the runs.
         storage: What the volume is.
-        registry: Host of the registry that images are pushed to; empty = a placeholder.
+        registries: Hosts of the registries that images are pushed to and pulled from; none = a placeholder.
         size: Of the volume, as a Kubernetes quantity; NAS and NFS take it for a name and enforce nothing.
-        git: Credentials for private repositories; None = no Secret.
+        git: Name of a Secret → the credentials for private repositories that it holds.
         private_ca: Certificates (PEM) of a private CA; empty = no ConfigMap.
     """
-    found = [*_volume(namespace, storage, size), _docker_config(namespace, registry)]
-    if git is not None:
-        found.append(_git_credentials(namespace, git))
+    found = [*_volume(namespace, storage, size), _docker_config(namespace, registries)]
+    found += [_git_credentials(namespace, name, kinds) for name, kinds in (git or {}).items()]
     if private_ca:
         found.append(
             Prerequisite(
@@ -205,9 +207,9 @@ def _volume(namespace: str, storage: Storage, size: str) -> list[Prerequisite]:
     return [Prerequisite(volume, notes), Prerequisite(claim)]
 
 
-def _docker_config(namespace: str, registry: str) -> Prerequisite:
-    host = registry or "<registry host>"
-    content = {"auths": {host: {"auth": "<base64 of user:password, on one line>"}}}
+def _docker_config(namespace: str, registries: Sequence[str]) -> Prerequisite:
+    auths = {host: {"auth": f"<base64 of user:password for {host}, on one line>"} for host in registries}
+    content = {"auths": auths or {"<registry host>": {"auth": "<base64 of user:password, on one line>"}}}
     data = {"config.json": json.dumps(content, indent=2)}
     return Prerequisite(
         _object("Secret", "docker-config", namespace, type="Opaque", stringData=data),
@@ -218,14 +220,24 @@ def _docker_config(namespace: str, registry: str) -> Prerequisite:
     )
 
 
-def _git_credentials(namespace: str, git: GitCredentials) -> Prerequisite:
-    if git == "password":
-        data = {"username": "<user of the git host>", "password": "<password or token>"}
-        notes = ("Credentials that read private repositories over https. A read-only token is enough.",)
-    else:
-        data = {
+_GIT: Mapping[GitCredentials, tuple[Mapping[str, str], str]] = {
+    "password": (
+        {"username": "<user of the git host>", "password": "<password or token>"},
+        "Credentials that read private repositories over https. A read-only token is enough.",
+    ),
+    "ssh": (
+        {
             "ssh-private-key": "<private key, all of its lines>\n",
             "known_hosts": "<lines of ssh-keyscan HOST, compared with what the host publishes>\n",
-        }
-        notes = ("Key that reads private repositories over ssh. A read-only deploy key is enough.",)
-    return Prerequisite(_object("Secret", "git-creds", namespace, type="Opaque", stringData=data), notes)
+        },
+        "Key that reads private repositories over ssh. A read-only deploy key is enough.",
+    ),
+}
+
+
+def _git_credentials(namespace: str, name: str, kinds: Sequence[GitCredentials]) -> Prerequisite:
+    data = {key: value for kind in kinds for key, value in _GIT[kind][0].items()}
+    notes = [_GIT[kind][1] for kind in kinds]
+    if name != GIT_SECRET:
+        notes.append(f"Pipelines that use it say so: run: {{parameters: {{git_secret: {name}}}}}.")
+    return Prerequisite(_object("Secret", name, namespace, type="Opaque", stringData=data), tuple(notes))

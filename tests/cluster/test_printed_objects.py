@@ -75,7 +75,9 @@ def everything(release: Release) -> dict[str, list[Json]]:
             NfsStorage(server="nfs.example.com", path="/"),
             ClassStorage("nfs"),
         )
-        for each in prerequisites("ci", storage, registry="registry.example.com", private_ca="certificate")
+        for each in prerequisites(
+            "ci", storage, registries=["registry.example.com"], private_ca="certificate"
+        )
     ]
     templates = [
         published(name, "1.0.0", restricted=restricted, namespaced=namespaced, namespace="ci")

@@ -107,9 +107,30 @@ def test_the_registrys_credentials_are_json_whatever_their_length() -> None:
     objects, _ = needed(*FILLED)
     text = objects["Secret docker-config"]["stringData"]["config.json"]
     assert list(json.loads(text)["auths"]) == ["registry.example.com"]
+    objects, said = needed("--registry", "a.example.com", "--registry", "b.example.com:5000")
+    text = objects["Secret docker-config"]["stringData"]["config.json"]
+    assert list(json.loads(text)["auths"]) == ["a.example.com", "b.example.com:5000"]
+    assert all(
+        f"<base64 of user:password for {host}, on one line>" in said for host in json.loads(text)["auths"]
+    )
     long = base64.b64encode(b"user:" + b"p" * 80).decode()
-    filled = json.loads(text.replace("<base64 of user:password, on one line>", long))
-    assert base64.b64decode(filled["auths"]["registry.example.com"]["auth"]).startswith(b"user:")
+    filled = json.loads(text.replace("<base64 of user:password for a.example.com, on one line>", long))
+    assert base64.b64decode(filled["auths"]["a.example.com"]["auth"]).startswith(b"user:")
+
+
+def test_every_git_host_may_have_credentials_of_its_own() -> None:
+    objects, said = needed("--git", "password", "--git", "ssh", "--git", "gitlab-creds=password")
+    assert list(objects["Secret git-creds"]["stringData"]) == [
+        "username",
+        "password",
+        "ssh-private-key",
+        "known_hosts",
+    ]
+    assert list(objects["Secret gitlab-creds"]["stringData"]) == ["username", "password"]
+    assert "in Secret gitlab-creds" in said
+    printed = hookline("prerequisites", "--git", "gitlab-creds=password").stdout
+    assert "# Pipelines that use it say so: run: {parameters: {git_secret: gitlab-creds}}.\n" in printed
+    assert "name: git-creds" not in printed
 
 
 def test_a_private_ca_comes_from_its_file(tmp_path: Path) -> None:
@@ -134,6 +155,16 @@ def test_a_private_ca_comes_from_its_file(tmp_path: Path) -> None:
         (("--nas-path", "x"), "a path that begins with /"),
         (("--size", "many"), "a size such as 100Gi"),
         (("--registry", "https://x"), "expected a host"),
+        (("--registry", "a.example.com", "--registry", "b c"), "--registry b c: expected a host"),
+        (("--git", "token"), "--git token: expected password or ssh"),
+        (("--git", "a_b=ssh"), "expected password or ssh, perhaps after the name of a Secret"),
+        (("--git", "=ssh"), "expected password or ssh, perhaps after the name of a Secret"),
+        (
+            ("--git", "ssh", "--git", "ssh"),
+            "a second git host needs a Secret of its own, as in gitlab-creds=ssh",
+        ),
+        (("--git", "ssh", "--git", "git-creds=ssh"), "git-creds has it already"),
+        (("--git", "docker-config=password"), "docker-config is a Secret for something else"),
         (("--storage", "class", "--storage-class", "<x>"), "the name of a StorageClass"),
     ],
 )

@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from documents.diagnostics import InvalidInput
 from documents.files import read_file
 from hookline.command_line.common import fail, objects_option, print_line
+from hookline.command_line.strict import StrictCommand
 from hookline.output import comment, json_text, yaml_text
 from triggers.prerequisites import (
+    GIT_SECRET,
     ClassStorage,
     GitCredentials,
     NasStorage,
@@ -27,10 +30,13 @@ SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")
 PATH = re.compile(r"/[^\x00-\x1f<>\"'\\]*")
 CLASS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 SIZE = re.compile(r"[1-9][0-9]{0,8}(?:[MGT]i?)")
+OTHER_SECRET = re.compile(r"docker-config|hookline-.*")
+"""Secrets for something else."""
+SECRET = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 LARGEST_CA = 512 * 1024
 
 
-@click.command("prerequisites")
+@click.command("prerequisites", cls=StrictCommand)
 @click.option("-n", "--namespace", default="ci", show_default=True, help="Namespace of the runs.")
 @click.option(
     "--storage",
@@ -53,11 +59,19 @@ LARGEST_CA = 512 * 1024
     help="Mount option, in place of the usual ones of the storage; repeatable.",
 )
 @click.option("--size", default="100Gi", show_default=True, help="Size of the volume.")
-@click.option("--registry", metavar="HOST", help="Registry to which runs push images.")
+@click.option(
+    "--registry",
+    "registries",
+    multiple=True,
+    metavar="HOST",
+    help="Registry to which runs push images, or from which they pull private ones; repeatable.",
+)
 @click.option(
     "--git",
-    type=click.Choice(["password", "ssh"]),
-    help="Print the Secret git-creds too, for private repositories: with a password or token, or with an SSH key.",
+    multiple=True,
+    metavar="[NAME=]password|ssh",
+    help="Print a Secret for private repositories too: with a password or token, or with an SSH key. Repeatable: one Secret for each git "
+    "host. NAME is the name of the Secret.  [default: git-creds]",
 )
 @click.option(
     "--private-ca",
@@ -71,9 +85,9 @@ def command(
     namespace: str,
     kind: str,
     size: str,
-    registry: str | None,
+    registries: tuple[str, ...],
     mount_options: tuple[str, ...],
-    git: GitCredentials | None,
+    git: tuple[str, ...],
     ca: Path | None,
     output: str,
     **places: str | None,
@@ -88,17 +102,18 @@ def command(
       hookline template prerequisites -n ci --nas-server 0123456789-abc12.cn-hangzhou.nas.aliyuncs.com
       hookline template prerequisites -n ci --storage nfs --nfs-server 10.0.0.5 --nfs-path /export/ci
       hookline template prerequisites -n ci --storage class --storage-class nfs-csi --git ssh
+      hookline template prerequisites -n ci --git password --git gitlab-creds=ssh
     """
     _expect(NAMESPACE, namespace, "-n", "a namespace of at most 56 characters, as in ci")
     _expect(SIZE, size, "--size", "a size such as 100Gi")
-    if registry is not None:
-        _expect(HOST, registry, "--registry", "a host, as in registry-vpc.cn-hangzhou.aliyuncs.com")
+    for host in registries:
+        _expect(HOST, host, "--registry", "a host, as in registry-vpc.cn-hangzhou.aliyuncs.com")
     found = prerequisites(
         namespace,
         _storage(kind, places, mount_options),
-        registry=registry or "",
+        registries=tuple(dict.fromkeys(registries)),
         size=size,
-        git=git,
+        git=_git_secrets(git),
         private_ca="" if ca is None else _certificates(ca),
     )
     if output == "json":
@@ -147,6 +162,29 @@ def _storage(kind: str, places: dict[str, str | None], mount_options: tuple[str,
     settings = {name.partition("_")[2]: value for name, value in given.items()}
     storage: NasStorage | NfsStorage = NasStorage(**settings) if kind == "nas" else NfsStorage(**settings)  # type: ignore[arg-type]  # server and path are texts
     return type(storage)(storage.server, storage.path, mount_options or storage.options)
+
+
+def _git_secrets(given: tuple[str, ...]) -> dict[str, list[GitCredentials]]:
+    """The credentials of --git by the name of their Secret."""
+    found: dict[str, list[GitCredentials]] = {}
+    for each in given:
+        name, equals, text = each.rpartition("=")
+        name = name if equals else GIT_SECRET
+        kind: GitCredentials | None = next((one for one in get_args(GitCredentials) if one == text), None)
+        if kind is None or not SECRET.fullmatch(name):
+            fail(
+                f"--git {each}: expected password or ssh, perhaps after the name of a Secret, as in gitlab-creds=ssh"
+            )
+        if OTHER_SECRET.fullmatch(name):
+            fail(
+                f"--git {each}: {name} is a Secret for something else; expected another name, as in gitlab-creds={kind}"
+            )
+        if kind in found.setdefault(name, []):
+            fail(
+                f"--git {each}: {name} has it already; a second git host needs a Secret of its own, as in gitlab-creds={kind}"
+            )
+        found[name].append(kind)
+    return found
 
 
 def _certificates(path: Path) -> str:
