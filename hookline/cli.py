@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from hookline import commands
+from hookline.command_line.strict import StrictGroup
 from hookline.ending import ending, prepare_streams
 from hookline.version import VERSION
 
@@ -34,7 +35,7 @@ def summary(name: str) -> str:
         return source.readline().strip().strip('"')
 
 
-class LazyGroup(click.Group):
+class LazyGroup(StrictGroup):
     """A group whose commands are imported when they are needed, and that turns every exception into an exit code."""
 
     def main(

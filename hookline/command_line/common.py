@@ -11,6 +11,7 @@ import click
 
 from documents.diagnostics import Diagnostic, InvalidInput, printed
 from documents.lines import printable
+from documents.scalars import check_namespace
 from hookline.command_line.cluster_templates import template_from_cluster
 from hookline.declaration.loading import load
 from hookline.declaration.templates import read_templates
@@ -39,6 +40,7 @@ __all__ = [
     "objects_option",
     "objects_to_print",
     "output_option",
+    "parse_namespace",
     "print_data",
     "print_line",
     "read_stdin",
@@ -204,6 +206,16 @@ def header_option(
             raise click.BadParameter(f"expected 'Name: value', not {value!r}")
         found[name.strip()] = content.strip()
     return found
+
+
+def parse_namespace(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Callback of --namespace: a name that Kubernetes takes, or the default."""
+    if value != parameter.default:
+        try:
+            check_namespace(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return value
 
 
 def print_data(value: Any, output: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from hookline.command_line.common import EXIT_UNREACHABLE, fail
+from hookline.command_line.common import EXIT_UNREACHABLE, fail, parse_namespace
 
 if TYPE_CHECKING:
     from runs.exporter.service import ClusterScope
@@ -76,6 +76,7 @@ def cluster_options(command: Command) -> Command:
         "--namespace",
         envvar=ENVIRONMENT + "NAMESPACE",
         default="",
+        callback=parse_namespace,
         help="Watch only this namespace.  [default: all]",
     )
     @functools.wraps(command)

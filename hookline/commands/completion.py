@@ -3,8 +3,10 @@
 import click
 from click.shell_completion import get_completion_class
 
+from hookline.command_line.strict import StrictCommand
 
-@click.command()
+
+@click.command(cls=StrictCommand)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print the completion script of a shell.

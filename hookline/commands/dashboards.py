@@ -5,15 +5,16 @@ from pathlib import Path
 
 import click
 
-from documents.scalars import check_metadata_key, check_namespace, check_pod_label
-from hookline.command_line.common import fail, print_line
+from documents.scalars import check_metadata_key, check_pod_label
+from hookline.command_line.common import fail, parse_namespace, print_line
+from hookline.command_line.strict import StrictCommand
 from hookline.command_line.writing import write_file
 from hookline.output import yaml_text
 
 PREFIX = re.compile(r"[A-Za-z0-9:/._~%?=&#@+-]{0,500}")
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "-o",
     "--to",
@@ -27,6 +28,7 @@ PREFIX = re.compile(r"[A-Za-z0-9:/._~%?=&#@+-]{0,500}")
     "--namespace",
     default="monitoring",
     show_default=True,
+    callback=parse_namespace,
     help="Namespace of the ConfigMaps and the PrometheusRule.",
 )
 @click.option(
@@ -60,16 +62,12 @@ def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str
     """
     from dashboards.files import files  # noqa: PLC0415 - no other command needs it
 
-    try:
-        check_namespace(namespace)
-    except ValueError as error:
-        fail(f"-n {namespace}: {error}")
     # Prometheus takes what stands in an annotation for a template: {{ would be run there.
     if not PREFIX.fullmatch(runbooks):
         fail(
             f"--runbooks {runbooks}: expected the beginning of an address, as in https://docs.example.com/runbooks/"
         )
-    made = files(namespace, dict(map(_label, labels)), runbooks)
+    made = files(namespace, _read_labels(labels), runbooks)
     written = {
         name: content if isinstance(content, str) else yaml_text(content) for name, content in made.items()
     }
@@ -83,11 +81,17 @@ def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str
     print_line(f"{len(written)} files in {folder}", err=True)
 
 
-def _label(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        fail(f"--label {text}: write NAME=VALUE, as in release=kube-prometheus-stack")
-    try:
-        return check_metadata_key(name), check_pod_label(value)
-    except ValueError as error:
-        fail(f"--label {text}: {error}")
+def _read_labels(given: tuple[str, ...]) -> dict[str, str]:
+    """The labels of --label by name; one that Kubernetes would refuse ends the command."""
+    found: dict[str, str] = {}
+    for label in given:
+        name, equals, value = label.partition("=")
+        if not equals:
+            fail(f"--label {label}: write NAME=VALUE, as in release=kube-prometheus-stack")
+        if name in found:
+            fail(f"--label {name} is given twice")
+        try:
+            found[check_metadata_key(name)] = check_pod_label(value)
+        except ValueError as error:
+            fail(f"--label {label}: {error}")
+    return found

@@ -11,6 +11,7 @@ import click
 
 from hookline.command_line.common import fail, print_line
 from hookline.command_line.exporter_options import address, missing_package, stop_signal
+from hookline.command_line.strict import StrictCommand
 from hookline.version import VERSION
 
 NOW = "2026-11-24T18:30:00Z"
@@ -44,7 +45,7 @@ WRITTEN = "hookline-dashboards"
 SHOWN = ("hookline_runs_total", "hookline_cache_requests_total", "hookline_cache_hits_total")
 
 
-@click.command()
+@click.command(cls=StrictCommand, excludes={"--to": ["--listen"]})
 @click.option(
     "--to",
     "folder",

@@ -16,11 +16,12 @@ from hookline.command_line.common import (
     print_line,
 )
 from hookline.command_line.event_options import EventArguments, event_options, read_event
+from hookline.command_line.strict import StrictCommand
 from hookline.output import table
 from sensors.reasons import meaning
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("pipeline")
 @declaration_options
 @event_options

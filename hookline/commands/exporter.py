@@ -23,6 +23,7 @@ from hookline.command_line.exporter_options import (
     require_extra,
     stop_signal,
 )
+from hookline.command_line.strict import StrictCommand
 from hookline.logs import configure
 from hookline.output import table, yaml_documents
 from hookline.version import VERSION
@@ -31,7 +32,7 @@ from sensors.reasons import REASONS
 PORT = 9893
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @cluster_options
 @config_option
 @click.option(

@@ -8,10 +8,11 @@ import click
 
 from events.scalars import check_repository_name
 from hookline.command_line.common import fail, print_line
+from hookline.command_line.strict import StrictCommand
 from hookline.declaration.starter import Remote, read_remote, starter
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "--to",
     "path",

@@ -17,11 +17,12 @@ from hookline.command_line.common import (
     print_data,
 )
 from hookline.command_line.event_options import parse_time
+from hookline.command_line.strict import StrictCommand
 from hookline.output import table
 from hookline.plan.schedules import FiringSchedule
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @declaration_options
 @click.option(
     "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of fire times."

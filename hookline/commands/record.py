@@ -13,11 +13,12 @@ from hookline.command_line.exporter_options import (
     require_extra,
     stop_signal,
 )
+from hookline.command_line.strict import StrictCommand
 from hookline.logs import configure
 from hookline.version import VERSION
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @cluster_options
 @config_option

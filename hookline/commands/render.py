@@ -14,12 +14,16 @@ from hookline.command_line.common import (
     print_line,
     report,
 )
+from hookline.command_line.strict import StrictCommand
 from hookline.command_line.writing import write_folder
 from hookline.output import json_text, table, yaml_documents
 from hookline.plan.pods import changes, pods_needed
 
 
-@click.command()
+@click.command(
+    cls=StrictCommand,
+    excludes={"--pods": ["--to", "--output", "--against"], "--against": ["--to", "--output"]},
+)
 @declaration_options
 @objects_option
 @click.option(

@@ -8,12 +8,14 @@ import click
 from documents.diagnostics import InvalidInput
 from hookline.command_line.common import fail, print_line, refuse
 from hookline.command_line.exporter_options import address, config_option, require_extra, stop_signal
+from hookline.command_line.strict import StrictCommand
 from hookline.logs import configure
 from hookline.version import VERSION
 from sensors.reasons import REASONS
 
 
-@click.command()
+# A server answers in the format that the scraper asks for.
+@click.command(cls=StrictCommand, excludes={"--listen": ["--openmetrics"]})
 @click.argument("recording", type=click.Path(path_type=Path))
 @config_option
 @click.option(

@@ -2,8 +2,10 @@
 
 import click
 
+from hookline.command_line.strict import StrictCommand
 
-@click.command()
+
+@click.command(cls=StrictCommand)
 def command() -> None:
     """Print the JSON Schema (draft-07) of hookline.yaml, for editors.
 

@@ -15,11 +15,12 @@ from hookline.command_line.common import (
     print_line,
 )
 from hookline.command_line.event_options import EventArguments, event_options, read_event
+from hookline.command_line.strict import StrictCommand
 from hookline.output import plural, table, yaml_documents
 from sensors.reasons import REASONS, meaning
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @declaration_options
 @event_options
 @output_option

@@ -6,9 +6,10 @@ import click
 
 from hookline.answers.testing import run_tests
 from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, declaration_options, print_line
+from hookline.command_line.strict import StrictCommand
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @declaration_options
 def command(declared: DeclarationArguments) -> None:
     """Run the tests that a declaration lists under tests:.

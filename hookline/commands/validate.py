@@ -11,11 +11,12 @@ from hookline.command_line.common import (
     objects_to_print,
     report,
 )
+from hookline.command_line.strict import StrictCommand
 from hookline.output import plural
 from hookline.plan.pods import pods_needed
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @declaration_options
 @click.option("--strict", is_flag=True, help="Fail with exit code 1 if there are warnings.")
 def command(

@@ -2,10 +2,11 @@
 
 import click
 
+from hookline.command_line.strict import StrictCommand
 from hookline.version import VERSION
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 def command() -> None:
     """Print the version.
 

@@ -1,11 +1,11 @@
 """Print workflow templates, check one, print what they need."""
 
-import re
 from typing import Any
 
 import click
 
-from hookline.command_line.common import fail, objects_option
+from hookline.command_line.common import fail, objects_option, parse_namespace
+from hookline.command_line.strict import StrictCommand, StrictGroup
 from hookline.commands.template.check import command as check_command
 from hookline.commands.template.prerequisites import command as prerequisites_command
 from hookline.output import json_text, table, yaml_documents
@@ -14,13 +14,12 @@ from triggers.image_references import is_mirror, is_pinned, mirrored
 from triggers.publishing import DESCRIPTIONS, published
 from triggers.shipped import IMAGES, shipped_names
 
-NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 PINNED_EXAMPLE = "registry.example.com/golang:1.27.0@sha256: and 64 hex digits"
 
 COMMANDS = {"check": check_command, "prerequisites": prerequisites_command}
 
 
-class TemplateGroup(click.Group):
+class TemplateGroup(StrictGroup):
     """A group in which the name of a shipped template is a command, too."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -82,8 +81,6 @@ def render_command(name: str) -> click.Command:
     ) -> None:
         if namespace and not namespaced:
             fail("-n needs --namespaced, because a ClusterWorkflowTemplate belongs to no namespace")
-        if namespace and not NAMESPACE.fullmatch(namespace):
-            fail(f"-n {namespace}: expected a namespace, as in ci")
         manifest = published(
             name,
             VERSION,
@@ -136,11 +133,12 @@ def render_command(name: str) -> click.Command:
         click.Option(
             ["-n", "--namespace"],
             default="",
+            callback=parse_namespace,
             help="Namespace of the WorkflowTemplate.  [default: the one in which you apply it]",
         ),
     ]
     return objects_option(
-        click.Command(
+        StrictCommand(
             name,
             callback=render,
             params=options,

@@ -15,10 +15,12 @@ from hookline.command_line.common import (
     EXIT_UNREACHABLE,
     fail,
     output_option,
+    parse_namespace,
     print_data,
     read_stdin,
     refuse,
 )
+from hookline.command_line.strict import StrictCommand
 from hookline.declaration.templates import LARGEST_BYTES, manifest_template, templates_in
 from hookline.output import plural, table
 from hookline.version import VERSION
@@ -26,7 +28,7 @@ from triggers.inspection.words import shortened
 from triggers.shipped import shipped_names
 
 
-@click.command("check")
+@click.command("check", cls=StrictCommand)
 @click.argument("what", metavar="[FILE|NAME]", required=False)
 @click.option(
     "--live",
@@ -37,6 +39,7 @@ from triggers.shipped import shipped_names
     "-n",
     "--namespace",
     default="",
+    callback=parse_namespace,
     help="With --live: check a WorkflowTemplate of this namespace.  [default: a ClusterWorkflowTemplate]",
 )
 @click.option("--context", help="With --live: context of the kubeconfig.  [default: the current one]")
