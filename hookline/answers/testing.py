@@ -24,6 +24,8 @@ class Verdict:
     expected: str
     found: str
     """Verdict such as skip(PATHS), or a sentence if the event cannot be read."""
+    readable: bool
+    """Whether the event could be read."""
     position: Position
 
     @property
@@ -40,7 +42,7 @@ def run_tests(plan: Plan) -> Iterator[Verdict]:
 
 def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
     case = test.case
-    failure = ""
+    failure, readable = "", True
     try:
         content = (
             None
@@ -52,9 +54,9 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
     except Refusal as refusal:
         failure = f"skip({refusal.reason})"
     except DeliveryError as error:
-        failure = str(error)
+        failure, readable = str(error), False
     except InvalidInput as invalid:
-        failure = f"{case.event} {invalid.diagnostics[0].message}"
+        failure, readable = f"{case.event} {invalid.diagnostics[0].message}", False
     for pipeline, expected in case.expect.items():
         found = failure
         if not failure:
@@ -65,5 +67,6 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
             pipeline,
             expected,
             found,
+            readable,
             test.document.position(("tests", test.index, "expect", pipeline), key=True),
         )

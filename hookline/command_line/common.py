@@ -3,13 +3,13 @@
 import functools
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
-from documents.diagnostics import Diagnostic, InvalidInput, printed
+from documents.diagnostics import Diagnostic, InvalidInput, Position, printed
 from documents.lines import printable
 from documents.scalars import check_namespace
 from hookline.command_line.cluster_templates import template_from_cluster
@@ -34,6 +34,7 @@ __all__ = [
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
     "DeclarationArguments",
+    "declaration_arguments",
     "declaration_options",
     "fail",
     "header_option",
@@ -91,6 +92,17 @@ class DeclarationArguments:
 
     def plan(self) -> Plan:
         """The plan of the declaration; its problems end the command with code 2."""
+        try:
+            return self.read()
+        except InvalidInput as invalid:
+            refuse(invalid)
+
+    def read(self) -> Plan:
+        """The plan of the declaration; a cluster that cannot be asked ends the command with code 3.
+
+        Raises:
+            InvalidInput: With every problem of the declaration and of the templates.
+        """
         paths = self.files or (Path("hookline.yaml"),)
         if not self.files and not paths[0].exists():
             fail(
@@ -99,12 +111,20 @@ class DeclarationArguments:
         try:
             templates = read_templates(self.template_files)
             for name in self.cluster_templates:
+                if name in templates:
+                    fail(
+                        f"--template-from-cluster {name}: {templates[name].origin} is the template of this name already"
+                    )
                 templates[name] = template_from_cluster(name)
-            plan = make_plan(load(paths), templates)
-        except InvalidInput as invalid:
-            refuse(invalid)
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
+        plan = make_plan(load(paths), templates)
+        used = {each.resource["spec"]["workflowTemplateRef"]["name"] for each in plan.workloads.values()}
+        unused = [
+            Diagnostic(Position(each.origin, 1, 1), f"no pipeline uses the template {name}", "warning")
+            for name, each in templates.items()
+            if name not in used
+        ]
         log(
             "info",
             "planned",
@@ -112,7 +132,7 @@ class DeclarationArguments:
             pipelines=len(plan.workloads),
             routes=len(plan.routes),
         )
-        return plan
+        return replace(plan, warnings=(*plan.warnings, *unused)) if unused else plan
 
     def plan_that_fits(self) -> Plan:
         """The plan, if every object of it fits into its pod's environment too."""
@@ -132,6 +152,12 @@ def objects_to_print(plan: Plan) -> list[dict[str, Any]]:
         for line in str(broken).splitlines():
             print_line(f"error: {line}", err=True)
         fail("this is an error in hookline, and nothing was written; please report it", EXIT_INTERNAL)
+
+
+def declaration_arguments(command: Command) -> Command:
+    """FILE, and the options of `declaration_options`."""
+    files = click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+    return files(declaration_options(command))
 
 
 def declaration_options(command: Command) -> Command:
@@ -164,9 +190,12 @@ def declaration_options(command: Command) -> Command:
         files: tuple[Path, ...],
         template_files: tuple[Path, ...],
         cluster_templates: tuple[str, ...],
+        paths: tuple[Path, ...] = (),
         **others: Any,
     ) -> Any:
-        return command(declared=DeclarationArguments(files, template_files, cluster_templates), **others)
+        return command(
+            declared=DeclarationArguments((*files, *paths), template_files, cluster_templates), **others
+        )
 
     return wrapped  # type: ignore[return-value]  # click.option keeps the callable's type, functools.wraps does not say so
 
@@ -199,11 +228,13 @@ def header_option(
     _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
     """Callback of --header: Name: value."""
-    found = {}
+    found: dict[str, str] = {}
     for value in values:
         name, colon, content = value.partition(":")
         if not colon or not name.strip():
             raise click.BadParameter(f"expected 'Name: value', not {value!r}")
+        if name.strip().lower() in map(str.lower, found):
+            raise click.BadParameter(f"{name.strip()} is given twice")
         found[name.strip()] = content.strip()
     return found
 

@@ -11,7 +11,7 @@ import click
 from events.cron import clock_changes
 from hookline.command_line.common import (
     DeclarationArguments,
-    declaration_options,
+    declaration_arguments,
     fail,
     output_option,
     print_data,
@@ -23,7 +23,7 @@ from hookline.plan.schedules import FiringSchedule
 
 
 @click.command(cls=StrictCommand)
-@declaration_options
+@declaration_arguments
 @click.option(
     "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of fire times."
 )
@@ -40,6 +40,8 @@ def command(
     output: str,
 ) -> None:
     """List the coming fire times of schedules, with time zone, spread, excluded days and clock changes.
+
+    FILE is a file or folder of the declaration, as with -f.
 
     \b
     Examples:

@@ -7,7 +7,7 @@ import click
 
 from hookline.command_line.common import (
     DeclarationArguments,
-    declaration_options,
+    declaration_arguments,
     fail,
     objects_option,
     objects_to_print,
@@ -24,7 +24,7 @@ from hookline.plan.pods import changes, pods_needed
     cls=StrictCommand,
     excludes={"--pods": ["--to", "--output", "--against"], "--against": ["--to", "--output"]},
 )
-@declaration_options
+@declaration_arguments
 @objects_option
 @click.option(
     "--to",
@@ -52,6 +52,8 @@ def command(
     old_files: tuple[Path, ...],
 ) -> None:
     """Print or write the objects to apply. The same input gives the same bytes.
+
+    FILE is a file or folder of the declaration, as with -f.
 
     \b
     Examples:

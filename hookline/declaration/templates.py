@@ -53,7 +53,11 @@ def read_templates(files: Sequence[Path]) -> dict[str, Template]:
     for path in files:
         try:
             for each in templates_in(read_file(path, LARGEST_BYTES), str(path)):
-                found[each.template.name] = each.template
+                name = each.template.name
+                if name in found:
+                    message = f"{found[name].origin} is the template {name} already"
+                    problems.append(Diagnostic(Position(str(path), 1, 1), message))
+                found[name] = each.template
         except InvalidInput as invalid:
             problems += invalid.diagnostics
     if problems:
