@@ -59,6 +59,7 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
 
     Raises:
         KeyError: There is no such pipeline.
+        DeliveryError: There are files, and the event is no push.
     """
     declared = plan.declaration.pipelines[pipeline]
     simulation = simulate(plan, event, files)

@@ -46,11 +46,28 @@ def incoming(plan: Plan, given: str, content: bytes | None, options: EventOption
     """
     now = options.now or datetime.datetime.now(datetime.UTC)
     if content is None:
+        if options.source is not None or options.headers or options.secret is not None:
+            raise DeliveryError(
+                "the fire time of a schedule has no source, no headers and no secret; leave them out"
+            )
         event = _scheduled(plan, given.removeprefix(SCHEDULE), options.now, now)
     else:
         parsed = parse(content, options.headers or {}, options.source, _known_host(plan, options.source))
-        event = parsed if isinstance(parsed, BusEvent) else _received(plan, parsed, options)
+        event = (
+            _on_the_bus(parsed, options) if isinstance(parsed, BusEvent) else _received(plan, parsed, options)
+        )
     return replace(event, context={"id": "simulated", "time": rfc3339(now), **event.context})
+
+
+def _on_the_bus(event: BusEvent, options: EventOptions) -> BusEvent:
+    """An event that was received before; what only its delivery had is refused."""
+    if options.headers or options.secret is not None:
+        raise DeliveryError(
+            "the event stands on the bus, so its source has read the headers and checked the signature; leave the headers and the secret out"
+        )
+    if options.now is not None and "time" in event.context:
+        raise DeliveryError(f"the event has a time of its own, {event.context['time']}; leave the time out")
+    return event
 
 
 def _known_host(plan: Plan, source: str | None) -> Host | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from events.delivery import BusEvent
+from events.delivery import BusEvent, DeliveryError
 from hookline.plan.planning import Plan
 from sensors.dependencies import Dependency
 from sensors.manifests import SensorPlan
@@ -59,6 +59,9 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
         plan: Of the declaration.
         event: As it stands on the bus, with id and time.
         files: The changed files, complete; None = what the payload lists.
+
+    Raises:
+        DeliveryError: There are files, and the event is no push.
     """
     text = event.text()
     reaching = carriers(plan, event)
@@ -69,6 +72,10 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     if endpoint is not None and endpoint.event_source == event.event_source:
         reading = reader(endpoint.host, endpoint.name)
         pushes, keys = reading.pushes(text), reading.keys(text)
+    if files is not None and not any(each.get("kind") == "push" for each in pushes):
+        raise DeliveryError(
+            f"only a push is decided by its changed files, and this event is of the kind {pushes[0].get('kind')}; leave the list of files out"
+        )
     # A table without a line for the event can only say REPOSITORY, so it need not be asked.
     asked = [each for each in reaching if each[1].program is None or keys & each[1].keys]
     results: list[Result] = []

@@ -136,9 +136,10 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
     except DeliveryError as error:
         fail(f"{event.given}: {error}")
     except Refusal as refusal:
-        if output == "table":
+        if output not in {"json", "yaml"}:
             what = "no event" if refusal.reason == "SCHEDULE" else "refused"
-            print_line(f"{what}   {refusal.reason}   {refusal}; nothing reaches the bus")
+            sentence = f"{what}   {refusal.reason}   {refusal}; nothing reaches the bus"
+            print_line(sentence, err=output == "manifest")
         else:
             answer = {
                 "apiVersion": "hookline.dev/v1",

@@ -5,6 +5,7 @@ import sys
 import click
 
 from events.canonical import summary
+from events.delivery import DeliveryError
 from hookline.answers.explanation import Explanation, explain
 from hookline.command_line.common import (
     EXIT_UNDECIDABLE,
@@ -46,7 +47,10 @@ def command(
     plan = declared.plan()
     if pipeline not in plan.workloads:
         fail(f'there is no pipeline "{pipeline}"; pipelines: {", ".join(list(plan.workloads)[:20])}')
-    found = explain(plan, read_event(plan, event, output), pipeline, event.changed_files())
+    try:
+        found = explain(plan, read_event(plan, event, output), pipeline, event.changed_files())
+    except DeliveryError as error:
+        fail(f"--files: {error}")
     if output == "table":
         _print(found)
     else:

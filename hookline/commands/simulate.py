@@ -5,12 +5,13 @@ import sys
 import click
 
 from events.canonical import summary
+from events.delivery import DeliveryError
 from hookline.answers.simulation import Simulation, simulate
 from hookline.command_line.common import (
     EXIT_UNDECIDABLE,
     DeclarationArguments,
     declaration_options,
-    output_option,
+    fail,
     print_data,
     print_line,
 )
@@ -23,7 +24,15 @@ from sensors.reasons import REASONS, meaning
 @click.command(cls=StrictCommand)
 @declaration_options
 @event_options
-@output_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "table", "manifest", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="Format of the answer. text: the table and the Workflows. table: the table alone. manifest: the Workflows alone, for kubectl create "
+    "-f -.",
+)
 @click.option("--strict", is_flag=True, help="Fail with exit code 5 if a verdict is unknown.")
 def command(
     declared: DeclarationArguments,
@@ -42,13 +51,24 @@ def command(
       hookline simulate -e push.json --source github --header 'X-GitHub-Event: push'
       hookline simulate -e push.http --secret-file webhook-secret
       hookline simulate -e schedule:shop --now 2026-11-25T02:30:00Z
+      hookline simulate -e delivery.json -o manifest | kubectl create -f -
     """
     plan = declared.plan()
-    found = simulate(plan, read_event(plan, event, output), event.changed_files())
-    if output == "table":
-        _print(found)
-    else:
+    try:
+        found = simulate(plan, read_event(plan, event, output), event.changed_files())
+    except DeliveryError as error:
+        fail(f"--files: {error}")
+    created = [
+        each for result in found.results if result.workflow for each in (result.workflow, *result.beside)
+    ]
+    if output in {"json", "yaml"}:
         print_data(answer(found), output)
+    if output in {"text", "table"}:
+        _print(found)
+    if output in {"text", "manifest"} and created:
+        click.echo(("\n" if output == "text" else "") + yaml_documents(created), nl=False)
+    if output == "manifest" and not created:
+        click.echo("no pipeline starts; hookline simulate -o table says why", err=True)
     if strict and any(result.verdict == "unknown" for result in found.results):
         sys.exit(EXIT_UNDECIDABLE)
 
@@ -93,8 +113,3 @@ def _print(found: Simulation) -> None:
         click.echo("no pipeline is about this event")
     for reason, count in found.others.items():
         click.echo(f"{plural(count, 'other pipeline')}: skip {reason} ({REASONS[reason]})")
-    created = [
-        each for result in found.results if result.workflow for each in (result.workflow, *result.beside)
-    ]
-    if created:
-        click.echo("\n" + yaml_documents(created), nl=False)

@@ -1,10 +1,13 @@
 """Options: none is ignored, whatever stands beside it."""
 
+import json
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner, Result
+from support import DECLARATION, github_push
 
 from hookline.cli import command_names, main
 from hookline.command_line.strict import StrictCommand, StrictGroup
@@ -97,3 +100,98 @@ def test_a_namespace_that_kubernetes_refuses_is_refused(
     assert (result.exit_code, result.stdout) == (2, "")
     assert "expected a namespace" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+# --- Options and keys that the event, or the templates, leave without effect -------------------------------------------
+
+SCHEDULED = DECLARATION.replace("push: {branches: [main]}", 'push: {}\n      schedule: {at: "30 2 * * *"}')
+TAG = {"ref": "refs/tags/v1"}
+ON_THE_BUS = {
+    "specversion": "1.0", "id": "1", "source": "hookline-webhooks", "type": "webhook", "subject": "github",
+    "time": "2026-11-24T00:00:00Z", "datacontenttype": "application/json",
+    "data": {"header": {"X-Github-Event": ["push"]}, "body": github_push()},
+}  # fmt: skip
+BODY = ("--source", "github", "--header", "X-GitHub-Event: push")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A declaration with a push and a schedule, and events."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hookline.yaml").write_text(SCHEDULED, "utf-8")
+    (tmp_path / "tag.json").write_text(json.dumps(github_push(**TAG)), "utf-8")
+    (tmp_path / "push.json").write_text(json.dumps(github_push()), "utf-8")
+    (tmp_path / "bus.json").write_text(json.dumps(ON_THE_BUS), "utf-8")
+    (tmp_path / "secret").write_text("top secret", "utf-8")
+    (tmp_path / "files").write_text("main.go\n", "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [("simulate",), ("explain", "shop")], ids=" ".join)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("schedule:shop", "--source", "github"), "a schedule has no source, no headers and no secret"),
+        (("schedule:shop", "--header", "A: b"), "a schedule has no source, no headers and no secret"),
+        (("schedule:shop", "--secret-file", "secret"), "a schedule has no source, no headers and no secret"),
+        (("schedule:shop", "--files", "files"), "--files: only a push is decided by its changed files"),
+        (("tag.json", *BODY, "--files", "files"), "this event is of the kind tag"),
+        (("bus.json", "--header", "A: b"), "leave the headers and the secret out"),
+        (("bus.json", "--secret-file", "secret"), "leave the headers and the secret out"),
+        (("bus.json", "--now", "2026-11-24T00:00:00Z"), "the event has a time of its own, 2026-11-24T00:00:00Z"),
+        (("push.json", *BODY, "--header", "x-github-event: tag"), "x-github-event is given twice"),
+    ],
+)  # fmt: skip
+def test_what_an_event_cannot_have_is_refused(
+    folder: Path, command: tuple[str, ...], arguments: tuple[str, ...], message: str
+) -> None:
+    without = hookline(
+        *command,
+        "-e",
+        arguments[0],
+        *(BODY if BODY[0] in arguments and arguments[0] != "schedule:shop" else ()),
+    )
+    assert without.exit_code == 0, without.stderr
+    result = hookline(*command, "-e", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("key", ["source: github", "headers: {A: b}", "files: [main.go]"])
+def test_a_key_of_a_test_that_its_event_cannot_have_is_no_pass(folder: Path, key: str) -> None:
+    tests = "tests:\n  - {name: night, event: schedule:shop, expect: {shop: run}, %s}\n"
+    (folder / "hookline.yaml").write_text(SCHEDULED + tests % key, "utf-8")
+    result = hookline("test")
+    assert result.exit_code == 1
+    assert "leave" in result.stdout
+    (folder / "hookline.yaml").write_text(SCHEDULED + tests.replace(", %s", ""), "utf-8")
+    assert hookline("test").exit_code == 0
+
+
+def template(name: str) -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "ClusterWorkflowTemplate",
+            "metadata": {"name": name},
+            "spec": {"arguments": {"parameters": [{"name": "repo_url"}]}, "templates": []},
+        }
+    )
+
+
+def test_a_template_that_no_pipeline_uses_is_a_warning(folder: Path) -> None:
+    (folder / "ours.yaml").write_text(template("ours"), "utf-8")
+    result = hookline("validate", "--template", "ours.yaml")
+    assert "ours.yaml:1:1: warning: no pipeline uses the template ours\n" in result.stderr
+    assert hookline("validate", "--template", "ours.yaml", "--strict").exit_code == 1
+
+
+def test_two_files_with_templates_of_one_name_are_refused(folder: Path) -> None:
+    for name in ("first.yaml", "second.yaml"):
+        (folder / name).write_text(template("ours"), "utf-8")
+    result = hookline("validate", "--template", "first.yaml", "--template", "second.yaml")
+    assert result.exit_code == 2
+    assert "second.yaml:1:1: error: first.yaml is the template ours already" in result.stderr
+    result = hookline("validate", "--template", "first.yaml", "--template-from-cluster", "ours")
+    assert result.exit_code == 2
+    assert "--template-from-cluster ours: first.yaml is the template of this name already" in result.stderr
