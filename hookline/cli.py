@@ -3,6 +3,7 @@
 import gc
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,9 @@ class LazyGroup(StrictGroup):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         given = list(sys.argv[1:] if args is None else args)
+        if "_HOOKLINE_COMPLETE" in os.environ:
+            # A shell asks; how bash does is read otherwise than click would.
+            importlib.import_module("hookline.command_line.completing")
         with ending():
             if any("\0" in each for each in given):
                 raise click.UsageError("an argument holds the character NUL, which no name has")
@@ -76,7 +80,7 @@ class LazyGroup(StrictGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in command_names():
+        if name not in command_names() and not ctx.resilient_parsing:
             import difflib  # noqa: PLC0415 - only for a typing error
 
             near = difflib.get_close_matches(name, command_names(), 1)

@@ -13,6 +13,7 @@ from documents.diagnostics import Diagnostic, InvalidInput, Position, printed
 from documents.lines import printable
 from documents.scalars import check_namespace
 from hookline.command_line.cluster_templates import template_from_cluster
+from hookline.command_line.completing import complete_template
 from hookline.declaration.loading import load
 from hookline.declaration.templates import read_templates
 from hookline.exit_codes import (
@@ -183,6 +184,7 @@ def declaration_options(command: Command) -> Command:
         "cluster_templates",
         multiple=True,
         metavar="NAME",
+        shell_complete=complete_template,
         help="Read this ClusterWorkflowTemplate from the cluster of the current kubeconfig context; repeatable.",
     )
     @functools.wraps(command)

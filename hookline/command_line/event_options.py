@@ -22,6 +22,7 @@ from hookline.command_line.common import (
     print_line,
     read_stdin,
 )
+from hookline.command_line.completing import complete_event, complete_source
 from hookline.logs import log
 from hookline.plan.planning import Plan
 
@@ -83,9 +84,14 @@ def event_options(command: Command) -> Command:
         "given",
         required=True,
         metavar="EVENT",
+        shell_complete=complete_event,
         help="The event: a file, - for stdin, or schedule:PIPELINE.",
     )
-    @click.option("--source", help="Source that receives the event, if EVENT does not say it.")
+    @click.option(
+        "--source",
+        shell_complete=complete_source,
+        help="Source that receives the event, if EVENT does not say it.",
+    )
     @click.option(
         "--header",
         "headers",

@@ -16,6 +16,7 @@ from hookline.command_line.common import (
     print_data,
     print_line,
 )
+from hookline.command_line.completing import complete_pipeline
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.command_line.strict import StrictCommand
 from hookline.output import table
@@ -23,7 +24,7 @@ from sensors.reasons import meaning
 
 
 @click.command(cls=StrictCommand)
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=complete_pipeline)
 @declaration_options
 @event_options
 @output_option

@@ -16,6 +16,7 @@ from hookline.command_line.common import (
     output_option,
     print_data,
 )
+from hookline.command_line.completing import complete_scheduled
 from hookline.command_line.event_options import parse_time
 from hookline.command_line.strict import StrictCommand
 from hookline.output import table
@@ -27,7 +28,13 @@ from hookline.plan.schedules import FiringSchedule
 @click.option(
     "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of fire times."
 )
-@click.option("--pipeline", "pipelines", multiple=True, help="List only this pipeline; repeatable.")
+@click.option(
+    "--pipeline",
+    "pipelines",
+    multiple=True,
+    shell_complete=complete_scheduled,
+    help="List only this pipeline; repeatable.",
+)
 @click.option(
     "--now", callback=parse_time, metavar="TIME", help="List the fire times after this time.  [default: now]"
 )

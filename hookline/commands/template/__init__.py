@@ -35,7 +35,7 @@ class TemplateGroup(StrictGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Answer a wrong word with the right one."""
         known = self.list_commands(ctx)
-        if args[0] not in known:
+        if args[0] not in known and not ctx.resilient_parsing:
             import difflib  # noqa: PLC0415 - only for a typing error
 
             near = difflib.get_close_matches(args[0], known, 1)

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.files import read_file
@@ -28,8 +29,17 @@ from triggers.inspection.words import shortened
 from triggers.shipped import shipped_names
 
 
+def _complete_what(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Files; with --live, the templates that come with hookline."""
+    if not context.params.get("live"):
+        return [CompletionItem(incomplete, type="file")]
+    return [CompletionItem(name) for name in shipped_names() if name.startswith(incomplete)]
+
+
 @click.command("check", cls=StrictCommand)
-@click.argument("what", metavar="[FILE|NAME]", required=False)
+@click.argument("what", metavar="[FILE|NAME]", required=False, shell_complete=_complete_what)
 @click.option(
     "--live",
     is_flag=True,
