@@ -8,6 +8,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -270,6 +271,9 @@ def _check_date(value: str) -> str:
     return value
 
 
+_DATES = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}(\.\.\d{4}-\d{2}-\d{2})?$"}
+
+
 class Schedule(Block):
     """Fire times at which a pipeline starts."""
 
@@ -286,7 +290,7 @@ class Schedule(Block):
         "The delay follows from the pipeline's name and never changes.",
         examples=["20m"],
     )
-    except_: list[Annotated[str, AfterValidator(_check_date)]] = Field(
+    except_: list[Annotated[str, AfterValidator(_check_date), WithJsonSchema(_DATES)]] = Field(
         default=[],
         alias="except",
         description="Dates, or ranges of dates (first..last), in the time zone, on which nothing fires.",

@@ -291,7 +291,21 @@ class File(Block):
         examples=[{"run": {"template": "ci-go-v1"}}],
     )
     pipelines: dict[Name, Pipeline] = Field(
-        default={}, description="Pipelines, by name.", examples=[{"shop": {}}]
+        default={},
+        description="Pipelines, by name.",
+        examples=[
+            {
+                "shop": {
+                    "repository": {
+                        "source": "github",
+                        "name": "acme/shop",
+                        "url": "https://github.com/acme/shop.git",
+                    },
+                    "image": "registry.example.com/acme/shop",
+                    "events": {"push": {"branches": ["main"]}},
+                }
+            }
+        ],
     )
     tests: list[TestCase] = Field(
         default=[], description="Events with the verdicts that they must give.", examples=[[]]

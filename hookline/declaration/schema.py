@@ -29,7 +29,10 @@ def _nullless(node: Any) -> Any:
         return [_nullless(item) for item in node]
     if not isinstance(node, dict):
         return node
-    node = {key: _nullless(value) for key, value in node.items()}
+    node = {key: _nullless(value) for key, value in node.items() if (key, value) != ("default", None)}
+    if "$ref" in node and len(node) > 1:
+        # Draft-07 ignores whatever stands beside a $ref, the description, too.
+        node["allOf"] = [{"$ref": node.pop("$ref")}]
     options = node.get("anyOf")
     if isinstance(options, list) and {"type": "null"} in options:
         rest = [option for option in options if option != {"type": "null"}]

@@ -1,18 +1,14 @@
-"""The package: what it imports when, what the wheel carries, the schema that it prints."""
+"""The package: what it imports when, what the wheel carries."""
 
 import subprocess
 import sys
 import sysconfig
 import zipfile
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
-import yaml
-from support import EXAMPLES, ROOT
+from support import ROOT
 
-from hookline.declaration.schema import json_schema
 from hookline.isolation import foreign_packages
 from hookline.version import VERSION
 
@@ -51,41 +47,6 @@ def test_rendering_loads_no_engine_and_no_cluster_client() -> None:
     loaded = modules_after("render")
     assert "pydantic" in loaded
     assert loaded & {"jq", "kubernetes", "cloudevents", "structlog"} == set()
-
-
-def test_the_schema_is_one_and_accepts_every_example() -> None:
-    schema = json_schema()
-    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
-    jsonschema.Draft7Validator.check_schema(schema)
-    validator = jsonschema.Draft7Validator(schema)
-    for example in EXAMPLES:
-        for path in example.glob("*.yaml"):
-            text = path.read_text("utf-8")
-            assert list(validator.iter_errors(_dates_as_text(yaml.safe_load(text)))) == []
-    for wrong in (
-        {"version": 1, "pipelins": {}},
-        {"version": 2},
-        {"version": 1, "sources": {"x": {"host": 1}}},
-        {"version": 1, "owner": None},
-    ):
-        assert list(validator.iter_errors(wrong)) != []
-
-
-def _dates_as_text(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _dates_as_text(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_dates_as_text(item) for item in node]
-    return node if isinstance(node, str | bool | int | float | None) else str(node)
-
-
-def test_every_field_of_the_schema_has_a_description_and_an_example_and_says_what_is_the_default() -> None:
-    schema = json_schema()
-    for name, definition in {**schema["definitions"], "File": schema}.items():
-        for key, field in definition.get("properties", {}).items():
-            assert field.get("description"), f"{name}.{key}"
-            assert field.get("examples"), f"{name}.{key}"
-            assert key in definition.get("required", []) or "default" in field, f"{name}.{key}"
 
 
 def test_nobody_else_owns_our_folder_names(tmp_path: Path) -> None:
