@@ -96,12 +96,12 @@ class Source(Block):
             if self.unverified is None:
                 raise ValueError(
                     f"{record.title} can neither sign nor send a token; accept that with unverified: {{because, allowed_cidrs}} "
-                    "and an endpoint path of your own with at least 128 random bits (hookline init prints one)"
+                    "and an endpoint path of your own with at least 128 random bits (hookline init --endpoint prints one)"
                 )
             if not _has_random_part(self.endpoint):
                 raise ValueError(
                     "endpoint: the path is the only secret of this source, so one part of it must be at least 128 random bits "
-                    "(22 characters of base64url or 32 of hex); hookline init prints one"
+                    "(22 characters of base64url or 32 of hex); hookline init --endpoint prints one"
                 )
         else:
             if self.unverified is not None:

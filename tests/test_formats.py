@@ -26,8 +26,8 @@ from documents.diagnostics import InvalidInput
 from documents.lines import shows, visible
 from events.host import host
 from hookline.cli import main
-from hookline.declaration.loading import load_texts
-from hookline.declaration.starter import Remote, read_remote, starter
+from hookline.declaration.remotes import Checkout, Location, read_checkout
+from hookline.declaration.starter import starter
 from hookline.logs import configure
 from runs.exporter.configuration import read_configuration
 from runs.exporter.labels import Labels
@@ -338,9 +338,15 @@ ECHOED = {
         "text"
     },  # a declaration: test_a_first_declaration_is_valid_whatever_the_branch
     "hookline/commands/next.py": {"note"},  # names of pipelines and zones
-    "hookline/commands/test.py": {"failed"},  # a number
-    "hookline/commands/simulate.py": {"REASONS", "reason"},  # words of hookline
-    "hookline/commands/validate.py": {"pods_needed", "plan"},  # numbers
+    "hookline/commands/init.py": {"random_endpoint"},  # ours
+    "hookline/commands/test.py": {"failed", "junit", "verdicts"},  # a number; XML of printable texts
+    "hookline/commands/simulate.py": {"REASONS", "reason", "output"},  # words of hookline, a choice
+    "hookline/commands/validate.py": {
+        "pods_needed",
+        "plan",
+        "each",
+        "workflow_command",
+    },  # numbers; workflow_command prints one printable line
     "hookline/commands/render.py": {"moved"},  # whether there is any
     "hookline/commands/version.py": {"VERSION"},
     "hookline/commands/template/__init__.py": {"output"},  # a choice
@@ -377,12 +383,10 @@ def test_commands_print_strangers_texts_by_functions_that_make_them_printable() 
 
 @given(TEXT | st.text("ab'\"#{}[]:,&*!|>%@` -", max_size=10))
 def test_a_first_declaration_is_valid_whatever_the_branch(branch: str) -> None:
-    remote = Remote(
-        "git.example.com", "acme/shop", branch if branch and shows(branch) and "\n" not in branch else "main"
-    )
-    text = starter(remote)
+    taken = branch if branch and shows(branch) and "\n" not in branch else "main"
+    text = starter(Location("git.example.com", "acme/shop"), "github", taken)
     data = yaml.safe_load(text)
-    assert data["pipelines"]["shop"]["events"] == {"push": {"branches": [remote.branch]}}
+    assert data["pipelines"]["shop"]["events"] == {"push": {"branches": [taken]}}
     assert data.keys() == {"version", "cluster", "sources", "defaults", "pipelines"}
     assert shows(text)
 
@@ -391,11 +395,16 @@ def test_a_first_declaration_is_valid_whatever_the_branch(branch: str) -> None:
 def test_a_branch_on_which_something_does_not_show_is_not_taken_over(
     branch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {"remote": "https://github.com/acme/shop.git", "symbolic-ref": f"origin/{branch}"}
-    monkeypatch.setattr("hookline.declaration.starter._git", lambda _, command, *__: said[command])
-    found = read_remote(tmp_path)
-    assert found == Remote("github.com", "acme/shop", "main")
-    assert list(load_texts([("hookline.yaml", starter(found).encode())]).pipelines) == ["shop"]
+    url = "https://github.com/acme/shop.git"
+    said = {
+        ("remote",): "origin",
+        ("remote", "get-url"): url,
+        ("symbolic-ref", "--short"): f"origin/{branch}",
+    }
+    monkeypatch.setattr("hookline.declaration.remotes._git", lambda _, *words: said[words[:2]])
+    assert read_checkout(tmp_path) == Checkout(url, "main")
+    said["symbolic-ref", "--short"] = "origin/trunk"
+    assert read_checkout(tmp_path) == Checkout(url, "trunk")
 
 
 SAFE_IN_SHELL = set(string.ascii_letters + string.digits + "._/=:@%+,-")
@@ -406,10 +415,8 @@ SAFE_IN_SHELL = set(string.ascii_letters + string.digits + "._/=:@%+,-")
     name=st.from_regex(r"[A-Za-z0-9._~/-]{1,20}", fullmatch=True),
 )
 def test_commands_to_copy_hold_nothing_of_the_repository_that_a_shell_acts_on(server: str, name: str) -> None:
-    def commands(remote: Remote) -> list[str]:
-        return [line.partition("# $ ")[2] for line in starter(remote).splitlines() if "# $ " in line]
-
-    found = commands(Remote(server, name, "main"))
+    text = starter(Location(server, name), "github", "main")
+    found = [line.partition("# $ ")[2] for line in text.splitlines() if "# $ " in line]
     assert len(found) == 2
     for word in found[1].split():
         assert set(word) <= SAFE_IN_SHELL, word

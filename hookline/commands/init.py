@@ -1,18 +1,20 @@
 """Write a commented hookline.yaml for the repository in this folder."""
 
 import os
-import re
 from pathlib import Path
 
 import click
 
-from events.scalars import check_repository_name
+from events.host import host, host_names
 from hookline.command_line.common import fail, print_line
 from hookline.command_line.strict import StrictCommand
-from hookline.declaration.starter import Remote, read_remote, starter
+from hookline.declaration.remotes import Location, host_of, parse_location, read_checkout
+from hookline.declaration.starter import random_endpoint, starter
+
+GIT_HOSTS = [name for name in host_names() if "push" in host(name).kinds]
 
 
-@click.command(cls=StrictCommand)
+@click.command(cls=StrictCommand, excludes={"--endpoint": ["--to", "--repository", "--host"]})
 @click.option(
     "--to",
     "path",
@@ -24,28 +26,39 @@ from hookline.declaration.starter import Remote, read_remote, starter
 @click.option(
     "--repository", metavar="SERVER/OWNER/NAME", help="The repository, if the current folder is not in one."
 )
-def command(path: Path, repository: str | None) -> None:
+@click.option(
+    "--host",
+    "chosen",
+    type=click.Choice(GIT_HOSTS),
+    help="Git host that runs on the server, if the server's name does not say it.",
+)
+@click.option(
+    "--endpoint",
+    is_flag=True,
+    help="Print an endpoint path that nobody can guess, for a source that cannot sign, and write nothing.",
+)
+def command(path: Path, repository: str | None, chosen: str | None, endpoint: bool) -> None:
     """Write a commented hookline.yaml for the repository in this folder.
 
-    hookline takes the repository and its branch from the git remote origin.
+    hookline takes the repository and its branch from the git remote origin, or from the only remote.
 
     \b
     Examples:
       hookline init
       hookline init --repository github.com/acme/shop --to ci/hookline.yaml
+      hookline init --repository git.example.com/acme/shop --host gitlab
+      hookline init --endpoint
     """
-    if repository is not None:
-        server, _, name = repository.removeprefix("https://").removesuffix(".git").partition("/")
-        if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?", server) or not _is_repository(name):
-            fail(f"--repository {repository}: expected a server and a name, such as github.com/acme/shop")
-        remote: Remote | None = Remote(server, name, "main")
-    else:
-        remote = read_remote(Path.cwd())
-    if remote is None:
+    if endpoint:
+        click.echo(random_endpoint("registry"))
+        return
+    location, branch = _found(repository)
+    named = chosen or host_of(location.server)
+    if named is None:
         fail(
-            "there is no git remote origin here; name the repository, as in --repository github.com/acme/shop"
+            f"the name of {location.server} does not say which git host it is; expected --host {', '.join(GIT_HOSTS)}"
         )
-    text = starter(remote)
+    text = starter(location, named, branch)
     if str(path) == "-":
         click.echo(text, nl=False)
         return
@@ -60,9 +73,24 @@ def command(path: Path, repository: str | None) -> None:
     print_line(f"wrote {path}; next: set image, then run hookline validate", err=True)
 
 
-def _is_repository(name: str) -> bool:
+def _found(repository: str | None) -> tuple[Location, str]:
+    """The repository and its branch: the given one, or the one around the current folder."""
+    if repository is not None:
+        try:
+            return parse_location(repository), "main"
+        except ValueError as error:
+            fail(f"--repository {_without_token(repository)}: {error}")
+    checkout = read_checkout(Path.cwd())
+    if checkout.remote is None:
+        fail(
+            "there is no git remote origin here; name the repository, as in --repository github.com/acme/shop"
+        )
     try:
-        check_repository_name(name)
-    except ValueError:
-        return False
-    return not name.endswith((".", "/"))
+        return parse_location(checkout.remote), checkout.branch
+    except ValueError as error:
+        fail(f"the git remote is {_without_token(checkout.remote)}: {error}, with --repository")
+
+
+def _without_token(url: str) -> str:
+    """A URL as it may be shown: without what stands before @."""
+    return url.rpartition("@")[2]

@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 from support import DECLARATION, ROOT, github_push, read_yaml
 
 from hookline.cli import command_names, main
-from hookline.declaration.starter import Remote, starter
+from hookline.declaration.remotes import Location
+from hookline.declaration.starter import starter
 from hookline.plan import objects as writing_down
 from sensors.manifests import sensor_manifest
 
@@ -398,45 +399,6 @@ def test_a_cluster_that_is_not_there(folder: Path) -> None:
 # --- init, demo, schema and the rest --------------------------------------------------------------------------------
 
 
-def git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], check=True, capture_output=True)
-
-
-@pytest.mark.parametrize(
-    ("url", "name", "clone"),
-    [
-        ("https://github.com/acme/shop.git", "acme/shop", "https://github.com/acme/shop.git"),
-        (
-            "git@gitlab.example.com:group/sub/shop.git",
-            "group/sub/shop",
-            "https://gitlab.example.com/group/sub/shop.git",
-        ),
-        (
-            "https://user:token@gitea.example.com/acme/Shop_API",
-            "acme/Shop_API",
-            "https://gitea.example.com/acme/Shop_API.git",
-        ),
-        ("ssh://git@github.com:22/acme/shop", "acme/shop", "https://github.com/acme/shop.git"),
-    ],
-)
-def test_init_writes_a_valid_file_for_the_repository_it_stands_in(
-    folder: Path, url: str, name: str, clone: str
-) -> None:
-    (folder / "hookline.yaml").unlink()
-    git("init", "-q", "-b", "trunk")
-    git("remote", "add", "origin", url)
-    assert hookline("init").exit_code == 0
-    text = (folder / "hookline.yaml").read_text("utf-8")
-    assert f"name: {name}\n" in text
-    assert f"url: {clone}\n" in text
-    assert "branches: [trunk]" in text
-    assert "token" not in text
-    assert text.startswith("# yaml-language-server: $schema=")
-    assert hookline("validate").exit_code == 0
-    assert "exists, and is not overwritten" in hookline("init").stderr
-    assert (folder / "hookline.yaml").read_text("utf-8") == text
-
-
 def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
     text = hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout
     lines = [
@@ -458,7 +420,7 @@ def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
     "branch", ["1.20", "on", "fix/#12", "it's", "功能/登录", "feature/a", "null", "0x1", "-"]
 )
 def test_init_writes_the_branch_as_text(folder: Path, branch: str) -> None:
-    text = yaml.safe_load(starter(Remote("github.com", "acme/shop", branch)))
+    text = yaml.safe_load(starter(Location("github.com", "acme/shop"), "github", branch))
     assert text["pipelines"]["shop"]["events"]["push"]["branches"] == [branch]
 
 
@@ -477,34 +439,11 @@ def test_the_commands_of_init_never_make_an_empty_secret(folder: Path, openssl: 
         assert (folder / "github-webhook.secret").stat().st_mode & 0o077 == 0
 
 
-def test_init_says_where_it_guesses(folder: Path) -> None:
-    text = hookline("init", "--repository", "git.example.com/acme/shop", "--to", "-").stdout
-    assert (
-        "host: github            # a guess, because the server's name does not say it; accepted: acr, "
-        in text
-    )
-    assert "a guess" not in hookline("init", "--repository", "codeberg.org/acme/shop", "--to", "-").stdout
-
-
 def test_init_prints_another_path_each_time() -> None:
     first, second = (
         hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout for _ in range(2)
     )
     assert first != second
-
-
-def test_init_without_a_remote(folder: Path) -> None:
-    (folder / "hookline.yaml").unlink()
-    assert hookline("init").exit_code == 2
-    for wrong in (
-        "shop",
-        "github.com/shop",
-        "github.com/a/b c",
-        "github.com/acme/..",
-        "https://x:y@github.com/a/b",
-    ):
-        assert (wrong, hookline("init", "--repository", wrong).exit_code) == (wrong, 2)
-    assert not (folder / "hookline.yaml").exists()
 
 
 def test_demo_shows_three_runs_and_two_refusals(folder: Path) -> None:
