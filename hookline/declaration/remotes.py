@@ -100,7 +100,7 @@ def host_of(server: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """What git says of the repository around a folder."""
+    """The answers of git about the repository around a folder."""
 
     remote: str | None
     """URL of the remote origin, or of the only remote; None without one."""
