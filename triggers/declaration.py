@@ -138,7 +138,7 @@ class Run(Block):
     ) = Field(
         default=None,
         description="Retry steps whose pod the infrastructure lost; false removes a default. Refused for templates with inline tasks, such as "
-        "stock ci-go-v1, because Argo would fail every run.",
+        "stock ci-go-v1, because Argo would fail every run, and for templates whose steps all retry by themselves, such as hookline-ci-go.",
         examples=[{"limit": 2}],
     )
     mutex: Annotated[Annotated[Name, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (

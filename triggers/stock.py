@@ -52,6 +52,7 @@ def stock(name: str, *, restricted: bool = False) -> Template:
         concurrent_runs=facts["concurrent_runs"],
         takes_any_ref=facts["takes_any_ref"],
         inline_tasks=facts["inline_tasks"],
+        own_retries=facts["own_retries"],
         moves_latest=facts["moves_latest"],
         pasted=frozenset(facts["pasted"]),
         service_account=facts["service_account"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from events.canonical import Kind
 from triggers.words import Role
@@ -27,6 +28,8 @@ class Template:
     inline_tasks: bool
     """Tasks are written inline in the DAG: a retry strategy from outside ends every run in "failed to get a
     template" (seen on workflow-controller 3.7.4)."""
+    own_retries: Literal["none", "some", "all"]
+    """Steps whose own retryStrategy has a limit, which wins over one from outside."""
     moves_latest: bool
     """Every run pushes `<image>:latest`."""
     pasted: frozenset[str]

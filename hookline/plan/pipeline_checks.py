@@ -171,6 +171,19 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             "run",
             "retry",
         )
+    elif run.retry and template.own_retries == "all" and declaration.cluster.template_referencing is None:
+        checked.error(
+            f"every step of {template.name} has a retryStrategy of its own, whose limit wins over this one; leave retry: out, or change the "
+            "limit in the template",
+            "run",
+            "retry",
+        )
+    elif run.retry and template.own_retries == "some":
+        checked.warn(
+            f"some steps of {template.name} have a retryStrategy of their own, whose limit wins over this one",
+            "run",
+            "retry",
+        )
     if run.mutex is False and template.shares_checkout:
         checked.error(
             f"runs of {template.name} share a checkout; without a mutex they would overwrite each other's files",

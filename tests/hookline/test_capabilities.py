@@ -1,11 +1,13 @@
 """What a template says of itself: what is then allowed, what still is not, and what a run of foreign code has."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
-from support import ROOT, go_template, plan
+from support import ONE_PIPELINE, ROOT, go_template, plan
 
 from documents.diagnostics import InvalidInput
 from hookline.cli import main
@@ -84,7 +86,6 @@ def test_two_repositories_of_one_name_are_refused_only_where_they_share_a_checko
     ("change", "said"),
     [
         (("push: {branches: [main]}", "tag: {}"), "builds the head of a branch, never a tag"),
-        (("run: {}", "run: {retry: {limit: 1}}"), "writes its tasks inline"),
     ],
 )
 def test_what_the_stock_template_cannot_do_is_allowed_for_one_that_can(
@@ -92,6 +93,65 @@ def test_what_the_stock_template_cannot_do_is_allowed_for_one_that_can(
 ) -> None:
     assert {each.field for each in made(SHOP, change=change).warnings} == {"sources.gitlab"}  # not used here
     assert said in refusals(SHOP, "ci-go-v1", change=change)[0]
+
+
+RETRIED = """
+apiVersion: argoproj.io/v1alpha1
+kind: ClusterWorkflowTemplate
+metadata: {name: our-ci}
+spec:
+  arguments: {parameters: [{name: repo_url}, {name: target_branch}]}
+  templates:
+  - {name: test, container: {image: x}%s}
+  - {name: build, container: {image: x}%s}
+"""
+OWN = ", retryStrategy: {limit: 2}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "severity"),
+    [
+        ("", "", ""),
+        (", retryStrategy: {expression: a}", "", ""),  # the limit is the Workflow's
+        (OWN, "", "warning"),
+        (OWN, OWN, "error"),
+        (OWN, ", retryStrategy: {limit: '0'}", "error"),
+    ],
+)
+def test_a_retry_that_the_templates_own_wins_over_is_not_ignored(
+    first: str, second: str, severity: str, tmp_path: Path
+) -> None:
+    (tmp_path / "ours.yaml").write_text(RETRIED % (first, second), "utf-8")
+    declared = ONE_PIPELINE.replace(
+        "    image: registry.example.com/acme/shop\n", "    run: {template: our-ci, retry: {limit: 9}}\n"
+    )
+    (tmp_path / "hookline.yaml").write_text(declared, "utf-8")
+    result = CliRunner().invoke(
+        main,
+        [
+            "validate",
+            str(tmp_path / "hookline.yaml"),
+            "--template",
+            str(tmp_path / "ours.yaml"),
+            "-o",
+            "json",
+        ],
+    )
+    problems = [each for each in json.loads(result.stdout)["problems"] if each["field"].endswith("run.retry")]
+    assert [each["severity"] for each in problems] == ([severity] if severity else [])
+    assert all(
+        "have" in each["message"] or "has a retryStrategy of its own" in each["message"] for each in problems
+    )
+
+
+def test_the_template_that_retries_by_itself_takes_no_retry() -> None:
+    retry = ("run: {}", "run: {retry: {limit: 9}}")
+    assert (
+        "every step of hookline-ci-go has a retryStrategy of its own"
+        in refusals(SHOP, "hookline-ci-go", run=retry)[0]
+    )
+    assert "writes its tasks inline" in refusals(SHOP, "ci-go-v1", run=retry)[0]
+    assert "shop" in made(SHOP, run=("run: {}", "run: {retry: false}")).workloads
 
 
 def test_pull_requests_are_warned_of_latest_only_where_every_run_moves_it() -> None:

@@ -46,6 +46,7 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         concurrent_runs=False,
         takes_any_ref=False,
         inline_tasks=False,
+        own_retries="none",
         moves_latest=True,
         pasted=frozenset({"container_image"}),
         service_account=None,

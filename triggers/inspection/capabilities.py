@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import get_args
+from typing import Literal, get_args
 
 from triggers.inspection.anatomy import KINDS
 from triggers.inspection.parts import Anatomy, Malformed, Path, Step
@@ -71,6 +71,7 @@ def capabilities(template: Anatomy, origin: str) -> Template:
         concurrent_runs=concurrent,
         takes_any_ref=any_ref,
         inline_tasks=any(task.inline for task in template.tasks),
+        own_retries=_own_retries(template),
         moves_latest=any(pushes_latest(step, found_roles.get("image")) for step in template.steps),
         pasted=frozenset(pasted),
         service_account=template.service_account or None,
@@ -136,6 +137,13 @@ def pushes_latest(step: Step, image: str | None) -> bool:
         and (_PUSHES.search(line) or (named and named.search(line) and not _READS_IMAGE.search(line)))
         for line in step.lines()
     )
+
+
+def _own_retries(template: Anatomy) -> Literal["none", "some", "all"]:
+    limited = [step.own_limit for step in template.steps]
+    if not any(limited):
+        return "none"
+    return "all" if all(limited) and not template.calls_elsewhere() else "some"
 
 
 def _switch(annotations: Mapping[str, str], annotation: str, problems: list[tuple[Path, str]]) -> bool:

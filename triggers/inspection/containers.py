@@ -103,6 +103,7 @@ class Containers(Fields):
             return None, pasted
         outputs, outputs_at = self.mapping(node, "outputs", path)
         retries, limited = self.limits(node, path)
+        retry, retry_at = self.mapping(node, "retryStrategy", path)
         repositories = [item["git"] for item in artifacts if isinstance(item.get("git"), dict)]
         return Step(
             name=name,
@@ -121,6 +122,7 @@ class Containers(Fields):
                 for each in repositories
             ),
             retries=retries or found.retries,
+            own_limit=self.scalar(retry, "limit", retry_at) is not None,
             has_deadline=limited or found.has_deadline,
             asks_for_token=node.get("automountServiceAccountToken") is True,
             keeps_capabilities=running.keeps_capabilities,

@@ -69,6 +69,8 @@ class Step:
     bare_git_artifacts: bool
     """Argo clones a repository for it, and has no Secret for that."""
     retries: bool
+    own_limit: bool
+    """Its own retryStrategy says how often: Argo takes that over the limit of a Workflow."""
     has_deadline: bool
     asks_for_token: bool
     """It has its pod mount a token, whatever the Workflow says."""
