@@ -27,6 +27,24 @@ def test_without_arguments_the_templates_are_listed() -> None:
     assert [line.split()[0] for line in lines[1:]] == list(shipped_names())
 
 
+def test_an_option_of_one_template_is_none_of_another() -> None:
+    assert hookline("hookline-ci-go", "--artifacts").exit_code == 0
+    refused = hookline("ci-go-v1", "--artifacts")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "No such option" in refused.stderr
+
+
+def test_a_mirror_is_refused_where_no_image_would_come_from_it() -> None:
+    images = [
+        f"--image={name}=registry.example.com/{name}@sha256:{'0' * 64}" for name in ("git", "go", "buildkit")
+    ]
+    mirror = ("--mirror", "registry.example.com/mirror")
+    assert hookline("ci-go-v1", *images[:2], *mirror).exit_code == 0
+    refused = hookline("ci-go-v1", *images, *mirror)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--mirror has no effect" in refused.stderr
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_a_templates_name_prints_it(name: str) -> None:
     result = hookline(name)

@@ -12,7 +12,7 @@ from hookline.output import json_text, table, yaml_documents
 from hookline.version import VERSION
 from triggers.image_references import is_mirror, is_pinned, mirrored
 from triggers.publishing import DESCRIPTIONS, published
-from triggers.shipped import IMAGES, shipped_names
+from triggers.shipped import IMAGES, shipped, shipped_names
 
 PINNED_EXAMPLE = "registry.example.com/golang:1.27.0@sha256: and 64 hex digits"
 
@@ -73,7 +73,7 @@ def render_command(name: str) -> click.Command:
         images: tuple[str, ...],
         mirror: str | None,
         *,
-        artifacts: bool,
+        artifacts: bool = False,
         referencing: str | None,
         namespaced: bool,
         namespace: str,
@@ -115,11 +115,6 @@ def render_command(name: str) -> click.Command:
             help="Take images from this prefix in place of docker.io/, with the same digests. Images of --image stay.",
         ),
         click.Option(
-            ["--artifacts"],
-            is_flag=True,
-            help="Keep test results, JUnit and coverage in the cluster's artifact repository. Without such a repository, these steps fail.",
-        ),
-        click.Option(
             ["--referencing"],
             type=click.Choice(["strict", "secure"]),
             help="Print the form for a workflow-controller with this templateReferencing: the template names the account of its pods and "
@@ -137,6 +132,13 @@ def render_command(name: str) -> click.Command:
             help="Namespace of the WorkflowTemplate.  [default: the one in which you apply it]",
         ),
     ]
+    if shipped(name, artifacts=True) != shipped(name):
+        artifacts = click.Option(
+            ["--artifacts"],
+            is_flag=True,
+            help="Keep test results, JUnit and coverage in the cluster's artifact repository. Without such a repository, these steps fail.",
+        )
+        options.insert(2, artifacts)
     return objects_option(
         StrictCommand(
             name,
@@ -170,4 +172,6 @@ def chosen_images(given: tuple[str, ...], mirror: str | None) -> dict[str, str]:
             )
         named.add(name)
         images[name] = reference
+    if mirror is not None and named == IMAGES.keys():
+        fail("--mirror has no effect, because --image names every image; leave it out")
     return images
