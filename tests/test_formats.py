@@ -335,10 +335,9 @@ ECHOED = {
     "hookline/commands/completion.py": {"*"},  # made by click of the name of the program
     "hookline/commands/demo.py": {"*"},  # the demo's own words, over its own data
     "hookline/commands/init.py": {
-        "text"
+        "textrandom_endpoint",  # letters and digits of ours
     },  # a declaration: test_a_first_declaration_is_valid_whatever_the_branch
     "hookline/commands/next.py": {"note"},  # names of pipelines and zones
-    "hookline/commands/init.py": {"random_endpoint"},  # ours
     "hookline/commands/test.py": {"failed", "junit", "verdicts"},  # a number; XML of printable texts
     "hookline/commands/simulate.py": {"REASONS", "reason", "output"},  # words of hookline, a choice
     "hookline/commands/validate.py": {

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from hookline.command_line.common import EXIT_UNREACHABLE, fail, parse_namespace
+from hookline.logs import configure
 
 if TYPE_CHECKING:
     from runs.exporter.service import ClusterScope
@@ -25,6 +26,7 @@ __all__ = [
     "cluster_options",
     "command_line_options",
     "config_option",
+    "configure_logs",
     "given_options",
     "missing_package",
     "require_extra",
@@ -116,6 +118,12 @@ def command_line_options(context: click.Context) -> frozenset[str]:
         for each in context.command.params
         if context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
     )
+
+
+def configure_logs(level: str) -> None:
+    """Log from this level on, unless --log-level names another."""
+    chosen = click.get_current_context().find_root().params.get("log_level")
+    configure(chosen or level)
 
 
 def missing_package() -> str:

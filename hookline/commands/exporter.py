@@ -20,11 +20,11 @@ from hookline.command_line.exporter_options import (
     cluster_options,
     command_line_options,
     config_option,
+    configure_logs,
     require_extra,
     stop_signal,
 )
 from hookline.command_line.strict import StrictCommand
-from hookline.logs import configure
 from hookline.output import table, yaml_documents
 from hookline.version import VERSION
 from sensors.reasons import REASONS
@@ -117,7 +117,7 @@ def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **
         _print_forecast()
         return
     require_extra()
-    configure("info")
+    configure_logs("info")
     _serve(cluster, arguments)
 
 

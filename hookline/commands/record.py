@@ -10,11 +10,11 @@ from hookline.command_line.exporter_options import (
     ClusterArguments,
     cluster_options,
     config_option,
+    configure_logs,
     require_extra,
     stop_signal,
 )
 from hookline.command_line.strict import StrictCommand
-from hookline.logs import configure
 from hookline.version import VERSION
 
 
@@ -38,7 +38,7 @@ def command(
       hookline record recording -n ci --seconds 600
     """
     require_extra()
-    configure("warning")
+    configure_logs("warning")
     from runs.exporter.configuration import read_configuration  # noqa: PLC0415
     from runs.exporter.ledger import Ledger  # noqa: PLC0415
     from runs.exporter.live import Live  # noqa: PLC0415

@@ -7,9 +7,14 @@ import click
 
 from documents.diagnostics import InvalidInput
 from hookline.command_line.common import fail, print_line, refuse
-from hookline.command_line.exporter_options import address, config_option, require_extra, stop_signal
+from hookline.command_line.exporter_options import (
+    address,
+    config_option,
+    configure_logs,
+    require_extra,
+    stop_signal,
+)
 from hookline.command_line.strict import StrictCommand
-from hookline.logs import configure
 from hookline.version import VERSION
 from sensors.reasons import REASONS
 
@@ -35,7 +40,7 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
       hookline replay recording --listen 127.0.0.1:9893
     """
     require_extra()
-    configure("warning")
+    configure_logs("warning")
     from runs.exporter.configuration import read_configuration  # noqa: PLC0415
     from runs.exporter.recording import InvalidRecording  # noqa: PLC0415
     from runs.exporter.replaying import Replayed  # noqa: PLC0415

@@ -1,10 +1,12 @@
 """Options: none is ignored, whatever stands beside it."""
 
 import json
+import logging
 from pathlib import Path
 
 import click
 import pytest
+import structlog
 import yaml
 from click.testing import CliRunner, Result
 from support import DECLARATION, github_push
@@ -100,6 +102,21 @@ def test_a_namespace_that_kubernetes_refuses_is_refused(
     assert (result.exit_code, result.stdout) == (2, "")
     assert "expected a namespace" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words", [("replay", "gone"), ("record", "folder"), ("exporter", "--listen", "nowhere")], ids=" ".join
+)
+def test_the_level_of_logs_that_is_asked_for_wins_over_the_commands_own(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()  # so that nothing is recorded
+    for level in ("error", "debug"):
+        assert hookline("--log-level", level, *words).exit_code == 2
+        wrapper = structlog.make_filtering_bound_logger(getattr(logging, level.upper()))
+        assert structlog.get_config()["wrapper_class"] is wrapper
 
 
 # --- Options and keys that the event, or the templates, leave without effect -------------------------------------------
