@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from events import nested_json
-from events.delivery import BusEvent, Delivery, DeliveryError, Refusal, bus_event, rfc3339
+from events.delivery import (
+    BusEvent,
+    Delivery,
+    DeliveryError,
+    Refusal,
+    bus_event,
+    canonical_header,
+    rfc3339,
+)
 from events.event_files import parse
 from events.host import Host
 from events.signatures import verify
@@ -114,6 +122,9 @@ def _minute(time: datetime.datetime, schedule: FiringSchedule) -> str:
 
 
 def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent:
+    for name in options.headers or ():
+        if len(delivery.headers.get(canonical_header(name), ())) > 1:
+            raise DeliveryError(f"the request has the header {name} already; leave yours out")
     if not plan.endpoints:
         raise DeliveryError("nothing is declared under sources:, so no delivery can arrive")
     accepted = f"sources: {', '.join(plan.endpoints)}"

@@ -23,6 +23,7 @@ def check_declaration(
 ) -> None:
     """Check everything that concerns several pipelines or none."""
     _check_platform(declaration, endpoints, problems)
+    _check_bus(declaration, problems)
     _check_sandbox_namespace(declaration, problems)
     _check_endpoints(declaration, endpoints, problems)
     _check_checkouts(declaration, templates, problems)
@@ -78,8 +79,27 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
             )
 
 
+def _check_bus(declaration: Declaration, problems: Problems) -> None:
+    bus = declaration.cluster.event_bus
+    for key in ("version", "replicas"):
+        if not bus.create and key in bus.model_fields_set:
+            problems.error(
+                declaration.cluster_position("event_bus", key),
+                f"with create: false hookline prints no EventBus, so that {key}: has no effect; leave it out",
+                f"cluster.event_bus.{key}",
+            )
+
+
 def _check_sandbox_namespace(declaration: Declaration, problems: Problems) -> None:
     cluster = declaration.cluster
+    if cluster.sandbox is not None and not any(
+        each.pipeline.events.sandboxed for each in declaration.pipelines.values()
+    ):
+        problems.warn(
+            declaration.cluster_position("sandbox"),
+            "no pipeline says forks: sandboxed, so that nothing runs here",
+            "cluster.sandbox",
+        )
     if cluster.sandbox is not None and cluster.sandbox.namespace == cluster.namespace:
         problems.error(
             declaration.cluster_position("sandbox", "namespace"),
@@ -89,12 +109,16 @@ def _check_sandbox_namespace(declaration: Declaration, problems: Problems) -> No
         )
 
 
+_GIT = {"push", "tag", "pull_request"}
+
+
 def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
     used = {
         name
         for each in declaration.pipelines.values()
         for name in (
-            each.pipeline.repository.source,
+            # Schedules and images come from elsewhere.
+            each.pipeline.repository.source if _GIT & set(each.pipeline.events.kinds()) else None,
             each.pipeline.events.image_push and each.pipeline.events.image_push.source,
         )
     }

@@ -103,6 +103,12 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
             )
     elif source not in endpoints:
         checked.error(f'there is no source "{source}"; {accepted}', "repository", "source")
+    elif not endpoints[source].host.kinds & {"push", "tag", "pull_request"}:
+        checked.error(
+            f"{endpoints[source].host.title} is a registry; expected a git host, or leave source: out",
+            "repository",
+            "source",
+        )
     else:
         for kind in needed:
             if kind not in endpoints[source].host.kinds:

@@ -91,7 +91,8 @@ def test_two_repositories_of_one_name_are_refused_only_where_they_share_a_checko
 def test_what_the_stock_template_cannot_do_is_allowed_for_one_that_can(
     change: tuple[str, str], said: str
 ) -> None:
-    assert {each.field for each in made(SHOP, change=change).warnings} == {"sources.gitlab"}  # not used here
+    unused = {"sources.gitlab", "cluster.sandbox"}
+    assert {each.field for each in made(SHOP, change=change).warnings} == unused
     assert said in refusals(SHOP, "ci-go-v1", change=change)[0]
 
 

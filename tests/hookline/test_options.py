@@ -138,6 +138,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "hookline.yaml").write_text(SCHEDULED, "utf-8")
     (tmp_path / "tag.json").write_text(json.dumps(github_push(**TAG)), "utf-8")
     (tmp_path / "push.json").write_text(json.dumps(github_push()), "utf-8")
+    request = f"POST /github HTTP/1.1\nContent-Type: application/json\nX-GitHub-Event: push\n\n{json.dumps(github_push())}"
+    (tmp_path / "push.http").write_text(request, "utf-8")
     (tmp_path / "bus.json").write_text(json.dumps(ON_THE_BUS), "utf-8")
     (tmp_path / "secret").write_text("top secret", "utf-8")
     (tmp_path / "files").write_text("main.go\n", "utf-8")
@@ -156,6 +158,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("bus.json", "--header", "A: b"), "leave the headers and the secret out"),
         (("bus.json", "--secret-file", "secret"), "leave the headers and the secret out"),
         (("bus.json", "--now", "2026-11-24T00:00:00Z"), "the event has a time of its own, 2026-11-24T00:00:00Z"),
+        (("push.http", "--header", "X-Github-Event: tag"), "the request has the header X-Github-Event already; leave yours out"),
         (("push.json", *BODY, "--header", "x-github-event: tag"), "x-github-event is given twice"),
     ],
 )  # fmt: skip

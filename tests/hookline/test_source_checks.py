@@ -4,7 +4,7 @@ import re
 import zoneinfo
 
 import pytest
-from support import go_template, plan
+from support import DECLARATION, go_template, plan
 
 from documents.diagnostics import InvalidInput
 from events.eventsource import unreadable_abbreviations
@@ -97,3 +97,31 @@ def test_the_zones_follow_from_how_they_are_abbreviated() -> None:
     found = {zone for zone in zoneinfo.available_timezones() if unreadable_abbreviations(zone)}
     others = {"Asia/Katmandu", "Asia/Rangoon", "Australia/LHI", "Indian/Cocos", "Iran", "NZ-CHAT"}
     assert set(CANNOT) <= found <= set(CANNOT) | others
+
+
+def test_a_sandbox_without_foreign_code_is_told() -> None:
+    text = DECLARATION.replace("namespace: ci", "namespace: ci, sandbox: {namespace: ci-forks}")
+    assert "cluster.sandbox" in {each.field for each in plan(text).warnings}
+    forks = "pull_request: {forks: sandboxed, approved_by: {label: ok}}"
+    used = text.replace("push: {branches: [main]}", forks).replace(
+        "    image: registry.example.com/acme/shop\n", "    run: {template: hookline-ci-go}\n"
+    )
+    assert "cluster.sandbox" not in {each.field for each in plan(used, go_template()).warnings}
+
+
+@pytest.mark.parametrize("key", ["version: 2.10.29", "replicas: 5"])
+def test_a_setting_of_a_bus_that_is_not_printed_is_refused(key: str) -> None:
+    text = DECLARATION.replace("namespace: ci", f"namespace: ci, event_bus: {{{key}, create: false}}")
+    with pytest.raises(
+        InvalidInput,
+        match=f"with create: false hookline prints no EventBus, so that {key.partition(':')[0]}: has no effect",
+    ):
+        plan(text)
+    plan(text.replace("create: false", "create: true"))
+
+
+def test_a_git_host_that_only_schedules_name_is_not_used() -> None:
+    text = DECLARATION.replace("push: {branches: [main]}", 'schedule: {at: "0 2 * * *"}')
+    assert "sources.github" in {each.field for each in plan(text).warnings}
+    with pytest.raises(InvalidInput, match="Harbor is a registry; expected a git host, or leave source: out"):
+        plan(text.replace("source: github", "source: harbor"))
