@@ -1,10 +1,12 @@
 """Templates in a cluster, read from its API server by the current kubeconfig context."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.yaml_syntax import shown
 from hookline.declaration.templates import manifest_template
 from triggers.template import Template
@@ -12,6 +14,7 @@ from triggers.template import Template
 __all__ = ["AbsentTemplate", "manifest_from_cluster", "template_from_cluster"]
 
 _SECONDS = 10.0
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 
 class AbsentTemplate(ConnectionError):
@@ -36,7 +39,11 @@ def manifest_from_cluster(
     Raises:
         AbsentTemplate: The cluster has none of this name.
         ConnectionError: There is no such context, the cluster does not answer, or it refuses.
+        InvalidInput: No template can have this name.
     """
+    if not _NAME.fullmatch(name) or len(name) > 253:
+        message = "expected the name of a template, as kubectl get cwft prints it: lower-case letters, digits, - and ."
+        raise InvalidInput((Diagnostic(Position(f"cluster:{name}", 1, 1), message),))
     # The client of the cluster is slow to load, and most commands work offline.
     from apiserver.connection import Connection, Refused, Unreachable  # noqa: PLC0415
 

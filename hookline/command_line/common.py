@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -27,6 +27,7 @@ from hookline.logs import log
 from hookline.plan.controller_check import BrokenRules, checked_objects
 from hookline.plan.planning import Plan, make_plan
 from hookline.plan.sizes import check_sizes
+from triggers.template import Template
 
 __all__ = [
     "EXIT_INTERNAL",
@@ -120,12 +121,7 @@ class DeclarationArguments:
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
         plan = make_plan(load(paths), templates)
-        used = {each.resource["spec"]["workflowTemplateRef"]["name"] for each in plan.workloads.values()}
-        unused = [
-            Diagnostic(Position(each.origin, 1, 1), f"no pipeline uses the template {name}", "warning")
-            for name, each in templates.items()
-            if name not in used
-        ]
+        unused = _unused(templates.values(), plan)
         log(
             "info",
             "planned",
@@ -143,6 +139,19 @@ class DeclarationArguments:
         except InvalidInput as invalid:
             refuse(invalid)
         return plan
+
+
+def _unused(templates: Iterable[Template], plan: Plan) -> list[Diagnostic]:
+    """A warning for each file, or template of a cluster, that no pipeline needs."""
+    used = {each.resource["spec"]["workflowTemplateRef"]["name"] for each in plan.workloads.values()}
+    held: dict[str, list[str]] = {}
+    for each in templates:
+        held.setdefault(each.origin, []).append(each.name)
+    return [
+        Diagnostic(Position(origin, 1, 1), f"no pipeline uses {', '.join(names)}", "warning")
+        for origin, names in held.items()
+        if used.isdisjoint(names)
+    ]
 
 
 def objects_to_print(plan: Plan) -> list[dict[str, Any]]:

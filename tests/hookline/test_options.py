@@ -202,8 +202,37 @@ def template(name: str) -> str:
 def test_a_template_that_no_pipeline_uses_is_a_warning(folder: Path) -> None:
     (folder / "ours.yaml").write_text(template("ours"), "utf-8")
     result = hookline("validate", "--template", "ours.yaml")
-    assert "ours.yaml:1:1: warning: no pipeline uses the template ours\n" in result.stderr
+    assert "ours.yaml:1:1: warning: no pipeline uses ours\n" in result.stderr
     assert hookline("validate", "--template", "ours.yaml", "--strict").exit_code == 1
+
+
+def test_of_a_list_of_templates_not_every_one_need_be_used(folder: Path) -> None:
+    listed = [yaml.safe_load(template(name)) for name in ("ours", "theirs")]
+    listed += list(yaml.safe_load_all(hookline("template", "ci-go-v1").stdout))
+    (folder / "all.yaml").write_text(yaml.safe_dump({"kind": "List", "items": listed[:2]}), "utf-8")
+    assert (
+        "all.yaml:1:1: warning: no pipeline uses ours, theirs\n"
+        in hookline("validate", "--template", "all.yaml").stderr
+    )
+    (folder / "all.yaml").write_text(yaml.safe_dump({"kind": "List", "items": listed}), "utf-8")
+    assert "no pipeline uses ours" not in hookline("validate", "--template", "all.yaml").stderr
+
+
+@pytest.mark.parametrize("name", ["../secrets/x", "a/b", "A", "a_b", "-a", "a?watch=1", "x" * 254, ""])
+@pytest.mark.parametrize(
+    "words", [("validate", "--template-from-cluster"), ("template", "check", "--live")], ids=" ".join
+)
+def test_a_name_that_no_template_has_is_refused_before_a_cluster_is_asked(
+    folder: Path, words: tuple[str, ...], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(folder / "none"))  # which would be exit code 3
+    result = (
+        hookline(*words, "--", name)
+        if words[0] == "template"
+        else hookline(*words[:-1], f"{words[-1]}={name}")
+    )
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "expected the name of a template" in result.stderr
 
 
 def test_two_files_with_templates_of_one_name_are_refused(folder: Path) -> None:
