@@ -23,7 +23,7 @@ def commands_page() -> str:
     parts = [
         (
             "# Commands\n\nThis page holds the help text of every command. It is generated from `--help`; `make goldens` writes it again.\n"
-            "[Glossary](glossary.md).\n"
+            "[Glossary](glossary.md). [Checks in CI](checks-in-ci.md): annotations, code scanning, JUnit.\n"
         )
     ]
     for words in ((), *command_words()):
