@@ -166,6 +166,10 @@ def test_a_private_ca_comes_from_its_file(tmp_path: Path) -> None:
         (("--git", "ssh", "--git", "git-creds=ssh"), "git-creds has it already"),
         (("--git", "docker-config=password"), "docker-config is a Secret for something else"),
         (("--storage", "class", "--storage-class", "<x>"), "the name of a StorageClass"),
+        (("--storage", "class", "--storage-class", "a..b"), "the name of a StorageClass"),
+        (("--storage", "class", "--storage-class", "a" * 254), "the name of a StorageClass"),
+        (("--mount-option", "vers=3 hard"), "an option without spaces"),
+        (("--mount-option", ""), "an option without spaces"),
     ],
 )
 def test_options_that_are_refused(arguments: tuple[str, ...], message: str) -> None:

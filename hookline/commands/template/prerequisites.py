@@ -28,7 +28,8 @@ NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,54}[a-z0-9])?")
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
 SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")
 PATH = re.compile(r"/[^\x00-\x1f<>\"'\\]*")
-CLASS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+CLASS = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+MOUNT_OPTION = re.compile(r"\S+")
 SIZE = re.compile(r"[1-9][0-9]{0,8}(?:[MGT]i?)")
 OTHER_SECRET = re.compile(r"docker-config|hookline-.*")
 """Secrets for something else."""
@@ -147,6 +148,8 @@ def _storage(kind: str, places: dict[str, str | None], mount_options: tuple[str,
             option = f"--{name.replace('_', '-')}"
             owner = next(each for each, names in belongs.items() if name in names)
             fail(f"{option} is for --storage {owner}, not {kind}")
+    for each in mount_options:
+        _expect(MOUNT_OPTION, each, "--mount-option", "an option without spaces, as in vers=4.1")
     for name, value in given.items():
         option = f"--{name.replace('_', '-')}"
         if name.endswith("_server"):
