@@ -11,6 +11,7 @@ from hookline.declaration.loading import load_texts
 from hookline.plan.objects import objects
 from hookline.plan.planning import make_plan
 from triggers.release import Release
+from triggers.stock import stock
 
 __all__ = ["CASES", "minor", "printed"]
 
@@ -58,11 +59,17 @@ pipelines:
 """
 
 
+# As somebody who leaves retries to the Workflow has it.
+WITHOUT_RETRIES = dataclasses.replace(stock("hookline-ci-go"), own_retries="none")
+
+
 def printed(files: list[tuple[str, bytes]], release: Release) -> list[dict[str, Any]]:
     """The objects of a declaration for a release, and the Workflows that its Sensors create."""
     declaration = load_texts(files)
     cluster = declaration.cluster.model_copy(update={"argo_workflows": release})
-    found = objects(make_plan(dataclasses.replace(declaration, cluster=cluster), {}))
+    found = objects(
+        make_plan(dataclasses.replace(declaration, cluster=cluster), {WITHOUT_RETRIES.name: WITHOUT_RETRIES})
+    )
     return [*found, *(workflow for each in found for workflow in created(each))]
 
 
