@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 from support import DECLARATION
 
 from hookline.cli import main
@@ -96,31 +97,35 @@ def test_a_wrong_command_is_no_error_while_somebody_types(words: str) -> None:
 
 
 BASH = r"""
-source <("$1" completion bash)
-COMP_WORDS=(hookline "${@:2}")
-COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
-hookline() { "$HOOKLINE" "$@"; }
+source ./script
 compopt() { echo "compopt $2"; }
-_hookline_completion "$1"
-printf '%s\n' "${COMPREPLY[@]}"
+ask() {
+  COMP_WORDS=(hookline "$@")
+  COMP_CWORD=$#
+  COMPREPLY=()
+  _hookline_completion "$HOOKLINE"
+  echo "$* -> ${COMPREPLY[*]}"
+}
+ask explain ""
+ask simulate -e schedule :
+ask simulate -e schedule : ni
+ask simulate -e sched
+ask simulate -e p
 """
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (("explain", ""), ["night", "shop"]),
-        (("simulate", "-e", "schedule", ":"), ["night"]),
-        (("simulate", "-e", "schedule", ":", "ni"), ["night"]),
-        (("simulate", "-e", "sched"), ["schedule:night"]),
-        (("simulate", "-e", "p"), ["compopt default", ""]),
-        (("template", "prerequisites", "--storage", "n"), ["nas", "nfs"]),
-    ],
-)
-def test_bash_puts_it_in(folder: Path, words: tuple[str, ...], expected: list[str]) -> None:
-    command = str(Path(sys.executable).parent / "hookline")
-    done = subprocess.run(
-        ["bash", "-c", BASH, "bash", command, *words],
-        capture_output=True, text=True, check=True, env={**os.environ, "HOOKLINE": command},
-    )  # fmt: skip
-    assert (done.stdout.splitlines(), done.stderr) == (expected, "")
+def test_bash_puts_it_in_also_after_a_colon(folder: Path) -> None:
+    (folder / "script").write_text(CliRunner().invoke(main, ["completion", "bash"]).stdout, "utf-8")
+    environment = {**os.environ, "HOOKLINE": str(Path(sys.executable).parent / "hookline")}
+    done = subprocess.run(["bash", "-c", BASH], capture_output=True, text=True, check=True, env=environment)
+    assert (done.stdout.splitlines(), done.stderr) == (
+        [
+            "explain  -> night shop",
+            "simulate -e schedule : -> night",
+            "simulate -e schedule : ni -> night",
+            "simulate -e sched -> schedule:night",
+            "compopt default",
+            "simulate -e p -> ",
+        ],
+        "",
+    )
