@@ -334,9 +334,8 @@ ECHOED = {
     "hookline/command_line/common.py": {"line", "output"},  # of a Diagnostic, which is printable
     "hookline/commands/completion.py": {"*"},  # made by click of the name of the program
     "hookline/commands/demo.py": {"*"},  # the demo's own words, over its own data
-    "hookline/commands/init.py": {
-        "textrandom_endpoint",  # letters and digits of ours
-    },  # a declaration: test_a_first_declaration_is_valid_whatever_the_branch
+    # A declaration (test_a_first_declaration_is_valid_whatever_the_branch), and letters and digits of ours.
+    "hookline/commands/init.py": {"text", "random_endpoint"},
     "hookline/commands/next.py": {"note"},  # names of pipelines and zones
     "hookline/commands/test.py": {"failed", "junit", "verdicts"},  # a number; XML of printable texts
     "hookline/commands/simulate.py": {"REASONS", "reason", "output"},  # words of hookline, a choice
