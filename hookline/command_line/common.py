@@ -250,13 +250,13 @@ def header_option(
     return found
 
 
-def parse_namespace(_context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Callback of --namespace: a name that Kubernetes takes, or the default."""
-    if value != parameter.default:
+def parse_namespace(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Callback of --namespace: a name that Kubernetes takes, or the default; another one ends the command."""
+    if value != parameter.default and not context.resilient_parsing:
         try:
             check_namespace(value)
         except ValueError as error:
-            raise click.BadParameter(str(error)) from error
+            fail(f"-n {value}: {error}")
     return value
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from documents.scalars import check_namespace
 from hookline.command_line.common import fail
 from hookline.command_line.exporter_options import address, given_options
 from runs.exporter.manifests import NAME, exporter_manifests
@@ -55,10 +54,6 @@ def pod_objects(
         fail(
             "--manifests needs -n: the objects watch the runs of one namespace, and are made in it, as in -n ci"
         )
-    try:
-        check_namespace(namespace)
-    except ValueError as error:
-        fail(f"-n {namespace}: {error}")
     host, port = address(listen)
     if host not in _EVERYWHERE:
         fail(

@@ -157,7 +157,7 @@ def test_the_command_writes_each_form(tmp_path: Path) -> None:
     [
         ("--label", "release", "write NAME=VALUE"), ("--label", "=x", "expected the key of a label"), ("--label", "a=b c", "expected a label value"),
         ("--label", "", "write NAME=VALUE"), ("--label", "ä=x", "expected the key of a label"), ("--label", "a=" + "b" * 64, "at most 63"),
-        ("--runbooks", "https://x/{{ query }}", "expected the beginning of an address"),
+        ("-n", "A", "expected a namespace"), ("--runbooks", "https://x/{{ query }}", "expected the beginning of an address"),
         ("--runbooks", "a\nb", "expected the beginning of an address"),
     ],
 )  # fmt: skip

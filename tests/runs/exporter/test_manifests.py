@@ -174,12 +174,13 @@ def test_every_option_of_the_command_is_tried() -> None:
 def test_an_option_is_what_the_pod_runs_or_is_refused_with_what_to_do(name: str, by_variable: bool) -> None:
     option, value = OPTIONS[name].opts[-1], GIVEN[name]
     variable = OPTIONS[name].envvar
+    namespace = () if name == "namespace" else ("-n", "builds")
     if by_variable:
         if not isinstance(variable, str):
             return
-        done = asked(*(() if name == "namespace" else ("-n", "builds")), **{variable: value})
+        done = asked(*namespace, **{variable: value})
     else:
-        done = asked("-n", "builds", option, *filter(None, [value]))
+        done = asked(*namespace, option, *filter(None, [value]))
     if name in IN_THE_POD:
         assert done.exit_code == 0, done.stderr
         objects = {each["kind"]: each for each in read_yaml(done.stdout)}
@@ -213,9 +214,6 @@ def test_the_rights_of_the_pod_are_for_the_lease_that_it_shares() -> None:
         (("-n", "ci", "--listen", "9893"), "write HOST:PORT"),
         (("-n", "ci", "--lease", "other/x"), "the pod has rights in -n ci alone; write ci/NAME"),
         (("-n", "ci", "--lease", "ci/A B"), "expected the name of a Lease"),
-        (("-n", "ci", "--manifests", "a b"), "expected an image"),
-        (("-n", "ci", "--manifests", ""), "expected an image"),
-        (("-n", "ci", "--manifests", "a\n---\nkind: Pod"), "expected an image"),
     ],
 )  # fmt: skip
 def test_what_no_pod_can_run_is_refused(options: tuple[str, ...], message: str) -> None:
@@ -223,6 +221,14 @@ def test_what_no_pod_can_run_is_refused(options: tuple[str, ...], message: str) 
     assert (done.exit_code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("image", ["a b", "", "a\n---\nkind: Pod"])
+def test_what_is_no_image_is_refused(image: str) -> None:
+    done = CliRunner().invoke(main, ["exporter", "-n", "ci", "--manifests", image])
+    assert (done.exit_code, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "expected an image" in line
 
 
 def test_the_forecast_takes_no_option_that_it_would_ignore() -> None:
