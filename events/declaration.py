@@ -20,7 +20,8 @@ from events.canonical import Kind
 from events.cron import CronError, parse_cron
 from events.host import Verification, host, host_names
 from events.patterns import check_branch_pattern, check_login_pattern, check_pattern, check_tag_pattern
-from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name
+from events.repository_fields import fields_of, fill
+from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name, check_url
 
 __all__ = [
     "Approval",
@@ -96,6 +97,11 @@ def _check_host(value: str) -> str:
     return value
 
 
+def _check_url_pattern(value: str) -> str:
+    check_url(fill(value, fields_of("acme/shop", "shop")))
+    return value
+
+
 class Source(Block):
     """Where events come from: one endpoint for one git host or registry."""
 
@@ -115,6 +121,18 @@ class Source(Block):
         description="Accept a host that can prove nothing. Needs an endpoint path with at least 128 random bits of your own.",
         examples=[{"because": "ACR cannot sign its notifications", "allowed_cidrs": ["47.98.116.0/24"]}],
     )
+
+    url: Annotated[str, AfterValidator(_check_url_pattern)] | None = Field(
+        default=None,
+        description="Pattern of the clone URLs of its repositories: {repository} is acme/shop, {owner} acme, {repository_name} shop.",
+        examples=["https://git.example.com/{repository}.git"],
+    )
+
+    @model_validator(mode="after")
+    def _clones_where_it_holds_code(self) -> "Source":
+        if self.url is not None and "push" not in host(self.host).kinds:
+            raise ValueError(f"url: {host(self.host).title} is a registry and holds no code to clone")
+        return self
 
     @model_validator(mode="after")
     def _can_be_verified(self) -> "Source":

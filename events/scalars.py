@@ -4,6 +4,8 @@ Each checker takes the value as written and returns what the program works with,
 sentence: what is wrong, and what would be accepted.
 """
 
+import re
+
 from documents.scalars import fullmatch
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "check_image_name",
     "check_repository_name",
     "check_source_name",
+    "check_url",
 ]
 
 
@@ -65,3 +68,25 @@ def check_image_name(value: str) -> str:
         value,
         "expected an image as the registry reports it, such as acme/go-base",
     )
+
+
+_URL = re.compile(
+    r"https://(?P<host>[A-Za-z0-9.-]+(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
+    r"|ssh://(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
+    r"|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+"
+)
+
+
+def check_url(value: str) -> str:
+    """A clone URL, without user and over a connection that nobody on the way can change."""
+    if re.match(r"https?://[^/]*@", value):
+        raise ValueError(
+            "a URL with a user or a token is refused: it would stay in every Workflow and in .git/config on the cache volume"
+        )
+    if value.startswith("http://"):
+        raise ValueError(
+            "plain http:// is refused: anybody on the way could change what is built; use https://"
+        )
+    if not _URL.fullmatch(value):
+        raise ValueError("expected a clone URL such as https://github.com/acme/shop.git")
+    return value

@@ -1,8 +1,9 @@
 """Loading: the files of a declaration, read, checked by themselves and put together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.document import Document
@@ -11,8 +12,10 @@ from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import KeyHint, Wanted
 from events.declaration import Source
+from hookline.declaration.for_each import ReadBytes
+from hookline.declaration.layers import layered
 from hookline.declaration.model import Cluster, File, Pipeline, TestCase
-from triggers.declaration import Run
+from hookline.declaration.shared import SharedPlaces
 
 __all__ = ["Declaration", "DeclaredPipeline", "DeclaredSource", "DeclaredTest", "load", "load_texts"]
 
@@ -55,6 +58,17 @@ class DeclaredPipeline:
     pipeline: Pipeline
     owner: str | None
     document: Document
+    own: Mapping[str, Any]
+    """What the pipeline says itself, without defaults."""
+
+    def says(self, *path: str) -> bool:
+        """Whether the pipeline says a key itself."""
+        found: Any = self.own
+        for key in path:
+            if not isinstance(found, Mapping) or key not in found:
+                return False
+            found = found[key]
+        return True
 
     def position(self, *path: str | int) -> Position:
         """Where a part of the pipeline is written; for an absent part, the nearest one above it."""
@@ -76,11 +90,11 @@ class Declaration:
 
     cluster: Cluster
     cluster_document: Document | None
-    default_run: Run | None
-    default_document: Document | None
     sources: dict[str, DeclaredSource]
     pipelines: dict[str, DeclaredPipeline]
     tests: tuple[DeclaredTest, ...]
+    shared: SharedPlaces = field(repr=False, compare=False)
+    """What reaches many pipelines from one place."""
 
     def cluster_position(self, *path: str) -> Position:
         """Where a part of `cluster:` is written; without one, the start of the first file."""
@@ -139,41 +153,54 @@ def load(paths: Sequence[Path]) -> Declaration:
     return load_texts([(str(path), read_file(path)) for path in files_of(paths)])
 
 
-def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
-    """The same for (shown file name, content) pairs."""
+def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) -> Declaration:
+    """The same for (shown file name, content) pairs; `read` reads the files that they name."""
     together = _Together()
-    files: list[tuple[Document, File]] = []
+    documents: list[Document] = []
     for name, content in texts:
         try:
-            document = read_document(content, name, WANTED)
-            files.append((document, validate_document(document, File)))
+            documents.append(read_document(content, name, WANTED))
+        except InvalidInput as invalid:
+            together.problems.extend(invalid.diagnostics)
+    if together.problems:  # what a file that cannot be read would say may be missing in the others
+        raise InvalidInput(tuple(together.problems))
+    written, common = layered(documents, read)
+    together.problems += common.problems
+    files: list[tuple[Document, File, Mapping[str, Any]]] = []
+    for each in written:
+        try:
+            files.append((each.document, validate_document(each.document, File), each.own))
         except InvalidInput as invalid:
             together.problems.extend(invalid.diagnostics)
     cluster: tuple[Cluster, Document] | None = None
-    defaults: tuple[Run | None, Document] | None = None
     sources: dict[str, DeclaredSource] = {}
     pipelines: dict[str, DeclaredPipeline] = {}
     tests: list[DeclaredTest] = []
-    for document, file in files:
+    for document, file, own in files:
         if file.cluster is not None and together.claim(document, "cluster"):
             cluster = file.cluster, document
-        if file.defaults is not None and together.claim(document, "defaults"):
-            defaults = file.defaults.run, document
         for name, source in file.sources.items():
             if together.claim(document, "sources", name):
                 sources[name] = DeclaredSource(name, source, document)
         for name, pipeline in file.pipelines.items():
             if together.claim(document, "pipelines", name):
-                pipelines[name] = DeclaredPipeline(name, pipeline, pipeline.owner or file.owner, document)
+                owner = _owner(file, pipeline, own[name])
+                pipelines[name] = DeclaredPipeline(name, pipeline, owner, document, own[name])
         tests += [DeclaredTest(case, document, index) for index, case in enumerate(file.tests)]
     if together.problems:
-        raise InvalidInput(tuple(together.problems))
+        raise InvalidInput(tuple(common.places.told_once(together.problems)))
     return Declaration(
         cluster=cluster[0] if cluster else Cluster(),
         cluster_document=cluster[1] if cluster else None,
-        default_run=defaults[0] if defaults else None,
-        default_document=defaults[1] if defaults else None,
         sources=dict(sorted(sources.items())),
         pipelines=dict(sorted(pipelines.items())),
         tests=tuple(tests),
+        shared=common.places,
     )
+
+
+def _owner(file: File, pipeline: Pipeline, own: Mapping[str, Any]) -> str | None:
+    """Who answers for a pipeline: what it says, then what its file says, then what all files start from."""
+    if "owner" in own or (file.defaults is not None and file.defaults.owner is not None):
+        return pipeline.owner
+    return file.owner or pipeline.owner

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from documents.blocks import Block, Name
 from documents.scalars import check_label_value, matching
 from events.declaration import Events, Source, SourceName
-from events.scalars import check_repository_name
+from events.scalars import check_repository_name, check_url
 from triggers.declaration import Run
 from triggers.release import OLDEST_UPSTREAM, Release
 
@@ -109,37 +109,6 @@ class Cluster(Block):
     event_bus: EventBus = Field(default=EventBus(), description="The bus.", examples=[{"name": "default"}])
 
 
-class Defaults(Block):
-    """What every pipeline starts from."""
-
-    run: Run | None = Field(
-        default=None,
-        description="Settings of runs; a pipeline's own run: wins.",
-        examples=[{"template": "ci-go-v1"}],
-    )
-
-
-_URL = re.compile(
-    r"https://(?P<host>[A-Za-z0-9.-]+(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
-    r"|ssh://(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
-    r"|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+"
-)
-
-
-def _check_url(value: str) -> str:
-    if re.match(r"https?://[^/]*@", value):
-        raise ValueError(
-            "a URL with a user or a token is refused: it would stay in every Workflow and in .git/config on the cache volume"
-        )
-    if value.startswith("http://"):
-        raise ValueError(
-            "plain http:// is refused: anybody on the way could change what is built; use https://"
-        )
-    if not _URL.fullmatch(value):
-        raise ValueError("expected a clone URL such as https://github.com/acme/shop.git")
-    return value
-
-
 class Repository(Block):
     """The repository that a pipeline builds."""
 
@@ -151,8 +120,8 @@ class Repository(Block):
     name: Annotated[str, AfterValidator(check_repository_name)] = Field(
         description="owner/name as the host spells it.", examples=["acme/shop"]
     )
-    url: Annotated[str, AfterValidator(_check_url)] = Field(
-        description="Clone URL. It always comes from here, never from an event.",
+    url: Annotated[str, AfterValidator(check_url)] = Field(
+        description="Clone URL, or a pattern of it. It always comes from here or from the source's url, never from an event.",
         examples=["https://github.com/acme/shop.git"],
     )
 
@@ -172,25 +141,59 @@ def _check_image(value: str) -> str:
     return value
 
 
-class Pipeline(Block):
-    """One pipeline: a repository, what starts it, what runs."""
+def _check_names_file(value: str) -> str:
+    if not value or not value.isprintable():
+        raise ValueError("expected the name of a file")
+    return value
+
+
+class NamesFile(Block):
+    """A file with the name of one repository a line; what follows a # is a comment."""
+
+    file: Annotated[str, AfterValidator(_check_names_file)] = Field(
+        description="The file, relative to this one.", examples=["repositories.txt"]
+    )
+
+
+class Defaults(Block):
+    """What pipelines start from: everything that a pipeline takes. A pipeline's own key wins, key by key; `false` takes a default back."""
 
     owner: LabelValue | None = Field(
         default=None, description="Who answers for it; a label on every Workflow.", examples=["team-shop"]
     )
-    repository: Repository = Field(
-        description="What is built.",
+    repository: Repository | None = Field(
+        default=None,
+        description="What is built; a text is its name.",
         examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
     )
     image: Annotated[str, AfterValidator(_check_image)] | None = Field(
         default=None,
-        description="Where the image is pushed: registry/namespace/name, without tag. Needed where the template builds images, "
-        "and refused where forks are sandboxed: they push nothing.",
+        description="Where the image is pushed: registry/namespace/name, without tag; may be a pattern. Needed where the template "
+        "builds images, and refused where forks are sandboxed: they push nothing, and no default reaches them.",
         examples=["registry-vpc.cn-hangzhou.aliyuncs.com/acme/shop"],
     )
+    events: Events | None = Field(
+        default=None,
+        description="What starts it. A schedule without at, or an image_push without image, in defaults starts nothing by itself: it "
+        "completes those of the pipelines.",
+        examples=[{"push": {"branches": ["main"]}}],
+    )
+    run: Run | None = Field(default=None, description="What runs.", examples=[{"deadline": "1h"}])
+
+
+class Pipeline(Defaults):
+    """One pipeline: a repository, what starts it, what runs. What `defaults:` says need not be said again."""
+
+    repository: Repository = Field(
+        description="What is built; a text is its name.",
+        examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
+    )
     events: Events = Field(description="What starts it.", examples=[{"push": {"branches": ["main"]}}])
-    run: Run | None = Field(
-        default=None, description="What runs; over defaults.run.", examples=[{"deadline": "1h"}]
+    for_each: list[str] | NamesFile | None = Field(
+        default=None,
+        description="Repositories, or a file of them: one pipeline each. The pipeline's key is then a pattern of their names; a key "
+        "without a field gets -{repository_name} at its end.",
+        examples=[["acme/shop", "acme/cart"]],
     )
 
 
@@ -274,7 +277,8 @@ class File(Block):
     )
     defaults: Defaults | None = Field(
         default=None,
-        description="What every pipeline starts from; in one file only.",
+        description="What the pipelines of this file start from. Beside cluster:, or in a file without pipelines, those of every file: "
+        "then a file's own defaults go over them.",
         examples=[{"run": {"template": "ci-go-v1"}}],
     )
     pipelines: dict[Name, Pipeline] = Field(

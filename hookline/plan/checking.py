@@ -12,7 +12,7 @@ from hookline.plan.checks import check_declaration
 from hookline.plan.event_checks import check_names
 from hookline.plan.pipeline_checks import check_pipeline
 from hookline.plan.schedules import FiringSchedule, firing
-from triggers.declaration import Run, merge
+from triggers.declaration import Run
 from triggers.stock import StockTemplates
 from triggers.template import Template
 
@@ -25,7 +25,7 @@ class CheckedPipeline:
 
     declared: DeclaredPipeline
     run: Run
-    """The effective settings: its own over the defaults."""
+    """Its settings; empty where it says none."""
     template: Template
     schedule: FiringSchedule | None
 
@@ -60,12 +60,14 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     check_declaration(declaration, known, found_endpoints, problems)
     pipelines: list[CheckedPipeline] = []
     for declared in declaration.pipelines.values():
-        run = merge(declaration.default_run, declared.pipeline.run)
+        run = declared.pipeline.run or Run.model_construct()
         template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
         schedule = _schedule(declared, problems)
         if template is not None:
             check_names(declared, template, problems)
             pipelines.append(CheckedPipeline(declared, run, template, schedule))
+    problems.errors[:] = declaration.shared.told_once(problems.errors)
+    problems.warnings[:] = declaration.shared.told_once(problems.warnings)
     problems.raise_errors()
     return Checked(declaration, found_endpoints, tuple(pipelines), tuple(problems.warnings))
 

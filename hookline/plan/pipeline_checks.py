@@ -308,7 +308,7 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
         )
     if pipeline.image is not None:
         checked.error("a sandboxed run pushes nothing; leave image: out", "image")
-    if pipeline.run is not None and pipeline.run.service_account is not None:
+    if checked.declared.says("run", "service_account"):
         checked.error(
             "the pods of a sandboxed run have no token, and an account that may do nothing; leave service_account: out",
             "run",

@@ -198,7 +198,7 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
         ),
         (
             ("{template: hookline-ci-go}", "{template: hookline-ci-go, pod_annotations: {k8s.aliyun.com/eci-ram-role-name: x}}"),
-            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; give it to the other pipelines alone",
+            'k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; give it to the other pipelines alone (reaches the pipeline "forks")',
         ),
         (
             (", sandbox: {namespace: ci-forks}", ""),

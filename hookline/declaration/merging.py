@@ -1,0 +1,119 @@
+"""Merging: a pipeline's own keys over those of its defaults, as data and as the nodes that say where each stands."""
+
+from typing import Any, NamedTuple
+
+import yaml
+
+from documents.document import placed
+from hookline.declaration.shapes import Shape
+
+__all__ = ["EMPTY", "Part", "data_at", "elsewhere", "made", "merge", "part_at", "with_part"]
+
+_MAP, _TEXT = "tag:yaml.org,2002:map", "tag:yaml.org,2002:str"
+
+
+class Part(NamedTuple):
+    """A value of a file with its node."""
+
+    data: Any
+    node: yaml.Node
+
+    def children(self) -> "dict[str, tuple[yaml.Node, Part]]":
+        """Key → node of the key, part below it; empty for anything but a mapping."""
+        if not isinstance(self.data, dict) or not isinstance(self.node, yaml.MappingNode):
+            return {}
+        return {key.value: (key, Part(self.data[key.value], node)) for key, node in self.node.value}
+
+
+EMPTY = Part({}, yaml.MappingNode(_MAP, []))
+
+
+def made(data: Any, mark: Any) -> Part:
+    """A value that no file holds, as if it stood at a mark."""
+    if isinstance(data, dict):
+        pairs = [(yaml.ScalarNode(_TEXT, key, mark), made(value, mark).node) for key, value in data.items()]
+        return Part(data, yaml.MappingNode(_MAP, pairs, mark))
+    return Part(data, yaml.ScalarNode(_TEXT, str(data), mark))
+
+
+def merge(shape: Shape, default: Part, own: Part) -> Part:
+    """What a pipeline means: its own keys, and the default's where it has none.
+
+    `false` takes a default back wherever it is not a value by itself. Unknown keys stay, so that the model refuses them.
+    """
+    if not isinstance(own.data, dict):
+        return own
+    if not default.data and not _holds_false(own.data):
+        return own
+    below = default.data
+    data: dict[str, Any] = {}
+    pairs: list[tuple[yaml.Node, yaml.Node]] = []
+    for key_node, node in _pairs(own):
+        key = key_node.value
+        value, child = own.data[key], shape.child(key)
+        if child is not None:
+            if value is False and not child.holds_false:
+                continue
+            if child.merges:
+                under = part_at(default, key) if isinstance(below.get(key), dict) else None
+                value, node = merge(child, under or EMPTY, Part(value, node))  # noqa: PLW2901 - the node of the same key
+        data[key] = value
+        pairs.append((key_node, node))
+    for pair in _pairs(default):
+        key = pair[0].value
+        if key not in own.data:
+            data[key] = below[key]
+            pairs.append(pair)
+    return Part(data, yaml.MappingNode(_MAP, pairs, own.node.start_mark))
+
+
+def _holds_false(data: Any) -> bool:
+    return data is False or (isinstance(data, dict) and any(map(_holds_false, data.values())))
+
+
+def _pairs(part: Part) -> "list[tuple[yaml.Node, yaml.Node]]":
+    return part.node.value if isinstance(part.node, yaml.MappingNode) else []
+
+
+def data_at(data: Any, *path: str) -> Any:
+    """The value below a path of keys; None where there is none. It is much cheaper than the part."""
+    for key in path:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def part_at(part: Part, *path: str) -> Part | None:
+    """The part below a path of keys; None where there is none."""
+    for key in path:
+        if not isinstance(part.data, dict) or key not in part.data:
+            return None
+        node = next(node for key_node, node in _pairs(part) if key_node.value == key)
+        part = Part(part.data[key], node)
+    return part
+
+
+def with_part(whole: Part, path: tuple[str, ...], part: Part | None) -> Part:
+    """A copy in which another part stands at a path of keys, or none; what lies on the way is a mapping or is made one."""
+    key, *rest = path
+    children = whole.children()
+    if rest:
+        below = children[key][1] if key in children and isinstance(children[key][1].data, dict) else None
+        part = with_part(below or made({}, part.node.start_mark if part else None), tuple(rest), part)
+    children.pop(key, None) if part is None else children.update(
+        {key: (children[key][0] if key in children else _key(key, part), part)}
+    )
+    return Part(
+        {name: each.data for name, (_, each) in children.items()},
+        yaml.MappingNode(
+            _MAP, [(key_node, each.node) for key_node, each in children.values()], whole.node.start_mark
+        ),
+    )
+
+
+def _key(name: str, part: Part) -> yaml.Node:
+    return yaml.ScalarNode(_TEXT, name, part.node.start_mark)
+
+
+def elsewhere(part: Part, file: str) -> Part:
+    """The same part with positions that name its file: it is read as a part of other files too."""
+    return Part(part.data, placed(part.node, file))
