@@ -9,9 +9,12 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     Tag,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from documents.blocks import Block, Duration, Name
 from documents.scalars import check_cidr, matching, parse_date_range
@@ -40,16 +43,28 @@ __all__ = [
 ]
 
 
-Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], Field(min_length=1, max_length=200)]
-BranchGlobs = Annotated[
-    list[Annotated[str, AfterValidator(check_branch_pattern)]], Field(min_length=1, max_length=200)
-]
-TagGlobs = Annotated[
-    list[Annotated[str, AfterValidator(check_tag_pattern)]], Field(min_length=1, max_length=200)
-]
-LoginGlobs = Annotated[
-    list[Annotated[str, AfterValidator(check_login_pattern)]], Field(min_length=1, max_length=200)
-]
+class _OneOrMore:
+    """A list, for which a text alone may stand: branches: main is branches: [main]."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: [value] if isinstance(value, str) else value, handler(source)
+        )
+
+    @staticmethod
+    def __get_pydantic_json_schema__(
+        schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        found = handler(schema)
+        return {"anyOf": [found, found["items"]]}
+
+
+_A_FEW = Field(min_length=1, max_length=200)
+Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], _A_FEW, _OneOrMore]
+BranchGlobs = Annotated[list[Annotated[str, AfterValidator(check_branch_pattern)]], _A_FEW, _OneOrMore]
+TagGlobs = Annotated[list[Annotated[str, AfterValidator(check_tag_pattern)]], _A_FEW, _OneOrMore]
+LoginGlobs = Annotated[list[Annotated[str, AfterValidator(check_login_pattern)]], _A_FEW, _OneOrMore]
 SourceName = Annotated[str, AfterValidator(check_source_name)]
 Branch = Annotated[str, AfterValidator(check_branch)]
 
@@ -229,7 +244,7 @@ class Paths(Selection):
 
 
 def _shape(value: Any) -> str:
-    return "list" if isinstance(value, list) else "mapping"
+    return "list" if isinstance(value, list | str) else "mapping"
 
 
 Chosen = Annotated[

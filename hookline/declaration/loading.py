@@ -10,9 +10,10 @@ from documents.document import Document
 from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
-from documents.wanted import KeyHint, Wanted
+from documents.wanted import Wanted
 from events.declaration import Source
 from hookline.declaration.for_each import ReadBytes
+from hookline.declaration.key_hints import KEY_HINTS
 from hookline.declaration.layers import layered
 from hookline.declaration.model import Cluster, File, Pipeline, TestCase
 from hookline.declaration.shared import SharedPlaces
@@ -23,20 +24,7 @@ WANTED = Wanted(
     mapping="such as version: 1",
     empty="hookline init writes a first one",
     merge_key="what several pipelines share goes under defaults:",
-    hints=(
-        KeyHint(frozenset({"on"}), beside="events", sentence="the key here is events", meant="events"),
-        KeyHint(
-            frozenset({"paths"}),
-            beside="into",
-            sentence="no host lists the changed files of a pull request, so paths: cannot be decided here; it belongs to "
-            "push:",
-        ),
-        KeyHint(
-            frozenset({"paths", "files"}),
-            beside="tags",
-            sentence="a tag carries no list of changed files; paths: belongs to push:",
-        ),
-    ),
+    hints=KEY_HINTS,
 )
 """A file of the declaration, for messages about one that is something else."""
 

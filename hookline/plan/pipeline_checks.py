@@ -1,5 +1,6 @@
 """Checks that only knowledge can make, of one pipeline: its sources, its template, its events, its sandbox."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -214,11 +215,12 @@ def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
         if role is not None and role in SET_BY_HOOKLINE:
             checked.error(f"{name} {SET_BY_HOOKLINE[role]}", *path)
         elif name not in template.parameters:
-            declared = ", ".join(
-                sorted(each for each in template.parameters if template.role(each) not in SET_BY_HOOKLINE)
-            )
+            yours = sorted(each for each in template.parameters if template.role(each) not in SET_BY_HOOKLINE)
+            near = difflib.get_close_matches(name.lower().replace("-", "_"), yours, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
             checked.error(
-                f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {declared}', *path
+                f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {", ".join(yours)}{hint}',
+                *path,
             )
         elif template.parameters[name] in {"true", "false"} and not isinstance(value, bool):
             checked.error(

@@ -350,3 +350,50 @@ def test_two_files_may_not_make_one_pipeline() -> None:
         message
         == "b.yaml:3:3: error: pipelines.build-d: pipeline build-d is declared already at a.yaml:12:34"
     )
+
+
+# --- the words of other systems ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ("on: {push: {}}", 'YAML reads the key "on" as true; the key here is events'),
+        ("concurrency: shop", "give others a lock with run: {mutex: NAME}"),
+        ("run: {concurrency: shop}", "give others a lock with run: {mutex: NAME}"),
+        ("timeout: 1h", "write run: {deadline: 1h}"),
+        ("run: {timeout-minutes: 60}", "the key here is deadline, such as deadline: 1h"),
+        ('cron: "0 3 * * *"', "what starts a pipeline stands under events:"),
+        ('events: {cron: "0 3 * * *"}', 'write schedule: {at: "0 3 * * *"}'),
+        ('events: {schedule: {cron: "0 3 * * *"}}', "the key here is at"),
+        ("events: {workflow_dispatch: {}}", "no key is needed to start a run by hand"),
+        ("events: {merge_request: {}}", "the key here is pull_request"),
+        ("events: {push: {paths-ignore: [a]}}", 'write paths: {exclude: ["docs/**"]}'),
+        ("events: {push: {branches_ignore: [a]}}", 'write branches: {exclude: ["wip/*"]}'),
+        ("events: {pull_request: {branches: [main]}}", "the branches that a request goes into are into:"),
+        ("events: {pull_request: {paths-ignore: [a]}}", "no host lists the changed files of a pull request"),
+        ("events: {tag: {paths: [a]}}", "a tag carries no list of changed files"),
+        ("run: {parameters: {enable-tests: true}}", "did you mean enable_test?"),
+        ("<<: *shop", "what several pipelines share goes under defaults:"),
+    ],
+)  # fmt: skip
+def test_each_word_of_another_system_is_answered_with_the_key_that_does_it_here(
+    own: str, expected: str
+) -> None:
+    text = HEAD + "defaults: &shop\n" + DEFAULTS.partition("\n")[2]
+    found = said(text + f"pipelines:\n  shop: {{repository: acme/shop, {own}}}\n")
+    assert len(found) == 1
+    assert expected in found[0]
+    assert ":11:" in found[0]
+
+
+@pytest.mark.parametrize(
+    "key", ["push: {branches: VALUE}", "pull_request: {into: VALUE}", "push: {paths: {exclude: VALUE}}"]
+)
+def test_a_text_stands_for_a_list_of_one(key: str) -> None:
+    text = HEAD + DEFAULTS + f"pipelines:\n  shop: {{repository: acme/shop, events: {{{key}}}}}\n"
+    one, listed = (pipeline(declared(text.replace("VALUE", value))) for value in ("main", "[main]"))
+    assert one == listed
+    (message,) = said(text.replace("VALUE", '"[main"'))
+    assert message.startswith("a.yaml:11:")
+    assert message.partition(":11:")[2].partition(":")[0] != "3"
