@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from support import EXAMPLES, ROOT
 
 from hookline.cli import main
+from hookline.declaration.loading import load
 from hookline.plan.controller_check import object_problems
 
 GOLDENS = ROOT / "tests" / "data" / "goldens"
@@ -28,6 +29,7 @@ def test_the_examples_are_these() -> None:
         "ack-one",
         "base-image",
         "forks",
+        "forty",
         "minimal",
         "monorepo",
         "nightly",
@@ -123,3 +125,17 @@ def test_the_sandbox_of_forks_has_rights_of_its_own_and_no_secret_text() -> None
             assert each["automountServiceAccountToken"] is False
         if each["kind"] == "Secret":  # Kubernetes fills it
             assert each.keys() == {"apiVersion", "kind", "type", "metadata"}
+
+
+def test_forty_repositories_of_four_teams_take_at_most_120_lines() -> None:
+    folder = ROOT / "examples" / "forty"
+    files = [path for path in folder.iterdir() if path.is_file()]
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in files) <= 120
+    declaration = load([folder])
+    assert len({each.pipeline.repository.url for each in declaration.pipelines.values()}) == 40
+    assert {each.owner for each in declaration.pipelines.values()} == {
+        "team-data",
+        "team-pay",
+        "team-shop",
+        "team-web",
+    }

@@ -1,6 +1,6 @@
 """Loading: the files of a declaration, read, checked by themselves and put together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,23 @@ from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
 from events.declaration import Source
+from hookline.declaration.folders import files_of
 from hookline.declaration.for_each import ReadBytes
 from hookline.declaration.key_hints import KEY_HINTS
 from hookline.declaration.layers import layered
 from hookline.declaration.model import Cluster, File, Pipeline, TestCase
 from hookline.declaration.shared import SharedPlaces
+from triggers.template import Template
 
-__all__ = ["Declaration", "DeclaredPipeline", "DeclaredSource", "DeclaredTest", "load", "load_texts"]
+__all__ = [
+    "Declaration",
+    "DeclaredPipeline",
+    "DeclaredSource",
+    "DeclaredTemplate",
+    "DeclaredTest",
+    "load",
+    "load_texts",
+]
 
 WANTED = Wanted(
     mapping="such as version: 1",
@@ -73,6 +83,16 @@ class DeclaredTest:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredTemplate:
+    """A template of one's own with the document that names its file."""
+
+    name: str
+    file: str
+    """As it is written: relative to the document."""
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """All files as one."""
 
@@ -81,6 +101,8 @@ class Declaration:
     sources: dict[str, DeclaredSource]
     pipelines: dict[str, DeclaredPipeline]
     tests: tuple[DeclaredTest, ...]
+    templates: Mapping[str, Template]
+    """Templates of one's own by name, read from the files that the declaration names."""
     shared: SharedPlaces = field(repr=False, compare=False)
     """What reaches many pipelines from one place."""
 
@@ -116,22 +138,6 @@ class _Together:
         return False
 
 
-def files_of(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files that a list of files and folders means; a folder's *.yaml and *.yml, sorted, not below it."""
-    for path in paths:
-        if path.is_dir():
-            found = sorted(
-                each for each in path.iterdir() if each.suffix in {".yaml", ".yml"} and each.is_file()
-            )
-            if not found:
-                raise InvalidInput(
-                    (Diagnostic(Position(str(path), 1, 1), "the folder holds no *.yaml file"),)
-                )
-            yield from found
-        else:
-            yield path
-
-
 def load(paths: Sequence[Path]) -> Declaration:
     """Read a declaration from files and folders.
 
@@ -144,14 +150,7 @@ def load(paths: Sequence[Path]) -> Declaration:
 def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) -> Declaration:
     """The same for (shown file name, content) pairs; `read` reads the files that they name."""
     together = _Together()
-    documents: list[Document] = []
-    for name, content in texts:
-        try:
-            documents.append(read_document(content, name, WANTED))
-        except InvalidInput as invalid:
-            together.problems.extend(invalid.diagnostics)
-    if together.problems:  # what a file that cannot be read would say may be missing in the others
-        raise InvalidInput(tuple(together.problems))
+    documents = _read(texts)
     written, common = layered(documents, read)
     together.problems += common.problems
     files: list[tuple[Document, File, Mapping[str, Any]]] = []
@@ -164,27 +163,64 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
     sources: dict[str, DeclaredSource] = {}
     pipelines: dict[str, DeclaredPipeline] = {}
     tests: list[DeclaredTest] = []
+    templates: dict[str, DeclaredTemplate] = {}
     for document, file, own in files:
         if file.cluster is not None and together.claim(document, "cluster"):
             cluster = file.cluster, document
         for name, source in file.sources.items():
             if together.claim(document, "sources", name):
                 sources[name] = DeclaredSource(name, source, document)
+        for name in file.templates:
+            if together.claim(document, "templates", name):
+                templates[name] = DeclaredTemplate(name, file.templates[name].file, document)
         for name, pipeline in file.pipelines.items():
             if together.claim(document, "pipelines", name):
                 owner = _owner(file, pipeline, own[name])
                 pipelines[name] = DeclaredPipeline(name, pipeline, owner, document, own[name])
         tests += [DeclaredTest(case, document, index) for index, case in enumerate(file.tests)]
+    settings = cluster[0] if cluster else Cluster()
+    own_templates, problems = _own_templates(templates, settings, read)
+    together.problems += problems
     if together.problems:
         raise InvalidInput(tuple(common.places.told_once(together.problems)))
     return Declaration(
-        cluster=cluster[0] if cluster else Cluster(),
+        cluster=settings,
         cluster_document=cluster[1] if cluster else None,
         sources=dict(sorted(sources.items())),
         pipelines=dict(sorted(pipelines.items())),
         tests=tuple(tests),
+        templates=own_templates,
         shared=common.places,
     )
+
+
+def _read(texts: Sequence[tuple[str, bytes]]) -> list[Document]:
+    """The files as documents.
+
+    Raises:
+        InvalidInput: One cannot be read. Then no file is looked at further: what it would say may be missing in others.
+    """
+    documents: list[Document] = []
+    problems: list[Diagnostic] = []
+    for name, content in texts:
+        try:
+            documents.append(read_document(content, name, WANTED))
+        except InvalidInput as invalid:
+            problems += invalid.diagnostics
+    if problems:
+        raise InvalidInput(tuple(problems))
+    return documents
+
+
+def _own_templates(
+    declared: Mapping[str, DeclaredTemplate], cluster: Cluster, read: ReadBytes
+) -> tuple[Mapping[str, Template], list[Diagnostic]]:
+    if not declared:
+        return {}, []
+    from hookline.declaration.own_templates import read_own  # noqa: PLC0415 - most declarations name none
+
+    namespaces = {cluster.namespace, *([cluster.sandbox.namespace] if cluster.sandbox else ())}
+    return read_own(declared.values(), namespaces, read)
 
 
 def _owner(file: File, pipeline: Pipeline, own: Mapping[str, Any]) -> str | None:

@@ -141,16 +141,25 @@ def _check_image(value: str) -> str:
     return value
 
 
-def _check_names_file(value: str) -> str:
+def _check_file_name(value: str) -> str:
     if not value or not value.isprintable():
         raise ValueError("expected the name of a file")
     return value
 
 
+class TemplateFile(Block):
+    """A workflow template of one's own."""
+
+    file: Annotated[str, AfterValidator(_check_file_name)] = Field(
+        description="Its manifest, relative to this file: a ClusterWorkflowTemplate or a WorkflowTemplate, as kubectl get -o yaml prints it.",
+        examples=["ci/team-ci.yaml"],
+    )
+
+
 class NamesFile(Block):
     """A file with the name of one repository a line; what follows a # is a comment."""
 
-    file: Annotated[str, AfterValidator(_check_names_file)] = Field(
+    file: Annotated[str, AfterValidator(_check_file_name)] = Field(
         description="The file, relative to this one.", examples=["repositories.txt"]
     )
 
@@ -281,6 +290,11 @@ class File(Block):
         "then a file's own defaults go over them.",
         examples=[{"run": {"template": "ci-go-v1"}}],
     )
+    templates: dict[Name, TemplateFile] = Field(
+        default={},
+        description="Workflow templates of your own, by name, for run.template; they may stand in place of a known one.",
+        examples=[{"team-ci": {"file": "ci/team-ci.yaml"}}],
+    )
     pipelines: dict[Name, Pipeline] = Field(
         default={}, description="Name of a pipeline to what it is.", examples=[{"shop": {}}]
     )
@@ -288,8 +302,10 @@ class File(Block):
 
     @model_validator(mode="after")
     def _not_empty(self) -> "File":
-        if not (self.pipelines or self.sources or self.defaults or self.cluster or self.tests):
+        if not (
+            self.pipelines or self.sources or self.defaults or self.cluster or self.tests or self.templates
+        ):
             raise ValueError(
-                "the file declares nothing; expected pipelines:, sources:, defaults:, cluster: or tests:"
+                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, cluster: or tests:"
             )
         return self

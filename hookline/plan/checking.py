@@ -46,13 +46,13 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
 
     Args:
         declaration: The files, each right by itself.
-        templates: Capabilities by name that override or add to the stock ones.
+        templates: Capabilities by name that override or add to those of the declaration and the stock ones.
 
     Raises:
         InvalidInput: With every problem, each with its position.
     """
     restricted = declaration.cluster.template_referencing is not None
-    known = ChainMap(dict(templates), StockTemplates(restricted=restricted))  # type: ignore[arg-type]  # nothing writes to it
+    known = ChainMap(dict(templates), dict(declaration.templates), StockTemplates(restricted=restricted))  # type: ignore[arg-type]  # nothing writes to it
     problems = Problems()
     found_endpoints = endpoints(
         {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name

@@ -65,7 +65,8 @@ def check_pipeline(
     if template is None:
         checked.error(
             f'hookline knows nothing of the template "{name}"; known: {", ".join(sorted(templates))}. Save it with '
-            f"`kubectl get cwft {name} -o yaml > {name}.yaml` and give it with --template {name}.yaml",
+            f"`kubectl get cwft {name} -o yaml > {name}.yaml` and name it with templates: {{{name}: {{file: {name}.yaml}}}} "
+            f"or with --template {name}.yaml",
             "run",
             "template",
         )
