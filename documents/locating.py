@@ -42,10 +42,12 @@ def _routes(data: Any, location: Path) -> Iterator[tuple[Path, frozenset[Path], 
     if in_list or (isinstance(data, dict) and part in data):
         for path, unions, end in _routes(data[part], rest):
             yield (part, *path), frozenset((part, *union) for union in unions), end
-    # A text that stands for a list of one is its own first item.
-    if isinstance(part, str) or (part == 0 and isinstance(data, str)):
+    if isinstance(part, str):
         for path, unions, end in _routes(data, rest):
             yield path, unions | {()}, end
+    elif part == 0 and not isinstance(data, list | dict):
+        # A value that stands for a list of one is its own first item.
+        yield from _routes(data, rest)
 
 
 _MOST_ROUTES = 64

@@ -20,7 +20,7 @@ from documents.blocks import Block, Duration, Name
 from documents.scalars import check_cidr, matching, parse_date_range
 from documents.time_zones import check_timezone
 from events.canonical import Kind
-from events.cron import CronError, parse_cron
+from events.cron import parse_cron
 from events.host import Verification, host, host_names
 from events.patterns import check_branch_pattern, check_login_pattern, check_pattern, check_tag_pattern
 from events.repository_fields import fields_of, fill
@@ -49,7 +49,8 @@ class _OneOrMore:
     @staticmethod
     def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(
-            lambda value: [value] if isinstance(value, str) else value, handler(source)
+            lambda value: value if isinstance(value, list | dict) or value is None else [value],
+            handler(source),
         )
 
     @staticmethod
@@ -386,32 +387,10 @@ def _check_cron(value: str) -> str:
     return parse_cron(value).text
 
 
-def _one_cron(value: Any) -> Any:
-    """The answer to several times in one key."""
-    if not isinstance(value, list) or not value:
-        return value
-    merged = _merged([each for each in value if isinstance(each, str)])
-    raise ValueError(
-        f'one text holds all times; write "{merged}"'
-        if merged
-        else "one text holds all times, and five fields cannot say these; give each a pipeline of its own, such as shop-day and "
-        "shop-night with the same repository"
-    )
-
-
-def _merged(crons: list[str]) -> str | None:
-    """Five fields that fire at all these times, where they differ in one field alone."""
-    rows = [cron.split() for cron in crons]
-    columns = list(zip(*rows, strict=False))
-    differing = [place for place, column in enumerate(columns) if len(set(column)) > 1]
-    if {len(row) for row in rows} != {5} or len(differing) != 1 or "*" in columns[differing[0]]:
-        return None
-    fields = rows[0]
-    fields[differing[0]] = ",".join(dict.fromkeys(columns[differing[0]]))
-    try:
-        return parse_cron(" ".join(fields)).text
-    except CronError:
-        return None
+def _each_once(values: list[str]) -> list[str]:
+    if twice := next((each for place, each in enumerate(values) if each in values[:place]), None):
+        raise ValueError(f'"{twice}" stands here twice')
+    return values
 
 
 def _check_date(value: str) -> str:
@@ -422,8 +401,13 @@ def _check_date(value: str) -> str:
 class Schedule(Block):
     """Fire times."""
 
-    at: Annotated[str, BeforeValidator(_one_cron), AfterValidator(_check_cron)] = Field(
-        description="Five cron fields: minute, hour, day of month, month, day of week.",
+    at: Annotated[
+        list[Annotated[str, AfterValidator(_check_cron)]],
+        Field(min_length=1, max_length=20),
+        AfterValidator(_each_once),
+        _OneOrMore,
+    ] = Field(
+        description="Five cron fields: minute, hour, day of month, month, day of week. A list of them fires at each.",
         examples=["30 2 * * 1-5"],
     )
     timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
@@ -453,8 +437,8 @@ class Schedule(Block):
 def _one_schedule(value: Any) -> Any:
     if isinstance(value, list):
         raise ValueError(  # noqa: TRY004 - one kind of error for the reader
-            "a pipeline has one schedule; one cron line may name several hours (0 2,14 * * *), and a second pipeline of the same "
-            "repository and image may have another schedule"
+            'a pipeline has one schedule, and at: takes a list of times, such as at: ["0 2 * * *", "30 14 * * 1-5"]; other branches or '
+            "time zones need a second pipeline of the same repository and image"
         )
     return value
 

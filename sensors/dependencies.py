@@ -155,7 +155,7 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
     workload = route.workload
     name = workload.pipeline[:NAME_LENGTH].rstrip("-")
     return Dependency(
-        name=f"schedule-{workload.pipeline}",
+        name=f"schedule-{route.event_name}",
         event_source=route.event_source,
         event_name=route.event_name,
         program=None,

@@ -8,12 +8,13 @@ __all__ = ["cron_workflow"]
 
 
 def cron_workflow(
-    workload: Workload, cron: str, timezone: str, catch_up_seconds: int | None, *, lists: bool
+    workload: Workload, name: str, cron: str, timezone: str, catch_up_seconds: int | None, *, lists: bool
 ) -> dict[str, Any]:
     """The CronWorkflow of a pipeline.
 
     Args:
         workload: What it runs.
+        name: Of the object: the pipeline's, and another one for each further time.
         cron: Five fields.
         timezone: IANA name.
         catch_up_seconds: Run a missed fire time that is at most this old; None = never.
@@ -27,7 +28,7 @@ def cron_workflow(
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "CronWorkflow",
         "metadata": {
-            "name": workload.pipeline,
+            "name": name,
             "namespace": resource["metadata"]["namespace"],
             "labels": {"app.kubernetes.io/managed-by": "hookline"},
         },

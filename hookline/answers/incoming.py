@@ -66,28 +66,35 @@ def _scheduled(
         DeliveryError: No event is part of it.
         Refusal: It does not fire then.
     """
-    schedule = plan.schedules.get(pipeline)
-    if schedule is None:
-        known = ", ".join(plan.schedules) or "none"
+    schedules = plan.schedules_of(pipeline)
+    if not schedules:
+        known = ", ".join(plan.scheduled) or "none"
         raise DeliveryError(f'pipeline "{pipeline}" has no schedule; with a schedule: {known}')
-    event_source = next(
-        (name for name, entries in plan.calendars.items() if any(each.name == pipeline for each in entries)),
-        None,
-    )
-    if event_source is None:
+    event_sources = {entry.name: name for name, entries in plan.calendars.items() for entry in entries}
+    if schedules[0].name not in event_sources:
         raise DeliveryError(
             f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render'
         )
-    upcoming = schedule.next_fire(now)
+    coming = [
+        (time, place) for place, each in enumerate(schedules) if (time := each.next_fire(now)) is not None
+    ]
+    upcoming, place = min(coming, default=(None, 0))
+    schedule = schedules[place]
     if given is None:
         if upcoming is None:
             raise Refusal("SCHEDULE", f"{pipeline} has no fire time that is not excluded")
         given = upcoming
-    elif reason := schedule.silence(given):
-        then = f"; it fires next on {upcoming:%a %Y-%m-%d %H:%M %z}" if upcoming else ""
-        raise Refusal("SCHEDULE", f"{pipeline} does not fire at {_minute(given, schedule)}: {reason}{then}")
-    time = rfc3339(given)
-    return BusEvent(event_source, pipeline, {"eventTime": time}, {"time": time})
+    else:
+        silences = [each.silence(given) for each in schedules]
+        if None not in silences:
+            then = f"; it fires next on {upcoming:%a %Y-%m-%d %H:%M %z}" if upcoming else ""
+            reasons = "; ".join(dict.fromkeys(each for each in silences if each))
+            raise Refusal(
+                "SCHEDULE", f"{pipeline} does not fire at {_minute(given, schedule)}: {reasons}{then}"
+            )
+        schedule = schedules[silences.index(None)]
+    fired = rfc3339(given)
+    return BusEvent(event_sources[schedule.name], schedule.name, {"eventTime": fired}, {"time": fired})
 
 
 def _minute(time: datetime.datetime, schedule: FiringSchedule) -> str:

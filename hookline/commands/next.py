@@ -46,13 +46,13 @@ def command(
       hookline next --pipeline shop --count 3 --now 2026-03-28T00:00:00Z
     """
     plan = declared.plan()
-    unknown = [name for name in pipelines if name not in plan.schedules]
+    unknown = [name for name in pipelines if name not in plan.scheduled]
     if unknown:
         fail(
-            f'pipeline "{unknown[0]}" has no schedule; with a schedule: {", ".join(plan.schedules) or "none"}'
+            f'pipeline "{unknown[0]}" has no schedule; with a schedule: {", ".join(plan.scheduled) or "none"}'
         )
     after = now or datetime.datetime.now(datetime.UTC)
-    chosen = [schedule for name, schedule in plan.schedules.items() if not pipelines or name in pipelines]
+    chosen = [each for each in plan.schedules.values() if not pipelines or each.pipeline in pipelines]
     times = list(
         itertools.islice(
             heapq.merge(

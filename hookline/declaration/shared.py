@@ -45,10 +45,12 @@ class SharedPlaces:
         groups: dict[tuple[Position, str, str], dict[str, list[Diagnostic]]] = {}
         for each in diagnostics:
             top, _, rest = each.field.partition(".")
-            if each.position not in self.fields or top not in {"pipelines", "defaults"}:
+            if each.position not in self.fields or top not in {"pipelines", "defaults", "sources"}:
                 yield each
                 continue
             pipeline, _, below = rest.partition(".") if top == "pipelines" else ("", "", rest)
+            if not self.fields[each.position][1]:
+                below = ""
             group = groups.setdefault((each.position, each.severity, below), {})
             group.setdefault(pipeline, []).append(each)
         for (position, _, below), by_pipeline in groups.items():

@@ -27,7 +27,7 @@ class CheckedPipeline:
     run: Run
     """Its settings; empty where it says none."""
     template: Template
-    schedule: FiringSchedule | None
+    schedules: tuple[FiringSchedule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +62,36 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     for declared in declaration.pipelines.values():
         run = declared.pipeline.run or Run.model_construct()
         template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
-        schedule = _schedule(declared, problems)
+        schedules = _schedules(declaration, declared, problems)
         if template is not None:
             check_names(declared, template, problems)
-            pipelines.append(CheckedPipeline(declared, run, template, schedule))
+            pipelines.append(CheckedPipeline(declared, run, template, schedules))
     problems.errors[:] = declaration.shared.told_once(problems.errors)
     problems.warnings[:] = declaration.shared.told_once(problems.warnings)
     problems.raise_errors()
     return Checked(declaration, found_endpoints, tuple(pipelines), tuple(problems.warnings))
 
 
-def _schedule(declared: DeclaredPipeline, problems: Problems) -> FiringSchedule | None:
+def _schedules(
+    declaration: Declaration, declared: DeclaredPipeline, problems: Problems
+) -> tuple[FiringSchedule, ...]:
     schedule = declared.pipeline.events.schedule
     if schedule is None:
-        return None
+        return ()
     try:
-        return firing(declared.name, schedule)
+        found = firing(declared.name, schedule)
     except CronError as error:
         problems.error(
             declared.position("events", "schedule", "spread"),
             str(error),
             f"pipelines.{declared.name}.events.schedule.spread",
         )
-        return None
+        return ()
+    for each in found[1:]:
+        if each.name in declaration.pipelines:
+            problems.error(
+                declared.position("events", "schedule", "at"),
+                f'"{each.written}" would be fired by an event of the name {each.name}, which is a pipeline; rename that',
+                f"pipelines.{declared.name}.events.schedule.at",
+            )
+    return found

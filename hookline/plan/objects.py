@@ -81,7 +81,8 @@ def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
         return []
     return [
         cron_workflow(
-            plan.workloads[name],
+            plan.workloads[schedule.pipeline],
+            name,
             schedule.cron.text,
             schedule.timezone,
             schedule.catch_up_seconds,

@@ -41,6 +41,7 @@ class Plan:
     workloads: Mapping[str, Workload]
     routes: tuple[Route, ...]
     schedules: Mapping[str, FiringSchedule]
+    """By the name of their event or CronWorkflow."""
     warnings: tuple[Diagnostic, ...]
 
     @property
@@ -75,6 +76,15 @@ class Plan:
     def on_ack_one(self) -> bool:
         """Whether the managed product's limits hold."""
         return self.declaration.cluster.platform == "ack-one"
+
+    def schedules_of(self, pipeline: str) -> tuple[FiringSchedule, ...]:
+        """The times at which a pipeline fires, in the order in which they are written."""
+        return tuple(each for each in self.schedules.values() if each.pipeline == pipeline)
+
+    @property
+    def scheduled(self) -> tuple[str, ...]:
+        """The pipelines with a schedule."""
+        return tuple(dict.fromkeys(each.pipeline for each in self.schedules.values()))
 
     @property
     def creation_mode(self) -> CreationMode:
@@ -122,7 +132,9 @@ class Plan:
         alone = [of_route(route) for route in wide]
         yield from self._lane_by_lane(groups, alone) if self.on_ack_one else self._by_shard(groups, alone)
         scheduled = [
-            of_schedule(ScheduledRoute(event_source, entry.name, self.workloads[entry.name]))
+            of_schedule(
+                ScheduledRoute(event_source, entry.name, self.workloads[self.schedules[entry.name].pipeline])
+            )
             for event_source, entries in self.calendars.items()
             for entry in entries
         ]
@@ -213,7 +225,7 @@ def planned(checked: Checked) -> Plan:
             restricted=cluster.template_referencing is not None,
         )
         routes += _routes(declared, workloads[declared.name], checked.endpoints)
-    schedules = {each.declared.name: each.schedule for each in checked.pipelines if each.schedule is not None}
+    schedules = {schedule.name: schedule for each in checked.pipelines for schedule in each.schedules}
     return Plan(checked.declaration, checked.endpoints, workloads, tuple(routes), schedules, checked.warnings)
 
 

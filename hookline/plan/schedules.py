@@ -8,14 +8,17 @@ from zoneinfo import ZoneInfo
 from documents.scalars import parse_date_range
 from events.cron import CronSchedule, fire_times, largest_shift, parse_cron, shift_cron, spread_minutes
 from events.declaration import Schedule
+from triggers.workflow import digest
 
 __all__ = ["FiringSchedule", "firing"]
 
 
 @dataclass(frozen=True, slots=True)
 class FiringSchedule:
-    """A pipeline's schedule with everything applied."""
+    """One time of a pipeline's schedule with everything applied."""
 
+    name: str
+    """Of its event or CronWorkflow: the pipeline's, and for further times one that follows from their text."""
     pipeline: str
     written: str
     cron: CronSchedule
@@ -59,13 +62,21 @@ class FiringSchedule:
         return None
 
 
-def firing(pipeline: str, schedule: Schedule) -> FiringSchedule:
-    """Apply spread and exclusions.
+def firing(pipeline: str, schedule: Schedule) -> tuple[FiringSchedule, ...]:
+    """Apply spread and exclusions to each time of a schedule; the first keeps the pipeline's name.
 
     Raises:
         CronError: The spread cannot be said in five cron fields.
     """
-    written = parse_cron(schedule.at)
+    names = [
+        pipeline,
+        *(f"{pipeline[:45].rstrip('-')}-{digest([pipeline, at], 6)}" for at in schedule.at[1:]),
+    ]
+    return tuple(_firing(name, pipeline, at, schedule) for name, at in zip(names, schedule.at, strict=True))
+
+
+def _firing(name: str, pipeline: str, at: str, schedule: Schedule) -> FiringSchedule:
+    written = parse_cron(at)
     offset = 0
     if schedule.spread:
         minutes = schedule.spread // 60
@@ -77,8 +88,9 @@ def firing(pipeline: str, schedule: Schedule) -> FiringSchedule:
         first, last = parse_date_range(text)
         days |= {first + datetime.timedelta(days=number) for number in range((last - first).days + 1)}
     return FiringSchedule(
+        name=name,
         pipeline=pipeline,
-        written=schedule.at,
+        written=at,
         cron=shift_cron(written, offset) if offset else written,
         timezone=schedule.timezone,
         offset_minutes=offset,

@@ -110,7 +110,7 @@ def test_a_default_without_a_start_completes_the_schedules_of_pipelines_and_star
     assert pipeline(found).events.schedule is None
     night = pipeline(found, "night").events.schedule
     assert night is not None
-    assert (night.at, night.timezone) == ("0 3 * * *", "Asia/Shanghai")
+    assert (night.at, night.timezone) == (["0 3 * * *"], "Asia/Shanghai")
 
 
 def test_a_teams_defaults_go_over_those_of_all_files_and_reach_its_own_pipelines_alone() -> None:
