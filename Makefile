@@ -22,8 +22,8 @@ compiled: .venv/.ready
 demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo
 
-test: compiled  ## Run all tests.
-	@$(RUN)pytest -q -n auto --dist worksteal
+test: compiled  ## Run all tests; with COVERAGE=1 under branch coverage, which may not fall.
+	@$(RUN)pytest -q -n auto --dist worksteal $(if $(COVERAGE),--cov)
 
 check: compiled  ## Lint, formatting, types, import contracts.
 	@$(RUN)ruff check .

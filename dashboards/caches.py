@@ -9,17 +9,17 @@ from runs.exporter.metrics import CACHES
 __all__ = ["caches"]
 
 ABOUT = {
-    "image_layer": "Layers of image builds, FROM left out.",
-    "go_module": "Modules that were there, of those that were needed; known only where the template reports the needed ones.",
-    "go_test": "Packages with a cached result, of those with tests. The stock ci-go-v1 keeps no such cache.",
-    "git_checkout": "Checkouts that found the repository, of all.",
+    "image_layer": "Layers of image builds, without those of FROM.",
+    "go_module": "Share of the needed modules that were in the cache. Known only if the template reports the needed modules.",
+    "go_test": "Share of packages with tests whose result came from the cache. Stock ci-go-v1 keeps no such cache.",
+    "git_checkout": "Share of checkouts that found the repository.",
     "memoization": "Memoized nodes of Workflows.",
 }
 
 
 def caches() -> Dashboard:
     """The dashboard."""
-    return dashboard("caches", "Caches", "Hit rates cache by cache, and why a build was cold.", ("job", "pipeline"), {
+    return dashboard("caches", "Caches", "Hit rate of each cache, and why a build was cold.", ("job", "pipeline"), {
         "In use, and how often it hits": rates(), "Image builds": images(), "Modules and logs": others(),
     })  # fmt: skip
 
@@ -27,23 +27,23 @@ def caches() -> Dashboard:
 def rates() -> list[Panel]:
     """A state and a rate for each cache."""
     in_use = [
-        number(cache, f"Whether it was seen in use. {ABOUT[cache]}", f"max({select('hookline_cache_configured', cache=cache)})",
+        number(cache, f"Whether the cache was seen in use. {ABOUT[cache]}", f"max({select('hookline_cache_configured', cache=cache)})",
                words={"0": "not in use", "1": "in use"}, width=4) for cache in CACHES
     ]  # fmt: skip
     return [
         *in_use,
         coverage(4),
-        *(lines(f"Hit rate: {cache}", f"{ABOUT[cache]} Hits / requests, of complete logs of successful steps.",
+        *(lines(f"Hit rate: {cache}", f"{ABOUT[cache]} Hits / requests, from complete logs of successful steps.",
                 [(rate_of(cache), "{{pipeline}}")], "percentunit", most=1, width=8) for cache in CACHES),
-        lines("Log coverage by step", "Logs that were read completely, of all: what the rates rest on.",
+        lines("Log coverage by step", "Share of logs that were read completely. The rates come from these logs.",
               [(log_coverage(RATE, "step"), "{{step}}")],
               "percentunit", most=1, width=8),
     ]  # fmt: skip
 
 
 def coverage(width: int) -> Panel:
-    """What the rates rest on."""
-    return number("Log coverage", "Logs that were read completely, of all.",
+    """Panel of the share of complete logs, from which the rates come."""
+    return number("Log coverage", "Share of logs that were read completely.",
                   log_coverage(),
                   "percentunit", good=0.9, width=width)  # fmt: skip
 
@@ -57,13 +57,13 @@ def rate_of(cache: str) -> str:
 
 
 def images() -> list[Panel]:
-    """Why builds were cold, and what the cache cost."""
+    """Panels of the state of image caches, and of their cost."""
     return [
-        bars("Builds by state of the cache", "full: all from the cache; cold_missing: there was none; cold_error: it could not be read; broken: it was damaged.",
+        bars("Builds by state of the cache", "full: all steps came from the cache; cold_missing: there was no cache; cold_error: the cache could not be read; broken: it was damaged.",
              [(increase("hookline_image_builds_total", RATE, "cache_state"), "{{cache_state}}")], width=24),
-        *(lines(f"Time of the {way}, p90", f"The {way} of the cache, a build.",
+        *(lines(f"Time of the {way}, p90", f"Time of the {way} of the cache in a build.",
                 [(quantile(0.9, f"hookline_image_cache_{way}_seconds", RATE, "pipeline"), "{{pipeline}}")], "s", width=8) for way in ("import", "export")),
-        lines("Pulled from the cache", "Bytes of cached layers.", [(increase("hookline_image_cache_pulled_bytes_total", RATE, "pipeline"), "{{pipeline}}")],
+        lines("Pulled from the cache", "Bytes of cached layers that builds pulled.", [(increase("hookline_image_cache_pulled_bytes_total", RATE, "pipeline"), "{{pipeline}}")],
               "bytes", width=8),
     ]  # fmt: skip
 

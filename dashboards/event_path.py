@@ -23,42 +23,42 @@ def event_path() -> Dashboard:
 
 
 def deliveries() -> list[Panel]:
-    """What came in."""
+    """Panels of received events."""
     changed = f"timestamp(changes({select(SENT)}[10m]) > 0)"
     return [
-        number("Events", "Put on the bus.", increase(SENT), width=6),
-        number("Since the last event", "Within the last day.", f"time() - max(max_over_time(({changed})[1d:10m]))", "s", bad=86_400.0, width=6),
-        number("Not sent", "Events that the bus did not take.", increase("argo_events_events_sent_failed_total") + " or vector(0)", bad=1, width=6),
-        number("Event sources", "Servers of event sources that run.", f"sum({select('argo_events_event_service_running_total')})", width=6),
-        bars("Events", "By event source and event.", [(increase(SENT, RATE, "eventsource_name, event_name"), "{{eventsource_name}}/{{event_name}}")]),
-        bars("Refused events", "Received and not put on the bus: a wrong signature, a body that is no JSON, a bus that does not take it.",
+        number("Events", "Events that event sources put on the bus.", increase(SENT), width=6),
+        number("Since the last event", "Time since the last event, within the last day.", f"time() - max(max_over_time(({changed})[1d:10m]))", "s", bad=86_400.0, width=6),
+        number("Not sent", "Events that the bus did not accept.", increase("argo_events_events_sent_failed_total") + " or vector(0)", bad=1, width=6),
+        number("Event sources", "Running servers of event sources.", f"sum({select('argo_events_event_service_running_total')})", width=6),
+        bars("Events", "Events on the bus, by event source and event name.", [(increase(SENT, RATE, "eventsource_name, event_name"), "{{eventsource_name}}/{{event_name}}")]),
+        bars("Refused events", "Deliveries that were received and not put on the bus: a wrong signature, a body that is not JSON, or a bus that does not accept the event.",
              [(f"{increase(PROCESSED, RATE, 'eventsource_name')} - {increase(SENT, RATE, 'eventsource_name')}", "{{eventsource_name}}")]),
     ]  # fmt: skip
 
 
 def triggers() -> list[Panel]:
-    """What was done."""
+    """Panels of triggers."""
     duration = "argo_events_action_duration_milliseconds"
     return [
-        bars("Triggers", "Actions that worked.", [(increase("argo_events_action_triggered_total", RATE, "sensor_name"), "{{sensor_name}}")], width=8),
-        bars("Failures", "Each failed attempt, and actions that were given up.", [
+        bars("Triggers", "Actions that succeeded.", [(increase("argo_events_action_triggered_total", RATE, "sensor_name"), "{{sensor_name}}")], width=8),
+        bars("Failures", "Failed attempts, and actions that were given up after the last attempt.", [
             (increase("argo_events_action_failed_total", RATE, "sensor_name"), "{{sensor_name}}: failed"),
             (increase("argo_events_action_retries_failed_total", RATE, "sensor_name"), "{{sensor_name}}: given up"),
         ], width=8),
-        lines("Time of an action", "Mean, retries included.",
+        lines("Time of an action", "Mean time of an action, including retries.",
               [(ratio(increase(f"{duration}_sum", RATE, "sensor_name"), increase(f"{duration}_count", RATE, "sensor_name")), "{{sensor_name}}")], "ms", width=8),
     ]  # fmt: skip
 
 
 def bus() -> list[Panel]:
-    """What waits. A trigger that is dead takes nothing, and its consumer's pending grows while nothing is acknowledged."""
+    """Panels of waiting events. The consumer of a dead trigger has a growing number of pending events, and acknowledges none."""
     by = "stream_name, consumer_name"
     return [
-        lines("Waiting events", "Not yet delivered, and not yet acknowledged, by consumer; each trigger has one.", [
+        lines("Waiting events", "Events that are not yet delivered, and events that are not yet acknowledged. Each trigger has one consumer.", [
             (f"max by ({by}) ({select('jetstream_consumer_num_pending')}) > 0", "{{consumer_name}}: pending"),
             (f"max by ({by}) ({select('jetstream_consumer_num_ack_pending')}) > 0", "{{consumer_name}}: delivered"),
         ]),
-        lines("Stuck consumers", "Events wait, and nothing was acknowledged for ten minutes: restart the Sensor (runbook HooklineTriggerStuck).",
+        lines("Stuck consumers", "Consumers with waiting events that acknowledged nothing for ten minutes. Restart the Sensor (runbook HooklineTriggerStuck).",
               [(stuck(), "{{consumer_name}}")]),
     ]  # fmt: skip
 
@@ -69,6 +69,6 @@ def schedules() -> list[Panel]:
         select("hookline_schedule_next_timestamp_seconds"),
         select("hookline_schedule_last_timestamp_seconds"),
     )
-    return [rows("Schedules", "The coming fire time by the declaration, and the newest one for which a run exists.", {
+    return [rows("Schedules", "Next fire time by the declaration, and the newest fire time for which a run exists.", {
         "next": f"max by (pipeline) ({coming}) * 1000", "last": f"max by (pipeline) ({last}) * 1000",
     }, "pipeline", {"next": "dateTimeFromNow", "last": "dateTimeFromNow"})]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is loaded into Grafana, Prometheus and clusters, as files."""
+"""Files to load into Grafana, Prometheus and clusters."""
 
 from collections.abc import Mapping
 from importlib import resources

@@ -27,7 +27,7 @@ COLORS = {
     "cold_error": "red", "broken": "dark-red", "failed": "orange", "not_configured": "blue", "no_steps": "light-blue",
     "unknown": "purple", "spot": "green", "on_demand": "blue",
 }  # fmt: skip
-"""One colour a word, on every panel."""
+"""Colour of each word, the same on every panel."""
 COLORED = ("{{outcome}}", "{{cache_state}}", "{{capacity}}")
 RUNS_LINK = "${exporter}/runs?pipeline=${__field.labels.pipeline:percentencode}"
 
@@ -71,7 +71,7 @@ def number(
     words: Mapping[str, str] | None = None,
     width: int = 4,
 ) -> stat.Panel:
-    """One value over the chosen time, green, yellow or red by two limits.
+    """Panel of one value over the chosen time, coloured green, yellow or red by two limits.
 
     Args:
         title: Of the panel.

@@ -85,13 +85,13 @@ def select(name: str, *, rule: bool = False, **labels: str) -> str:
 
 
 def increase(name: str, window: str = "$__range", by: str = "", *, rule: bool = False, **labels: str) -> str:
-    """How much a counter grew, summed up by labels."""
+    """Growth of a counter, summed up by labels."""
     grouped = f" by ({by})" if by else ""
     return f"sum{grouped} (increase({select(name, rule=rule, **labels)}[{window}]))"
 
 
 def ratio(part: str, whole: str) -> str:
-    """A share; nothing where the whole is 0, since no data is no 0 %."""
+    """Query of a ratio; it gives no data if the whole is 0, because no data is not 0 %."""
     return f"{part} / ({whole} > 0)"
 
 

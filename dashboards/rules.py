@@ -31,7 +31,7 @@ class Alert:
     name: str
     expression: str
     pending: str
-    """How long the expression must hold."""
+    """Time for which the expression must hold."""
     severity: str
     """critical, warning or info."""
     summary: str
@@ -75,11 +75,11 @@ RECORDS: Sequence[Record] = (
     Record("pipeline:hookline_compute_cost_saved:ratio1d", f"1 - {_share(COST, LIST_COST, '1d', MONEY, of={'capacity': 'spot'}, capacity='spot')}"),
     Record("job_step:hookline_log_reads_complete:ratio1d", _share(READS, READS, "1d", "cluster, job, step", result="complete")),
 )  # fmt: skip
-"""The rates that alerts rest on, and that are worth to be asked for over months."""
+"""Rates that alerts use, and that are useful over months."""
 
 
 def _due(expression: str) -> str:
-    """A schedule's fire time as of an hour ago, if it is 15 minutes gone."""
+    """Fire time of a schedule as it was known an hour ago, if it passed more than 15 minutes ago."""
     return f"max by ({BY}) ({expression} offset 1h) < time() - {15 * MINUTE}"
 
 
@@ -93,15 +93,15 @@ ALERTS: Sequence[Alert] = (
         "HooklineRunsFailing",
         "pipeline:hookline_runs_failure:ratio1d > 0.5 and pipeline:hookline_runs:increase1d >= 5",
         "30m", "info",
-        "Most runs of {{ $labels.pipeline }} are red.",
-        "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last day failed by their own code.",
+        "Most runs of {{ $labels.pipeline }} fail.",
+        "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last day failed because of their code.",
     ),
     Alert(
         "HooklineRunsBrokenByInfrastructure",
         "pipeline:hookline_runs_error:ratio6h > 0.2 and pipeline:hookline_runs:increase6h >= 5",
         "15m", "warning",
-        "Runs of {{ $labels.pipeline }} fail although their code is not at fault.",
-        "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last six hours ended by lost pods, images that could not "
+        "Runs of {{ $labels.pipeline }} fail because of the infrastructure.",
+        "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last six hours ended because of lost pods, images that could not "
         "be pulled, or broken caches.",
     ),
     Alert(
@@ -110,28 +110,28 @@ ALERTS: Sequence[Alert] = (
         "and pipeline_step:hookline_step_duration_seconds:p90_1d - pipeline_step:hookline_step_duration_seconds:p90_7d > 60",
         "2h", "info",
         "{{ $labels.step }} of {{ $labels.pipeline }} became slower.",
-        "Nine of ten runs of the step took up to {{ $value | humanizeDuration }} in the last day: more than half as long again as in the last week.",
+        "The 90th percentile of the step was {{ $value | humanizeDuration }} in the last day: more than 1.5 times that of the last week.",
     ),
     Alert(
         "HooklineCacheHitRateDropped",
         "pipeline_cache:hookline_cache_hits:ratio1d < 0.6 * pipeline_cache:hookline_cache_hits:ratio7d "
         "and pipeline_cache:hookline_cache_requests:increase1d >= 20",
         "1h", "info",
-        "The cache {{ $labels.cache }} of {{ $labels.pipeline }} hits less than it did.",
-        "Its hit rate was {{ $value | humanizePercentage }} in the last day: less than 0.6 of the rate of the last week.",
+        "The cache {{ $labels.cache }} of {{ $labels.pipeline }} hits less often than before.",
+        "Its hit rate was {{ $value | humanizePercentage }} in the last day: less than 0.6 times that of the last week.",
     ),
     Alert(
         "HooklineImageCacheBroken",
         f"{increase(BUILDS, '6h', BY, rule=True, cache_state='broken')} > 0.5",
         "0m", "warning",
         "The image cache of {{ $labels.pipeline }} is damaged.",
-        "Builds fail since layers of the cache cannot be fetched; they go on to fail until the cache is deleted in the registry.",
+        "Builds fail because layers of the cache cannot be fetched. They fail until somebody deletes the cache in the registry.",
     ),
     Alert(
         "HooklineSpotReclaimStorm",
         f"job:hookline_spot_reclaims:ratio1h > 0.2 and {increase(RECLAIMS, '1h', 'cluster, job', rule=True)} >= 5",
         "0m", "warning",
-        "Spot capacity is taken away.",
+        "Many spot pods are reclaimed.",
         "{{ $value | humanizePercentage }} of the spot pods of the last hour were reclaimed while they worked.",
     ),
     Alert(
@@ -145,7 +145,7 @@ ALERTS: Sequence[Alert] = (
         "HooklineScheduleMissed",
         f"({_due(_NEXT)}) unless on ({BY}) (max by ({BY}) ({_LAST}) >= on ({BY}) max by ({BY}) ({_NEXT} offset 1h))",
         "5m", "warning",
-        "The scheduled run of {{ $labels.pipeline }} did not come.",
+        "The scheduled run of {{ $labels.pipeline }} did not start.",
         "It was due at {{ $value | humanizeTimestamp }}, and no run of that schedule was seen.",
     ),
     Alert(
@@ -153,49 +153,49 @@ ALERTS: Sequence[Alert] = (
         f"{increase(_SENT, '2d', 'cluster, namespace', rule=True)} == 0 and sum by (cluster, namespace) ({select(_SENT, rule=True)}) > 0",
         "1h", "info",
         "No event came for two days.",
-        "The event sources of {{ $labels.namespace }} put nothing on the bus, although they did before: webhooks may be lost on their way.",
+        "The event sources of {{ $labels.namespace }} put no event on the bus, although they did before. Webhooks may not arrive.",
     ),
     Alert(
         "HooklineTriggersFailing",
         f"{increase(_FAILED, '30m', 'cluster, namespace, sensor_name', rule=True)} > 2",
         "5m", "critical",
         "Triggers of {{ $labels.sensor_name }} fail.",
-        "{{ $value | humanize }} attempts to start a run failed within half an hour: rights, quota, admission, or an API server that refuses.",
+        "{{ $value | humanize }} attempts to start a run failed within half an hour. Check rights, quota, admission and the API server.",
     ),
     Alert(
         "HooklineTriggerStuck",
         stuck(rule=True),
         "10m", "critical",
-        "A trigger takes no events.",
-        "{{ $value }} events wait for {{ $labels.consumer_name }}, and none was acknowledged for ten minutes.",
+        "A trigger handles no events.",
+        "{{ $value }} events wait for {{ $labels.consumer_name }}, and it acknowledged none for ten minutes.",
     ),
     Alert(
         "HooklineLogsNotRead",
         "job_step:hookline_log_reads_complete:ratio1d < 0.8",
         "1h", "info",
-        "Cache numbers of {{ $labels.step }} rest on few logs.",
-        "Only {{ $value | humanizePercentage }} of its logs of the last day were read completely.",
+        "Cache numbers of {{ $labels.step }} come from few logs.",
+        "The exporter read only {{ $value | humanizePercentage }} of its logs of the last day completely.",
     ),
     Alert(
         "HooklineObservationsLost",
         f"{increase('hookline_observations_lost_total', '1h', 'cluster, job, object', rule=True)} > 0.5",
         "0m", "warning",
-        "Runs ended unseen.",
-        "About {{ $value | humanize }} ({{ $labels.object }}) went away before the exporter saw their end: they are in no metric.",
+        "The exporter did not see how runs ended.",
+        "About {{ $value | humanize }} ({{ $labels.object }}) disappeared before the exporter saw their end. No other metric counts them.",
     ),
     Alert(
         "HooklineWatchStale",
         f"max by (cluster, job, resource) ({select('hookline_watch_age_seconds', rule=True)}) > 600",
         "5m", "critical",
-        "The exporter hears nothing of {{ $labels.resource }}.",
-        "The API server last said something {{ $value | humanizeDuration }} ago.",
+        "The exporter receives nothing about {{ $labels.resource }}.",
+        "The API server last sent something {{ $value | humanizeDuration }} ago.",
     ),
     Alert(
         "HooklineExporterAbsent",
         f"absent(sum({select('hookline_leader', rule=True)}) > 0)",
         "15m", "critical",
         "No exporter counts runs.",
-        "It is down, is not scraped, or all instances wait for the lease. What ends meanwhile is counted later, as long as it is still in the cluster.",
+        "It is down, Prometheus does not scrape it, or all instances wait for the lease. Later it counts what is then still in the cluster.",
     ),
 )  # fmt: skip
 

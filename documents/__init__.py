@@ -1,3 +1,3 @@
-"""Documents: files that people write. What they say, where it stands, and what is wrong with it."""
+"""Documents: files that people write. This room reads their content, its positions, and its problems."""
 
 OWNER = "hookline"  # read by hookline.isolation: another distribution may own this folder name

@@ -39,7 +39,7 @@ def _is_model(annotation: Any) -> typing.TypeGuard[type[BaseModel]]:
 
 
 def _aliases(name: str, info: FieldInfo) -> list[str]:
-    """How a field is written in a file."""
+    """Names of a field in a file."""
     alias = info.validation_alias or info.alias
     if isinstance(alias, AliasChoices):
         return [each for each in alias.choices if isinstance(each, str)] or [name]
@@ -54,7 +54,7 @@ def _fields(annotation: Any, part: str | int) -> Iterator[FieldInfo]:
 
 
 def _below(annotation: Any, part: str | int) -> Iterator[Any]:
-    """The annotations of what stands under a key or an index."""
+    """The annotations of the value under a key or an index."""
     for info in _fields(annotation, part):
         yield from _members(info.annotation)
     if _is_model(annotation):
@@ -80,7 +80,7 @@ def annotations(model: type[BaseModel], path: Path) -> list[Any]:
 
 
 def accepted_keys(model: type[BaseModel], found: Located) -> list[str]:
-    """The keys that are accepted beside an unknown one, in the order of the model."""
+    """The keys that are accepted in place of an unknown one, in the order of the model."""
     models = [each for each in annotations(model, found.path[:-1]) if _is_model(each)]
     tried = [
         each

@@ -28,4 +28,4 @@ Duration = Annotated[
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
-"""A list of texts. Not strict, since a list of a file is no tuple; the texts in it are."""
+"""A list of texts. The list is not strict, because a file gives a list and not a tuple; its texts are strict."""

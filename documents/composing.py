@@ -65,7 +65,7 @@ _plain: Any = Resolver()
 
 @lru_cache(maxsize=65_536)
 def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
-    """The tag of a scalar; a declaration says the same few words thousands of times."""
+    """The tag of a scalar; cached, because a declaration repeats the same few words thousands of times."""
     return str(_plain.resolve(yaml.ScalarNode, value, implicit))
 
 
@@ -152,7 +152,7 @@ _MARKER = re.compile(r"^---", re.MULTILINE)
 
 
 def _second(text: str, file: str, first: yaml.Node, event: yaml.Event) -> Position:
-    """Where a second document starts; libyaml only tells where its content does."""
+    """Position at which a second document starts; libyaml only gives the position of its content."""
     if first.end_mark is not None and (found := _MARKER.search(text, max(first.end_mark.index - 1, 0))):
         return _end(file, text[: found.start()])
     return position_of(file, event.start_mark)

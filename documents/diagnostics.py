@@ -8,7 +8,7 @@ from typing import Literal
 __all__ = ["Diagnostic", "InvalidInput", "Position", "Problems", "printed"]
 
 MOST_PRINTED = 100
-"""A person mends a few problems and asks again; thousands of lines hide the first one."""
+"""Highest number of problems to print: a person fixes a few and runs the command again."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

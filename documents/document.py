@@ -1,4 +1,4 @@
-"""A document: the data of one file, and where everything in it stands."""
+"""A document: the data of one file, with the position of every value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class Document:
     root: yaml.Node = field(repr=False, compare=False)
     wanted: Wanted = field(repr=False, compare=False)
     holds_nothing: bool = False
-    """Whether nothing stands somewhere (null, or a key without a value)."""
+    """Whether a place is empty (null, or a key without a value)."""
     surprises: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
     """Numbers that may be meant otherwise: wrong where a number is accepted."""
     _children: dict[int, Mapping[str, tuple[yaml.Node, yaml.Node]]] = field(
@@ -73,7 +73,7 @@ class Document:
     """Children of the mappings that somebody asked about: the checks ask about each of 1,000 pipelines."""
 
     def position(self, path: Sequence[str | int], *, key: bool = False) -> Position:
-        """Where the value at a path stands (or its key); for an absent one, its deepest existing ancestor."""
+        """Position of the value at a path, or of its key; for an absent value, that of its deepest existing ancestor."""
         node, mark = self.root, self.root.start_mark
         for index, part in enumerate(path, 1):
             found = self._child(node, part)
@@ -84,7 +84,7 @@ class Document:
         return position_of(self.file, mark)
 
     def scalar(self, path: Sequence[str | int]) -> str | None:
-        """The text of a scalar as it is written, without quotes; None if something else stands there."""
+        """The text of a scalar as it is written, without quotes; None if the value is not a scalar."""
         node = self.root
         for part in path:
             found = self._child(node, part)

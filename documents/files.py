@@ -1,4 +1,4 @@
-"""Files that a user names: read whole, up to a limit, and read as a model."""
+"""Files that a user names: reading them up to a limit of bytes, and as a model."""
 
 import os
 import stat

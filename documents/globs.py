@@ -103,7 +103,7 @@ def expression(patterns: Iterable[str], *, literal_ending: str = "") -> str:
 
 
 def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Tells whether a whole text matches one of the patterns; without patterns none does."""
+    """A function that says whether a whole text matches one of the patterns; without patterns, no text does."""
     wanted = tuple(patterns)
     compiled = re.compile(expression(wanted))
     return lambda text: bool(wanted) and compiled.fullmatch(text) is not None

@@ -14,7 +14,7 @@ __all__ = ["KINDS", "Located", "Path", "located"]
 
 Path = tuple[str | int, ...]
 KINDS = set(typing.get_args(core_schema.ErrorType))
-"""What pydantic itself complains of; every other kind comes from a check of a model."""
+"""Kinds of errors that pydantic itself reports; every other kind comes from a check of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Located:
     path: Path
     at_key: bool
     unions: frozenset[Path]
-    """Where on the way pydantic tried one member of a union."""
+    """Places in the path at which pydantic tried one member of a union."""
     kind: str
     given: Any
     context: Mapping[str, Any]
@@ -33,7 +33,7 @@ class Located:
 
 
 def _routes(data: Any, location: Path) -> Iterator[tuple[Path, frozenset[Path], Any]]:
-    """The ways to read a location of pydantic as a path: it names members of unions, which stand nowhere in the file."""
+    """The ways to read a location of pydantic as a path: a location names members of unions, and a file does not."""
     if not location:
         yield (), frozenset(), data
         return

@@ -1,4 +1,4 @@
-"""Reading: YAML as plain data that remembers where everything stands.
+"""Reading: YAML as plain data with the position of every value.
 
 PyYAML finds the nodes; this module turns them into values, so that duplicate keys, YAML 1.1 surprises (`on:`, 12:30,
 1.20) and aliases without end are refused with their position instead of being read as something else.
@@ -237,7 +237,7 @@ def _opens_twice(node: yaml.Node) -> bool:
 
 
 def as_read(text: str, value: Any) -> str:
-    """What YAML makes of a plain scalar."""
+    """The value that YAML reads from a plain scalar."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

@@ -44,7 +44,7 @@ def matching(pattern: str, message: str) -> Callable[[str], str]:
 
 
 def fullmatch(pattern: str, value: str, message: str) -> str:
-    """The value, if the whole of it matches; otherwise ValueError with this message."""
+    """The value, if all of it matches; otherwise ValueError with this message."""
     if not re.fullmatch(pattern, value):
         raise ValueError(message)
     return value

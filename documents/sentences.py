@@ -43,7 +43,7 @@ WRONG_TYPE = {*_EXPECTED, "literal_error"}
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What is wrong, and what would be accepted."""
+    """A sentence that says what is wrong, and what would be accepted."""
 
     text: str
     meant: str = ""
@@ -82,7 +82,7 @@ def _near(given: object, accepted: Sequence[str]) -> str | None:
 
 
 def _expected(model: type[BaseModel], found: Located) -> list[Any]:
-    """What is accepted in place of a wrong type: the words of pydantic's members, or the literals themselves."""
+    """Accepted values in place of one of a wrong type: the words of pydantic's members, or the literals themselves."""
     members = annotations(model, found.path)
     if found.path in found.unions:
         words = [word for each in members for word in _words(each)]
@@ -148,12 +148,12 @@ def _wrong_type(given: Any, words: Sequence[_Word], written: str | None) -> str:
 
 
 def _is_truth(text: str) -> bool:
-    """Whether YAML reads this as true or false where it stands without quotes."""
+    """Whether YAML reads this text as true or false without quotes."""
     return text.lower() in SafeConstructor.bool_values
 
 
 def _kind(given: Any, expected: set[str]) -> str:
-    """What stands there; shown where one look tells what is wrong with it."""
+    """The value in the file, as text; shown if a look at it tells what is wrong."""
     match given:
         case None:
             return "nothing"

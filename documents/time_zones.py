@@ -24,7 +24,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT|Z)?\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?", re.
 _OF_UTC = {"utc", "uct", "z", "zulu", "universal", "gmt", "greenwich", "gmt0", "etc/utc", "etc/gmt"}
 _EXPECTED = "expected an IANA time zone such as Asia/Shanghai, or UTC; abbreviations and offsets are refused"
 _MONTHS = tuple(datetime.datetime(2026, month, 1, 12, tzinfo=datetime.UTC) for month in range(1, 13))
-"""When zones are compared: the rules of today."""
+"""Times at which zones are compared: by the rules of today."""
 
 
 @cache
@@ -53,7 +53,7 @@ def _regions() -> frozenset[str]:
 
 
 def _advice(value: str) -> str:
-    """What to write for it; empty where nothing is near."""
+    """The name to write instead; empty if no zone has a similar name."""
     folded = value.casefold().replace(" ", "_")
     region = folded.removeprefix("posix/").removeprefix("right/")
     if folded in _OF_UTC:

@@ -33,7 +33,7 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
         errors = []
     found = [located(document, each) for each in errors]
     empty -= {each.path for each in found if each.kind == "extra_forbidden"}
-    # A model's own check over an absent value says the same once more, in other words.
+    # Drop a complaint about a value that is already reported as missing.
     above = {path[:length] for path in empty for length in range(len(path) + 1)}
     kept = [each for each in found if each.path not in above or each.kind in {"missing", "extra_forbidden"}]
     problems = [
@@ -46,7 +46,7 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
 
 
 def _empty(data: Any, path: Path, seen: set[int]) -> Iterator[Path]:
-    """Paths of the keys that nothing stands after."""
+    """Paths of the keys without a value."""
     if not isinstance(data, dict | list) or id(data) in seen:
         return
     seen.add(id(data))

@@ -1,4 +1,4 @@
-"""Wanted: what a caller tells the reader about a kind of file. The reader itself knows no key of any file."""
+"""Wanted: facts about a kind of file that a caller gives to the reader. The reader itself knows no key of any file."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ class KeyHint:
     """The sentence is about mappings that accept this key."""
     sentence: str
     meant: str = ""
-    """The accepted key in place of which the word is written; empty if there is none."""
+    """The accepted key that a user meant with this word; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a file should hold, for messages about a file that holds something else."""
+    """The expected content of a file, for messages about a file that holds something else."""
 
     mapping: str
     """Ends the sentence `expected a mapping at the top, …`."""

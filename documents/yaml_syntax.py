@@ -63,7 +63,7 @@ _SYNTAX: tuple[tuple[str, str], ...] = (
 
 
 def syntax_message(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
-    """What is wrong, in plain words, with the usual cause where the text shows it."""
+    """A sentence that says what is wrong, with the usual cause if the text shows it."""
     problem = " ".join(str(error.problem or error).split())
     context, place = str(error.context or ""), error.problem_mark or error.context_mark
     opening = error.context_mark or place

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypedDict
 __all__ = ["CanonicalEvent", "Kind", "PullRequest", "summary"]
 
 Kind = Literal["push", "tag", "pull_request", "image_push", "schedule", "manual", "ping", "other"]
-"""What happened. `ping` is a host's test of the hook; `other` is anything that never starts a build."""
+"""Kind of an event. `ping` is a host's test of the hook; `other` is anything that never starts a build."""
 
 
 class PullRequest(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""What the EventSource and EventBus controllers refuse, and what they accept although it never works.
+"""Rules of the EventSource and EventBus controllers: what they refuse, and what they accept although it never works.
 
 Encoded from argo-events 1.9.11 (as in 1.9.10): pkg/reconciler/eventsource/validate.go, pkg/eventsources/sources/*/validate.go,
 pkg/reconciler/eventbus/validate.go.
@@ -54,7 +54,7 @@ def _calendar(spec: Mapping[str, Any]) -> Iterator[str]:
 
 
 def event_source_problems(manifest: Mapping[str, Any]) -> list[str]:
-    """Why the controller, or the pod, would refuse an EventSource; empty if nothing is wrong."""
+    """Reasons for which the controller, or the pod, would refuse an EventSource; empty if there are none."""
     spec = manifest["spec"]
     checks = {"github": _github, "webhook": _server, "calendar": _calendar}
     problems: list[str] = []
@@ -82,7 +82,7 @@ def event_source_problems(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def event_bus_problems(manifest: Mapping[str, Any]) -> list[str]:
-    """Why the controller would refuse an EventBus."""
+    """Reasons for which the controller would refuse an EventBus."""
     spec = manifest["spec"]
     if "jetstream" in spec:
         version, replicas = spec["jetstream"].get("version"), spec["jetstream"].get("replicas", 3)

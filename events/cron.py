@@ -65,7 +65,7 @@ class CronError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CronSchedule:
-    """When a schedule fires, in wall-clock time of whatever zone it is used with."""
+    """The fire times of a schedule, in wall-clock time of the zone with which it is used."""
 
     text: str
     minutes: frozenset[int]

@@ -1,4 +1,4 @@
-"""The words of hookline.yaml that are about events: `sources:` and a pipeline's `events:`."""
+"""Models of the parts of hookline.yaml that are about events: `sources:` and a pipeline's `events:`."""
 
 import difflib
 import re
@@ -91,16 +91,16 @@ class SecretReference(Block):
 
 
 class Unverified(Block):
-    """The user's word that an endpoint nobody can verify is wanted."""
+    """The user's consent to receive a source that cannot be verified."""
 
     because: Annotated[str, Field(min_length=10, max_length=200)] = Field(
-        description="Why this source is accepted although its deliveries cannot be verified; kept in the output.",
+        description="Reason why you accept this source although its deliveries cannot be verified. The output keeps it.",
         examples=["ACR cannot sign; the endpoint is reachable from its egress addresses only"],
     )
     allowed_cidrs: Annotated[
         list[Annotated[str, AfterValidator(check_cidr)]], Field(min_length=1, max_length=50)
     ] = Field(
-        description="Address blocks, as the event source's pod sees them, that may reach the endpoint (NetworkPolicy).",
+        description="Address blocks that may reach the endpoint, as the pod of the event source sees them (NetworkPolicy).",
         examples=[["47.98.116.0/24"]],
     )
 
@@ -119,22 +119,22 @@ def _check_url_pattern(value: str) -> str:
 
 
 class Source(Block):
-    """Where events come from: one endpoint for one git host or registry."""
+    """One source of events: a git host or a registry, and the endpoint that it delivers to."""
 
     host: Annotated[str, AfterValidator(_check_host)] = Field(
-        description="Which git host or registry sends to it.", examples=["github"]
+        description="Git host or registry that sends the events.", examples=["github"]
     )
     endpoint: Annotated[str, AfterValidator(check_endpoint)] = Field(
-        description="URL path that the host delivers to.", examples=["/github"]
+        description="URL path to which the host delivers.", examples=["/github"]
     )
     secret: Annotated[SecretReference | None, BeforeValidator(_secret_is_a_reference)] = Field(
         default=None,
-        description="The webhook's secret (signature) or token (bearer), by reference. Needed wherever the host can prove itself.",
+        description="Secret that holds the webhook's secret (signature) or token (bearer). Required if the host can sign or send a token.",
         examples=[{"name": "github-webhook", "key": "secret"}],
     )
     unverified: Unverified | None = Field(
         default=None,
-        description="Accept a host that can prove nothing. Needs an endpoint path with at least 128 random bits of your own.",
+        description="Accept a host that can neither sign nor send a token. The endpoint path then needs at least 128 random bits of your own.",
         examples=[{"because": "ACR cannot sign its notifications", "allowed_cidrs": ["47.98.116.0/24"]}],
     )
 
@@ -161,7 +161,7 @@ class Source(Block):
                 )
             if self.unverified is None:
                 raise ValueError(
-                    f"{record.title} cannot prove who sends; accept that with unverified: {{because, allowed_cidrs}} "
+                    f"{record.title} can neither sign nor send a token; accept that with unverified: {{because, allowed_cidrs}} "
                     "and an endpoint path of your own with at least 128 random bits (hookline init prints one)"
                 )
             if not _has_random_part(self.endpoint):
@@ -207,39 +207,39 @@ _EXCLUDE = Field(default=None, description="Globs of which none may match.", exa
 
 
 class Selection(Block):
-    """What to take: exclude wins; an absent include takes everything."""
+    """Patterns that choose values. exclude wins over include; without include, every value is chosen."""
 
     include: Globs | None = _INCLUDE
     exclude: Globs | None = _EXCLUDE
 
 
 class BranchSelection(Selection):
-    """What to take: exclude wins; an absent include takes everything."""
+    """Patterns that choose values. exclude wins over include; without include, every value is chosen."""
 
     include: BranchGlobs | None = _INCLUDE
     exclude: BranchGlobs | None = _EXCLUDE
 
 
 class TagSelection(Selection):
-    """What to take: exclude wins; an absent include takes everything."""
+    """Patterns that choose values. exclude wins over include; without include, every value is chosen."""
 
     include: TagGlobs | None = _INCLUDE
     exclude: TagGlobs | None = _EXCLUDE
 
 
 class LoginSelection(Selection):
-    """What to take: exclude wins; an absent include takes everything."""
+    """Patterns that choose values. exclude wins over include; without include, every value is chosen."""
 
     include: LoginGlobs | None = _INCLUDE
     exclude: LoginGlobs | None = _EXCLUDE
 
 
 class Paths(Selection):
-    """Which changed files matter."""
+    """Patterns that choose changed files."""
 
     unknown: Literal["run", "skip"] = Field(
         default="run",
-        description="What to do where the payload does not list every changed file: new branches, forced and very large pushes.",
+        description="run or skip a push whose payload does not list every changed file: new branches, forced and very large pushes.",
         examples=["run"],
     )
 
@@ -275,22 +275,22 @@ class Push(Block):
 
     branches: ChosenBranches | None = Field(
         default=None,
-        description="Branches, as globs. Absent: every branch. GitHub's merge queue pushes gh-readonly-queue/main/….",
+        description="Branches, as globs. Default: every branch. GitHub's merge queue pushes gh-readonly-queue/main/….",
         examples=[["main", "release/*"]],
     )
     paths: ChosenPaths | None = Field(
         default=None,
-        description="Changed files, as globs: the push runs if one of them is left over.",
+        description="Changed files, as globs. The push runs if at least one changed file is chosen.",
         examples=[{"exclude": ["docs/**"]}],
     )
     authors: ChosenLogins | None = Field(
         default=None,
-        description="Who pushed: login names, as globs, ignoring case. GitHub Apps end in [bot]: dependabot[bot], *[bot].",
+        description="Login names of the people who push, as globs, ignoring case. Names of GitHub Apps end in [bot]: dependabot[bot], *[bot].",
         examples=[{"exclude": ["*-bot"]}],
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip if the head commit's message has a marker such as [skip ci] anywhere, or the push the option ci.skip: docs/sources.md.",
+        description="Skip a push whose head commit's message has a marker such as [skip ci], or that has the push option ci.skip: docs/sources.md.",
         examples=[True],
     )
 
@@ -299,11 +299,11 @@ class Tag_(Block):  # noqa: N801 - Tag is pydantic's
     """New or moved tags."""
 
     tags: ChosenTags | None = Field(
-        default=None, description="Tags, as globs. Absent: every tag.", examples=[["v*"]]
+        default=None, description="Tags, as globs. Default: every tag.", examples=[["v*"]]
     )
     branch: Branch | None = Field(
         default=None,
-        description="The branch to build. Needed where the template builds branch heads only, as stock ci-go-v1 does; "
+        description="Branch to build. Required if the template builds branch heads only, as stock ci-go-v1 does; "
         "the tag then names the image.",
         examples=["main"],
     )
@@ -325,11 +325,11 @@ def _check_label(value: str) -> str:
 
 
 class Approval(Block):
-    """Who lets foreign code run."""
+    """The approval that lets foreign code run."""
 
     label: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_label)] = Field(
-        description="The label, compared exactly. Adding it starts a run of the commit that is the request's head at that "
-        "moment; later commits need it again: remove it, look, add it.",
+        description="Name of the label, compared exactly. Whoever adds the label starts a run of the commit that is the request's head at "
+        "that moment. Later commits need the label again: remove it, read the code, add it.",
         examples=["ok-to-test"],
     )
 
@@ -338,29 +338,30 @@ class PullRequest(Block):
     """Pull and merge requests: opened, reopened, new commits, ready for review, moved to another target."""
 
     into: ChosenBranches | None = Field(
-        default=None, description="Target branches, as globs. Absent: every branch.", examples=[["main"]]
+        default=None, description="Target branches, as globs. Default: every branch.", examples=[["main"]]
     )
     drafts: bool = Field(default=False, description="Whether drafts run too.", examples=[False])
     forks: Annotated[Literal["never", "sandboxed"], BeforeValidator(_never_or_sandboxed)] = Field(
         default="never",
-        description="never: requests from forks do not run. sandboxed: nothing but requests from forks runs, once a label approves "
-        "it, in cluster.sandbox, without secrets, caches and pushes; such a pipeline has no other events. "
+        description="never: requests from forks do not run. sandboxed: only requests from forks run, in cluster.sandbox, after a label has "
+        "approved them, without secrets, shared caches and pushes; such a pipeline has no other events. "
         "A fork that was deleted is still a fork.",
         examples=["never"],
     )
     approved_by: Approval | None = Field(
         default=None,
-        description="With forks: sandboxed: what starts a run. Required there.",
+        description="Approval that starts a run. Required with forks: sandboxed, and refused without it.",
         examples=[{"label": "ok-to-test"}],
     )
     authors: ChosenLogins | None = Field(
         default=None,
-        description="Who did it: login names, as globs, ignoring case. GitHub Apps end in [bot]: dependabot[bot], *[bot].",
+        description="Login names of the people who cause the event, as globs, ignoring case. Names of GitHub Apps end in [bot]: dependabot[bot], "
+        "*[bot].",
         examples=[{"exclude": ["*-bot"]}],
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip if the head commit's message has a marker such as [skip ci] anywhere, where the host sends it: docs/sources.md.",
+        description="Skip a request whose head commit's message has a marker such as [skip ci], if the host sends the message: docs/sources.md.",
         examples=[True],
     )
 
@@ -368,7 +369,7 @@ class PullRequest(Block):
     def _foreign_code_is_approved(self) -> "PullRequest":
         if self.forks == "sandboxed" and self.approved_by is None:
             raise ValueError(
-                "forks: sandboxed runs what somebody approved: say which label does, such as approved_by: {label: ok-to-test}"
+                "forks: sandboxed runs only approved commits; name the label that approves them, such as approved_by: {label: ok-to-test}"
             )
         if self.forks == "never" and self.approved_by is not None:
             raise ValueError(
@@ -378,9 +379,9 @@ class PullRequest(Block):
 
 
 class Missed(Block):
-    """What to do about fire times that passed while nobody could fire."""
+    """Catching up on fire times that passed while the event source was down."""
 
-    within: Duration = Field(description="Catch up on fire times at most this old.", examples=["3h"])
+    within: Duration = Field(description="Catch up on fire times that are at most this old.", examples=["3h"])
 
 
 def _check_cron(value: str) -> str:
@@ -399,7 +400,7 @@ def _check_date(value: str) -> str:
 
 
 class Schedule(Block):
-    """Fire times."""
+    """Fire times at which a pipeline starts."""
 
     at: Annotated[
         list[Annotated[str, AfterValidator(_check_cron)]],
@@ -415,23 +416,23 @@ class Schedule(Block):
     )
     spread: Duration | None = Field(
         default=None,
-        description="Move this pipeline's fire times later by a fixed part of this, so that not everything starts at once. "
-        "The offset follows from the pipeline's name and never changes.",
+        description="Delay this pipeline's fire times by a fixed part of this duration, so that schedules do not all start at once. "
+        "The delay follows from the pipeline's name and never changes.",
         examples=["20m"],
     )
     except_: list[Annotated[str, AfterValidator(_check_date)]] = Field(
         default=[],
         alias="except",
-        description="Dates, or ranges of dates (first..last), of the time zone on which nothing fires.",
+        description="Dates, or ranges of dates (first..last), in the time zone, on which nothing fires.",
         examples=[["2026-12-31", "2027-02-05..2027-02-11"]],
         max_length=50,
     )
     missed: Missed | None = Field(
         default=None,
-        description="Catch up on missed fire times. Absent: they are lost.",
+        description="Catch up on missed fire times. Default: they are lost.",
         examples=[{"within": "3h"}],
     )
-    branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
+    branch: Branch = Field(default="main", description="Branch to build.", examples=["main"])
 
 
 def _one_schedule(value: Any) -> Any:
@@ -446,25 +447,27 @@ def _one_schedule(value: Any) -> Any:
 class ImagePush(Block):
     """A new image in a registry, such as a base image."""
 
-    source: SourceName = Field(description="The registry: a name under sources.", examples=["acr"])
+    source: SourceName = Field(
+        description="Registry that sends the event: a name under sources.", examples=["acr"]
+    )
     image: Annotated[str, AfterValidator(check_image_name)] = Field(
-        description="The image as the registry reports it: namespace/name, without registry and tag.",
+        description="Image as the registry reports it: namespace/name, without registry and tag.",
         examples=["acme/go-base"],
     )
     tags: Chosen | None = Field(
         default=None,
-        description="Tags, as globs. Absent: every tag of an image. A signature, an attestation, an SBOM, a chart or a build cache "
-        "starts nothing unless its tag is named here: in full, or by what marks it, such as sha256-* or *.sig.",
+        description="Tags, as globs. Default: every tag of an image. A signature, an attestation, an SBOM, a chart or a build cache starts a "
+        "run only if you name its tag here: in full, or by the mark in it, such as sha256-* or *.sig.",
         examples=[["1.26*"]],
     )
-    branch: Branch = Field(default="main", description="The branch to build.", examples=["main"])
+    branch: Branch = Field(default="main", description="Branch to build.", examples=["main"])
 
 
 _MERGE_QUEUES = frozenset({"merge_group", "merge_queue"})
 
 
 class Events(Block):
-    """What starts a pipeline; at least one."""
+    """The events that start a pipeline; at least one."""
 
     push: Push | None = Field(
         default=None, description="Pushes to branches.", examples=[{"branches": ["main"]}]
@@ -477,12 +480,12 @@ class Events(Block):
     )
     schedule: Annotated[Schedule | None, BeforeValidator(_one_schedule)] = Field(
         default=None,
-        description="Fire times.",
+        description="Fire times of a calendar.",
         examples=[{"at": "30 2 * * 1-5", "timezone": "Asia/Shanghai"}],
     )
     image_push: ImagePush | None = Field(
         default=None,
-        description="A new image in a registry.",
+        description="New images in a registry.",
         examples=[{"source": "acr", "image": "acme/go-base"}],
     )
 
@@ -506,7 +509,7 @@ class Events(Block):
 
     @property
     def sandboxed(self) -> bool:
-        """Whether foreign code runs, and nothing else."""
+        """Whether the pipeline runs only foreign code."""
         return self.pull_request is not None and self.pull_request.forks == "sandboxed"
 
     def kinds(self) -> tuple[Kind, ...]:

@@ -40,7 +40,7 @@ def rfc3339(time: datetime.datetime) -> str:
 
 
 def bus_event(delivery: Delivery, host: Host, event_source: str, event_name: str) -> BusEvent:
-    """What the event source makes of a delivery.
+    """Read a delivery as the event source does.
 
     Raises:
         Refusal: It would answer with an error.

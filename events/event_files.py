@@ -118,7 +118,7 @@ def _path(target: str) -> str:
 
 
 def _on_bus(value: Mapping[str, Any], source: str | None) -> bool:
-    """Whether a CloudEvent stands on the bus of Argo Events, and is not what a host sends.
+    """Whether a CloudEvent has the form of an event on the bus of Argo Events, and not that of a host's delivery.
 
     On the bus the subject is the name of a source, and the data holds the delivery's headers and body, or the time of a
     calendar.

@@ -171,7 +171,7 @@ def calendar_manifest(
 
 
 def unreadable_abbreviations(timezone: str) -> tuple[str, ...]:
-    """How a zone is abbreviated so that the calendar cannot read a fire time that it caught up on.
+    """Abbreviations of a zone with which the calendar cannot read a fire time that it caught up on.
 
     It keeps such a time as Go's Time.String and reads it at its next start (argo-events
     pkg/eventsources/sources/calendar/start.go); Go reads a signed abbreviation as hours alone, so +0545 is an error

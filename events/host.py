@@ -15,7 +15,7 @@ __all__ = ["Host", "Verification", "host", "host_names", "prelude_text", "progra
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What is true of one git host or registry, whoever uses it."""
+    """The properties of one git host or registry, the same for every user."""
 
     name: str
     """The word after `host:` in hookline.yaml; also the name of its program, `<name>.jq`."""
@@ -26,9 +26,9 @@ class Host:
     """The event source of Argo Events that takes its deliveries."""
     verification: Verification
     setup: str
-    """What a person sets at the host, in one sentence; printed by `validate` and in the rendered output."""
+    """Sentence that says what a user sets at the host; printed by `validate` and in the rendered output."""
     event_headers: tuple[str, ...] = ()
-    """Request headers of which one must name the event, in Go's canonical case; empty where the body tells."""
+    """Request headers of which one must name the event, in Go's canonical case; empty if the body names it."""
     delivery_header: str | None = None
     """The request header with the delivery id, in Go's canonical case."""
     ignores_case: bool = False

@@ -14,7 +14,7 @@ DEEPEST = 10_000
 """Go's limit of nested objects and lists (encoding/json scanner.go, maxNestingDepth)."""
 
 LEVELS = 200
-"""How many levels one call of Python's parser reads here; well below its own limit."""
+"""Levels that one call of Python's parser reads here; well below its own limit."""
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""Patterns of names that events bring: globs of the common dialect, and what people write for them elsewhere."""
+"""Patterns of names in events: globs of the common dialect, and what people write for them elsewhere."""
 
 from functools import partial
 from typing import Final
@@ -8,7 +8,7 @@ from documents.globs import GlobError, check_glob
 __all__ = ["APP_ENDING", "check_branch_pattern", "check_login_pattern", "check_pattern", "check_tag_pattern"]
 
 APP_ENDING: Final = "[bot]"
-"""How the logins of GitHub Apps end; it is no character class there."""
+"""Ending of the logins of GitHub Apps; there it is not a character class."""
 
 check_pattern = partial(check_glob, instead_of_negation="write the pattern without it under exclude:")
 """A glob of a list that may exclude."""
@@ -18,7 +18,7 @@ check_login_pattern = partial(check_pattern, literal_ending=APP_ENDING)
 
 
 def check_branch_pattern(pattern: str) -> str:
-    """The same for names of branches, which stand without refs/heads/.
+    """The same for names of branches, which are written without refs/heads/.
 
     Raises:
         GlobError: It is none.
@@ -27,7 +27,7 @@ def check_branch_pattern(pattern: str) -> str:
 
 
 def check_tag_pattern(pattern: str) -> str:
-    """The same for names of tags, which stand without refs/tags/.
+    """The same for names of tags, which are written without refs/tags/.
 
     Raises:
         GlobError: It is none.

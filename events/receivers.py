@@ -28,7 +28,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class Verification(StrEnum):
-    """How Argo Events can tell that a delivery comes from the host."""
+    """The proof by which Argo Events can tell that a delivery comes from the host."""
 
     SIGNATURE = "signature"
     """HMAC over the body, checked by the `github` event source whenever `webhookSecret` is set, for every host
@@ -57,23 +57,23 @@ class Receiver(ABC):
     """One type of event source."""
 
     key: ClassVar[str]
-    """Its key in the `spec` of an EventSource; also the name of the Service's port."""
+    """Key in the `spec` of an EventSource; also the name of the Service's port."""
     port: ClassVar[int]
-    """Where it listens: one server a port and type, since two types cannot share one."""
+    """Port of its server; each type has one, because two types cannot share a port."""
     verification: ClassVar[Verification]
-    """What it verifies where there is a secret."""
+    """The proof that it verifies if there is a secret."""
     demand: ClassVar[str]
-    """What it demands of a delivery then, as a clause."""
+    """The condition that a delivery must then meet, as a clause."""
     refusal_status: ClassVar[int]
     """HTTP status of the answer to a delivery that does not verify."""
     headers_key: ClassVar[str]
-    """Where the event data holds the request's headers; the body stands under `body`."""
+    """Key of the request's headers in the event data; the key of the body is `body`."""
     on_ack_one: ClassVar[bool]
     """Whether Alibaba Cloud documents it for ACK One, which has Git, OSS and MNS."""
 
     @abstractmethod
     def endpoint(self, path: str, secret: SecretKey | None, owners: Iterable[str]) -> dict[str, Any]:
-        """One endpoint, as it stands below `spec.<key>.<source>` of an EventSource.
+        """One endpoint, as it is written below `spec.<key>.<source>` of an EventSource.
 
         Args:
             path: URL path that the host delivers to.
@@ -131,7 +131,7 @@ class Receiver(ABC):
 
 
 class _GithubSource(Receiver):
-    """Verifies whatever the host, as long as a secret is set, and manages no hooks without a token."""
+    """The `github` event source: it verifies every host if a secret is set, and manages no hooks without a token."""
 
     key = "github"
     port = 12000
@@ -182,7 +182,7 @@ class _GithubSource(Receiver):
 
     @staticmethod
     def _media_type(delivery: Delivery) -> str:
-        """What go-github's ValidatePayload makes of the Content-Type; a bare body is taken for JSON."""
+        """The content type as go-github's ValidatePayload reads it; a bare body counts as JSON."""
         given = delivery.header("Content-Type")
         if given is None and delivery.path is None:
             return _JSON

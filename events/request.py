@@ -1,4 +1,4 @@
-"""Requests: one HTTP request of a host as data, and the refusal that it may meet."""
+"""Requests: one HTTP request of a host as data, and the refusal with which it may be answered."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Delivery:
     """Names in Go's canonical case."""
     body: bytes
     path: str | None = None
-    """Path of the request, where the form of the event tells it."""
+    """Path of the request, if the form of the event names it."""
     exact_body: bool = True
     """Whether the body is byte for byte what the host sent, so that a signature can be checked."""
 

@@ -81,11 +81,11 @@ def check_url(value: str) -> str:
     """A clone URL, without user and over a connection that nobody on the way can change."""
     if re.match(r"https?://[^/]*@", value):
         raise ValueError(
-            "a URL with a user or a token is refused: it would stay in every Workflow and in .git/config on the cache volume"
+            "a URL with a user or a token is refused, because every Workflow and .git/config on the cache volume would keep it"
         )
     if value.startswith("http://"):
         raise ValueError(
-            "plain http:// is refused: anybody on the way could change what is built; use https://"
+            "plain http:// is refused, because anybody on the network path could change the code; use https://"
         )
     if not _URL.fullmatch(value):
         raise ValueError("expected a clone URL such as https://github.com/acme/shop.git")

@@ -70,17 +70,21 @@ class LazyGroup(click.Group):
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    help="Logs go to stderr, as lines of key=value. No event content above debug.",
+    help="Print logs of this level and above on stderr, as lines of key=value. Only debug shows the content of events.",
 )
 def main(log_level: str | None) -> None:
-    """CI triggers for Argo: hookline.yaml in, Argo Events objects out, and the answer for any event beforehand.
+    """Start CI builds on Argo from events: hookline turns hookline.yaml into Argo Events objects, and says beforehand what an event starts.
 
     Begin with init, validate, simulate and render.
 
     \b
-    Exit codes: 0 done; 1 a negative answer (failed tests, warnings under --strict);
-    2 wrong usage or declaration; 3 a cluster that cannot be reached; 5 undecidable under --strict;
-    70 a fault of hookline itself.
+    Exit codes:
+      0   done
+      1   a negative answer (failed tests, warnings under --strict)
+      2   wrong usage, or a wrong declaration
+      3   the cluster cannot be reached
+      5   a verdict is unknown, under --strict
+      70  an error in hookline itself
     """
     if log_level is not None:
         from hookline.logs import configure  # noqa: PLC0415 - structlog is loaded where somebody wants logs

@@ -57,7 +57,7 @@ def yaml_documents(values: Iterable[Any]) -> str:
 
 
 def manifest_text(manifest: Any) -> str:
-    """One manifest; how its sources are verified stands above it for a person who reads it."""
+    """One manifest, with a comment above it that says how its sources are verified."""
     annotations = manifest["metadata"].get("annotations", {})
     notes = (
         f"# {name.removeprefix(VERIFICATION)}: {note}\n"
@@ -78,7 +78,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns as kubectl prints them, straight in a terminal whatever the script of a cell.
+    """Columns as kubectl prints them, aligned in a terminal for every script.
 
     A cell is one line: what a terminal would act on is escaped.
     """
@@ -94,7 +94,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes: two for a Chinese character, none for a combining one."""
+    """Number of terminal columns that a text takes: two for a Chinese character, none for a combining one."""
     if text.isascii():
         return len(text)
     from wcwidth import wcswidth  # noqa: PLC0415 - most texts need no tables of Unicode

@@ -1,3 +1,3 @@
-"""Runs: what was started. Watches the cluster, says how runs and steps ended, and tells whoever wants to know."""
+"""Runs: this room watches the cluster, finds out how runs and steps ended, and reports it to listeners."""
 
 OWNER = "hookline"  # read by hookline.isolation: another distribution may own this folder name

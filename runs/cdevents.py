@@ -1,4 +1,4 @@
-"""Finished runs and steps as CDEvents: a listener that owes each of them to an HTTP sink.
+"""CDEvents: a listener that sends each finished run and step to an HTTP receiver.
 
 Shapes: cdevents/spec core.md, pipelinerun finished 0.2.0 and taskrun finished 0.2.0; CloudEvents in structured JSON mode.
 """

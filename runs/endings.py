@@ -1,4 +1,4 @@
-"""What the objects of the API come to: a run that begins, a pod that begins or ends, a run that ends, or what was lost."""
+"""Facts made from the objects of the API: a run that begins, a pod that begins or ends, a run that ends, or something that was lost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ class EndedPod:
     notices: frozenset[str]
     log: StepLog | None
     log_result: str
-    """complete, truncated, gone or error; empty where the step's log says nothing of caches and was not read."""
+    """Result of reading the log: complete, truncated, gone or error; empty if the step's log holds nothing about caches and was not read."""
     gone_at: float | None
-    """When it was seen to be deleted before it ended."""
+    """Time at which its deletion was seen before it ended."""
 
     @property
     def until(self) -> float | None:
-        """When it ended: by its containers, by its node, or, where neither tells, when it was missed."""
+        """Time of its end: by its containers, by its node, or, if neither tells, when it was missed."""
         by_node = None if self.node is None else self.node.finished
         return next((time for time in (self.pod.ended, by_node, self.gone_at) if time is not None), None)
 
     @property
     def taken(self) -> str:
-        """Why it was reclaimed (BidFailed, evicted); empty if it was not."""
+        """Reason of its reclaim (BidFailed, evicted); empty if it was not reclaimed."""
         return reclaimed(self.pod, self.notices)
 
 
@@ -59,7 +59,7 @@ class AttemptEnded:
 
     @property
     def at(self) -> float:
-        """When it ended, Unix seconds; its creation where nobody knows."""
+        """Time of its end, Unix seconds; the time of its creation if the end is not known."""
         return self.seen.pod.created if self.seen.until is None else self.seen.until
 
 
@@ -70,7 +70,7 @@ class Lost:
     what: Literal["run", "pod", "node_status"]
     uid: str
     at: float
-    """When that was noticed, Unix seconds."""
+    """Time at which that was noticed, Unix seconds."""
 
     @property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""A run that begins, a pod of it that ends, a run that ends: what is known of each, and who wants to be told.
+"""Facts: a run that begins, a pod of it that ends, a run that ends; and the protocol of listeners.
 
 These records are the core's answer to the question what happened. They hold no labels of metrics, no prices, no counts.
 """
@@ -17,17 +17,17 @@ class Began:
     uid: str
     namespace: str
     name: str
-    """Of the Workflow."""
+    """Name of the Workflow."""
     template: str = ""
-    """Of its workflowTemplateRef."""
+    """Name in its workflowTemplateRef."""
     pipeline: str = ""
-    """As hookline.yaml names it; empty for a run that hookline did not start."""
+    """Name of the pipeline in hookline.yaml; empty for a run that hookline did not start."""
     source: str = ""
     """The source of the event, as hookline.yaml names it."""
     repository: str = ""
     """`owner/name` at its host: as the Workflow says, else by the URL that the run clones."""
     repo_name: str = ""
-    """The argument `repo_name`, by which runs that hookline did not start are told apart."""
+    """The argument `repo_name`, which distinguishes runs that hookline did not start."""
     ref: str = ""
     sha: str = ""
     event: str = ""
@@ -52,7 +52,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One pod of a run, ended. Times are Unix seconds; None where the API never told."""
+    """One pod of a run that ended. Times are Unix seconds; None if the API never gave them."""
 
     step: str
     """The step's name in the template: "run-test"."""
@@ -67,21 +67,21 @@ class Attempt:
     started: float | None
     finished: float | None
     message: str = ""
-    """Why it ended as it did, in the words of Kubernetes; may hold anything."""
+    """Reason of its end, in the words of Kubernetes; any text."""
     reclaimed: bool = False
     degraded: bool = False
     scheduled: float | None = None
-    """When the pod got its node."""
+    """Time at which the pod got its node."""
     node: str = ""
     """id of its node in the Workflow's status."""
     task: str = ""
-    """Its node's name without attempts: the same for all attempts of one item of a matrix."""
+    """Name of its node without attempts: the same for all attempts of one item of a matrix."""
     uid: str = ""
     """uid of the pod."""
 
     @property
     def key(self) -> str:
-        """The same however often it is seen, and of nothing else."""
+        """Key of this pod: the same each time it is seen, and unique."""
         return f"attempt/{self.uid}"
 
 
@@ -100,13 +100,13 @@ class Ended:
     finished: float
     """Unix seconds."""
     attempts: Sequence[Attempt] = ()
-    """In the order of their creation; those that nobody saw are missing."""
+    """Attempts in the order of their creation; those that nobody saw are missing."""
     memoized: tuple[int, int] | None = None
     """Hits and lookups of Argo's memoization cache; None where no node uses it."""
 
     @property
     def key(self) -> str:
-        """The same however often this end is seen, and of nothing else."""
+        """Key of this end: the same each time it is seen, and unique."""
         return f"run/{self.run.uid}/{self.finished:.0f}"
 
     @property
@@ -116,7 +116,7 @@ class Ended:
 
 
 class Listener(Protocol):
-    """Wants to be told, once for each fact, in the order of the facts.
+    """A listener: it receives each fact once, in order.
 
     With a ledger it is told within the transaction that counts the fact: it must be quick and wait for nobody. What it must
     deliver elsewhere it puts into the outbox, which is part of the same transaction.
@@ -129,4 +129,4 @@ class Listener(Protocol):
         """A pod of a run has ended."""
 
     def ended(self, run: Ended) -> None:
-        """A run has ended, and all its attempts were told."""
+        """A run has ended, and all its attempts were reported before."""

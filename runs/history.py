@@ -1,4 +1,4 @@
-"""What is remembered of finished runs, for people: the shapes that the ledger keeps and the pages show."""
+"""Records of finished runs, for people: the ledger keeps them and the pages show them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Attempt(facts.Attempt):
     """One pod of a run, with what was measured of it."""
 
     cache_state: str = ""
-    """What the step's log says of its cache: "full", "cold_missing", "clone"; empty where nothing is known."""
+    """State of the step's cache by its log: "full", "cold_missing", "clone"; empty if nothing is known."""
     cost: float | None = None
     list_cost: float | None = None
     caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Run:
     cost: float | None = None
     """Estimate, in `currency`; None where a price is missing."""
     list_cost: float | None = None
-    """What on-demand capacity would have cost."""
+    """Cost of the same pods on demand."""
     currency: str = ""
     caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Cache (image_layer, go_module, ...) → hits, requests; a cache that is not in use is absent."""
@@ -62,7 +62,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which runs a reader wants: the newest first; empty means any."""
+    """Filter for runs, the newest first; an empty field means any."""
 
     pipeline: str = ""
     event: str = ""
@@ -80,11 +80,11 @@ class Page:
 
     runs: Sequence[Run]
     more: tuple[float, str] | None
-    """Where the next page begins; None on the last one."""
+    """Beginning of the next page; None on the last one."""
 
 
 class History(Protocol):
-    """Where finished runs are read; every call is safe from any thread."""
+    """Store from which finished runs are read; every call is safe from any thread."""
 
     def page(self, query: Query) -> Page:
         """Runs, the newest first."""

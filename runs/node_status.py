@@ -34,7 +34,7 @@ GROUPS = frozenset({"Steps", "StepGroup", "DAG", "TaskGroup", "Retry"})
 
 @dataclass(frozen=True, slots=True)
 class NodePath:
-    """What the name of a node says: `shop-1.run-test(0:amd64)(1)`."""
+    """Parts of a node's name: `shop-1.run-test(0:amd64)(1)`."""
 
     step: str
     """The last task's name, without its item and attempt (run-test); empty for the Workflow's own node."""
@@ -58,7 +58,7 @@ class Node:
     message: str
     finished: float | None
     exit_code: int | None
-    """Of the main container, where Argo wrote it down."""
+    """Exit code of the main container, if Argo wrote it down."""
     memoized: bool | None
     """Whether the memoization cache had it; None where the node has none."""
     outputs: Mapping[str, str]
@@ -90,11 +90,11 @@ class Node:
 
 _PREVENTED = re.compile(r"workflow shutdown with strategy: (Terminate|Stop)")
 _ATTEMPT = re.compile(r"\(\d+\)")
-"""What a retry adds to a name; an item has a colon: (0:amd64)."""
+"""Suffix that a retry adds to a name; the suffix of an item has a colon: (0:amd64)."""
 
 
 def path_of(name: str, workflow: str) -> NodePath:
-    """What a node's name says.
+    """Read the parts of a node's name.
 
     An item of a matrix may hold dots and, in older versions of Argo, parentheses; names of tasks hold neither.
 

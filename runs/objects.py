@@ -61,9 +61,9 @@ class Workflow:
     actor: str
     delivery: str
     event_time: float | None
-    """When the event reached the bus; None for a run that no event started, and for a resubmitted one."""
+    """Time at which the event reached the bus; None for a run that no event started, and for a resubmitted one."""
     acted: float | None
-    """When the Sensor acted, where it stamps that."""
+    """Time at which the Sensor acted, if it stamps that."""
     fire_time: float | None
     """The time for which a schedule started it."""
     phase: str
@@ -79,7 +79,7 @@ class Workflow:
     pods_go_early: bool
     """Whether its pods are deleted as soon as they end (podGC OnPodCompletion, OnPodSuccess)."""
     template: str
-    """Of its workflowTemplateRef."""
+    """Name in its workflowTemplateRef."""
     source: str
     """The source of its event; empty for a run that hookline did not start."""
     repository: str
@@ -106,9 +106,9 @@ class Pod:
     node: str
     """id of its node in the Workflow's status."""
     step: str
-    """Its task's name, without an item of a matrix and an attempt; empty where the annotation is missing."""
+    """Name of its task, without the item of a matrix and the attempt; empty if the annotation is missing."""
     task: str
-    """Its node's whole name without attempts, see `NodePath`."""
+    """Whole name of its node without attempts, see `NodePath`."""
     on_exit: bool
     """Whether it belongs to an exit handler."""
     phase: str
@@ -124,13 +124,13 @@ class Pod:
     main_reason: str
     """Reason of the main container's end, or of its waiting."""
     executor_failure: str
-    """What a container of Argo's own says that failed (init, wait, supervisor), with its exit code."""
+    """Message of a failed container of Argo's own (init, wait, supervisor), with its exit code."""
     sidecar_failure: str
-    """The same of any other container beside main. Argo ends sidecars itself, with 137 or 143: those are no failures."""
+    """The same for every other container except main. Argo ends sidecars itself, with 137 or 143: those are no failures."""
     disruption: str
-    """Why the cluster ended it while it worked: Evicted, NodeShutdown, PreemptionByScheduler, ...; empty if it did not."""
+    """Reason for which the cluster ended it while it worked: Evicted, NodeShutdown, PreemptionByScheduler, ...; empty if it did not."""
     ended: float | None
-    """When its last container, or what the platform says of it, ended."""
+    """Time at which its last container ended, or the end that the platform reports."""
     expired: bool
     """ECI took its instance back (condition ContainerInstanceExpired, or status.reason BidFailed)."""
     degraded: bool
@@ -148,7 +148,7 @@ class Pod:
 
     @property
     def main_ended(self) -> bool:
-        """Whether the step's own container has ended: its log is whole from then on."""
+        """Whether the step's own container has ended; its log is complete from then on."""
         return self.main_finished is not None
 
 

@@ -1,4 +1,4 @@
-"""Messages that are owed to somebody: written with the fact that they tell, delivered later, deleted once they arrived.
+"""The outbox: messages that are written together with a fact, delivered later, and deleted after they arrived.
 
 At least once: a process that is killed after a message arrived, and before it was deleted, delivers it again with the same id.
 """
@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that is owed."""
+    """A message that waits for delivery."""
 
     number: int
     id: str
@@ -35,20 +35,20 @@ class Message:
 
 
 class Outbox(Protocol):
-    """Where a listener puts messages, within the transaction in which it is told."""
+    """The place where a listener puts messages, in the transaction in which it receives a fact."""
 
     def put(self, identity: str, content_type: str, body: bytes) -> None:
-        """Owe a message; one whose id is owed already is not owed twice."""
+        """Add a message; a second message with the same id is ignored."""
 
 
 class Waiting(Protocol):
-    """The messages that are owed, for the one who delivers them. Safe for threads."""
+    """The waiting messages, for the thread that delivers them. Safe for threads."""
 
     def first(self) -> Message | None:
-        """The oldest of those that were tried least; None if nothing is owed."""
+        """The oldest of the messages with the fewest attempts; None if no message waits."""
 
     def delivered(self, number: int) -> None:
-        """This one is owed no more."""
+        """Delete a message that was delivered."""
 
     def failed(self, number: int) -> None:
         """This one was tried once more; others come first."""
@@ -73,7 +73,7 @@ class Delivery:
         self._wake.set()
 
     def close(self, seconds: float) -> None:
-        """Deliver what is owed, for so long at most, unless the receiver fails; the rest waits for the next start."""
+        """Deliver waiting messages, for at most this long or until the receiver fails; the rest waits for the next start."""
         end = time.monotonic() + seconds
         self._wake.set()
         while not self._problem and self._waiting.first() is not None and time.monotonic() < end:

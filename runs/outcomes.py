@@ -1,4 +1,4 @@
-"""How a run or an attempt ended, in OpenTelemetry's words: `failure` is the code's, `error` the infrastructure's.
+"""Outcomes of runs and attempts, in OpenTelemetry's words: `failure` is caused by the code, `error` by the infrastructure.
 
 The rules are tried in order; each has a witness in the tests. What counts as red code is a main container that exited with a
 code of its own in a step that runs the repository's code. A checkout runs none of it, and an exit handler only tells of it, so
@@ -23,20 +23,20 @@ DEADLINES = (
     "pending timeout",
 )
 TIMEOUT = "timeout"
-"""What Argo says of a pod that waited longer than its template allows."""
+"""Argo's message for a pod that waited longer than its template allows."""
 SHUTDOWNS = ("shutdown with strategy", "Stopped with strategy", "workflow shutdown")
 CHECKOUT = "git-checkout-pr"
 EXECUTOR_CODES = frozenset({64, 65})
-"""What Argo's own program exits with in the main container when it could not start the step's command."""
+"""Exit codes of Argo's own program in the main container if it could not start the step's command."""
 NEVER_RAN = frozenset({"OOMKilled", "ContainerCannotRun", "ContainerStatusUnknown", "StartError"})
 _CONTAINER = re.compile(
     r"\A(?:([a-z0-9][-a-z0-9]{0,62}): )?(?:(\w{0,64}) ?\(exit code (\d{1,9})\)|failed with exit code (\d{1,9}))"
 )
-"""What Argo says of a container that failed: `main: Error (exit code 1): its termination message`."""
+"""Argo's message for a container that failed: `main: Error (exit code 1): its termination message`."""
 
 
 def reclaimed(pod: Pod, notices: frozenset[str]) -> str:
-    """Why a spot pod was taken away: BidFailed, evicted; empty if it was not, or had done its work.
+    """Reason for which a spot pod was reclaimed: BidFailed, evicted; empty if it was not, or had done its work.
 
     With the release strategy api-evict the pod is deleted, and only the Event SpotToBeReleased tells (the vendor's page on
     preemptible instances). A warned pod whose main container ended by itself within the notice was not reclaimed.
@@ -96,7 +96,7 @@ def _executor_failed(pod: Pod, node: Node | None) -> bool:
 
 
 def _node_outcome(step: str, node: Node) -> str:
-    """What Argo says of a pod that nobody saw, or that went before its container's end was seen."""
+    """The outcome by the node, for a pod that nobody saw, or that disappeared before the end of its container was seen."""
     if node.phase == "Succeeded":
         return "success"
     if found := _CONTAINER.match(node.message):
@@ -156,7 +156,7 @@ def _any(words: Iterable[str], message: str) -> bool:
 
 
 def _by_message(message: str) -> str:
-    """What a message of Argo's own says; nothing where it quotes a container, whose text may be anything."""
+    """The outcome by a message of Argo's own; none if it quotes a container, whose text may be anything."""
     if _CONTAINER.match(message):
         return ""
     if message == TIMEOUT or _any(DEADLINES, message):

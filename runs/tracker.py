@@ -18,17 +18,17 @@ from runs.step_logs import StepLog
 __all__ = ["Known", "LogRequest", "Progress", "Tracker"]
 
 GRACE_SECONDS = 15.0
-"""How long an ended run waits for the pods that its status names, and a pod for its Workflow."""
+"""Seconds that an ended run waits for the pods that its status names, and a pod for its Workflow."""
 
 
 class Known(Protocol):
-    """What was told before, also before the process started."""
+    """Facts that were reported before, also before the process started."""
 
     def counted(self, key: str, ended: float) -> bool:
-        """Whether this fact was told already, or is too old to be told."""
+        """Whether this fact was reported already, or is too old to be reported."""
 
     def attempts(self, run_uid: str) -> Sequence[Attempt]:
-        """The attempts of a run that were told."""
+        """The attempts of a run that were reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class LogRequest:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a round of changes came to."""
+    """Results of one round of changes."""
 
     began: Sequence[Began | AttemptBegan]
     ended: Sequence[AttemptEnded | Ended | Lost]
-    """In order: the attempts of a run before the run."""
+    """Facts in order: the attempts of a run before the run."""
     closed: Sequence[str]
-    """Uids of runs whose end was told earlier: nobody waits for it any more."""
+    """Uids of runs whose end was reported earlier, so that nothing waits for it any more."""
     logs: Sequence[LogRequest]
 
 
@@ -65,22 +65,22 @@ class _TrackedPod:
     log_asked: bool = False
     counted: bool = False
     begun: bool = False
-    """Whether its begin was told."""
+    """Whether its begin was reported."""
     attempt: Attempt | None = None
-    """What it came to, for its run."""
+    """Result of the pod, for its run."""
 
 
 @dataclass(slots=True)
 class _TrackedRun:
     workflow: Workflow | None = None
     began: Began | None = None
-    """What is told of it, by its newest state."""
+    """Facts to report about it, by its newest state."""
     pods: dict[str, _TrackedPod] = field(default_factory=dict)
     gone: bool = False
     ended_seen: float | None = None
-    """When its end was seen, by our clock."""
+    """Time at which its end was seen, by our clock."""
     since: float = 0.0
-    """When the first of it was seen."""
+    """Time at which it was first seen."""
 
 
 class Tracker:
@@ -169,7 +169,7 @@ class Tracker:
             self._notices.pop(pod, None)
 
     def log(self, uid: str, log: StepLog | None, result: str) -> None:
-        """What came of reading a log: complete, truncated, gone or error."""
+        """Result of reading a log: complete, truncated, gone or error."""
         tracked = self._pod(uid)
         if tracked is not None:
             tracked.log, tracked.log_result = log, result
@@ -202,7 +202,7 @@ class Tracker:
     # What comes of it
 
     def progress(self, now: float) -> Progress:
-        """What can be told now, and which logs are wanted."""
+        """Facts that can be reported now, and logs that are wanted."""
         ended: list[AttemptEnded | Ended | Lost] = list(self._lost)
         logs: list[LogRequest] = []
         self._lost = []
@@ -220,7 +220,7 @@ class Tracker:
         return len(self._runs), len(pods), sum(pod.log_asked and not pod.log_result for pod in pods)
 
     def active(self) -> Iterator[tuple[Began, str]]:
-        """Runs that are not told as ended yet, with their state: pending, executing, finalizing."""
+        """Runs whose end is not reported yet, with their state: pending, executing, finalizing."""
         for run in self._runs.values():
             if run.workflow is None or run.began is None or run.gone:
                 continue

@@ -1,4 +1,4 @@
-"""Which Sensor carries which pipelines: a pure function of the declaration, the same on every machine.
+"""Assignment of pipelines to Sensors: a pure function of the declaration, the same on every machine.
 
 Routes of one repository spread over lanes (a trigger creates one Workflow, so two pipelines of one repository need
 two triggers); repositories spread over shards; what is wider than the lanes, and every schedule, gets a trigger of
@@ -71,8 +71,8 @@ def bins(
 ) -> Mapping[str, list[Item]]:
     """Pack items by size, in the order of their names; a bin is called after its first item.
 
-    A bin also ends at names that are ends by themselves (one in four, by their hash, once it is half full), so that one
-    item more changes the bin that it comes into and seldom the next ones.
+    Content-defined boundaries: once half full, a bin closes after an item whose hash is a multiple of 4. So a new item
+    rarely changes other bins than its own.
 
     An item that is larger than a bin gets a bin of its own.
     """

@@ -1,4 +1,4 @@
-"""The clauses of the decision: each with its reason code, what a skip means, what the event brings, and its filter.
+"""The clauses of the decision: each with its reason code, the meaning of a skip, its part of the event, and its filter.
 
 A filter is a field of the `events:` block that a clause reads. This table ties the field to the clause: `sensors/routes.py`
 writes a pipeline's line of the table from it and fails on a field that nobody wires, `hookline explain` words its answer
@@ -107,9 +107,9 @@ class Clause:
     code: str
     """The reason code; never renamed."""
     meaning: str
-    """What a skip by it means."""
+    """Meaning of a skip by this clause."""
     subject: Callable[[Mapping[str, Any]], str]
-    """What the canonical event brings to it, for a person."""
+    """Part of the canonical event that the clause looks at, as text for a person."""
     filters: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType({}))
     """Kind of event → the field of the declaration that it reads; empty = it holds without being written."""
     encode: Callable[[Any], Any] = _same
@@ -122,7 +122,7 @@ def _forks(event: Mapping[str, Any]) -> str:
     if _request(event, "fork"):
         head, repository = _request(event, "head_repository"), event.get("repository")
         if head and repository and head.lower() == repository.lower():
-            return "nothing shows that the pull request comes from a branch of the repository; this pipeline takes no foreign code"
+            return "the payload does not prove that the pull request comes from a branch of the repository; this pipeline takes no foreign code"
         return "the pull request comes from a fork; this pipeline takes none"
     return "the pull request is not from a fork; this pipeline takes only those"
 
@@ -164,8 +164,8 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     ),
     Clause(
         "DIGEST",
-        "the digest is not one",
-        lambda event: _image(event, "digest") or "this push tells no digest",
+        "the digest is malformed",
+        lambda event: _image(event, "digest") or "this push carries no digest",
     ),
     Clause(
         "ARTIFACT",
@@ -179,7 +179,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     ),
     Clause(
         "FORKS",
-        "the pull request comes from a fork and this pipeline takes none; or it does not, and this pipeline takes only those",
+        "the pull request comes from a fork, and this pipeline takes none; or it is not from a fork, and this pipeline takes only those",
         _head,
         {"pull_request": "forks"},
         # `approved_by` says the same: a pipeline of foreign code has it, and no other may.

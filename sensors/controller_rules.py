@@ -1,4 +1,4 @@
-"""What the Sensor controller refuses, and what it accepts although the trigger would then be dead.
+"""Rules of the Sensor controller: what it refuses, and what it accepts although the trigger would then never work.
 
 Encoded from argo-events 1.9.11 (as in 1.9.10) pkg/reconciler/sensor/validate.go; what that does not check (conditions, names,
 destinations, programs) fails at run time without a word, so it is checked here.
@@ -39,7 +39,7 @@ _SELECTORS = {"contextKey", "contextTemplate", "dataKey", "dataTemplate"}
 
 
 def sensor_problems(manifest: Mapping[str, Any], *, one_dependency_per_event: bool = False) -> list[str]:
-    """Why the controller would refuse a Sensor, or one of its triggers would never fire.
+    """Reasons for which the controller would refuse a Sensor, or one of its triggers would never fire.
 
     Args:
         manifest: The Sensor.

@@ -12,12 +12,12 @@ __all__ = ["CREATE", "PATCH", "Creation", "CreationMode"]
 
 @dataclass(frozen=True, slots=True)
 class CreationMode:
-    """How a Sensor creates objects on a platform."""
+    """The way in which a Sensor creates objects on a platform."""
 
     operation: str
     """patch: an existing object of the name is left as it is; create: it is an error there."""
     verbs: tuple[str, ...]
-    """What the operation needs; `patch` on a missing object reads, then creates it (argo-events
+    """Rights that the operation needs; `patch` on a missing object reads, then creates it (argo-events
     pkg/sensors/triggers/standard-k8s)."""
     retry: Mapping[str, Any]
     keeps_events: bool
@@ -52,7 +52,7 @@ class Creation:
 
     @property
     def namespace(self) -> str:
-        """Where the object is created."""
+        """Namespace in which the object is created."""
         return str(self.resource["metadata"]["namespace"])
 
     def of(self, context: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Dependency:
     event_source: str
     event_name: str
     program: Program | None
-    """None for a schedule: its calendar event starts this pipeline and nothing else."""
+    """None for a schedule, because its calendar event starts only this pipeline."""
     creates: Creation
     pipelines: tuple[str, ...]
     keys: frozenset[str] = frozenset()
@@ -60,7 +60,7 @@ _DECISION = (
     *(Parameter(_annotation(name), DataKey(f"hookline.{field}")) for name, field in ANNOTATIONS.items()),
     *_CONTEXT,
 )
-"""What every trigger takes from the decision, whoever shares it."""
+"""Parameters that every trigger takes from the decision."""
 
 
 def _name(event_source: str, source: str, pipeline: str) -> str:
@@ -113,7 +113,7 @@ def of_group(group: Group) -> Dependency:
 
 
 def of_route(route: Route) -> Dependency:
-    """A trigger of its own for one pipeline: its constants stand in the resource, the program carries one line."""
+    """A trigger for one pipeline: the resource holds the constants, and the table has one line."""
     workload = route.workload
     from_event = frozenset(
         name
@@ -151,7 +151,7 @@ def of_route(route: Route) -> Dependency:
 
 
 def of_schedule(route: ScheduledRoute) -> Dependency:
-    """A trigger for a calendar event: everything but the minute is constant, and there is no program."""
+    """A trigger for a calendar event: everything is constant except the minute, and there is no program."""
     workload = route.workload
     name = workload.pipeline[:NAME_LENGTH].rstrip("-")
     return Dependency(

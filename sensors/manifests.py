@@ -21,7 +21,7 @@ class SensorPlan:
     name: str
     dependencies: tuple[Dependency, ...]
     why: str
-    """For a person: what makes this pod necessary."""
+    """Sentence that says why this pod is needed."""
 
 
 def _dependency(dependency: Dependency) -> dict[str, Any]:
@@ -39,12 +39,12 @@ def _dependency(dependency: Dependency) -> dict[str, Any]:
 
 
 def _conditions(dependency: Dependency, mode: CreationMode) -> str:
-    """When the trigger acts: on its dependency, spelled so that an edit of the table loses no event that waits.
+    """The conditions of a trigger: its dependency, spelled so that an edit of the table loses no waiting event.
 
-    A Sensor that starts with a changed dependency deletes the dependency's consumer, and every event that waited there is
-    gone. It looks for the changed trigger's consumers by the names as its *former* conditions spelled them, and while it
-    evaluates conditions, `_` is the same as `-`. So the spelling with one `_` is evaluated and not found, as long as the
-    conditions change whenever the dependency does, which the comment sees to (argo-events
+    A Sensor that starts with a changed dependency deletes the dependency's consumer, and all events that wait there are
+    lost. We write one `-` as `_`. Evaluation treats them alike. The clean-up compares literally the names in the *former*
+    conditions of a changed trigger, and finds no consumer to delete. This needs conditions that change with every change
+    of the dependency, so a comment in them holds its digest (argo-events
     pkg/eventbus/jetstream/sensor/sensor_jetstream.go, pkg/sensors/listener.go; tests/cluster/test_faults.py).
     """
     if dependency.program is None or not mode.keeps_events:

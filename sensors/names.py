@@ -14,7 +14,7 @@ Rule = Literal["ref_name", "own_image_tag", "image_tag"]
 """A definition of decide.jq: a branch or tag by what the template takes, a git tag that names an image, an image tag."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}(?:[.][A-Za-z0-9][A-Za-z0-9_-]{0,40})?")
-"""Names that pass every rule, apart from the few that are words; asking costs milliseconds."""
+"""Names that pass every rule, except the few reserved ones; a cheap test, because running the program takes milliseconds."""
 
 
 @cache

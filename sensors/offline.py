@@ -11,7 +11,7 @@ __all__ = ["Outcome", "decide", "reached"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one dependency makes of an event."""
+    """The result of one dependency for one event."""
 
     dependency: Dependency
     pipeline: str | None
@@ -20,7 +20,7 @@ class Outcome:
     reason: str
     action: str
     workflow: Mapping[str, Any] | None
-    """What its trigger creates; None unless the action is run."""
+    """Workflow that its trigger creates; None unless the action is run."""
 
 
 def reached(dependencies: Sequence[Dependency], event_source: str, event_name: str) -> list[Dependency]:

@@ -1,4 +1,4 @@
-"""Trigger parameters: where a value comes from, as Argo Events is told and as it is worked out offline.
+"""Trigger parameters: the source of a value, written for Argo Events and computed offline.
 
 Each source of a value says both, side by side, so that the two cannot drift apart unseen: `argo` is the `src` that
 the Sensor resolves, `resolve` is the same value computed here. Semantics: argo-events pkg/sensors/triggers/params.go.
@@ -20,7 +20,7 @@ def _sha16(text: str) -> str:
 
 
 class ValueSource(Protocol):
-    """Where a parameter's value comes from."""
+    """Source of a parameter's value."""
 
     def argo(self) -> dict[str, str]:
         """The selector of `src`, without its dependencyName."""

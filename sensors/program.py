@@ -19,7 +19,7 @@ _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
 
 
 class _Compiled(Protocol):
-    """What this module uses of the `jq` package, which ships no types."""
+    """The part of the `jq` package that this module uses; the package ships no types."""
 
     def input_text(self, text: str) -> Any: ...
 
@@ -76,7 +76,7 @@ class Program:
         return _compile(self.text)
 
     def decide(self, data: str, files: Sequence[str] | None = None) -> dict[str, Any]:
-        """What the Sensor's dependency makes of an event.
+        """Run an event through the program of the Sensor's dependency.
 
         Args:
             data: The event's data as JSON text, as the event source publishes it.
@@ -112,15 +112,15 @@ class Program:
         return cast("dict[str, Any]", self.ask(data, "canonical | used"))
 
     def pushes(self, data: str) -> list[dict[str, Any]]:
-        """The canonical events of a delivery: one, or as many as it tells pushes."""
+        """The canonical events of a delivery: one, or one for each push in it."""
         return cast("list[dict[str, Any]]", self.ask(data, "canonical | [pushes]"))
 
     def keys(self, data: str) -> frozenset[str | None]:
-        """The names under which the table is searched; several where the delivery tells several pushes."""
+        """The names under which the table is searched; several if the delivery holds several pushes."""
         return frozenset(self.ask(data, "canonical | [pushes | key]"))
 
     def ask(self, data: str, question: str) -> Any:
-        """What a question in jq, asked with the definitions of this program, answers about a JSON text."""
+        """Answer a question in jq about a JSON text, with the definitions of this program."""
         return _compile(f"{self.definitions}\n{question}").input_text(data).first()
 
 

@@ -11,7 +11,7 @@ REASONS: Final[Mapping[str, str]] = {
     "MATCH": "every clause holds",
     "SOURCE": "the pipeline does not listen to this source",
     "REPOSITORY": "no pipeline listens to this repository or image at this source",
-    "ANOTHER_PUSH": "the delivery tells several pushes, and its one Workflow is made of another one",
+    "ANOTHER_PUSH": "the delivery holds several pushes, and another push of it starts the one Workflow",
     **{clause.code: clause.meaning for clause in CLAUSES},
     "SIGNATURE": "the signature or token does not verify: the event source refuses the delivery",
     "PAYLOAD": "the event source refuses the delivery: the body is not what it accepts",
@@ -23,5 +23,5 @@ _EXACT = {clause.code: clause.meanings for clause in CLAUSES if clause.meanings 
 
 
 def meaning(code: str, event: Mapping[str, Any]) -> str:
-    """What a reason means for this canonical event."""
+    """The meaning of a reason for this canonical event."""
     return _EXACT[code](event) if code in _EXACT else REASONS[code]

@@ -33,7 +33,7 @@ class Route:
     """Repository or image, as the program's `key` spells it."""
     events: Events
     kinds: frozenset[Kind]
-    """The kinds of `events` that this source brings."""
+    """The kinds of `events` that this source sends."""
     workload: Workload
 
     @property
@@ -57,7 +57,7 @@ class ScheduledRoute:
 
 
 def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, Any]:
-    """What a table says about one kind of event; the keys are read by decide.jq.
+    """The entry of a table for one kind of event; decide.jq reads its keys.
 
     Raises:
         LookupError: The declaration has a field that no clause reads.

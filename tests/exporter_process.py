@@ -34,7 +34,7 @@ class Served:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, headers=named)  # noqa: S310 - loopback
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return answer.read().decode()
+            return bytes(answer.read()).decode()
 
     def samples(self) -> Iterator[Sample]:
         """Every sample of a scrape."""

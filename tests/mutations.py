@@ -187,16 +187,24 @@ def targets(name: str) -> list[list[Path]]:
     ]
 
 
+def _at(node: Any, part: str | int) -> Any:
+    return node[part]
+
+
 def change(event: dict[str, Any], place: Path, operation: int, value: Any) -> None:
     """Edit a place, unless an earlier edit took it away."""
+    parent: Any = None
     node: Any = event
-    *parents, last = place
-    for part in [*parents, last]:
-        if not (isinstance(part, str) and isinstance(node, dict) and part in node) and not (
-            isinstance(part, int) and isinstance(node, list) and part < len(node)
-        ):
+    for part in place:
+        there = (
+            part in node
+            if isinstance(node, dict)
+            else isinstance(node, list) and isinstance(part, int) and part < len(node)
+        )
+        if not there:
             return
-        parent, node = node, node[part]
+        parent, node = node, _at(node, part)
+    last = place[-1]
     if operation == 0:
         del parent[last]
     elif operation == 1:

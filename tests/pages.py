@@ -20,7 +20,9 @@ from triggers.shipped import shipped
 def commands_page() -> str:
     """docs/commands.md, from --help."""
     runner = CliRunner()
-    parts = ["# Commands\n\nGenerated from `--help`; `make goldens` writes it again.\n"]
+    parts = [
+        "# Commands\n\nThis page holds the help text of every command. It is generated from `--help`; `make goldens` writes it again.\n"
+    ]
     for words in ((), *command_words()):
         text = runner.invoke(main, [*words, "--help"], prog_name="hookline", terminal_width=100).stdout
         parts.append(f"## {' '.join(('hookline', *words))}\n\n```text\n{text.rstrip()}\n```\n")
@@ -115,11 +117,12 @@ def declaration_page() -> str:
     """docs/declaration.md, from the JSON Schema."""
     schema = models_schema()
     introduction = (
-        "# hookline.yaml\n\nGenerated from the models; `make goldens` writes it again. The JSON Schema for editors: `hookline schema`.\n\n"
-        "Patterns are globs everywhere: `*` within a part between slashes, `**` any number of parts, `?` one character; exclude wins;\n"
-        "a list means include. Unknown keys are errors. Durations are written 90s, 20m, 1h30m or 7d.\n\n"
-        "A branch or tag builds only if the template can take its name: stock `ci-go-v1` takes letters, digits and `. _ / -`,\n"
-        "`hookline-ci-go` every name that git allows ([the rules](security.md#branches-and-tags)). Others are `skip(REF)`.\n\n"
+        "# hookline.yaml\n\nThis page lists every key of hookline.yaml. It is generated from the models; `make goldens` writes it again. "
+        "`hookline schema`\nprints the JSON Schema for editors. [Glossary](glossary.md).\n\n"
+        "All patterns are globs: `*` matches within a part between slashes, `**` matches any number of parts, and `?` matches one character.\n"
+        "exclude wins over include, and a plain list means include. Unknown keys are errors. Write durations as 90s, 20m, 1h30m or 7d.\n\n"
+        "A branch or tag builds only if the template can take its name. Stock `ci-go-v1` takes letters, digits and `. _ / -`.\n"
+        "`hookline-ci-go` takes every name that git allows ([the rules](security.md#branches-and-tags)). Other names are `skip(REF)`.\n\n"
         + SAY_ONCE
     )
     parts = [introduction]
@@ -231,8 +234,9 @@ def page_with_outputs(text: str, folders: list[Path]) -> str:
 def metrics_page() -> str:
     """docs/metrics.md, from the declarations of the families."""
     introduction = (
-        "# Metrics\n\nGenerated from the declarations; `make goldens` writes it again. What is kept over restarts stands in the ledger; the rest "
-        "is\nabout the exporter itself, or about what has not ended. How they are counted: [the exporter](exporter.md).\n"
+        "# Metrics\n\nThis page lists every metric. It is generated from the declarations; `make goldens` writes it again. The ledger keeps the "
+        "metrics of\nthe first table over restarts. Those of the second table describe the exporter itself, or runs that have not ended.\n"
+        "[The exporter](exporter.md) explains how they are counted.\n"
     )
     parts = [introduction]
     for title, kept in (("Runs, steps, caches, capacity", True), ("Now, and the exporter itself", False)):
@@ -254,7 +258,7 @@ def metrics_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _metric(family: Family) -> str:
+def _metric(family: Family[Any]) -> str:
     labels = ", ".join(family.labels)
     note = "" if family.stability == "stable" else f" ({family.stability})"
     return f"| `{family.name}` | {family.type}{note} | {labels} | {family.help} |"

@@ -1,4 +1,4 @@
-"""The words of hookline.yaml that are about what runs: the `run:` block."""
+"""Models of the parts of hookline.yaml that are about runs: the `run:` block."""
 
 from typing import Annotated, Any, Literal
 
@@ -30,7 +30,7 @@ MetadataKey = Annotated[
 def _not_a_template(value: Any) -> Any:
     if isinstance(value, str):
         if "{{" in value:
-            raise ValueError("{{ is refused: Argo would expand it when the run starts")
+            raise ValueError("{{ is refused, because Argo would expand it when the run starts")
         if any(ord(character) < 32 or ord(character) == 127 for character in value):
             raise ValueError("control characters and line ends are refused")
     return value
@@ -41,7 +41,7 @@ ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
 
 
 _SWITCHED = Discriminator(lambda value: "off" if value is False else "on")
-"""A setting that false takes back."""
+"""A setting whose default false removes."""
 
 
 class Spot(Block):
@@ -49,7 +49,7 @@ class Spot(Block):
 
     strategy: SpotStrategy = Field(
         default="SpotAsPriceGo",
-        description="ECI's bidding: the market price, or at most price_limit.",
+        description="How ECI bids: SpotAsPriceGo at the market price, SpotWithPriceLimit up to price_limit.",
         examples=["SpotAsPriceGo"],
     )
     price_limit: (
@@ -65,15 +65,15 @@ class Spot(Block):
         | None
     ) = Field(
         default=None,
-        description="Highest price per hour, at most 3 decimals; with SpotWithPriceLimit only.",
+        description="Highest price per hour, with at most 3 decimals. Only with SpotWithPriceLimit.",
         examples=["0.35"],
     )
     fallback: bool = Field(
-        default=True, description="Use on-demand capacity where there is no spot capacity.", examples=[True]
+        default=True, description="Use on-demand capacity if there is no spot capacity.", examples=[True]
     )
     protection: Annotated[int, Field(ge=0, le=6)] = Field(
         default=1,
-        description="Hours in which the instance is not reclaimed; 0 = none. A step of ci-go-v1 ends within 20 minutes.",
+        description="Hours during which the instance is not reclaimed; 0 means none. A step of ci-go-v1 ends within 20 minutes.",
         examples=[1],
     )
 
@@ -87,18 +87,18 @@ class Spot(Block):
 
 
 class Retry(Block):
-    """Another attempt after infrastructure loss: a reclaimed spot pod, a deleted pod. Never after a red test."""
+    """Another attempt after the infrastructure lost a pod: a reclaimed spot pod, a deleted pod. Never after a failed test."""
 
     limit: Annotated[int, Field(ge=1, le=10)] = Field(
-        default=2, description="Most further attempts of a step.", examples=[2]
+        default=2, description="Highest number of further attempts of a step.", examples=[2]
     )
 
 
 class Run(Block):
-    """What a pipeline's Workflow looks like."""
+    """The settings of a pipeline's Workflow."""
 
     template: Name | None = Field(
-        default=None, description="The workflow template to run. Default: ci-go-v1.", examples=["ci-go-v1"]
+        default=None, description="Workflow template to run. Default: ci-go-v1.", examples=["ci-go-v1"]
     )
     parameters: (
         dict[
@@ -111,19 +111,19 @@ class Run(Block):
         | None
     ) = Field(
         default=None,
-        description="Arguments of the template that hookline does not set by itself; switches are true or false.",
+        description="Arguments of the template that hookline does not set. Switches are true or false.",
         examples=[{"enable_test": True, "dockerfile": "./build/Dockerfile"}],
     )
     compute: Literal["eci", "acs", "node"] | None = Field(
         default=None,
         description="Where pods run: eci (elastic container instances), acs, or node (the cluster's own nodes). "
-        "Default: eci where spot is set, else node.",
+        "Default: eci if spot is set, otherwise node.",
         examples=["eci"],
     )
     spot: Annotated[Annotated[Spot, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (
         Field(
             default=None,
-            description="Use spot capacity; false takes a default back.",
+            description="Use spot capacity; false removes a default.",
             examples=[{"strategy": "SpotAsPriceGo"}],
         )
     )
@@ -131,24 +131,24 @@ class Run(Block):
         Annotated[Annotated[Retry, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None
     ) = Field(
         default=None,
-        description="Retry steps that infrastructure took away. Refused for templates with inline tasks, as stock ci-go-v1: "
-        "Argo would fail every run.",
+        description="Retry steps whose pod the infrastructure lost; false removes a default. Refused for templates with inline tasks, such as "
+        "stock ci-go-v1, because Argo would fail every run.",
         examples=[{"limit": 2}],
     )
     mutex: Annotated[Annotated[Name, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (
         Field(
             default=None,
-            description="Runs with the same mutex wait for each other. Default: one per checkout directory; none where the "
-            "template says that runs of one repository may overlap. false is refused where runs share a checkout.",
+            description="Name of a lock: runs with the same mutex wait for each other. Default: one per checkout directory; none if the "
+            "template says that runs of one repository may overlap. false is refused if runs share a checkout.",
             examples=["shop"],
         )
     )
     ttl: Duration | None = Field(
-        default=None, description="Delete a finished Workflow after this. Default: 1d.", examples=["1d"]
+        default=None, description="Delete a finished Workflow after this time. Default: 1d.", examples=["1d"]
     )
     keep_pods: Duration | None = Field(
         default=None,
-        description="Delete the pods of a finished Workflow after this, so that logs can be read. Default: 10m.",
+        description="Delete the pods of a finished Workflow after this time. Their logs can be read until then. Default: 10m.",
         examples=["10m"],
     )
     deadline: Duration | None = Field(
@@ -156,21 +156,21 @@ class Run(Block):
     )
     service_account: Name | None = Field(
         default=None,
-        description="ServiceAccount of the run's pods. Default: one made by hookline that may only report results to Argo. "
-        "It does not reach pipelines with forks: sandboxed, whose pods have no token.",
+        description="ServiceAccount of the run's pods. Default: an account of hookline's that may only report results to Argo. "
+        "It does not apply to pipelines with forks: sandboxed, whose pods have no token.",
         examples=["ci-runner"],
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
         default=None,
-        description="Argo Workflows priority: higher starts earlier under a parallelism limit.",
+        description="Priority in Argo Workflows: under a parallelism limit, runs with a higher number start earlier.",
         examples=[10],
     )
     pod_labels: dict[MetadataKey, Text] | None = Field(
-        default=None, description="More labels for every pod.", examples=[{"team": "shop"}]
+        default=None, description="Further labels of every pod.", examples=[{"team": "shop"}]
     )
     pod_annotations: dict[MetadataKey, Text] | None = Field(
         default=None,
-        description="More annotations for every pod.",
+        description="Further annotations of every pod.",
         examples=[{"k8s.aliyun.com/eci-use-specs": "2-4Gi,4-8Gi"}],
     )
 

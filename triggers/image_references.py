@@ -20,7 +20,7 @@ def is_pinned(reference: str) -> bool:
 
 
 def is_mirror(prefix: str) -> bool:
-    """Whether this can stand where docker.io/ stands: a host, perhaps with a port and a path."""
+    """Whether this can replace docker.io/: a host, perhaps with a port and a path."""
     host = prefix.partition("/")[0]
     return (
         len(prefix) < 256

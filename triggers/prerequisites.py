@@ -1,4 +1,4 @@
-"""What a template needs beside it in the namespace of the runs: a volume, credentials, an account.
+"""Objects that a template needs in the namespace of the runs: a volume, credentials, an account.
 
 Values that nobody gave are placeholders such as `<NAS mount target>`. An object with a placeholder in it has a label that the API server
 refuses, so that it is not created before somebody has filled it in: a volume with a wrong server would leave pods pending, and a

@@ -9,8 +9,8 @@ from triggers.shipped import IMAGES, shipped
 __all__ = ["DESCRIPTIONS", "published"]
 
 DESCRIPTIONS: Mapping[str, str] = {
-    "ci-go-v1": "The contract of Alibaba Cloud's preset, for clusters that lack it: builds the head of a branch.",
-    "hookline-ci-go": "Its successor for events: exactly the event's commit, tags, pull requests, retries, cache numbers.",
+    "ci-go-v1": "Builds the head of a branch. For clusters that lack Alibaba Cloud's preset; it keeps the preset's contract.",
+    "hookline-ci-go": "Builds exactly the commit of an event: branches, tags, pull requests. With retries and cache numbers.",
 }
 """Shipped template → its one line."""
 

@@ -1,4 +1,4 @@
-"""Rights: what creates Workflows, what their pods run as, and whatever else needs an account."""
+"""Rights: the accounts that create Workflows, that their pods have, and that other parts need."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights"]
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _MOUNTED = "workflows.argoproj.io/service-account-token.name"
-"""On an executor's account: the Secret with its token (argo-workflows workflow/common/common.go)."""
+"""Annotation of an executor's account: the Secret with its token (argo-workflows workflow/common/common.go)."""
 
 
 def _metadata(name: str, namespace: str) -> dict[str, Any]:
@@ -39,14 +39,14 @@ def _grant(
 
 
 def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A ServiceAccount that may do this, and nothing else, in its namespace."""
+    """A ServiceAccount that may do only this, in its namespace."""
     return [_account(name, namespace), *_grant(name, namespace, namespace, rules)]
 
 
 def sensor_rights(
     name: str, namespace: str, rules: Mapping[str, list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """The Sensors' account: what each namespace's rules say, nothing else.
+    """The Sensors' account: it has only the rights of each namespace's rules.
 
     Args:
         name: Of the account.
@@ -69,7 +69,7 @@ def _reporting() -> list[dict[str, Any]]:
 
 
 def run_rights(namespace: str) -> list[dict[str, Any]]:
-    """The runs' account: it may report a step's result to Argo and do nothing else."""
+    """The runs' account: it may only report a step's result to Argo."""
     return bound_account(RUN_SERVICE_ACCOUNT, namespace, _reporting())
 
 

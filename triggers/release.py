@@ -10,7 +10,7 @@ __all__ = ["OLDEST_UPSTREAM", "Release", "takes_lists"]
 Release = Literal["3.5", "3.6", "3.7", "4.0", "4.1"]
 """A minor release of the cluster."""
 OLDEST_UPSTREAM: Release = "3.6"
-"""What objects are written for unless a declaration says otherwise: later releases read them too."""
+"""Release for which hookline writes objects by default; later releases read them too."""
 
 
 def takes_lists(release: Release) -> bool:

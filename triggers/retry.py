@@ -1,4 +1,4 @@
-"""Retries: another attempt for what infrastructure took away, never for a red test."""
+"""Retries: another attempt after the infrastructure lost a pod, never after a failed test."""
 
 from typing import Any
 

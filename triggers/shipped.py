@@ -1,4 +1,4 @@
-"""The workflow templates that hookline brings: read from `templates/`, scripts and images put in.
+"""The workflow templates that come with hookline: read from `templates/`, scripts and images put in.
 
 A template is a folder with `template.yaml` and its scripts, which are plain files so that they can be read and run as they are.
 Tags of ours stand where something is put in: `!script FILE` (in which a line `!include FILE` is replaced by that file), `!image NAME`
@@ -24,7 +24,7 @@ IMAGES: Mapping[str, str] = {
     "go": "docker.io/library/golang:1.27.0-bookworm@sha256:ded31c68586d2e49e760acc2e65a884b23d032e9bbbed0ae0c55abd3fcaf4452",
     "buildkit": "docker.io/moby/buildkit:v0.33.0-rootless@sha256:80b15f0735e87bab7bf59ec4d695dfb4a7cfb25521cf56dc75d6f256285b63ef",
 }
-"""What steps run in, pinned by the digests under which Docker Hub serves these tags."""
+"""Images of the steps, pinned by the digests under which Docker Hub serves these tags."""
 
 FURTHER_ATTEMPTS = 2
 

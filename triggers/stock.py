@@ -28,7 +28,7 @@ def _fact_files() -> frozenset[str]:
 
 @cache
 def stock(name: str, *, restricted: bool = False) -> Template:
-    """A template known without asking a cluster: from what is known of a vendor's, or from the one that hookline brings.
+    """A template that hookline knows without asking a cluster: by facts about a vendor's template, or from one that comes with hookline.
 
     Args:
         name: One of `stock_names`.

@@ -1,4 +1,4 @@
-"""What a workflow template can do: the parameters it declares, what each is for, and what follows for events."""
+"""Capabilities of a workflow template: its parameters, their roles, and what follows for events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Template:
     parameters: Mapping[str, str | None]
     """Declared workflow arguments with their defaults; None = no default."""
     roles: Mapping[Role, str]
-    """What a parameter is for → its name. Without "commit" the template builds the head of a branch, without "sandbox" it has no
+    """Role of a parameter → its name. Without "commit" the template builds the head of a branch, without "sandbox" it has no
     mode for foreign code, without "ref" it finds the commit by itself."""
     concurrent_runs: bool
     """Runs of one repository may overlap: no checkout directory is shared, so no mutex is needed."""
     takes_any_ref: bool
-    """Its scripts take every name of a branch or a tag that git allows, as a value of the environment."""
+    """Whether its scripts take every name of a branch or tag that git allows, as a value of the environment."""
     inline_tasks: bool
     """Tasks are written inline in the DAG: a retry strategy from outside ends every run in "failed to get a
     template" (seen on workflow-controller 3.7.4)."""
@@ -34,9 +34,9 @@ class Template:
     service_account: str | None
     """The account that its own spec names."""
     synchronized: bool
-    """Its own spec names a mutex or a semaphore for the whole run."""
+    """Whether its spec names a mutex or a semaphore for the whole run."""
     origin: str
-    """Where this is known from, for messages."""
+    """Source of these facts, for messages."""
 
     @property
     def shares_checkout(self) -> bool:
@@ -44,7 +44,7 @@ class Template:
         return "directory" in self.roles and not self.concurrent_runs
 
     def role(self, parameter: str) -> Role | None:
-        """What a parameter is for; None = hookline does not know."""
+        """Role of each parameter; None if hookline does not know the roles."""
         return next((role for role, name in self.roles.items() if name == parameter), None)
 
     def bindings(self, kind: Kind) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The words that hookline writes on Workflows and their pods, and that runs are recognised by."""
+"""Labels and annotations that hookline writes on Workflows and their pods, and by which it recognises runs."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -18,13 +18,13 @@ SpotStrategy = Literal["SpotAsPriceGo", "SpotWithPriceLimit"]
 """How ECI bids for spot capacity: the market price, or at most a limit."""
 
 PREFIX = "hookline.dev/"
-"""Every label and annotation of hookline begins with it."""
+"""Prefix of every label and annotation of hookline."""
 
 RUN_SERVICE_ACCOUNT = "hookline-run"
-"""Whom the pods of a run are, where nobody says another account."""
+"""Default account of a run's pods."""
 
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
-"""On a template: "true" where runs of one repository may overlap."""
+"""Annotation of a template: "true" if runs of one repository may overlap."""
 
 SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 """Annotations of a pod by which ECI gives it spot capacity."""
@@ -33,7 +33,7 @@ ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
 """Label of a pod by which ACS gives it spot capacity."""
 
 Role = Literal["url", "directory", "branch", "tag", "image", "dockerfile", "commit", "ref", "sandbox"]
-"""What a parameter of a template is for, as far as hookline fills it or checks it."""
+"""Role of a template's parameter that hookline fills or checks."""
 
 STOCK_PARAMETERS: Mapping[Role, str] = {
     "url": "repo_url",
@@ -43,4 +43,4 @@ STOCK_PARAMETERS: Mapping[Role, str] = {
     "image": "container_image",
     "dockerfile": "dockerfile",
 }
-"""Role → the name that the parameter has in ci-go-v1. A template that declares the name, and says nothing else, means the same by it."""
+"""Role → name of the parameter in ci-go-v1. A parameter of this name in another template has the same role, unless an annotation says otherwise."""

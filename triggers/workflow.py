@@ -50,14 +50,14 @@ DEFAULT_TTL_SECONDS = 86_400
 DEFAULT_KEEP_PODS_SECONDS = 600
 DEFAULT_DEADLINE_SECONDS = 7_200
 EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
-"""Of sandboxed runs: what Argo's own containers report results as, so that the code's containers need no token."""
+"""Account with which Argo's own containers of sandboxed runs report results, so that the containers with the code need no token."""
 TAKEN_BESIDE_A_TEMPLATE = frozenset(
     {
         "arguments", "entrypoint", "shutdown", "suspend", "activeDeadlineSeconds", "priority", "ttlStrategy", "podGC", "volumeClaimGC",
         "archiveLogs", "workflowMetadata", "workflowTemplateRef", "metrics", "artifactGC",
     }
 )  # fmt: skip
-"""What a Workflow may say in its spec under templateReferencing: Strict or Secure; anything else ends the run in an error
+"""Keys that a Workflow may set in its spec under templateReferencing: Strict or Secure; any other key ends the run in an error
 (argo-workflows workflow/util/merge.go of 3.7.18 and 4.0.5)."""
 
 NAME_LENGTH = 46
@@ -66,7 +66,7 @@ NAME_LENGTH = 46
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a pipeline builds."""
+    """The repository and image that a pipeline builds."""
 
     pipeline: str
     owner: str | None
@@ -77,7 +77,7 @@ class Subject:
 
     @property
     def checkout_directory(self) -> str:
-        """The directory that `git clone` makes of the URL; ci-go-v1 has to be told exactly this one."""
+        """The directory that `git clone` makes of the URL; ci-go-v1 needs exactly this name."""
         return self.repository_url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1].removesuffix(".git")
 
 
@@ -119,12 +119,12 @@ def digest(value: Any, length: int = 12) -> str:
 
 
 def argument_path(index: int) -> str:
-    """Where the value of the argument with this index stands in a Workflow."""
+    """Path of the value of the argument with this index in a Workflow."""
     return f"spec.arguments.parameters.{index}.value"
 
 
 def mutex_path(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where the name of its mutex stands in a Workflow that has one."""
+    """Path of the mutex's name in a Workflow that has one."""
     lists = "mutexes" in resource["spec"]["synchronization"]
     return ("spec", "synchronization", *(("mutexes", "0") if lists else ("mutex",)), "name")
 
@@ -155,7 +155,7 @@ def _pod_metadata(run: Run) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What decides, beside the settings, how a Workflow without its constants looks."""
+    """Values that, together with the settings, decide how a Workflow without its constants looks."""
 
     template: str
     cluster_scope: bool

@@ -29,7 +29,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why an event does, or does not, start a pipeline."""
+    """Explanation of why an event does, or does not, start a pipeline."""
 
     event: Mapping[str, Any]
     result: Result
@@ -113,7 +113,7 @@ def _without_program(plan: Plan, result: Result, position: Position) -> Judgemen
 
 
 def _written(events: Any, kind: str, clause: Clause) -> tuple[tuple[str, ...], str]:
-    """Where a clause is written in the events block, and the patterns that stand there."""
+    """Position of a clause in the events block, and the patterns that are written there."""
     declared = getattr(events, kind, None) if kind in type(events).model_fields else None
     if declared is None:
         return (), ""

@@ -1,4 +1,4 @@
-"""Incoming events: from what stands after -e to an event on the bus, or to the refusal that the host would see."""
+"""Incoming events: from the argument of -e to an event on the bus, or to the refusal that the host would get."""
 
 import datetime
 import json
@@ -21,7 +21,7 @@ SCHEDULE = "schedule:"
 
 @dataclass(frozen=True, slots=True)
 class EventOptions:
-    """How an event is given."""
+    """An event as the user gives it."""
 
     source: str | None = None
     headers: Mapping[str, str] | None = None

@@ -16,7 +16,7 @@ __all__ = ["Result", "Simulation", "simulate"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an event does to one pipeline."""
+    """The answer of one pipeline to an event."""
 
     pipeline: str
     verdict: str
@@ -29,7 +29,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What an event does to all pipelines."""
+    """The answers of all pipelines to an event."""
 
     event: Mapping[str, Any]
     """The canonical event; of several pushes in one delivery, one that a pipeline was decided by."""
@@ -107,7 +107,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
 
 
 def result_of(simulation: Simulation, plan: Plan, event: BusEvent, pipeline: str) -> Result:
-    """What the event does to one pipeline, whatever it listens to."""
+    """The answer of one pipeline to the event, whatever the pipeline listens to."""
     for result in simulation.results:
         if result.pipeline == pipeline:
             return result

@@ -1,4 +1,4 @@
-"""What `hookline template check` answers about one manifest: whose text it is, how far it keeps the contract, what it lacks."""
+"""The answer of `hookline template check` about one manifest: its published version, its contract, and what it lacks."""
 
 import difflib
 import itertools
@@ -21,18 +21,18 @@ __all__ = ["Comparison", "TemplateReport", "check_template", "report_data"]
 MOST_LINES = 4_000
 """A longer text is not compared line by line."""
 LEAST_PERCENT = 20
-"""Of lines in common; a comparison of less tells nothing."""
+"""Lowest percentage of common lines at which a comparison is useful."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A customised text beside the nearest that hookline renders."""
+    """A customised template beside the most similar one that hookline renders."""
 
     nearest: str
     percent: int
     """Lines that both have, of the lines of both."""
     diff: tuple[str, ...]
-    """From hookline's text to this one; empty for a text too long, or too different, to compare."""
+    """Differences from hookline's text to this one; empty if the text is too long, or too different, to compare."""
 
 
 @dataclass(frozen=True, slots=True)

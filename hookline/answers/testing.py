@@ -22,7 +22,7 @@ class Verdict:
     pipeline: str
     expected: str
     found: str
-    """For example skip(PATHS), or a sentence where the event cannot be read."""
+    """Verdict such as skip(PATHS), or a sentence if the event cannot be read."""
     position: Position
 
     @property

@@ -1,4 +1,4 @@
-"""Templates that a cluster holds, asked of its API server by the current kubeconfig context."""
+"""Templates in a cluster, read from its API server by the current kubeconfig context."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ _SECONDS = 10.0
 
 
 class AbsentTemplate(ConnectionError):
-    """The cluster answers, and has no such template."""
+    """The cluster answers, and does not have this template."""
 
 
 def template_from_cluster(name: str) -> Template:
@@ -46,7 +46,7 @@ def manifest_from_cluster(
     try:
         connection = Connection.of_kubeconfig(kubeconfig, context)
     except (ConnectionError, yaml.YAMLError, TypeError, AttributeError, KeyError) as error:
-        raise ConnectionError(f"no cluster to ask: {shown(error)}") from error
+        raise ConnectionError(f"hookline found no cluster to ask: {shown(error)}") from error
     try:
         return connection.json("GET", f"{api}{path}/{name}", read_seconds=_SECONDS)
     except Refused as error:
@@ -55,6 +55,4 @@ def manifest_from_cluster(
     except Unreachable as error:
         raise ConnectionError(f"the cluster does not answer: {str(error)[:200]}") from error
     except (ValueError, RecursionError) as error:
-        raise ConnectionError(
-            f'the cluster gave something else than {kind} "{name}": {shown(error)}'
-        ) from error
+        raise ConnectionError(f'the cluster did not answer with {kind} "{name}": {shown(error)}') from error

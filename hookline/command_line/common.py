@@ -1,4 +1,4 @@
-"""What commands share: their options, how a declaration is opened, how problems end a command."""
+"""Parts that commands share: options, opening a declaration, ending a command with its problems."""
 
 import functools
 import sys
@@ -66,7 +66,7 @@ def report(diagnostics: Collection[Diagnostic]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DeclarationArguments:
-    """What the command line says about the declaration."""
+    """Options that name the declaration."""
 
     files: tuple[Path, ...]
     template_files: tuple[Path, ...]
@@ -76,7 +76,9 @@ class DeclarationArguments:
         """The plan of the declaration; its problems end the command with code 2."""
         paths = self.files or (Path("hookline.yaml"),)
         if not self.files and not paths[0].exists():
-            fail("there is no hookline.yaml here; name one with -f, or write a first one with: hookline init")
+            fail(
+                "there is no hookline.yaml in this folder; name a file with -f, or write a first one with: hookline init"
+            )
         try:
             templates = read_templates(self.template_files)
             for name in self.cluster_templates:
@@ -112,7 +114,7 @@ def objects_to_print(plan: Plan) -> list[dict[str, Any]]:
     except BrokenRules as broken:
         for line in str(broken).splitlines():
             click.echo(f"error: {line}", err=True)
-        fail("this is a fault of hookline, so nothing was written; please report it", EXIT_INTERNAL)
+        fail("this is an error in hookline, and nothing was written; please report it", EXIT_INTERNAL)
 
 
 def declaration_options(command: Command) -> Command:
@@ -131,7 +133,7 @@ def declaration_options(command: Command) -> Command:
         "template_files",
         multiple=True,
         type=click.Path(path_type=Path),
-        help="Manifest of a (Cluster)WorkflowTemplate that pipelines use, as kubectl get -o yaml prints it; repeatable.",
+        help="File with the manifest of a (Cluster)WorkflowTemplate that pipelines use, as kubectl get -o yaml prints it; repeatable.",
     )
     @click.option(
         "--template-from-cluster",

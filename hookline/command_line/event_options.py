@@ -25,7 +25,7 @@ LARGEST_EVENT_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class EventArguments:
-    """What the command line says about the event."""
+    """Options that name the event."""
 
     given: str
     source: str | None
@@ -55,7 +55,7 @@ def parse_time(
     except ValueError as error:
         raise click.BadParameter("expected a time such as 2026-11-25T02:30:00Z") from error
     if time.tzinfo is None:
-        raise click.BadParameter("say the zone too, such as 2026-11-25T02:30:00Z or +08:00")
+        raise click.BadParameter("expected a time with its zone, such as 2026-11-25T02:30:00Z or …+08:00")
     return time
 
 
@@ -70,31 +70,31 @@ def event_options(command: Command) -> Command:
         metavar="EVENT",
         help="The event: a file, - for stdin, or schedule:PIPELINE.",
     )
-    @click.option("--source", help="The source that receives it, where EVENT does not tell.")
+    @click.option("--source", help="Source that receives the event, if EVENT does not say it.")
     @click.option(
         "--header",
         "headers",
         multiple=True,
         callback=header_option,
         metavar="'NAME: VALUE'",
-        help="A request header beside a bare body; repeatable.",
+        help="Request header, if EVENT is a bare body; repeatable.",
     )
     @click.option(
         "--files",
         "changed",
         type=click.Path(path_type=Path),
-        help="The changed files, complete: one a line, or a JSON list.",
+        help="File with the complete list of changed files: one per line, or as a JSON list.",
     )
     @click.option(
         "--secret-file",
         type=click.Path(path_type=Path),
-        help="Check the signature or token too, with the secret in this file.",
+        help="File with the webhook's secret. hookline then checks the signature or token too.",
     )
     @click.option(
         "--now",
         callback=parse_time,
         metavar="TIME",
-        help="When the event arrives, or the schedule fires.  [default: now, or the next fire time]",
+        help="Time at which the event arrives, or the schedule fires.  [default: now, or the next fire time]",
     )
     @functools.wraps(command)
     def wrapped(
@@ -147,5 +147,7 @@ def _content(given: str) -> bytes:
         with Path(given).open("rb") as file:
             content = file.read(LARGEST_EVENT_BYTES + 1)
     if len(content) > LARGEST_EVENT_BYTES:
-        raise DeliveryError(f"larger than {LARGEST_EVENT_BYTES:,} bytes; no host sends that")
+        raise DeliveryError(
+            f"the file is larger than {LARGEST_EVENT_BYTES:,} bytes, and no host sends so much"
+        )
     return content

@@ -1,4 +1,4 @@
-"""What exporter, record and replay share: which cluster, where to listen, how to stop."""
+"""Parts that exporter, record and replay share: the cluster, the address to listen at, stopping."""
 
 import functools
 import gc
@@ -34,14 +34,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class ClusterArguments:
-    """What the command line says about the cluster."""
+    """Options that name the cluster."""
 
     kubeconfig: Path | None
     context: str | None
     namespace: str
 
     def sources(self) -> "ClusterScope":
-        """Where to watch; a cluster that cannot be found ends the command with code 3."""
+        """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
         from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
         from runs.watching import Connection  # noqa: PLC0415
 
@@ -65,7 +65,7 @@ def cluster_options(command: Command) -> Command:
     @click.option(
         "--kubeconfig",
         type=click.Path(path_type=Path),
-        help="Cluster to watch.  [default: the one it runs in, else as kubectl]",
+        help="Kubeconfig of the cluster to watch.  [default: the cluster it runs in, else as kubectl]",
     )
     @click.option("--context", help="Context of the kubeconfig.")
     @click.option(
@@ -73,7 +73,7 @@ def cluster_options(command: Command) -> Command:
         "--namespace",
         envvar=ENVIRONMENT + "NAMESPACE",
         default="",
-        help="Only this namespace.  [default: all]",
+        help="Watch only this namespace.  [default: all]",
     )
     @functools.wraps(command)
     def wrapped(kubeconfig: Path | None, context: str | None, namespace: str, **others: Any) -> Any:
@@ -89,7 +89,7 @@ def config_option(command: Command) -> Command:
         "configuration",
         type=click.Path(path_type=Path),
         envvar=ENVIRONMENT + "CONFIG",
-        help="Settings of the exporter (docs/exporter.md).",
+        help="File with the settings of the exporter (docs/exporter.md).",
     )(command)
 
 

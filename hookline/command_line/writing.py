@@ -1,4 +1,4 @@
-"""Writing what commands make: whole files, and whole folders that replace what an earlier run wrote."""
+"""Writing the output of commands: complete files, and complete folders that replace the output of an earlier run."""
 
 import ctypes
 import os
@@ -53,7 +53,7 @@ def _listed(folder: Path) -> frozenset[str]:
         return frozenset()
     text = index.read_text("utf-8", "replace")
     if not text.startswith(MARK):
-        raise FileExistsError(0, f"holds a {INDEX} that is not hookline's; choose another folder")
+        raise FileExistsError(0, f"holds a {INDEX} that hookline did not write; choose another folder")
     names = (line.removeprefix("- ") for line in text.splitlines() if line.startswith("- "))
     return frozenset({INDEX, *(name for name in names if "/" not in name)})
 
@@ -79,7 +79,7 @@ def replace_folder(folder: Path, files: Mapping[str, str], earlier: Collection[s
         _refuse_what_cannot_move(folder)
         for name in files:
             if name not in earlier and os.path.lexists(folder / name):
-                raise FileExistsError(0, f"{name} stands there, and hookline did not write it; move it away")
+                raise FileExistsError(0, f"holds {name}, which hookline did not write; move that file away")
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{_prefix(folder)}{os.getpid()}-"))
     try:
@@ -99,9 +99,14 @@ def _refuse_what_cannot_move(folder: Path) -> None:
     if not folder.is_dir():
         raise NotADirectoryError(0, "is not a folder")
     if Path.cwd().is_relative_to(folder):
-        raise OSError(0, "is the folder that you stand in, and is replaced as a whole; run it from above")
+        raise OSError(
+            0,
+            "is the current folder, and hookline replaces the whole folder; run the command from its parent",
+        )
     if folder.is_mount():
-        raise OSError(0, "is a mount point, which cannot be replaced as a whole; name a folder inside of it")
+        raise OSError(
+            0, "is a mount point, and hookline replaces the whole folder; name a folder inside of it"
+        )
 
 
 def _keep(entry: Path, place: Path) -> None:
@@ -119,7 +124,7 @@ def _keep(entry: Path, place: Path) -> None:
 
 
 def _change_places(beside: Path, folder: Path) -> None:
-    """Exchange two folders in one step; where the system has no such step, in two renames."""
+    """Exchange two folders in one step, or in two renames if the system has no such step."""
     if _exchanged(beside, folder):
         return
     old = beside.with_name(f"{beside.name}-old")
@@ -150,7 +155,7 @@ def _prefix(folder: Path) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what runs that were killed have left beside the folder; put an old folder back that has no successor."""
+    """Remove temporary folders of killed runs; put an old folder back if it has no successor."""
     if not folder.parent.is_dir():
         return
     left = re.compile(re.escape(_prefix(folder)) + r"(\d+)-\w+(-old)?")
@@ -175,7 +180,7 @@ def _runs(process: int) -> bool:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file that appears whole, by a rename."""
+    """Write a file by a rename, so that nobody sees a part of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,1 +1,1 @@
-"""One module a command: its name is the command, the first line of its docstring stands in the overview."""
+"""One module per command: its name is the command, and the overview shows the first line of its docstring."""

@@ -19,31 +19,31 @@ LABEL = re.compile(r"[\w./-]+=[\w.-]*\Z")
     "folder",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder to write to; files of the same names are replaced.",
+    help="Folder to write to. Files with the same names are replaced.",
 )
 @click.option(
     "-n",
     "--namespace",
     default="monitoring",
     show_default=True,
-    help="Of the ConfigMaps and the PrometheusRule.",
+    help="Namespace of the ConfigMaps and the PrometheusRule.",
 )
 @click.option(
     "--label",
     "labels",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Label of the PrometheusRule, by which a Prometheus chooses its rules (release=kube-prometheus-stack); repeatable.",
+    help="Label of the PrometheusRule, by which your Prometheus chooses its rules (release=kube-prometheus-stack); repeatable.",
 )
 @click.option(
     "--runbooks",
     default="docs/runbooks/",
     show_default=True,
     metavar="PREFIX",
-    help="Where you publish the runbooks; alerts link to PREFIX<name of the alert>.md.",
+    help="Address where you publish the runbooks. Alerts link to PREFIX<name of the alert>.md.",
 )
 def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str) -> None:
-    """Write Grafana dashboards, recording rules and alerts on the exporter's metrics, in each form that they are loaded in.
+    """Write Grafana dashboards, recording rules and alerts on the exporter's metrics, in every form in which they can be loaded.
 
     \b
     DIR/grafana/dashboards/      JSON, to import or to mount

@@ -15,24 +15,24 @@ from hookline.version import VERSION
 
 NOW = "2026-11-24T18:30:00Z"
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("The declaration is checked, and its objects are made.", ("validate",)),
+    ("hookline checks the declaration and counts the pods that it needs.", ("validate",)),
     ("", ("render", "--pods")),
     (
-        "A push to GitHub, signed with the webhook's secret: a Workflow.",
+        "A push to GitHub, signed with the webhook's secret, starts a Workflow.",
         ("simulate", "-e", "push.http", "--secret-file", "webhook-secret", "--now", NOW),
     ),
     (
-        "A new base image in the registry (ACR cannot sign).",
+        "A new base image in the registry starts a Workflow (ACR cannot sign).",
         ("simulate", "-e", "image-push.http", "--now", NOW),
     ),
-    ("The nightly build.", ("next", "--count", "3", "--now", NOW)),
+    ("The schedule starts a nightly build.", ("next", "--count", "3", "--now", NOW)),
     ("", ("simulate", "-e", "schedule:hello-world", "--now", "2026-11-24T18:34:00Z")),
     (
-        "A pull request from a fork: refused, and why.",
+        "A pull request from a fork starts nothing; this is why.",
         ("explain", "hello-world", "-e", "fork.http", "--now", NOW),
     ),
     (
-        "A forged push: it never reaches the bus.",
+        "A push with a forged signature is refused.",
         ("simulate", "-e", "forged.http", "--secret-file", "webhook-secret"),
     ),
 )
@@ -49,17 +49,17 @@ SHOWN = ("hookline_runs_total", "hookline_cache_requests_total", "hookline_cache
     "--to",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write the demo's files there, to play with, instead of running it.",
+    help="Write the demo's files to this folder, to try commands with, and run nothing.",
 )
 @click.option(
     "--listen",
     metavar="HOST:PORT",
-    help=f"Go on serving the recorded day there, until Ctrl-C.  [default: {LISTEN}, on a terminal]",
+    help=f"Serve the recorded day at this address until Ctrl-C.  [default: {LISTEN}, on a terminal]",
 )
 def command(folder: Path | None, listen: str | None) -> None:
-    """Show hookline without a cluster: what events start, what they do not start and why; and a recorded day of builds, measured.
+    """Show hookline without a cluster: which builds events start, why others start none, and the metrics of a recorded day.
 
-    Dashboards and rules are written to the folder hookline-dashboards.
+    The demo writes dashboards and rules to the folder hookline-dashboards.
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def command(folder: Path | None, listen: str | None) -> None:
 
 def _copy(files: Path, folder: Path) -> None:
     if folder.exists():
-        fail(f"{folder} exists; it stays as it is")
+        fail(f"{folder} exists, and is not overwritten; name another folder")
     try:
         shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
     except OSError as error:
@@ -106,7 +106,9 @@ def _show(title: str, arguments: tuple[str, ...]) -> None:
 def _measure(listen: str | None, written: Path) -> None:
     """Serve the recorded day: until Ctrl-C where someone can press it, else as long as it takes to ask it once."""
     if name := missing_package():
-        click.echo(f"\nA recorded day could be measured here; the exporter's packages are missing ({name}).")
+        click.echo(
+            f"\nThe demo does not measure the recorded day: the exporter's packages are missing ({name})."
+        )
         click.echo("Install hookline with its extra `exporter`.")
         return
     from runs.exporter.configuration import read_configuration  # noqa: PLC0415
@@ -121,20 +123,23 @@ def _measure(listen: str | None, written: Path) -> None:
         url = f"http://{host}:{server.start()}"
     except OSError as error:
         fail(f"{listen or LISTEN}: {error.strerror or error}; name another address with --listen")
-    click.echo("\n# A day of builds, recorded on a cluster: what the exporter says of it.")
+    click.echo("\n# The exporter measures a day of builds that was recorded on a cluster.")
     click.echo(f"$ hookline replay day.zip --config exporter.yaml --listen {host}:{url.rpartition(':')[2]}")
     click.echo(f"$ curl -s {url}/metrics | grep shop")
     with urllib.request.urlopen(f"{url}/metrics") as answer:  # noqa: S310 - our own server
         for line in answer.read().decode().splitlines():
             if line.startswith(SHOWN) and 'pipeline="shop"' in line and not line.endswith(" 0"):
                 click.echo(line)
-    _show("Dashboards, recording rules and alerts on those metrics.", ("dashboards", "-o", str(written)))
+    _show(
+        "hookline writes dashboards, recording rules and alerts on those metrics.",
+        ("dashboards", "-o", str(written)),
+    )
     click.echo(f"\nPages: {url}/runs   Metrics: {url}/metrics")
     if stays:
         click.echo("Ctrl-C ends it.")
         stop_signal().wait()
     else:
         click.echo(
-            "They are gone with this command: it has no terminal. hookline demo --listen HOST:PORT stays."
+            "The pages end with this command, because it has no terminal. To keep them: hookline demo --listen HOST:PORT"
         )
     server.stop()

@@ -32,9 +32,9 @@ def command(
     strict: bool,
     event: EventArguments,
 ) -> None:
-    """Say why PIPELINE does, or does not, start: every clause with the line of hookline.yaml it comes from.
+    """Say why an event starts PIPELINE or does not: every clause, with the line of hookline.yaml in which it is written.
 
-    EVENT is given as for simulate.
+    Give EVENT as for simulate.
 
     \b
     Examples:
@@ -86,5 +86,6 @@ def _print(found: Explanation) -> None:
     click.echo(table(("RESULT", "CLAUSE", "THE EVENT", "WRITTEN AT"), rows), nl=False)
     if result.verdict == "unknown" and result.action == "run":
         click.echo(
-            "\nThe payload cannot decide, so the pipeline runs; with --files it can, and paths.unknown: skip reverses it."
+            "\nThe payload does not hold enough to decide, so the pipeline runs. Give the changed files with --files to get an answer; "
+            "paths: {unknown: skip} lets such events start nothing."
         )

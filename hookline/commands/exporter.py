@@ -37,7 +37,7 @@ PORT = 9893
     "--ledger",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar=ENVIRONMENT + "LEDGER",
-    help="File that keeps counters over restarts.  [default: none; counters then start anew]",
+    help="File that keeps the counters over restarts.  [default: none; counters begin at 0 at each start]",
 )
 @click.option(
     "--listen",
@@ -45,20 +45,20 @@ PORT = 9893
     show_default=True,
     envvar=ENVIRONMENT + "LISTEN",
     metavar="HOST:PORT",
-    help="Where metrics and pages are served.",
+    help="Address at which metrics and pages are served.",
 )
 @click.option(
     "--web.config.file",
     "web_configuration",
     type=click.Path(path_type=Path),
     envvar=ENVIRONMENT + "WEB_CONFIG_FILE",
-    help="TLS and passwords, in the form of Prometheus' own exporters.",
+    help="File with TLS settings and passwords, in the format of Prometheus' own exporters.",
 )
 @click.option(
     "--lease",
     envvar=ENVIRONMENT + "LEASE",
     metavar="NAMESPACE/NAME",
-    help="Of instances with the same lease one counts, the others wait.",
+    help="Lease to share: of the instances with the same lease, one counts and the others wait.",
 )
 @click.option(
     "-f",
@@ -66,16 +66,16 @@ PORT = 9893
     "declaration",
     type=click.Path(path_type=Path),
     envvar=ENVIRONMENT + "FILE",
-    help="hookline.yaml: tells the coming fire times of schedules.",
+    help="hookline.yaml, from which the exporter reads the coming fire times of schedules.",
 )
 @click.option("--forecast", is_flag=True, help="Print how many series a pipeline will have, and exit.")
 @click.option("--manifests", metavar="IMAGE", help="Print the objects that run IMAGE in a cluster, and exit.")
 def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **settings: object) -> None:
     """Serve metrics of runs to Prometheus: outcomes, step durations, cache hit rates, spot capacity and cost.
 
-    It watches Workflows of ci-go-v1 and hookline-ci-go and their pods, reads the log of each step once, and counts every run exactly once, with a
-    ledger over restarts too. For people: / and /runs. What is asked for on the command line can be set by environment
-    variables: HOOKLINE_EXPORTER_NAMESPACE, _CONFIG, _LEDGER, _LISTEN, _WEB_CONFIG_FILE, _LEASE, _FILE.
+    The exporter watches Workflows of ci-go-v1 and hookline-ci-go and their pods, and reads the log of each step once. It counts every run exactly
+    once; with --ledger also over restarts. It serves pages at / and /runs. Environment variables can replace options:
+    HOOKLINE_EXPORTER_NAMESPACE, _CONFIG, _LEDGER, _LISTEN, _WEB_CONFIG_FILE, _LEASE, _FILE.
 
     \b
     Examples:
@@ -100,7 +100,7 @@ def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **
 
 @dataclass(frozen=True, slots=True)
 class ServeArguments:
-    """What the command line says about serving."""
+    """Options for serving."""
 
     configuration: Path | None
     ledger: Path | None

@@ -1,4 +1,4 @@
-"""Write a commented hookline.yaml for the repository you stand in."""
+"""Write a commented hookline.yaml for the repository in this folder."""
 
 import os
 import re
@@ -18,15 +18,15 @@ from hookline.declaration.starter import Remote, read_remote, starter
     type=click.Path(path_type=Path, dir_okay=False),
     default="hookline.yaml",
     show_default=True,
-    help="File to write; never overwritten. - for stdout.",
+    help="File to write, or - for stdout. An existing file is never overwritten.",
 )
 @click.option(
-    "--repository", metavar="SERVER/OWNER/NAME", help="The repository, where you do not stand in one."
+    "--repository", metavar="SERVER/OWNER/NAME", help="The repository, if the current folder is not in one."
 )
 def command(path: Path, repository: str | None) -> None:
-    """Write a commented hookline.yaml for the repository you stand in.
+    """Write a commented hookline.yaml for the repository in this folder.
 
-    Repository and branch are taken from the git remote origin.
+    hookline takes the repository and its branch from the git remote origin.
 
     \b
     Examples:
@@ -41,7 +41,9 @@ def command(path: Path, repository: str | None) -> None:
     else:
         remote = read_remote(Path.cwd())
     if remote is None:
-        fail("no git remote origin here; say which repository with --repository github.com/acme/shop")
+        fail(
+            "there is no git remote origin here; name the repository, as in --repository github.com/acme/shop"
+        )
     text = starter(remote)
     if str(path) == "-":
         click.echo(text, nl=False)
@@ -49,7 +51,7 @@ def command(path: Path, repository: str | None) -> None:
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
-        fail(f"{path} exists; it stays as it is")
+        fail(f"{path} exists, and is not overwritten; name another file with --to")
     except OSError as error:
         fail(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

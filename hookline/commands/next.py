@@ -1,4 +1,4 @@
-"""List coming fire times of schedules."""
+"""List the coming fire times of schedules."""
 
 import datetime
 import heapq
@@ -24,11 +24,11 @@ from hookline.plan.schedules import FiringSchedule
 @click.command()
 @declaration_options
 @click.option(
-    "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many fire times."
+    "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of fire times."
 )
-@click.option("--pipeline", "pipelines", multiple=True, help="Only this pipeline; repeatable.")
+@click.option("--pipeline", "pipelines", multiple=True, help="List only this pipeline; repeatable.")
 @click.option(
-    "--now", callback=parse_time, metavar="TIME", help="List what comes after this.  [default: now]"
+    "--now", callback=parse_time, metavar="TIME", help="List the fire times after this time.  [default: now]"
 )
 @output_option
 def command(
@@ -38,7 +38,7 @@ def command(
     now: datetime.datetime | None,
     output: str,
 ) -> None:
-    """List coming fire times of schedules, with zone, spread, excluded days and changes of the clocks.
+    """List the coming fire times of schedules, with time zone, spread, excluded days and clock changes.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Record what a cluster says about its runs."""
+"""Record the runs of a cluster, for hookline replay."""
 
 from pathlib import Path
 
@@ -21,13 +21,15 @@ from hookline.version import VERSION
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @cluster_options
 @config_option
-@click.option("--seconds", type=click.FloatRange(min=1), help="Stop after so long.  [default: at Ctrl-C]")
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), help="Stop after this many seconds.  [default: at Ctrl-C]"
+)
 def command(
     folder: Path, cluster: ClusterArguments, configuration: Path | None, seconds: float | None
 ) -> None:
-    """Write down what a cluster says of its runs, for `hookline replay`: Workflows, pods, Events and the logs of steps.
+    """Record the runs of a cluster, for `hookline replay`: Workflows, pods, Events and the logs of steps.
 
-    A recording holds names, refs, messages and logs of the runs as they are: keep it like the logs themselves.
+    A recording holds names, refs, messages and logs of the runs unchanged. Protect it as you protect the logs.
 
     \b
     Examples:
@@ -43,7 +45,7 @@ def command(
     from runs.exporter.service import Service  # noqa: PLC0415
 
     if folder.exists() and any(folder.iterdir()):
-        fail(f"{folder} is not empty; it stays as it is")
+        fail(f"{folder} is not empty, and is not changed; name another folder")
     try:
         chosen = read_configuration(configuration)
     except InvalidInput as invalid:
@@ -60,4 +62,7 @@ def command(
         service.stop()
     if service.failed is not None or not all(each.synced for each in service.statistics.values()):
         reasons = {name: each.last_error for name, each in service.statistics.items() if each.last_error}
-        fail(f"not everything could be listed: {reasons or service.failed}", EXIT_NEGATIVE)
+        fail(
+            f"the recording is incomplete, because some lists failed: {reasons or service.failed}",
+            EXIT_NEGATIVE,
+        )

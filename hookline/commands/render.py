@@ -25,17 +25,19 @@ from hookline.plan.pods import changes, pods_needed
     "--to",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write a folder: one file per object, and kustomization.yaml.",
+    help="Write this folder, with one file per object and a kustomization.yaml, instead of printing the objects.",
 )
 @click.option(
-    "--pods", is_flag=True, help="Print the pods that the result needs and why, instead of the objects."
+    "--pods",
+    is_flag=True,
+    help="Print the pods that the objects need, with the reason of each, instead of the objects.",
 )
 @click.option(
     "--against",
     "old_files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Print what moves when this old file or folder was applied before, instead of the objects; repeatable.",
+    help="Print what changes for pipelines and subscriptions against this earlier file or folder, instead of the objects; repeatable.",
 )
 def command(
     declared: DeclarationArguments,
@@ -44,7 +46,7 @@ def command(
     pods: bool,
     old_files: tuple[Path, ...],
 ) -> None:
-    """Print or write the objects to apply: the same input gives the same bytes.
+    """Print or write the objects to apply. The same input gives the same bytes.
 
     \b
     Examples:

@@ -17,13 +17,15 @@ from sensors.reasons import REASONS
 @click.argument("recording", type=click.Path(path_type=Path))
 @config_option
 @click.option(
-    "--listen", metavar="HOST:PORT", help="Serve metrics and pages there instead of printing metrics."
+    "--listen",
+    metavar="HOST:PORT",
+    help="Serve metrics and pages at this address instead of printing the metrics.",
 )
-@click.option("--openmetrics", is_flag=True, help="Print OpenMetrics, with the Workflows behind the samples.")
+@click.option("--openmetrics", is_flag=True, help="Print OpenMetrics, which names Workflows as exemplars.")
 def command(recording: Path, configuration: Path | None, listen: str | None, openmetrics: bool) -> None:
-    """Measure a recording, without a cluster: the code of the exporter over what `hookline record` wrote.
+    """Measure a recording of `hookline record` without a cluster, by the code of the exporter.
 
-    RECORDING is the folder that it wrote, or a zip of it.
+    RECORDING is the folder that `hookline record` wrote, or a zip of it.
 
     \b
     Examples:

@@ -29,11 +29,10 @@ def command(
     strict: bool,
     event: EventArguments,
 ) -> None:
-    """Say what every pipeline would do about an event, and print the Workflows that it would start.
+    """Say which pipelines an event would start, and print their Workflows.
 
-    EVENT is a file: a raw HTTP request, a delivery that GitHub or GitLab saved, a CloudEvent as it stands on the bus, or a bare
-    body (with --source and --header); - for stdin; or schedule:PIPELINE. The program that decides is the text that
-    the Sensor runs.
+    EVENT is a file, - for stdin, or schedule:PIPELINE. The file holds a raw HTTP request, a delivery that GitHub or GitLab saved, a
+    CloudEvent as on the bus, or a bare body (with --source and --header). hookline decides by the same program text as the Sensor.
 
     \b
     Examples:

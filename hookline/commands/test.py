@@ -11,13 +11,13 @@ from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, de
 @click.command()
 @declaration_options
 def command(declared: DeclarationArguments) -> None:
-    """Run the tests: of a declaration: events with what they must do.
+    """Run the tests that a declaration lists under tests:.
 
     \b
     Example:
       hookline test -f ci/
 
-    Exit code 1 if an event does something else than expected, or if there is no test.
+    A test is an event with the verdicts that it must give. The exit code is 1 if a verdict differs, or if there is no test.
     """
     plan = declared.plan()
     verdicts = list(run_tests(plan))
@@ -32,5 +32,5 @@ def command(declared: DeclarationArguments) -> None:
     click.echo(f"{len(verdicts) - failed} passed, {failed} failed")
     if failed or not verdicts:
         if not verdicts:
-            click.echo("error: the declaration has no tests: block", err=True)
+            click.echo("error: the declaration lists no tests; write them under tests:", err=True)
         sys.exit(EXIT_NEGATIVE)

@@ -17,12 +17,12 @@ from hookline.plan.pods import pods_needed
 
 @click.command()
 @declaration_options
-@click.option("--strict", is_flag=True, help="Warnings are failures too (exit code 1).")
+@click.option("--strict", is_flag=True, help="Fail with exit code 1 if there are warnings.")
 def command(
     declared: DeclarationArguments,
     strict: bool,
 ) -> None:
-    """Check a declaration: every problem, with file, line and column.
+    """Check a declaration, and print every problem with file, line and column.
 
     \b
     Examples:
@@ -30,7 +30,7 @@ def command(
       hookline validate -f ci/ --strict
       hookline validate --template our-template.yaml
 
-    Problems and warnings go to stderr. Exit code 2 if something is refused, 1 for warnings under --strict.
+    Problems and warnings go to stderr. The exit code is 2 if there is a problem, and 1 for warnings under --strict.
     """
     plan = declared.plan_that_fits()
     objects_to_print(plan)

@@ -69,7 +69,7 @@ class DeclaredPipeline:
         return True
 
     def position(self, *path: str | int) -> Position:
-        """Where a part of the pipeline is written; for an absent part, the nearest one above it."""
+        """Position of a part of the pipeline; for an absent part, that of the nearest part above it."""
         return self.document.position(("pipelines", self.name, *path))
 
 
@@ -107,7 +107,7 @@ class Declaration:
     """What reaches many pipelines from one place."""
 
     def cluster_position(self, *path: str) -> Position:
-        """Where a part of `cluster:` is written; without one, the start of the first file."""
+        """Position of a part of `cluster:`; without one, the start of the first file."""
         if self.cluster_document is not None:
             return self.cluster_document.position(("cluster", *path))
         first = next((each.document for each in self.pipelines.values()), None)
@@ -116,7 +116,7 @@ class Declaration:
 
 @dataclass(slots=True)
 class _Together:
-    """What has been put together so far; one owner for each name."""
+    """The files put together so far; each name has one owner."""
 
     problems: list[Diagnostic] = field(default_factory=list)
     first: dict[tuple[str, ...], Document] = field(default_factory=dict)

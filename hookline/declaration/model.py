@@ -1,4 +1,4 @@
-"""The declaration: hookline.yaml as one model, put together from the words of the other rooms."""
+"""The declaration: hookline.yaml as one model, made of the models of the other rooms."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -32,49 +32,49 @@ class EventBus(Block):
         ),
     ] = Field(
         default="2.10.29",
-        description="JetStream version, one that the Argo Events controller knows; `latest` is refused, because an upgrade "
-        "of the controller would then change the bus under way.",
+        description="JetStream version. The Argo Events controller must know it. `latest` is refused, because an upgrade of the "
+        "controller would then change the running bus.",
         examples=["2.10.29"],
     )
-    replicas: Literal[1, 3, 5] = Field(default=3, description="Servers of the bus.", examples=[3])
+    replicas: Literal[1, 3, 5] = Field(default=3, description="Number of servers of the bus.", examples=[3])
 
 
 class Sandbox(Block):
-    """Where foreign code runs."""
+    """The place where foreign code runs."""
 
     namespace: Name = Field(
-        description="Namespace of the Workflows of pipelines with forks: sandboxed; another one than cluster.namespace. Names of "
-        "volumes and Secrets mean other objects there.",
+        description="Namespace of the Workflows of pipelines with forks: sandboxed. It differs from cluster.namespace, so the same names of "
+        "volumes and Secrets mean other objects.",
         examples=["ci-forks"],
     )
 
 
 class Cluster(Block):
-    """Where the objects go, and what is allowed there."""
+    """The cluster to which the objects are applied, and what it allows."""
 
     namespace: Name = Field(
         default="ci", description="Namespace of all objects and Workflows.", examples=["ci"]
     )
     sandbox: Sandbox | None = Field(
         default=None,
-        description="Where requests from forks run; needed for forks: sandboxed.",
+        description="Place where requests from forks run. Required for forks: sandboxed.",
         examples=[{"namespace": "ci-forks"}],
     )
     platform: Literal["argo", "ack-one"] = Field(
         default="argo",
-        description="argo: upstream Argo Events and Workflows. ack-one: the managed product of Alibaba Cloud and its limits.",
+        description="argo: open-source Argo Events and Argo Workflows. ack-one: the managed product of Alibaba Cloud, with its limits.",
         examples=["argo"],
     )
     argo_workflows: Release = Field(
         default=OLDEST_UPSTREAM,
         description="Release of Argo Workflows in the cluster: 3.5, 3.6, 3.7, 4.0 or 4.1. It decides how CronWorkflows and locks are "
-        "written: 3.5 reads schedule and mutex, 4.0 and 4.1 read schedules and mutexes alone. What is written for 3.6 is read by all "
-        "later ones too.",
+        "written: 3.5 reads schedule and mutex, 4.0 and 4.1 read only schedules and mutexes. All later releases read what is written for "
+        "3.6.",
         examples=["4.0"],
     )
     allow: list[Literal["webhook", "calendar"]] = Field(
         default=[],
-        description="ack-one only: event sources beyond the documented ones that were enabled for your cluster by ticket.",
+        description="ack-one only: event sources that the product does not document, and that a ticket has enabled for your cluster.",
         examples=[["webhook"]],
     )
     name: Annotated[
@@ -85,28 +85,28 @@ class Cluster(Block):
                 "expected a short name: a lower-case letter, then letters, digits and -, at most 22 characters",
             )
         ),
-    ] = Field(
-        default="hookline", description="First part of the names of all objects.", examples=["hookline"]
-    )
+    ] = Field(default="hookline", description="Prefix of the names of all objects.", examples=["hookline"])
     shards: Annotated[int, Field(ge=1, le=100)] = Field(
         default=1,
-        description="Sensors that share the repositories. validate says when there must be more.",
+        description="Number of Sensors among which the repositories are divided. validate says when you need more.",
         examples=[1],
     )
     schedules: Literal["calendar", "cron_workflow"] | None = Field(
         default=None,
-        description="What fires schedules: a calendar event source, or one CronWorkflow per schedule (no event pod; no except:). "
-        "Default: calendar; on ack-one cron_workflow.",
+        description="Object that fires schedules. calendar: an event source. cron_workflow: one CronWorkflow per schedule, without an event pod "
+        "and without except:. Default: calendar; on ack-one cron_workflow.",
         examples=["calendar"],
     )
     template_referencing: Literal["strict", "secure"] | None = Field(
         default=None,
-        description="What the workflow-controller's configuration says as workflowRestrictions.templateReferencing. Settings of a run that "
-        "Argo then takes from the template alone are refused here, with the way out; hookline's own templates are taken to be those of "
-        "`hookline template hookline-ci-go --referencing strict`. Leave it out where the controller has no such restriction.",
+        description="Value of workflowRestrictions.templateReferencing in the workflow-controller's configuration. hookline then refuses settings "
+        "of a run that Argo takes only from the template, and says where to write them. hookline expects its own templates as "
+        "`hookline template hookline-ci-go --referencing strict` prints them. Leave the key out if the controller has no such restriction.",
         examples=["strict"],
     )
-    event_bus: EventBus = Field(default=EventBus(), description="The bus.", examples=[{"name": "default"}])
+    event_bus: EventBus = Field(
+        default=EventBus(), description="The bus of Argo Events.", examples=[{"name": "default"}]
+    )
 
 
 class Repository(Block):
@@ -114,14 +114,14 @@ class Repository(Block):
 
     source: SourceName | None = Field(
         default=None,
-        description="Where its events come from: a name under sources. Needed for push, tag and pull_request.",
+        description="Source of its events: a name under sources. Required for push, tag and pull_request.",
         examples=["github"],
     )
     name: Annotated[str, AfterValidator(check_repository_name)] = Field(
-        description="owner/name as the host spells it.", examples=["acme/shop"]
+        description="Name of the repository, owner/name as the host spells it.", examples=["acme/shop"]
     )
     url: Annotated[str, AfterValidator(check_url)] = Field(
-        description="Clone URL, or a pattern of it. It always comes from here or from the source's url, never from an event.",
+        description="Clone URL, or a pattern of it. hookline takes it from here or from the url of the source, never from an event.",
         examples=["https://github.com/acme/shop.git"],
     )
 
@@ -133,9 +133,9 @@ _IMAGE = re.compile(
 
 def _check_image(value: str) -> str:
     if "@" in value:
-        raise ValueError("expected an image without digest: the run decides what it pushes")
+        raise ValueError("expected an image without digest, because the run makes the digest")
     if ":" in value.rsplit("/", 1)[-1]:
-        raise ValueError("expected an image without tag: the tag is a parameter of the template")
+        raise ValueError("expected an image without tag, because the tag is a parameter of the template")
     if not _IMAGE.fullmatch(value) or len(value) > 255:
         raise ValueError("expected an image such as registry.example.com/acme/shop: lower case, without tag")
     return value
@@ -165,39 +165,43 @@ class NamesFile(Block):
 
 
 class Defaults(Block):
-    """What pipelines start from: everything that a pipeline takes. A pipeline's own key wins, key by key; `false` takes a default back."""
+    """The settings that pipelines inherit. A pipeline's own key overrides them, key by key; `false` takes a default back."""
 
     owner: LabelValue | None = Field(
-        default=None, description="Who answers for it; a label on every Workflow.", examples=["team-shop"]
+        default=None,
+        description="Owner of the pipeline; every Workflow has it as a label.",
+        examples=["team-shop"],
     )
     repository: Repository | None = Field(
         default=None,
-        description="What is built; a text is its name.",
+        description="Repository to build. A text is its name.",
         examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
     )
     image: Annotated[str, AfterValidator(_check_image)] | None = Field(
         default=None,
-        description="Where the image is pushed: registry/namespace/name, without tag; may be a pattern. Needed where the template "
-        "builds images, and refused where forks are sandboxed: they push nothing, and no default reaches them.",
+        description="Image to push: registry/namespace/name, without tag, or a pattern of it. Required if the template builds images. Refused if "
+        "forks are sandboxed, because such runs push nothing; they do not inherit it.",
         examples=["registry-vpc.cn-hangzhou.aliyuncs.com/acme/shop"],
     )
     events: Events | None = Field(
         default=None,
-        description="What starts it. A schedule without at, or an image_push without image, in defaults starts nothing by itself: it "
+        description="Events that start the pipeline. A schedule without at, or an image_push without image, in defaults starts nothing by itself: it "
         "completes those of the pipelines.",
         examples=[{"push": {"branches": ["main"]}}],
     )
-    run: Run | None = Field(default=None, description="What runs.", examples=[{"deadline": "1h"}])
+    run: Run | None = Field(default=None, description="Settings of the run.", examples=[{"deadline": "1h"}])
 
 
 class Pipeline(Defaults):
-    """One pipeline: a repository, what starts it, what runs. What `defaults:` says need not be said again."""
+    """One pipeline: a repository, the events that start a build, and the settings of the run. Keys of `defaults:` may be left out."""
 
     repository: Repository = Field(
-        description="What is built; a text is its name.",
+        description="Repository to build. A text is its name.",
         examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
     )
-    events: Events = Field(description="What starts it.", examples=[{"push": {"branches": ["main"]}}])
+    events: Events = Field(
+        description="Events that start the pipeline.", examples=[{"push": {"branches": ["main"]}}]
+    )
     for_each: list[str] | NamesFile | None = Field(
         default=None,
         description="Repositories, or a file of them: one pipeline each. The pipeline's key is then a pattern of their names; a key "
@@ -227,12 +231,12 @@ def _one_line(value: Any) -> Any:
 
 
 class TestCase(Block):
-    """An event and what it must do; `hookline test` runs it."""
+    """A test: an event, and the verdicts that it must give. `hookline test` runs it."""
 
     __test__ = False  # not for pytest
 
     name: Annotated[str, BeforeValidator(_one_line)] = Field(
-        description="What is tested.", examples=["docs only"]
+        description="Name of the test.", examples=["docs only"]
     )
     event: str = Field(
         description="File with the event, relative to this file, or schedule:PIPELINE.",
@@ -240,40 +244,42 @@ class TestCase(Block):
     )
     source: SourceName | None = Field(
         default=None,
-        description="The source that receives it, where the file is a bare body.",
+        description="Source that receives the event, if the file is a bare body.",
         examples=["github"],
     )
     headers: dict[str, str] = Field(
         default={},
-        description="Request headers, where the file is a bare body.",
+        description="Request headers, if the file is a bare body.",
         examples=[{"X-GitHub-Event": "push"}],
     )
     files: list[str] | None = Field(
         default=None,
-        description="The changed files, complete, in place of what the payload lists.",
+        description="Complete list of changed files, in place of the list in the payload.",
         examples=[["docs/a.md"]],
     )
     expect: dict[Name, Annotated[str, AfterValidator(_check_expectation)]] = Field(
-        description="Pipeline → run, skip or unknown, with or without a reason.",
+        description="Expected verdict of each pipeline: run, skip or unknown, with or without a reason.",
         examples=[{"shop": "skip(PATHS)"}],
     )
 
 
 class File(Block):
-    """One file of a declaration. Several files, or a folder, are read as one."""
+    """One file of a declaration. hookline reads several files, or a folder, as one declaration."""
 
     version: Literal[1] = Field(description="Version of this format.", examples=[1])
     owner: LabelValue | None = Field(
         default=None,
-        description="Owner of every pipeline of this file that names none.",
+        description="Owner of the pipelines in this file that name no owner.",
         examples=["team-shop"],
     )
     cluster: Cluster | None = Field(
-        default=None, description="Where the objects go; in one file only.", examples=[{"namespace": "ci"}]
+        default=None,
+        description="Cluster to which the objects are applied. In one file only.",
+        examples=[{"namespace": "ci"}],
     )
     sources: dict[SourceName, Source] = Field(
         default={},
-        description="Where events come from.",
+        description="Sources of events, by name.",
         examples=[
             {
                 "github": {
@@ -286,8 +292,8 @@ class File(Block):
     )
     defaults: Defaults | None = Field(
         default=None,
-        description="What the pipelines of this file start from. Beside cluster:, or in a file without pipelines, those of every file: "
-        "then a file's own defaults go over them.",
+        description="Settings that the pipelines of this file inherit. Beside cluster:, or in a file without pipelines, the pipelines of every file "
+        "inherit them, and the defaults of a file override them.",
         examples=[{"run": {"template": "ci-go-v1"}}],
     )
     templates: dict[Name, TemplateFile] = Field(
@@ -296,9 +302,11 @@ class File(Block):
         examples=[{"team-ci": {"file": "ci/team-ci.yaml"}}],
     )
     pipelines: dict[Name, Pipeline] = Field(
-        default={}, description="Name of a pipeline to what it is.", examples=[{"shop": {}}]
+        default={}, description="Pipelines, by name.", examples=[{"shop": {}}]
     )
-    tests: list[TestCase] = Field(default=[], description="Events with what they must do.", examples=[[]])
+    tests: list[TestCase] = Field(
+        default=[], description="Events with the verdicts that they must give.", examples=[[]]
+    )
 
     @model_validator(mode="after")
     def _not_empty(self) -> "File":

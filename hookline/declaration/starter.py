@@ -1,4 +1,4 @@
-"""The starter file: a commented hookline.yaml for the repository that somebody stands in."""
+"""The starter file: a commented hookline.yaml for the repository in the current folder."""
 
 import json
 import re
@@ -16,7 +16,7 @@ __all__ = ["Remote", "read_remote", "starter"]
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What a git remote tells."""
+    """Server, name and branch of a git remote."""
 
     server: str
     name: str
@@ -29,7 +29,7 @@ class Remote:
 
     @property
     def host(self) -> str | None:
-        """The word for `host:`, by the server's name; None where that does not tell."""
+        """The word for `host:`, by the server's name; None if the name does not say it."""
         for word, host in (
             ("github", "github"),
             ("gitlab", "gitlab"),
@@ -91,7 +91,7 @@ def starter(remote: Remote) -> str:
     guess = (
         ""
         if remote.host
-        else f"            # a guess: the name of the server does not tell; accepted: {', '.join(host_names())}"
+        else f"            # a guess, because the server's name does not say it; accepted: {', '.join(host_names())}"
     )
     image_path = re.sub(r"[^a-z0-9._/-]+", "-", remote.name.lower()).strip("-./_")
     return f"""\
@@ -100,18 +100,18 @@ def starter(remote: Remote) -> str:
 version: 1
 
 cluster:
-  namespace: ci                # where the objects and the Workflows go
-  platform: argo               # or ack-one: the managed product of Alibaba Cloud
+  namespace: ci                # namespace of the objects and the Workflows
+  platform: argo               # or ack-one, the managed product of Alibaba Cloud
 
 sources:
   {host}:
     host: {host}{guess}
-    endpoint: /{host}            # the path that webhooks are sent to
+    endpoint: /{host}            # the path to which the host delivers
     secret: {{name: {host}-webhook, key: secret}}
-    # Make the Secret and give the host the same text. An empty Secret would let everybody deliver; these commands cannot make one.
+    # Create the Secret, and set the same text at the host. These commands never create an empty Secret, which would let everybody deliver.
     # $ (umask 077; openssl rand -hex 32 > {host}-webhook.secret) && test -s {host}-webhook.secret &&
     # $ kubectl -n ci create secret generic {host}-webhook --from-file=secret={host}-webhook.secret
-  # A registry that cannot sign is known by nothing but its path. This one was made for you just now; keep it secret:
+  # If a registry cannot sign, only a secret path protects the endpoint. This path was made for you; keep it secret:
   # acr:
   #   host: acr
   #   endpoint: /acr/{secrets.token_urlsafe(24)}
@@ -128,7 +128,7 @@ pipelines:
       source: {host}
       name: {remote.name}
       url: {remote.url}
-    image: registry.example.com/{image_path}     # change this: where the image is pushed, without tag
+    image: registry.example.com/{image_path}     # change this: the image to push, without tag
     events:
       push:
         branches: [{branch}]

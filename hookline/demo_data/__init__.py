@@ -1,1 +1,1 @@
-"""What `hookline demo` runs on; payloads: see NOTICE."""
+"""Files of `hookline demo`; NOTICE names the authors of the payloads."""

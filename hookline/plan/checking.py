@@ -1,4 +1,4 @@
-"""Checking: the first pass over a declaration. It reports everything that only knowledge of hosts, templates and the platform can refuse."""
+"""Checking: the first pass over a declaration. It makes the checks that need facts outside the file: what the host sends, the template takes, the platform allows."""
 
 from collections import ChainMap
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Checked:
     declaration: Declaration
     endpoints: Mapping[str, Endpoint]
     pipelines: tuple[CheckedPipeline, ...]
-    """In the order of their names."""
+    """Pipelines in the order of their names."""
     warnings: tuple[Diagnostic, ...]
 
 

@@ -1,4 +1,4 @@
-"""Checks that only knowledge can make, of what concerns several pipelines or none: platform, endpoints, checkouts, loops."""
+"""Checks of several pipelines, or of none, that need facts outside the file: platform, endpoints, checkouts, loops."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ def check_declaration(
     endpoints: Mapping[str, Endpoint],
     problems: Problems,
 ) -> None:
-    """What concerns several pipelines or none."""
+    """Check everything that concerns several pipelines or none."""
     _check_platform(declaration, endpoints, problems)
     _check_sandbox_namespace(declaration, problems)
     _check_endpoints(declaration, endpoints, problems)
@@ -49,8 +49,8 @@ def _check_platform(declaration: Declaration, endpoints: Mapping[str, Endpoint],
     if "argo_workflows" not in cluster.model_fields_set:
         problems.warn(
             declaration.cluster_position("platform"),
-            "ACK One does not say which release of Argo Workflows runs; objects are written for 3.6 and later, and 3.5 would fire no "
-            "schedule and take no lock of them: say argo_workflows:",
+            "ACK One does not say which release of Argo Workflows runs; hookline writes objects for 3.6 and later, and 3.5 would ignore "
+            "their schedules and locks: set argo_workflows:",
             "cluster.platform",
         )
     if cluster.schedules == "calendar" and "calendar" not in cluster.allow:
@@ -130,13 +130,13 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
         elif endpoint.host.verification is Verification.NONE:
             problems.warn(
                 position,
-                f"{endpoint.host.title} proves nothing: whoever knows the path can start builds; keep it out of logs and tickets",
+                f"{endpoint.host.title} cannot prove who sends: everybody who knows the path can start builds; keep the path out of logs and tickets",
                 f"sources.{name}.endpoint",
             )
 
 
 def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], problems: Problems) -> None:
-    """ci-go-v1 ignores the URL once the directory exists, and builds whatever lies there."""
+    """Refuse two repositories in one directory: ci-go-v1 ignores the URL once the directory exists, and builds its content."""
     by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
         run = declared.pipeline.run or Run.model_construct()

@@ -27,7 +27,7 @@ def checked_objects(plan: Plan) -> list[dict[str, Any]]:
 
 
 def object_problems(manifest: dict[str, Any], *, on_ack_one: bool = False) -> list[str]:
-    """Why a controller of Argo Events would refuse an object, or leave it dead."""
+    """Reasons for which a controller of Argo Events would refuse an object, or the object would never work."""
     match manifest["kind"]:
         case "Sensor":
             found = sensor_problems(manifest, one_dependency_per_event=on_ack_one)

@@ -55,7 +55,7 @@ def check_names(declared: DeclaredPipeline, template: Template, problems: Proble
 
 
 def _takes_all(branches: "list[str] | Selection | None") -> bool:
-    """Whether the branches of requests are among them, whatever they are called."""
+    """Whether the patterns choose the branches of requests, whatever their names."""
     selection = included(branches)
     return selection is None or selection.include is None or "**" in selection.include
 
@@ -93,7 +93,7 @@ def _refused_ref(template: Template, what: str) -> str:
 
 
 def _patterns(path: Path, chosen: "list[str] | Selection | None") -> Iterator[tuple[Path, str]]:
-    """The patterns that choose, each with where it stands; what is excluded does no harm."""
+    """The patterns that choose, each with its position; excluded ones need no check."""
     if isinstance(chosen, Selection):
         yield from (((*path, "include", index), each) for index, each in enumerate(chosen.include or []))
     else:

@@ -1,4 +1,4 @@
-"""Checks that only knowledge can make, of one pipeline: its sources, its template, its events, its sandbox."""
+"""Checks of one pipeline that need facts outside the file: its sources, its template, its events, its sandbox."""
 
 import difflib
 import re
@@ -57,14 +57,14 @@ def check_pipeline(
     endpoints: Mapping[str, Endpoint],
     problems: Problems,
 ) -> Template | None:
-    """What concerns one pipeline; returns its template, or None where nothing more can be said."""
+    """Check one pipeline; returns its template, or None if nothing more can be checked."""
     checked = _Pipeline(declared, problems)
     _check_sources(declaration, checked, endpoints)
     name = run.template or DEFAULT_TEMPLATE
     template = templates.get(name)
     if template is None:
         checked.error(
-            f'hookline knows nothing of the template "{name}"; known: {", ".join(sorted(templates))}. Save it with '
+            f'hookline does not know the template "{name}"; known: {", ".join(sorted(templates))}. Save it with '
             f"`kubectl get cwft {name} -o yaml > {name}.yaml` and name it with templates: {{{name}: {{file: {name}.yaml}}}} "
             f"or with --template {name}.yaml",
             "run",
@@ -155,7 +155,7 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
         and not pipeline.events.sandboxed
     ):
         checked.error(
-            f"{template.name} pushes an image: say where with image: registry/namespace/name", "image"
+            f"{template.name} pushes an image; name it with image: registry/namespace/name", "image"
         )
     if pipeline.image is not None and image is None:
         checked.error(
@@ -171,7 +171,11 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             "retry",
         )
     if run.mutex is False and template.shares_checkout:
-        checked.error(f"runs of {template.name} share a checkout; without a mutex they mix", "run", "mutex")
+        checked.error(
+            f"runs of {template.name} share a checkout; without a mutex they would overwrite each other's files",
+            "run",
+            "mutex",
+        )
     if run.spot and run.compute == "node":
         checked.error("spot: needs compute: eci or acs; nodes have no spot pods", "run", "spot")
     if run.spot and run.compute == "acs" and (given := run.spot.model_fields_set):
@@ -225,7 +229,7 @@ def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
             )
         elif template.parameters[name] in {"true", "false"} and not isinstance(value, bool):
             checked.error(
-                f"{name} is a switch: true or false, without quotes; the template takes anything else for off",
+                f"{name} is a switch; write true or false, without quotes, because the template reads every other value as off",
                 *path,
             )
         elif name in template.pasted and isinstance(value, str) and not HARMLESS.fullmatch(value):
@@ -254,7 +258,7 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
             )
         else:
             checked.warn(
-                f"{template.name} builds the head of {events.tag.branch} at that moment, which need not be the tagged commit",
+                f"{template.name} builds the head of {events.tag.branch} at that moment, which can differ from the tagged commit",
                 "events",
                 "tag",
             )
@@ -288,7 +292,7 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
     for kind in pipeline.events.kinds():
         if kind != "pull_request":
             checked.error(
-                f"the pipeline runs requests from forks in a sandbox and nothing else; give {kind} a pipeline of its own",
+                f"the pipeline runs only requests from forks, in a sandbox; give {kind} a pipeline of its own",
                 "events",
                 kind,
             )
@@ -300,7 +304,7 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
         )
     if "sandbox" not in template.roles:
         checked.error(
-            f"{template.name} has no mode in which nothing is pushed and no cache is shared; use a template that names the parameter "
+            f"{template.name} cannot run without pushing images and sharing caches; use a template that can, and that names the parameter "
             "for it in the annotation hookline.dev/sandbox-parameter",
             *forks,
         )
@@ -313,13 +317,13 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
         checked.error("a sandboxed run pushes nothing; leave image: out", "image")
     if checked.declared.says("run", "service_account"):
         checked.error(
-            "the pods of a sandboxed run have no token, and an account that may do nothing; leave service_account: out",
+            "the pods of a sandboxed run have no token, and an account without rights; leave service_account: out",
             "run",
             "service_account",
         )
     if RAM_ROLE in (run.pod_annotations or {}):
         checked.error(
-            f"{RAM_ROLE} would give foreign code the credentials of a role; give it to the other pipelines alone",
+            f"{RAM_ROLE} would give foreign code the credentials of a role; set it only on the other pipelines",
             "run",
             "pod_annotations",
         )

@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def creation_mode(self) -> CreationMode:
-        """How Sensors create Workflows here."""
+        """The way in which Sensors create Workflows on this platform."""
         return CREATE if self.on_ack_one else PATCH
 
     @property

@@ -23,7 +23,7 @@ class Pods:
 
     @property
     def sentence(self) -> str:
-        """The same in a few words."""
+        """The number of pods in words."""
         return plural(self.total, "pod")
 
 
@@ -53,7 +53,7 @@ def pods_needed(plan: Plan) -> Pods:
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """What applying a new declaration over an old one does to one dependency or pipeline."""
+    """Effect on one dependency or pipeline when a new declaration is applied over an old one."""
 
     what: str
     name: str
@@ -61,7 +61,7 @@ class PlanChange:
 
 
 def changes(old: Plan, new: Plan) -> list[PlanChange]:
-    """What moves between two plans: pipelines to other Sensors, and subscriptions that start anew.
+    """The changes between two plans: pipelines that move to other Sensors, and subscriptions that start anew.
 
     A Sensor that starts with a changed dependency deletes its consumer and subscribes at now
     (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go), unless both renderings keep it

@@ -1,4 +1,4 @@
-"""Checks under templateReferencing: Strict or Secure, where Argo takes few settings of a Workflow beside its template's own."""
+"""Checks under templateReferencing: Strict or Secure, where Argo accepts only a few settings in a Workflow itself."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _METADATA = ("spot", "compute", "pod_labels", "pod_annotations")
 def referencing_problems(
     declared: DeclaredPipeline, run: Run, template: Template
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What a pipeline wants and the template does not say by itself: path in the pipeline, sentence."""
+    """Settings that a pipeline wants and the template does not have: path in the pipeline, sentence."""
     account = template.service_account
     if account is None:
         if template.name in shipped_names():

@@ -51,7 +51,7 @@ class FiringSchedule:
             after = max(time, following - datetime.timedelta(seconds=1))
 
     def silence(self, time: datetime.datetime) -> str | None:
-        """Why it does not fire in the minute of a time; None where it fires."""
+        """Reason for which it does not fire in the minute of a time; None if it fires."""
         minute = time.astimezone(datetime.UTC).replace(second=0, microsecond=0)
         before = minute - datetime.timedelta(seconds=1)
         if next(fire_times(self.cron, self.zone, before), None) != minute:

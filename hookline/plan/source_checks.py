@@ -14,7 +14,7 @@ def check_sources(
     endpoints: Mapping[str, Endpoint],
     problems: Problems,
 ) -> None:
-    """Where the events of each pipeline come from."""
+    """Checks of the sources of each pipeline's events."""
     chosen = declaration.cluster.schedules
     calendar = chosen == "calendar" or (chosen is None and declaration.cluster.platform == "argo")
     for declared in declaration.pipelines.values():

@@ -22,15 +22,15 @@ class MeasuredAttempt:
     attempt: Attempt
     pod: Pod
     seconds: float
-    """That are billed."""
+    """Billed seconds."""
     taken: str
-    """Why it was reclaimed; empty if it was not."""
+    """Reason of its reclaim; empty if it was not reclaimed."""
     currency: str
-    """Of the price list; empty where that does not apply to the pod's platform."""
+    """Currency of the price list; empty if the list does not apply to the pod's platform."""
     cost: float | None
     list_cost: float | None
     log_result: str
-    """complete, truncated, gone or error; empty for a log that was not read."""
+    """Result of reading the log: complete, truncated, gone or error; empty if it was not read."""
 
 
 ATTEMPTS = Declarations[MeasuredAttempt]()
@@ -43,7 +43,7 @@ _USED = _STEP | {"platform": PLATFORMS} | _CAPACITY
     "hookline_step_duration_seconds",
     "histogram",
     ("pipeline", "step"),
-    "Time that the main container of a step ran, by its own start and end; attempts that were lost to the infrastructure "
+    "Time that the main container of a step ran, by its own start and end. Attempts that were lost to the infrastructure "
     "are left out.",
     buckets=STEP_BUCKETS,
     values=_STEP,
@@ -86,7 +86,7 @@ def step_attempts(each: MeasuredAttempt) -> Points:
     "hookline_log_reads_total",
     "counter",
     ("step", "result"),
-    "Logs of ended steps, by what came of reading them. Coverage is complete / all.",
+    "Logs of ended steps, by the result of reading them. Coverage is complete / all.",
     values=_STEP | {"result": ("complete", "truncated", "gone", "error")},
     zero="result",
     begins="logged pod",
@@ -100,7 +100,7 @@ def log_reads(each: MeasuredAttempt) -> Points:
     "hookline_compute_vcpu_seconds_total",
     "counter",
     ("pipeline", "step", "platform", "capacity"),
-    "vCPU seconds of ended pods, of the billed size where the platform writes it back, else of the requests.",
+    "vCPU seconds of ended pods, by the billed size if the platform writes it back, otherwise by the requests.",
     values=_USED,
     begins="pod",
 )
@@ -112,7 +112,7 @@ def vcpu_seconds(each: MeasuredAttempt) -> Points:
     "hookline_compute_memory_byte_seconds_total",
     "counter",
     ("pipeline", "step", "platform", "capacity"),
-    "Memory byte seconds of ended pods, of the same size.",
+    "Memory byte seconds of ended pods, by the same size as the vCPU seconds.",
     values=_USED,
     begins="pod",
 )
@@ -141,7 +141,7 @@ def cost(each: MeasuredAttempt) -> Points:
     "hookline_compute_list_cost_total",
     "counter",
     ("pipeline", "capacity", "currency"),
-    "What the same pods would have cost on demand, by list price.",
+    "Cost that the same pods would have on demand, by list price.",
     values=_CAPACITY,
     begins="list cost",
 )
@@ -154,7 +154,7 @@ def list_cost(each: MeasuredAttempt) -> Points:
     "hookline_compute_unpriced_vcpu_seconds_total",
     "counter",
     ("pipeline", "capacity"),
-    "vCPU seconds for which no price is known: the part that is missing in the cost.",
+    "vCPU seconds without a known price. The cost leaves them out.",
     values=_CAPACITY,
     begins="prices",
 )
@@ -182,7 +182,7 @@ def spot_pods(each: MeasuredAttempt) -> Points:
     "hookline_spot_degraded_total",
     "counter",
     ("pipeline", "reason"),
-    "Pods that asked for spot and ran on demand.",
+    "Pods that asked for spot capacity and ran on demand.",
     values={"reason": ("SpotDegraded",)},
     zero="reason",
     begins="spot pod",
@@ -196,7 +196,7 @@ def spot_degraded(each: MeasuredAttempt) -> Points:
     "hookline_spot_reclaims_total",
     "counter",
     ("pipeline", "reason"),
-    "Spot pods that were taken away while they worked. BidFailed: the pod stayed, failed; evicted: it was deleted.",
+    "Spot pods that were reclaimed while they worked. BidFailed: the pod failed, and was kept; evicted: it was deleted.",
     values={"reason": ("BidFailed", "evicted")},
     zero="reason",
     begins="spot pod",
@@ -210,7 +210,7 @@ def spot_reclaims(each: MeasuredAttempt) -> Points:
     "hookline_spot_wasted_vcpu_seconds_total",
     "counter",
     ("pipeline",),
-    "vCPU seconds of attempts that were reclaimed: work that was lost.",
+    "vCPU seconds of reclaimed attempts, whose work was lost.",
     begins="spot pod",
 )
 def spot_wasted(each: MeasuredAttempt) -> Points:

@@ -16,7 +16,7 @@ TRANSFER_BUCKETS = (1.0, 5.0, 15.0, 60.0)
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """Which caches were used, and how well."""
+    """Use of caches, and their hits."""
 
     pipeline: str
     hits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -24,12 +24,12 @@ class CacheUse:
     configured: Mapping[str, bool] = field(default_factory=dict)
     """Cache → whether it was seen in use; one of which nothing is known is absent."""
     state: str = ""
-    """The step's own cache in a word."""
+    """State of the step's own cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLog:
-    """What the log of a step says."""
+    """Findings of a step's log."""
 
     pipeline: str
     log: StepLog
@@ -40,7 +40,7 @@ LOGS = Declarations[MeasuredLog]()
 
 
 def use_of(pipeline: str, log: StepLog | None) -> CacheUse:
-    """What a log says of caches."""
+    """Findings of a log about caches."""
     hits: dict[str, tuple[int, int]] = {}
     configured: dict[str, bool] = {}
     state = ""
@@ -74,7 +74,7 @@ def use_of(pipeline: str, log: StepLog | None) -> CacheUse:
     "hookline_cache_requests_total",
     "counter",
     ("pipeline", "cache"),
-    "What a cache in use was asked for: image layers, Go modules, test packages, checkouts, memoized nodes. "
+    "Requests to a cache in use: image layers, Go modules, test packages, checkouts, memoized nodes. "
     "Only complete logs of successful steps count.",
     values={"cache": CACHES},
 )
@@ -86,7 +86,7 @@ def cache_requests(use: CacheUse) -> Points:
     "hookline_cache_hits_total",
     "counter",
     ("pipeline", "cache"),
-    "What the cache had. The hit rate is hits / requests, one cache at a time.",
+    "Requests that the cache could serve. The hit rate is hits / requests, for each cache.",
     values={"cache": CACHES},
 )
 def cache_hits(use: CacheUse) -> Points:

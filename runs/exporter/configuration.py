@@ -26,7 +26,7 @@ Glob = Annotated[str, AfterValidator(check_glob)]
 
 
 class CDEvents(Block):
-    """Where finished runs and steps are sent."""
+    """Receiver of finished runs and steps."""
 
     url: Url
     source: Text = "/hookline"

@@ -37,7 +37,7 @@ class Change:
     log: StepLog | None = None
     result: str = ""
     rules: Callable[[], Rules] | None = None
-    """How to measure what ends from now on. It is called by the thread that counts: it reads what that thread changes."""
+    """Set how to measure what ends from now on. The counting thread calls it, because it reads what that thread changes."""
 
 
 def records(templates: Iterable[str]) -> Mapping[str, Callable[[Mapping[str, Any]], Record | None]]:
@@ -47,7 +47,7 @@ def records(templates: Iterable[str]) -> Mapping[str, Callable[[Mapping[str, Any
 
 
 def parse_log(request: LogRequest, data: bytes, *, cut: bool) -> tuple[StepLog | None, str]:
-    """What a log says, and whether it is complete or truncated."""
+    """Findings of a log, and whether it is complete or truncated."""
     outputs = dict(request.outputs)
     needed = outputs.get(MODULES_NEEDED_OUTPUT, "").strip()
     log = read_step(
@@ -108,7 +108,7 @@ class Counting:
         return counted, progress.logs
 
     def active(self) -> Mapping[tuple[str, ...], float]:
-        """How many runs are not counted yet, by pipeline and state."""
+        """Number of runs that are not counted yet, by pipeline and state."""
         found: dict[tuple[str, ...], float] = {}
         for run, state in self.tracker.active():
             key = (self.rules.labels.pipeline(run)[0], state)

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 OTHER = "other"
-"""What a label value becomes that is on no list, or one too many."""
+"""Label value that replaces a value that no list holds, or that is one too many."""
 STEPS = ("git-checkout-pr", "run-test", "build-push-image")
 """Steps of ci-go-v1."""
 OUTCOMES = ("success", "failure", "error", "timeout", "cancellation", "skip")
@@ -53,12 +53,12 @@ CACHE_STATES = (
     "failed",
     "unknown",
 )
-"""Why an image build was warm or cold; exactly one for each build."""
+"""States of an image build's cache; each build has exactly one."""
 GO_MODULE_STATES = ("cold", "partial", "full", "missed", "unknown")
 
 Type = Literal["counter", "gauge", "histogram"]
 Beginning = Literal["run", "pod", "logged pod", "spot pod", "cost", "list cost", "prices"]
-"""What begins: any run, any pod, a pod whose log is read, a pod on spot capacity; a pod whose cost, or whose cost on demand,
+"""Things that begin: any run, any pod, a pod whose log is read, a pod on spot capacity; a pod whose cost, or whose cost on demand,
 can be told; a pod to which the price list applies."""
 Labels = tuple[str, ...]
 Points = Iterable[tuple[Labels, float]]
@@ -76,7 +76,7 @@ class Sample:
     labels: Labels
     value: float
     exemplar: str = ""
-    """A Workflow's name: stands behind the sample in OpenMetrics, never in a label."""
+    """Name of a Workflow: an exemplar in OpenMetrics, never a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Family(Generic[Context]):
     labels: Labels
     help: str
     samples: Callable[[Context], Points]
-    """What an ended run, an ended pod, a scrape, … adds to it."""
+    """Function that makes the samples which an ended run, an ended pod, a scrape, … adds."""
     buckets: tuple[float, ...] = ()
     """Upper bounds of a histogram, ascending, without +Inf."""
     stability: Literal["stable", "experimental"] = "stable"
@@ -98,9 +98,9 @@ class Family(Generic[Context]):
     values: Mapping[str, tuple[str, ...]] | None = None
     """Closed sets of label values, for forecasts and docs."""
     zero: str = ""
-    """A label: a series of a counter brings one at 0 for each of its values, so that the first failure is an increase."""
+    """A label: a new series of a counter also creates a series at 0 for each value of this label, so that the first failure is an increase."""
     begins: Beginning | None = None
-    """With what its series begin at 0, so that `increase()` sees the first sample; None: with the first sample."""
+    """The thing whose beginning creates its series at 0, so that `increase()` sees the first sample; None: the first sample creates them."""
 
     def check(self, labels: Labels) -> None:
         """Raise ValueError for label values that are too many or too few: no series can be made of them."""
@@ -150,7 +150,7 @@ class Declarations(Generic[Context]):
         return declared
 
     def samples(self, context: Context, exemplar: str = "") -> list[Sample]:
-        """What something adds to all of these metrics."""
+        """Samples that one thing adds to all of these metrics."""
         return [
             Sample(family.name, labels, value, exemplar)
             for family in self.families.values()

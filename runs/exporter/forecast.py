@@ -1,4 +1,4 @@
-"""How many series a pipeline will have, before anything runs."""
+"""Forecast of the series that a pipeline will have."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ TYPICAL: Mapping[str, int] = {
     "state": 2,
     "reason": 1,
 }
-"""How many values of a label one pipeline of ci-go-v1 has: two kinds of events, three steps, one kind of capacity."""
+"""Number of values that a label has for one pipeline of ci-go-v1: two kinds of events, three steps, one kind of capacity."""
 
 
 def forecast() -> Mapping[str, int]:

@@ -39,7 +39,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """Options of the command line."""
 
     version: str
     host: str
@@ -56,7 +56,7 @@ class Options:
 
 
 class Instance:
-    """Runs until it is told to stop."""
+    """Run until a signal stops it."""
 
     def __init__(self, options: Options, sources: ClusterScope, security: Security) -> None:
         """Check the settings.
@@ -177,7 +177,7 @@ class Instance:
                 delivery.close(FLUSH_SECONDS)
 
     def _listeners(self, ledger: Ledger) -> tuple[Sequence[Listener], Delivery | None]:
-        """Who is told what is counted, and what delivers what they owe."""
+        """Listeners that receive what is counted, and the threads that deliver their messages."""
         settings, outbox = self._configuration.cdevents, ledger.outbox
         if settings is None:
             return (), None
@@ -212,14 +212,14 @@ class Instance:
     # What the web asks
 
     def not_ready(self) -> str | None:
-        """Why this instance does not know the state of the cluster; None when it does, or waits for the lease."""
+        """Reason for which this instance does not know the state of the cluster; None if it knows it, or waits for the lease."""
         if self._service is not None:
             return self._service.not_ready(time.time())
         # One that waits is as ready as it can be: else a rollout would wait for it.
         return self._troubles.of("leases") if self._options.lease is not None else "starting"
 
     def warnings(self) -> Sequence[str]:
-        """What is wrong though this instance works on; one line each."""
+        """Problems that do not stop this instance; one line each."""
         return [*self._troubles.current(), *self._web_failures.warnings()]
 
     def _history(self) -> History | None:

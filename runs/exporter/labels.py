@@ -1,4 +1,4 @@
-"""Label values: bounded, whatever events and people call things."""
+"""Label values: a limited number of them, whatever names events contain."""
 
 from collections.abc import Collection, Sequence
 

@@ -41,21 +41,21 @@ class Observation:
     attempt: tuple[str, Attempt] | None = None
     """uid of the run, attempt."""
     closes: str = ""
-    """uid of the run that is no longer awaited."""
+    """Uid of the run whose end is no longer expected."""
     fact: AttemptEnded | Ended | None = None
-    """What listeners are told of it; None for what is of no interest outside the metrics."""
+    """Fact that listeners receive; None if it matters only to the metrics."""
 
 
 @dataclass(slots=True)
 class _Changes:
-    """What one commit changes, before it is written."""
+    """Changes of one commit, before it is written."""
 
     values: dict[Key, Value] = field(default_factory=dict)
     fresh: list[Observation] = field(default_factory=list)
 
 
 class Ledger(RememberedRuns):
-    """Counters, keys, finished runs, and what is owed to listeners. Reads are safe from any thread; one thread writes."""
+    """Counters, keys, finished runs, and messages that wait for delivery. Reads are safe from any thread; one thread writes."""
 
     def __init__(
         self,
@@ -252,7 +252,7 @@ class Ledger(RememberedRuns):
             self._counted_before = before
 
     def open_runs(self) -> set[str]:
-        """Which runs (uids) had begun and were not counted when the ledger was last written."""
+        """Runs (uids) that had begun and were not counted when the ledger was last written."""
         with self._lock:
             return {uid for (uid,) in self._database.execute("SELECT uid FROM open")}
 
@@ -274,7 +274,7 @@ class Ledger(RememberedRuns):
 
 
 def _zeros() -> dict[Key, Value]:
-    """Counters of the exporter's own losses stand at 0 from the start."""
+    """Counters of the exporter's own losses begin at 0."""
     families = [
         KEPT[f"hookline_{name}_total"] for name in ("observations_lost", "label_overflow", "clock_skew")
     ]

@@ -1,4 +1,4 @@
-"""The outbox as a table of the ledger: what a listener owes is written in the transaction that counts the fact."""
+"""The outbox as a table of the ledger: a listener's message is written in the transaction that counts the fact."""
 
 import sqlite3
 import threading
@@ -47,7 +47,7 @@ class LedgerOutbox:
         )
 
     def waiting(self) -> int:
-        """How many messages are owed."""
+        """Number of messages that wait for delivery."""
         with self._lock:
             found: int = self._database.execute("SELECT count(*) FROM outbox").fetchone()[0]
         return found

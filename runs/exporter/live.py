@@ -22,7 +22,7 @@ def _no_counts() -> Mapping[str, int]:
 
 @dataclass(slots=True)
 class Live:
-    """What changes while the exporter runs; one writer a field."""
+    """State that changes while the exporter runs; each field has one writer."""
 
     version: str
     prices: "Prices"

@@ -1,4 +1,4 @@
-"""What a run that begins, an ended pod, and an ended run add to the metrics: pure functions from facts to samples."""
+"""Pure functions from facts to samples: what a run that begins, an ended pod and an ended run add to the metrics."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ __all__ = ["Rules", "beginnings", "measure_attempt", "measure_latency", "measure
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the configuration says about measuring."""
+    """Settings of the configuration for measuring."""
 
     labels: Labels
     prices: Prices
@@ -100,7 +100,7 @@ def measure_attempt(ended: AttemptEnded, rules: Rules) -> tuple[Attempt, list[Sa
 
 
 def _seconds(seen: EndedPod) -> float:
-    """Seconds that were billed, as near as the API tells: ECI bills from the pull of the images to the end of the pod."""
+    """Billed seconds, as well as the API shows them: ECI bills from the pull of the images to the end of the pod."""
     pod = seen.pod
     begin = next(
         (time for time in (pod.billed_from, pod.scheduled, pod.main_started) if time is not None), None
@@ -166,5 +166,5 @@ def _total(values: Sequence[float | None]) -> float | None:
 
 
 def measure_latency(ended: Ended) -> list[Sample]:
-    """From the event to the first running step; nothing for a run that no event of hookline's started."""
+    """Latency from the event to the first running step; nothing for a run that no event of hookline's started."""
     return LATENCY.samples(ended, ended.run.name)

@@ -1,4 +1,4 @@
-"""How prometheus-client's registry asks for the exporter's own metrics."""
+"""The collector through which prometheus-client's registry reads the exporter's own metrics."""
 
 import time
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What is made anew at each scrape: the state of the exporter itself, of its watches, and of runs that have not ended.
+"""Metrics that are made anew at each scrape: the state of the exporter, of its watches, and of runs that have not ended.
 
 They go through prometheus-client's registry. Only the series of pipelines, a hundred thousand, come from cached text.
 """
@@ -19,7 +19,7 @@ __all__ = ["OWN", "Scrape"]
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What is asked at a scrape."""
+    """Data that a scrape reads."""
 
     live: Live
     now: float
@@ -38,7 +38,7 @@ OWN = Declarations[Scrape](kept=False)
     "hookline_runs_active",
     "gauge",
     ("pipeline", "state"),
-    "Runs that are not counted yet. pending: no step has run yet; finalizing: it has ended, its logs are being read.",
+    "Runs that are not counted yet. pending: no step has run yet; finalizing: the run has ended, and its logs are being read.",
     values={"state": RUN_STATES},
 )
 def runs_active(scrape: Scrape) -> Points:
@@ -49,7 +49,7 @@ def runs_active(scrape: Scrape) -> Points:
     "hookline_schedule_next_timestamp_seconds",
     "gauge",
     ("pipeline",),
-    "The coming fire time of a schedule, by the declaration given with --file.",
+    "Next fire time of a schedule, by the declaration given with --file.",
 )
 def schedule_next(scrape: Scrape) -> Points:
     return scrape.live.next_fires.items()
@@ -59,7 +59,7 @@ def schedule_next(scrape: Scrape) -> Points:
     "hookline_counting_since_timestamp_seconds",
     "gauge",
     (),
-    "Runs that ended earlier are not counted: the first start with this ledger, or the last start without one.",
+    "Time since which runs are counted: the first start with this ledger, or the last start without one.",
 )
 def counting_since(scrape: Scrape) -> Points:
     yield (), scrape.counting_since
@@ -75,7 +75,7 @@ def price_info(scrape: Scrape) -> Points:
     yield (scrape.live.prices.currency, scrape.live.prices.source), 1
 
 
-@OWN("hookline_price_date_seconds", "gauge", (), "The day of the price list.")
+@OWN("hookline_price_date_seconds", "gauge", (), "Day of the price list.")
 def price_date(scrape: Scrape) -> Points:
     yield (), scrape.live.prices.as_of
 
@@ -99,10 +99,12 @@ def _errors(value: "Callable[[WatchStatistics], Mapping[str, int]]") -> Callable
     )
 
 
-OWN("hookline_list_total", "counter", ("resource",), "Complete lists of a resource.")(
-    _watches(lambda each: each.lists)
+OWN(
+    "hookline_list_total", "counter", ("resource",), "Complete lists of a resource that the API server sent."
+)(_watches(lambda each: each.lists))
+OWN("hookline_watch_total", "counter", ("resource",), "Watches that the exporter opened.")(
+    _watches(lambda each: each.watches)
 )
-OWN("hookline_watch_total", "counter", ("resource",), "Watches opened.")(_watches(lambda each: each.watches))
 OWN("hookline_list_errors_total", "counter", ("resource", "reason"), "Lists that failed.")(
     _errors(lambda each: each.list_errors)
 )
@@ -113,18 +115,18 @@ OWN(
     "hookline_relists_total",
     "counter",
     ("resource",),
-    "Lists after the first one: changes may have been missed before each.",
+    "Lists after the first one. The exporter may have missed changes before each.",
 )(_watches(lambda each: each.relists))
-OWN("hookline_watch_events_total", "counter", ("resource",), "Changes received.")(
+OWN("hookline_watch_events_total", "counter", ("resource",), "Changes that the exporter received.")(
     _watches(lambda each: each.events)
 )
 OWN(
     "hookline_watch_undecodable_total",
     "counter",
     ("resource",),
-    "Lines of watches that were no JSON, or cut.",
+    "Lines of watches that were cut, or were not JSON.",
 )(_watches(lambda each: each.undecodable))
-OWN("hookline_decode_seconds_total", "counter", ("resource",), "Time spent decoding JSON.")(
+OWN("hookline_decode_seconds_total", "counter", ("resource",), "Time that decoding JSON took.")(
     _watches(lambda each: each.decode_seconds)
 )
 
@@ -133,7 +135,7 @@ OWN("hookline_decode_seconds_total", "counter", ("resource",), "Time spent decod
     "hookline_watch_age_seconds",
     "gauge",
     ("resource",),
-    "Time since the API server last said anything about a resource, bookmarks included.",
+    "Time since the API server last sent anything about a resource, bookmarks included.",
 )
 def watch_age(scrape: Scrape) -> Points:
     for name, each in scrape.live.statistics.items():
@@ -162,17 +164,17 @@ def tracked_objects(scrape: Scrape) -> Points:
     return zip((("run",), ("pod",), ("log",)), map(float, scrape.live.tracked), strict=True)
 
 
-@OWN("hookline_ledger_bytes", "gauge", (), "Size of the ledger; 0 where it is in memory only.")
+@OWN("hookline_ledger_bytes", "gauge", (), "Size of the ledger file; 0 if the ledger is in memory only.")
 def ledger_bytes(scrape: Scrape) -> Points:
     yield (), scrape.ledger_bytes
 
 
-@OWN("hookline_ledger_runs", "gauge", (), "Runs that the ledger remembers.")
+@OWN("hookline_ledger_runs", "gauge", (), "Runs that the ledger keeps for the pages.")
 def ledger_runs(scrape: Scrape) -> Points:
     yield (), scrape.ledger_runs
 
 
-@OWN("hookline_ledger_commits_total", "counter", (), "Transactions since the start.")
+@OWN("hookline_ledger_commits_total", "counter", (), "Transactions of the ledger since the start.")
 def ledger_commits(scrape: Scrape) -> Points:
     yield (), scrape.ledger_commits
 
@@ -198,7 +200,10 @@ def web_errors(scrape: Scrape) -> Points:
 
 
 @OWN(
-    "hookline_config_last_reload_successful", "gauge", (), "1 if the last reload of the configuration worked."
+    "hookline_config_last_reload_successful",
+    "gauge",
+    (),
+    "1 if the last reload of the configuration succeeded, else 0.",
 )
 def reload_successful(scrape: Scrape) -> Points:
     yield (), float(scrape.live.reload_ok)
@@ -208,7 +213,7 @@ def reload_successful(scrape: Scrape) -> Points:
     "hookline_config_last_reload_success_timestamp_seconds",
     "gauge",
     (),
-    "When a reload of the configuration last worked.",
+    "Time of the last reload of the configuration that succeeded.",
 )
 def reload_time(scrape: Scrape) -> Points:
     yield (), scrape.live.reloaded_at
@@ -218,7 +223,7 @@ def reload_time(scrape: Scrape) -> Points:
     "hookline_cdevents_total",
     "counter",
     ("result",),
-    "CDEvents by what came of them. dropped: the receiver refused it for good (4xx), or too many were waiting.",
+    "CDEvents by result. dropped: the receiver will never accept it (4xx), or too many were waiting.",
     values={"result": ("sent", "dropped")},
     stability="experimental",
 )
@@ -230,7 +235,7 @@ def cdevents(scrape: Scrape) -> Points:
     "hookline_cdevents_waiting",
     "gauge",
     (),
-    "CDEvents that are counted and not delivered yet; they stand in the ledger.",
+    "CDEvents that are not delivered yet; the ledger keeps them.",
     stability="experimental",
 )
 def cdevents_waiting(scrape: Scrape) -> Points:

@@ -1,4 +1,4 @@
-"""What capacity costs: a dated list of prices, built in or from a file.
+"""Prices of capacity: a dated list, built in or from a file.
 
 The built-in list holds ECI's on-demand list price for mainland China in vCPU-and-memory mode (help.aliyun.com/zh/eci/
 product-overview/elastic-container-instances, read 2026-11). Spot prices are market prices: without a file that names them a
@@ -48,7 +48,7 @@ class Prices(Block):
     instance_types: Mapping[str, _Rate] = {}
     """ECS types, as `eci-instance-spec` names them."""
     platforms: Annotated[tuple[Platform, ...], Field(strict=False)] = ("eci",)
-    """Where the prices apply; pods elsewhere have no cost."""
+    """Platforms to which the prices apply; pods on others have no cost."""
 
     @property
     def as_of(self) -> float:

@@ -13,7 +13,7 @@ from runs.raw_values import unix
 __all__ = ["wrong_type"]
 
 Check = Callable[[Any], str]
-"""What is wrong with a value: a path and a sentence's end; empty if nothing is."""
+"""The fault of a value: a path and the end of a sentence; empty if there is none."""
 _NAMES = {
     type(None): "absent",
     dict: "an object",
@@ -31,7 +31,7 @@ def _kind(value: Any) -> str:
 
 
 def _named(key: str) -> str:
-    """A key as it can stand in a message: one line, and not long."""
+    """A key for a message: one short line."""
     return "".join(each if each.isprintable() else "?" for each in key[:MAX_KEY])
 
 

@@ -36,12 +36,12 @@ ACTIONS = {
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Several times what the API server stores of one object."""
 _UNREADABLE = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
-"""What the standard library raises for a damaged file; RuntimeError for a zip that is encrypted, or packed in a way it does not know."""
+"""Errors that the standard library raises for a damaged file; RuntimeError for a zip that is encrypted, or packed in an unknown way."""
 _HEAVY = ("storedTemplates", "storedWorkflowTemplateSpec")
 
 
 class InvalidRecording(ValueError):
-    """A folder that is no recording; the text says which line of which file, and why."""
+    """A folder that is not a valid recording; the text names the file, the line and the reason."""
 
 
 class Recorder:
@@ -141,7 +141,7 @@ class _Recording:
         return at, resource, kind, line
 
     def log(self, request: LogRequest, limit_bytes: int) -> Change:
-        """The answer to a request for a log; one that was not recorded is gone."""
+        """The answer to a request for a log; a log that was not recorded is `gone`."""
         path = self._root / "logs" / f"{Path(request.uid).name}.log"
         try:
             # Whatever else has that name, a pipe for one, is not read.

@@ -1,4 +1,4 @@
-"""What the ledger remembers of finished runs and their attempts, for the pages and for runs that go on after a restart."""
+"""Finished runs and their attempts in the ledger, for the pages and for runs that continue after a restart."""
 
 import sqlite3
 import threading

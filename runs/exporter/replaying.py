@@ -1,4 +1,4 @@
-"""A recording, measured whole: the ledger of it, and a server of its metrics and pages."""
+"""The measured recording: its ledger, and a server of its metrics and pages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ __all__ = ["Replayed"]
 
 
 class Replayed:
-    """What a recording comes to."""
+    """The measured content of a recording."""
 
     def __init__(self, path: Path, configuration: Configuration) -> None:
         """Measure the recording that a folder, or a zip of one, holds.

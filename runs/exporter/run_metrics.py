@@ -25,11 +25,11 @@ class MeasuredRun:
 
 RUNS = Declarations[MeasuredRun]()
 LATENCY = Declarations[Ended]()
-"""Of a run that an event started: once a run, however often it is retried."""
+"""Metrics of a run that an event started: once for each run, however often it is retried."""
 LOST = Declarations[str]()
-"""Of a run, pod or node status that was lost."""
+"""Metrics of a run, pod or node status that was lost."""
 OVERFLOW = Declarations[str]()
-"""Of a label whose value became `other` though it is a name."""
+"""Metrics of a label whose value became `other` although it is a name."""
 
 
 @RUNS(
@@ -48,7 +48,7 @@ def run_duration(run: MeasuredRun) -> Points:
     "hookline_runs_total",
     "counter",
     ("pipeline", "event", "outcome"),
-    "Finished runs. failure: the code is red; error: the infrastructure failed; see the page on outcomes.",
+    "Finished runs. failure: the code failed; error: the infrastructure failed. docs/exporter.md explains all outcomes.",
     values={"event": (*EVENTS, OTHER), "outcome": OUTCOMES},
     zero="outcome",
     begins="run",
@@ -78,7 +78,7 @@ def overhead(run: MeasuredRun) -> Points:
     "hookline_last_success_timestamp_seconds",
     "gauge",
     ("pipeline",),
-    "When the newest successful run ended.",
+    "End of the newest successful run.",
 )
 def last_success(run: MeasuredRun) -> Points:
     if run.ended.outcome == "success":
@@ -89,7 +89,7 @@ def last_success(run: MeasuredRun) -> Points:
     "hookline_schedule_last_timestamp_seconds",
     "gauge",
     ("pipeline",),
-    "The newest fire time for which a scheduled run exists.",
+    "Newest fire time for which a scheduled run exists.",
 )
 def schedule_last(run: MeasuredRun) -> Points:
     if run.ended.run.fire_time is not None:
@@ -121,7 +121,7 @@ def _hops(ended: Ended) -> Iterator[tuple[str, float]]:
     "hookline_event_latency_seconds",
     "histogram",
     ("hop",),
-    "From the event to the first running step, hop by hop: bus (event to the Sensor's action, where the Sensor stamps it), "
+    "Time from the event to the first running step, hop by hop: bus (event to the Sensor's action, if the Sensor stamps it), "
     "sensor (to the Workflow object), workflow (to its first pod), pod (to a node), container (to the main container).",
     buckets=LATENCY_BUCKETS,
     values={"hop": HOPS},
@@ -134,7 +134,7 @@ def latency(ended: Ended) -> Points:
     "hookline_clock_skew_total",
     "counter",
     ("hop",),
-    "Hops that ended before they began, since two clocks measured them; the histogram holds them as 0 s.",
+    "Hops that ended before they began, because two clocks differ. The histogram holds them as 0 s.",
     values={"hop": HOPS},
 )
 def clock_skew(ended: Ended) -> Points:
@@ -145,7 +145,7 @@ def clock_skew(ended: Ended) -> Points:
     "hookline_observations_lost_total",
     "counter",
     ("object",),
-    "Runs and pods that ended unseen, or whose end the API did not tell: they are in no other metric.",
+    "Runs and pods whose end the exporter did not see, or that the API did not report. No other metric counts them.",
     values={"object": ("run", "pod", "node_status")},
 )
 def lost(what: str) -> Points:
@@ -156,7 +156,7 @@ def lost(what: str) -> Points:
     "hookline_label_overflow_total",
     "counter",
     ("label",),
-    "Label values that were replaced by `other`, since their list was full or they were on none.",
+    "Label values that were replaced by `other`, because their list was full or did not hold them.",
     values={"label": ("pipeline", "step", "event")},
 )
 def overflow(label: str) -> Points:

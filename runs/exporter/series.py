@@ -112,7 +112,7 @@ class SeriesTable:
         )
 
     def __len__(self) -> int:
-        """How many series there are, counting a histogram's buckets, sum and count each."""
+        """Number of series, counting each bucket, sum and count of a histogram."""
         return sum(
             len(series) * (len(KEPT[name].buckets) + 3 if KEPT[name].type == "histogram" else 1)
             for name, series in self._values.items()

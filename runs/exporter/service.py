@@ -1,4 +1,4 @@
-"""The running exporter: threads that watch, threads that read logs, one thread that counts, and what is asked of it over HTTP."""
+"""The running exporter: threads that watch, threads that read logs, one thread that counts, and the data for HTTP requests."""
 
 import contextlib
 import gc
@@ -34,7 +34,7 @@ BATCH = 2000
 QUEUE = 20_000
 """Changes that may wait; then watches wait."""
 PAUSE_SECONDS = 0.1
-"""How long the counting thread waits for more changes: it bounds the commits a second, and the lag."""
+"""Seconds that the counting thread waits for more changes: this limits the commits per second, and the delay."""
 STALE_SECONDS = 600.0
 """Without any sign of a resource for so long the exporter is not ready: watches are renewed at least every 5 minutes."""
 _log = structlog.get_logger()
@@ -42,7 +42,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ClusterScope:
-    """Where the exporter looks."""
+    """Cluster and namespace that the exporter watches."""
 
     connection: Connection
     namespace: str
@@ -187,7 +187,7 @@ class Service:
             self._counter.join(10)
 
     def not_ready(self, now: float) -> str | None:
-        """Why the exporter does not know the state of the cluster; None when it does."""
+        """Reason for which the exporter does not know the state of the cluster; None if it knows it."""
         if self.failed is not None:
             return f"counting failed: {self.failed}"
         for resource, each in self.statistics.items():

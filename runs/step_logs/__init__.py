@@ -1,4 +1,4 @@
-"""What the log of one ended step says of its caches.
+"""Parsers for the logs of ended steps: what a log says about the step's caches.
 
 A parser is bound to its step, since the output of tests and of RUN commands can imitate any line. A log that is not whole gives
 "unknown" and no samples. The exit code decides what succeeded, never the text.
@@ -22,7 +22,7 @@ def read_step(
     cache_metrics: str | None = None,
     modules_needed: int | None = None,
 ) -> StepLog | None:
-    """What a log says.
+    """Read the log of a step.
 
     Args:
         step: The step's name in ci-go-v1.

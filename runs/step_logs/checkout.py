@@ -28,11 +28,11 @@ _NEWS = re.compile(
     rb"\n(?:(Cloning into )|(Already up[ -]to[ -]date|Current branch \S{1,200} is up to date)"
     rb"|(Updating (?:to )?[0-9a-f]{7}|Fast-forward|Merge made by |Successfully rebased|First, rewinding head|Submodule ))"
 )
-"""What says that a clone began, that nothing was new, or that something was."""
+"""Texts that say that a clone began, that there was nothing new, or that there was something new."""
 
 
 def read_checkout(log: LogText, exit_code: int | None) -> tuple[Checkout, bool]:
-    """What it says, and whether it is whole."""
+    """The findings of the log, and whether the log is complete."""
     begin = log.last(b"Start to Clone ")
     if begin < 0:
         return Checkout("unknown", "", counted=False), False

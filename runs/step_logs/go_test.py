@@ -53,7 +53,7 @@ Results = Iterator[tuple[bytes, str]]
 
 
 def read_go_test(log: LogText, exit_code: int | None, needed: int | None) -> tuple[GoTest, bool]:
-    """What it says, and whether it is whole."""
+    """The findings of the log, and whether the log is complete."""
     begin = log.last(b"Start Go Test...")
     complete = begin >= 0 and not log.cut and (exit_code != 0 or log.last(b"Go Test Complete.") > begin)
     if not complete:
@@ -80,7 +80,7 @@ def _state(downloaded: int, needed: int | None, *, created: bool) -> State:
 
 
 def _packages(data: bytes, begin: int) -> dict[str, int] | None:
-    """How many packages had which result; None for more packages than a log is read for."""
+    """Number of packages by result; None if there are more packages than a log is read for."""
     read: Callable[[bytes, int], Results]
     if _IS_JSON.search(data, begin) is not None:
         read = _told_by_json

@@ -35,7 +35,7 @@ _NOT_FOUND = re.compile(
     rb"\bnot found\Z|manifest unknown|MANIFEST_UNKNOWN|name unknown|NAME_UNKNOWN|name not known"
 )
 _NO_REPOSITORY = re.compile(rb"repository does not exist|insufficient_scope")
-"""How a registry refuses the repository that nothing was pushed to yet: it says the same to who has no right to it."""
+"""Text with which a registry refuses a repository without any push; it says the same to a client without rights."""
 _ERROR = re.compile(rb"\n(?:ERROR|error): ([^\n]{0,4000})")
 _LAST_WORDS = re.compile(rb"signal: killed|cannot allocate memory|no space left on device")
 _KILLED_RUN = re.compile(
@@ -77,13 +77,13 @@ class _Vertex:
 
     @property
     def step(self) -> tuple[bytes | None, ...] | None:
-        """What stands before the numbers, i, n of a step that counts; None for anything else, FROM included."""
+        """The text before the numbers, and the numbers i and n, of a step that counts; None for every other step, also for FROM."""
         match = _STEP.match(self.name)
         return match.groups()[:3] if match is not None and match[4] != b"FROM" else None
 
 
 def read_image_build(log: LogText, exit_code: int | None, metrics: str | None) -> tuple[ImageBuild, bool]:
-    """What it says, and whether it is whole."""
+    """The findings of the log, and whether the log is complete."""
     begin = log.last(START)
     vertices = _vertices(log, max(begin, 0), len(log.data))
     whole = vertices is not None and begin >= 0 and not log.cut

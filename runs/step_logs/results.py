@@ -1,4 +1,4 @@
-"""What the parsers find out."""
+"""Results of the parsers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class ImageBuild:
     steps: int
     """Distinct steps, without FROM."""
     hits: int
-    """Those that did not have to run."""
+    """Steps that did not have to run."""
     counted: bool
-    """Whether hits and steps are samples: the build succeeded, its log is whole, and they are of the registry's cache."""
+    """Whether hits and steps are samples: the build succeeded, its log is complete, and its cache is the registry's."""
     local: bool
     """Whether layers came from a local store; not possible in a pod whose daemon is its own."""
     import_seconds: float | None
@@ -28,7 +28,7 @@ class ImageBuild:
     """Size of the cached layers that were pulled, each once."""
     exported_layers: int
     infrastructure: bool
-    """It failed by the registry, the cache, the network or the daemon, not by what the Dockerfile does."""
+    """Whether the registry, the cache, the network or the daemon made it fail, and not the Dockerfile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class StepLog:
-    """What a log says; the part of its step is set."""
+    """Findings of a log; only the part of its step is set."""
 
     completeness: Literal["complete", "truncated"]
     image_build: ImageBuild | None = None

@@ -38,9 +38,9 @@ class LogText:
         self.cut = cut
 
     def first(self, line: bytes, begin: int = 0) -> int:
-        """Where the first line that begins with these bytes begins, at its line break; -1 if there is none."""
+        """Offset of the line break before the first line that begins with these bytes; -1 if there is none."""
         return self.data.find(b"\n" + line, begin)
 
     def last(self, line: bytes, end: int | None = None) -> int:
-        """Where the last line that begins with these bytes begins, at its line break; -1 if there is none."""
+        """Offset of the line break before the last line that begins with these bytes; -1 if there is none."""
         return self.data.rfind(b"\n" + line, 0, end)

@@ -28,7 +28,7 @@ class Refused(Exception):
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
-        """Of the Status object: Expired, Forbidden, TooManyRequests; empty where there is none."""
+        """Reason in the Status object: Expired, Forbidden, TooManyRequests; empty if there is none."""
         self.retry_after = retry_after
         """Seconds that it asks to wait."""
 
@@ -55,7 +55,7 @@ class Connection:
 
     @classmethod
     def of_kubeconfig(cls, path: Path | None, context: str | None) -> "Connection":
-        """As kubectl connects: by this file, $KUBECONFIG or ~/.kube/config.
+        """Connect as kubectl does: by this file, $KUBECONFIG or ~/.kube/config.
 
         Raises:
             ConnectionError: There is no such file or context, or it cannot be read.
@@ -73,7 +73,7 @@ class Connection:
 
     @classmethod
     def of_pod(cls) -> "Connection":
-        """By the account of the pod it runs in; its token is read again every minute.
+        """Connect by the account of the pod in which it runs; the token is read again every minute.
 
         Raises:
             ConnectionError: It runs in no pod.
@@ -178,7 +178,7 @@ class Connection:
         read_seconds: float,
         opened: Callable[[], None] = lambda: None,
     ) -> Iterator[bytes]:
-        """The whole lines of an answer that goes on; what follows the last line break is dropped.
+        """The complete lines of a streamed answer; the text after the last line break is dropped.
 
         Args:
             path: Of the API.

@@ -54,7 +54,7 @@ class Lease:
 
     @property
     def holder(self) -> str:
-        """Who held it when it was last looked at."""
+        """Holder of the lease when it was last read."""
         return str(self._seen[0][0]) if self._seen[0] else ""
 
     def wait(self, stop: threading.Event) -> bool:
@@ -77,7 +77,7 @@ class Lease:
         self.release()
 
     def attempt(self) -> bool:
-        """Take or renew it, if it is free, ours, or its holder has been silent for its whole duration."""
+        """Acquire or renew the lease, if it is free or ours, or if its holder did not renew it for its duration."""
         verb = "get"
         try:
             current = self._read()

@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LogDownload:
-    """What came of it."""
+    """Result of reading the log."""
 
     result: Literal["complete", "gone", "error"]
     data: bytes = b""
@@ -35,7 +35,7 @@ def download(
     deadline_seconds: float,
     troubles: Troubles | None = None,
 ) -> LogDownload:
-    """Read a log. A broken answer is asked for again; a pod that is gone is not.
+    """Read a log. A broken answer is requested again; the log of a deleted pod is not.
 
     Args:
         connection: The API server.

@@ -23,7 +23,7 @@ Record = TypeVar("Record")
 Record_contra = TypeVar("Record_contra", contravariant=True)
 PAGE = 500
 WATCH_SECONDS = (240, 290)
-"""A watch is renewed within this time, since some die without a word (kube-rs uses 290)."""
+"""A watch is renewed within this time, because some end without a message (kube-rs uses 290)."""
 _STATUS_REASONS: Mapping[int, str] = {
     401: "unauthorized",
     403: "forbidden",
@@ -35,12 +35,12 @@ _STATUS_REASONS: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class WatchTarget:
-    """Which objects."""
+    """The objects to watch."""
 
     resource: str
     """Their name for the sink and the metrics."""
     path: str
-    """Of their collection."""
+    """Path of their collection."""
     query: Mapping[str, str] = field(default_factory=dict)
     """Selectors."""
     namespace: str = ""
@@ -49,7 +49,7 @@ class WatchTarget:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How patient a reflector is; seconds."""
+    """Waiting times of a reflector, in seconds."""
 
     first_pause: float = 0.5
     longest_pause: float = 30.0
@@ -75,7 +75,7 @@ class Sink(Protocol[Record_contra]):
 
 @dataclass(slots=True)
 class WatchStatistics:
-    """What happened so far; written by one thread."""
+    """Statistics of a watch; written by one thread."""
 
     lists: int = 0
     watches: int = 0
@@ -97,7 +97,7 @@ class _Expired(Exception):
 
 
 class _Failed(Exception):
-    """The stream is of no use any more; it goes on from the last version."""
+    """The stream cannot be used any more; the next one continues from the last version."""
 
     def __init__(self, reason: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -316,7 +316,7 @@ class Reflector(Generic[Record]):
 
 
 class _Asking:
-    """One request: tells troubles what became of it, and turns what a connection raises into what the reflector does."""
+    """Make one request: report its result to troubles, and turn errors of the connection into those of the reflector."""
 
     def __init__(self, troubles: Troubles, request: tuple[str, str, str], stop: threading.Event) -> None:
         self._troubles, self._request, self._stop = troubles, request, stop
@@ -327,7 +327,7 @@ class _Asking:
         return self
 
     def granted(self) -> None:
-        """The server began to answer. What breaks off later is asked for again at once, and is no trouble yet."""
+        """The server began to answer. If the answer breaks off later, it is requested again at once, and is not reported yet."""
         self._granted = True
         self._troubles.answered(*self._request)
 

@@ -1,4 +1,4 @@
-"""What the API server refuses, or does not answer, at this moment: logged once for each change, and told in one line each."""
+"""Requests that the API server refuses or does not answer now: logged once for each change, and reported in one line each."""
 
 import threading
 import time
@@ -12,14 +12,14 @@ from runs.watching.connection import Refused, Unreachable
 __all__ = ["Troubles"]
 
 ANSWER_SECONDS = 5.0
-"""A request without any answer for so long is a trouble; it goes on waiting."""
+"""Seconds after which a request without an answer is reported; the request continues to wait."""
 LOOK_SECONDS = 0.5
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What is asked of the API server, as its access rules name it."""
+    """A kind of request to the API server, as its access rules name it."""
 
     verb: str
     resource: str
@@ -101,7 +101,7 @@ class Troubles:
         return [f"{request}: {trouble}" for request, trouble in found]
 
     def of(self, resource: str) -> str | None:
-        """Why a resource is not known; None if nothing that was asked about it fails."""
+        """Reason for which a resource is not known; None if no request about it fails."""
         with self._lock:
             found = [
                 (str(each), str(trouble)) for each, trouble in self._now.items() if each.resource == resource

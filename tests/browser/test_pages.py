@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from browser.conftest import HOSTILE, MORE_RUNS, address_of_a_retried_run
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 from runs.exporter.replaying import Replayed
 from runs.history import Query
@@ -42,7 +43,12 @@ CONTRAST = """() => {
 
 @contextmanager
 def opened(
-    browser: Browser, site: str, width: int = 1280, scheme: str = "light", *, scripts: bool = True
+    browser: Browser,
+    site: str,
+    width: int = 1280,
+    scheme: Literal["dark", "light"] = "light",
+    *,
+    scripts: bool = True,
 ) -> Iterator[Page]:
     """A page that asks nobody else, says nothing on its console, and opens no dialog."""
     context = browser.new_context(
@@ -53,7 +59,12 @@ def opened(
     page.on("request", lambda request: None if request.url.startswith(site) else said.append(request.url))
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
     yield page
     context.close()
     assert said == []
@@ -80,7 +91,12 @@ def addresses(replayed: Replayed) -> dict[str, str]:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_fit_and_can_be_read(
-    browser: Browser, site: str, addresses: dict[str, str], pictures: Path, width: int, scheme: str
+    browser: Browser,
+    site: str,
+    addresses: dict[str, str],
+    pictures: Path,
+    width: int,
+    scheme: Literal["dark", "light"],
 ) -> None:
     with opened(browser, site, width, scheme) as page:
         for name, address in addresses.items():

@@ -96,7 +96,8 @@ class Api:
             except (ValueError, KeyError, TypeError):
                 message = response.data.decode("utf-8", "replace")
             raise ApiError(response.status, message)
-        return response.json()
+        answer: Json = response.json()
+        return answer
 
     def ready(self) -> bool:
         """Whether the API server is."""
@@ -147,7 +148,8 @@ class Api:
     def list(self, api_version: str, kind: str, namespace: str | None = None, labels: str = "") -> list[Json]:
         """All objects of a kind, whole."""
         query = {"labelSelector": labels} if labels else {}
-        return self.call("GET", self.path(api_version, kind, namespace), query=query)["items"]
+        found: list[Json] = self.call("GET", self.path(api_version, kind, namespace), query=query)["items"]
+        return found
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Json:
         """Delete one object."""
@@ -172,4 +174,4 @@ class Api:
         """A token of a service account."""
         path = self.path("v1", "ServiceAccount", namespace, account) + "/token"
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        return self.call("POST", path, request)["status"]["token"]
+        return str(self.call("POST", path, request)["status"]["token"])

@@ -119,7 +119,8 @@ class Watched:
 
 def get(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - loopback
-        return answer.read()
+        content: bytes = answer.read()
+        return content
 
 
 def answers(url: str) -> bool:

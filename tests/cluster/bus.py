@@ -9,10 +9,10 @@ import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-import nats
 import yaml
 from cluster.api import Api
 from cluster.waiting import until
+from nats.aio.client import Client
 from nats.js.api import ConsumerInfo, StreamInfo
 
 from sensors.bus import CLIENT_AUTH_KEY, CLIENT_PORT, MESSAGE_ID_HEADER, STREAM, BusNames, subject
@@ -57,7 +57,7 @@ class Bus:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._client = nats.NATS()
+        self._client = Client()
         self._wait(
             self._client.connect(
                 [f"tls://{address}:{CLIENT_PORT}" for address in addresses],
@@ -65,7 +65,7 @@ class Bus:
                 password=auth["password"],
                 tls=insecure,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,
+                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds that asyncio sleeps
                 error_cb=self._ignore,
             )
         )
@@ -113,7 +113,9 @@ class Bus:
 
     def message(self, sequence: int) -> Any:
         """The event at a sequence number of the stream."""
-        return json.loads(self._wait(self._stream.get_msg(STREAM, sequence)).data)
+        found = self._wait(self._stream.get_msg(STREAM, sequence))
+        assert found.data is not None
+        return json.loads(found.data)
 
     def settled(self, consumers: int) -> bool:
         """Whether that many consumers have nothing waiting and nothing under way."""

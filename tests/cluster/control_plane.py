@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -167,7 +168,7 @@ class ControlPlane:
             process = self._start("kube-apiserver", *arguments)
             try:
                 until(
-                    lambda process=process: probe.ready() or not process.running,
+                    partial(_answers_or_ended, probe, process),
                     "the API server is ready",
                     60,
                     pause=0.1,
@@ -196,7 +197,7 @@ class ControlPlane:
         for definition in definitions:
             self.api.apply(definition)
         for definition in definitions:
-            until(lambda definition=definition: self._served(definition), "every custom resource is served")
+            until(partial(self._served, definition), "every custom resource is served")
 
     def _configure_workflows(self) -> None:
         """Write the settings of the workflow-controller, which reads them when it starts."""
@@ -306,6 +307,10 @@ class ControlPlane:
             self.kubelet.clear(namespace)
         for process in reversed(self._processes.values()):
             process.stop()
+
+
+def _answers_or_ended(api: Api, process: Process) -> bool:
+    return api.ready() or not process.running
 
 
 def _base64(text: str) -> str:

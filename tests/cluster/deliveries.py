@@ -17,7 +17,7 @@ DOCKER_HUB_PATH = "/hub-b1946ac92492d2347c6235b4d2611184"
 
 DECLARATION = f"""\
 version: 1
-cluster: {{namespace: ci, event_bus: {{replicas: 1}}}}
+cluster: {{namespace: ci, shards: 2, event_bus: {{replicas: 1}}}}
 sources:
   github: {{host: github, endpoint: /github, secret: {{name: hooks, key: github}}}}
   gitea: {{host: gitea, endpoint: /gitea, secret: {{name: hooks, key: gitea}}}}

@@ -149,7 +149,9 @@ def runs(outcome: str, pipeline: str = "shop", event: str = "push") -> dict[tupl
 def attempts(
     *found: tuple[str, str], capacity: str = "on_demand", pipeline: str = "shop"
 ) -> dict[tuple[str, ...], int]:
-    counted = Counter(("attempts", pipeline, step, outcome, capacity) for step, outcome in found)
+    counted: Counter[tuple[str, ...]] = Counter(
+        ("attempts", pipeline, step, outcome, capacity) for step, outcome in found
+    )
     return dict(counted)
 
 

@@ -7,6 +7,7 @@ import json
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
@@ -23,6 +24,7 @@ from hookline.declaration.model import Sandbox
 from hookline.output import manifest_text
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
+from hookline.plan.sizes import check_sizes
 from triggers.template import Template
 
 __all__ = ["TOKEN", "Installation", "Request", "masked"]
@@ -109,6 +111,7 @@ class Installation:
             changed["sandbox"] = Sandbox(namespace=self.sandbox)
         placed = declaration.cluster.model_copy(update=changed)
         self.plan = make_plan(dataclasses.replace(declaration, cluster=placed), templates or {})
+        check_sizes(self.plan)
         return self.plan
 
     @property
@@ -228,7 +231,7 @@ class Installation:
         """Wait until every event source answers and every trigger fetches."""
         for pod in self.pods():
             if pod.owner.startswith("EventSource/"):
-                until(lambda pod=pod: self._receives(pod), f"{pod.owner} is ready", 60)
+                until(partial(self._receives, pod), f"{pod.owner} is ready", 60)
         if self.sensor_pods:
             self.until_fetching(self.consumers)
 

@@ -75,7 +75,7 @@ def record_scrapes(cluster: ControlPlane) -> None:
     site.until_workflows(3)
     forged = signed("github", "/github", push_body(1, 8), push)
     site.deliver(
-        "github", replace(forged, headers=forged.headers | {"X-Hub-Signature-256": "sha256=" + "0" * 64})
+        "github", replace(forged, headers={**forged.headers, "X-Hub-Signature-256": "sha256=" + "0" * 64})
     )
     cluster.api.delete_all("rbac.authorization.k8s.io/v1", "RoleBinding", "scrapes")
     site.deliver("github", signed("github", "/github", push_body(1, 9), push))
@@ -106,7 +106,7 @@ def main() -> None:
     )
     certificate = (str(cluster.certificate), str(cluster.folder / "server.key"))
     node = VirtualNode(api, certificate=certificate, paces=random.Random(1))
-    histories = {name: each for name, each in HISTORIES.items() if name not in LEFT_OUT} | MORE
+    histories = {**{name: each for name, each in HISTORIES.items() if name not in LEFT_OUT}, **MORE}
     if chosen:
         histories = {name: histories[name] for name in chosen}
     with tempfile.TemporaryDirectory() as kept:

@@ -22,7 +22,7 @@ def simulated(site: Installation, folder: Path, sample: Sample) -> list[Any]:
     event.write_bytes(sample.request().raw())
     secret.write_text(TOKEN)
     checked = [] if sample.source in {"acr", "hub"} else ["--secret-file", str(secret)]
-    command = [HOOKLINE, "simulate", "-f", declaration, "-e", event, *checked, "-o", "json"]
+    command = [str(HOOKLINE), "simulate", "-f", str(declaration), "-e", str(event), *checked, "-o", "json"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [found["workflow"] for found in json.loads(printed)["results"] if found.get("workflow")]
 

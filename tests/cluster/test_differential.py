@@ -82,7 +82,7 @@ def declaration() -> str:
     cluster = {
         "namespace": "ci",
         "sandbox": {"namespace": "ci-forks"},
-        "shards": 2,
+        "shards": 4,
         "event_bus": {"replicas": 1},
     }
     return yaml_text({"version": 1, "cluster": cluster, "sources": sources, "pipelines": pipelines})
@@ -207,7 +207,7 @@ def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
     site.start()
     simulated: dict[str, Any] = {}
     for name in host_names():
-        chosen = []
+        chosen: list[tuple[dict[str, Any], bool]] = []
         for event in cases(site, name, 400, first=1):
             found = site.simulated(BusEvent(event["source"], event["subject"], event["data"], event))
             workflows = {
@@ -223,8 +223,8 @@ def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
             chosen.append((event, bool(workflows)))
         assert chosen
         site.bus.publish([event for event, _ in chosen])
-    found = {each["metadata"]["name"]: masked(each) for each in site.until_workflows(len(simulated))}
-    assert found == {name: masked(workflow) for name, workflow in simulated.items()}
+    made = {each["metadata"]["name"]: masked(each) for each in site.until_workflows(len(simulated))}
+    assert made == {name: masked(workflow) for name, workflow in simulated.items()}
 
 
 def test_a_sensor_that_decides_otherwise_is_seen(site: Installation, recorder: Recorder) -> None:

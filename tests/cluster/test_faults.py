@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from cluster.deliveries import signed
@@ -21,6 +22,10 @@ REPOSITORIES = 200
 
 def names(workflows: list[Any]) -> set[str]:
     return {each["metadata"]["labels"]["hookline.dev/pipeline"] for each in workflows}
+
+
+def _past(moment: float) -> bool:
+    return time.monotonic() > moment
 
 
 def stop_sensors(site: Installation) -> None:
@@ -133,7 +138,7 @@ def test_an_api_server_that_is_down_for_half_a_minute_loses_none(site: Installat
     end = time.monotonic() + 30
     for number in range(60):  # two a second, so they arrive all the while
         site.bus.publish([push_event(site, number)])
-        until(lambda number=number: time.monotonic() > end - 30 + number / 2, "half a second went by", 40)
+        until(partial(_past, end - 30 + number / 2), "half a second went by", 40)
     site.cluster.restart_api_server()
     site.until_workflows(60)
 

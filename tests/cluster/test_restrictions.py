@@ -5,6 +5,7 @@ What docs/compatibility.md says of it is tried here: which fields of hookline's 
 
 import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_what_is_left_of_a_run_works_with_a_template_that_holds_the_rest(
         for name in ("first", "second"):
             metadata = {"name": name, "namespace": site.namespace}
             site.api.create({"apiVersion": API, "kind": "Workflow", "metadata": metadata, "spec": spec})
-            until(lambda name=name: phase(site, name) != ": ", "the controller has seen it")
+            until(partial(_seen, site, name), "the controller has seen it")
         pod = until(lambda: pod_of(site, "first"), "the controller has made a pod of the first run")
         until(
             lambda: "Waiting for" in phase(site, "second"),
@@ -102,3 +103,7 @@ def test_what_is_left_of_a_run_works_with_a_template_that_holds_the_rest(
         )
     assert pod["spec"]["serviceAccountName"] == "hookline-run"
     assert pod["metadata"]["annotations"]["k8s.aliyun.com/eci-spot-strategy"] == "SpotAsPriceGo"
+
+
+def _seen(site: Installation, name: str) -> bool:
+    return phase(site, name) != ": "

@@ -184,6 +184,6 @@ def test_foreign_code_runs_in_its_namespace_and_its_container_has_no_token(
 
     def ended() -> bool:
         found = site.api.get(API, "Workflow", workflow["metadata"]["name"], site.sandbox)
-        return found.get("status", {}).get("phase") == "Succeeded"
+        return bool(found.get("status", {}).get("phase") == "Succeeded")
 
     until(ended, "the Workflow has succeeded")

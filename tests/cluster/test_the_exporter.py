@@ -81,6 +81,10 @@ def exporter(cluster: ControlPlane, account: Path, tmp_path: Path) -> Iterator[E
         *("-n", NAMESPACE, "--ledger", str(tmp_path / "ledger.db"), "--config", str(configuration)),
         *("--lease", f"{NAMESPACE}/hookline-exporter"),
     )
+    # An exporter that was killed has left its lease, which somebody else gets only when it has run out.
+    until(
+        lambda: found.value("hookline_leader") == 1 and found.ready(), "the exporter leads and has listed", 60
+    )
     yield found
     found.kill()
     cluster.api.delete_all(API, "Workflow", NAMESPACE)
@@ -143,7 +147,7 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
 
 def _raced(key: tuple[str, ...], surplus: int) -> bool:
     """What the one history whose logs may be gone can have added."""
-    most = {
+    most: dict[tuple[str, ...], int] = {
         ("images", "shop", "partial"): 1,
         ("hits", "shop", "image_layer"): 5,
         ("hits", "shop", "git_checkout"): 1,

@@ -13,7 +13,7 @@ class NotYet(AssertionError):
     """A condition did not come true in time."""
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 60, pause: float = 0.05) -> T:
+def until(condition: Callable[[], T | None], what: str, seconds: float = 60, pause: float = 0.05) -> T:
     """Ask until the answer is true, and return it.
 
     Args:

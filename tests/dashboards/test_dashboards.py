@@ -34,7 +34,8 @@ def queries() -> Iterator[str]:
         yield from (each["expr"] for each in json.loads(text)["annotations"].get("list", ()))
     for panel in panels():
         yield from (target["expr"] for target in panel["targets"])
-    yield from (each.expression for each in (*RECORDS, *ALERTS))
+    yield from (each.expression for each in RECORDS)
+    yield from (each.expression for each in ALERTS)
 
 
 def metrics_of(expression: str) -> set[str]:
@@ -76,13 +77,11 @@ def test_alerts_ask_for_records_that_exist() -> None:
 
 
 def test_a_wrong_metric_or_label_is_an_error() -> None:
-    for name, labels in (
-        ("hookline_runs", {}),
-        ("hookline_runs_total", {"step": "a"}),
-        ("hookline_runs_total_bucket", {}),
-    ):
+    for name in ("hookline_runs", "hookline_runs_total_bucket"):
         with pytest.raises(KeyError):
-            select(name, **labels)
+            select(name)
+    with pytest.raises(KeyError):
+        select("hookline_runs_total", step="a")
 
 
 def test_every_panel_says_what_it_shows_and_in_which_unit() -> None:

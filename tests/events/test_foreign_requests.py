@@ -113,7 +113,7 @@ def test_no_edit_of_one_value_makes_an_agit_request_trusted(name: str) -> None:
     assert tried > 500
 
 
-STRANGE = st.sampled_from([None, "", "mallory/x", 0, 7, 2**53 + 1, [], {}, True])
+STRANGE: st.SearchStrategy[Any] = st.sampled_from([None, "", "mallory/x", 0, 7, 2**53 + 1, [], {}, True])
 
 
 @pytest.mark.parametrize(

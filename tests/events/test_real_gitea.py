@@ -42,7 +42,7 @@ VERDICTS = {
     "108-pull_request": "skip ACTION",
     "112-release": "skip EVENT",
 }
-ODD_NAMES = {
+ODD_NAMES: dict[str, dict[str, Any]] = {
     # The branch is feature/#12-x: what becomes of its name is tried elsewhere, with what the payload says here.
     "003-push": {"skip_marker": "[skip ci]", "message": "two"},
     "005-pull_request": {"action": "opened", "draft": True, "fork": False},
@@ -77,7 +77,7 @@ def test_the_verdict(name: str) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_what_the_payload_says(name: str) -> None:
     event = program("gitea").canonical(on_bus(name))
-    found = {**event, **event.get("pull_request", {})}
+    found = event | event.get("pull_request", {})
     assert {key: found[key] for key in ODD_NAMES[name]} == ODD_NAMES[name]
 
 

@@ -96,7 +96,15 @@ def test_the_push_option_of_gitlab_skips_pushes_and_tags(body: Any) -> None:
     for value in (True, 1, "1", {"1": 1}):
         skipped = found.decide(data("gitlab", {**body, "push_options": {"ci": {"skip": value}}}))
         assert (skipped["action"], skipped["reason"]) == ("drop", "SKIP_MARKERS")
-    for options in ({}, None, [], {"ci": None}, {"ci": {"skip": None}}, {"ci": {"variable": {"A=1": 1}}}):
+    without: list[Any] = [
+        {},
+        None,
+        [],
+        {"ci": None},
+        {"ci": {"skip": None}},
+        {"ci": {"variable": {"A=1": 1}}},
+    ]
+    for options in without:
         assert found.decide(data("gitlab", {**body, "push_options": options}))["action"] == "run", options
 
 

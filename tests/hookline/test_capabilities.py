@@ -42,7 +42,7 @@ FORKS = """\
 """
 
 
-def made(pipelines: str, template: str = "hookline-ci-go", **changes: str) -> Plan:
+def made(pipelines: str, template: str = "hookline-ci-go", **changes: tuple[str, str]) -> Plan:
     text = HEAD.replace("TEMPLATE", template) + pipelines
     for old, new in changes.values():
         assert old in text

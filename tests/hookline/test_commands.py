@@ -19,6 +19,7 @@ from support import DECLARATION, ROOT, github_push
 from hookline.cli import command_names, main
 from hookline.declaration.starter import Remote, starter
 from hookline.plan import objects as writing_down
+from sensors.manifests import sensor_manifest
 
 
 @pytest.fixture
@@ -113,10 +114,9 @@ def test_a_yaml_1_1_reader_takes_every_text_for_text(folder: Path) -> None:
 @pytest.fixture
 def a_trigger_without_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hookline makes a Sensor in which one trigger waits for a dependency that does not exist."""
-    made = writing_down.sensor_manifest
 
     def broken(*arguments: Any) -> dict[str, Any]:
-        manifest = made(*arguments)
+        manifest = sensor_manifest(*arguments)
         manifest["spec"]["triggers"][0]["template"]["conditions"] = "absent"
         return manifest
 
@@ -136,7 +136,7 @@ def test_an_object_that_breaks_a_controllers_rule_is_a_fault_of_hookline_and_is_
     *broken, last = result.stderr.splitlines()
     assert broken
     assert [line.split(":")[1].split()[0] for line in broken] == ["Sensor"] * len(broken), broken
-    assert last == "error: this is a fault of hookline, so nothing was written; please report it"
+    assert last == "error: this is an error in hookline, and nothing was written; please report it"
 
 
 def test_a_folder_is_written_whole_and_what_is_gone_is_removed(folder: Path) -> None:
@@ -420,7 +420,7 @@ def test_init_writes_a_valid_file_for_the_repository_it_stands_in(
     assert "token" not in text
     assert text.startswith("# yaml-language-server: $schema=")
     assert hookline("validate").exit_code == 0
-    assert "exists; it stays as it is" in hookline("init").stderr
+    assert "exists, and is not overwritten" in hookline("init").stderr
     assert (folder / "hookline.yaml").read_text("utf-8") == text
 
 
@@ -466,7 +466,10 @@ def test_the_commands_of_init_never_make_an_empty_secret(folder: Path, openssl: 
 
 def test_init_says_where_it_guesses(folder: Path) -> None:
     text = hookline("init", "--repository", "git.example.com/acme/shop", "--to", "-").stdout
-    assert "host: github            # a guess: the name of the server does not tell; accepted: acr, " in text
+    assert (
+        "host: github            # a guess, because the server's name does not say it; accepted: acr, "
+        in text
+    )
     assert "a guess" not in hookline("init", "--repository", "codeberg.org/acme/shop", "--to", "-").stdout
 
 
@@ -500,7 +503,7 @@ def test_demo_shows_three_runs_and_two_refusals(folder: Path) -> None:
     assert "refused   SIGNATURE" in result.stdout
     assert "(exit code 1)" in result.stdout
     assert 'hookline_runs_total{pipeline="shop",event="push",outcome="success"} 13' in result.stdout
-    assert "hookline demo --listen HOST:PORT stays" in result.stdout
+    assert "To keep them: hookline demo --listen HOST:PORT" in result.stdout
     assert (folder / "hookline-dashboards/prometheus/rules.yaml").is_file()
 
 

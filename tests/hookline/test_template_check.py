@@ -204,7 +204,7 @@ def test_a_deadline_a_retry_and_a_commit_are_seen() -> None:
     ],
 )  # fmt: skip
 def test_what_a_script_says(script: str, code: str, there: bool) -> None:
-    container = {"image": "x" + OTHER_DIGEST, "command": ["sh", "-c"], "args": [script]}
+    container: dict[str, Any] = {"image": "x" + OTHER_DIGEST, "command": ["sh", "-c"], "args": [script]}
     container["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
     manifest = {
         "kind": "WorkflowTemplate",

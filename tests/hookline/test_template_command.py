@@ -124,7 +124,7 @@ def test_a_template_of_one_namespace() -> None:
     manifest = yaml.safe_load(hookline("ci-go-v1", "--namespaced", "-n", "ci").stdout)
     assert (manifest["kind"], manifest["metadata"]["namespace"]) == ("WorkflowTemplate", "ci")
     assert "namespace" not in yaml.safe_load(hookline("ci-go-v1", "--namespaced").stdout)["metadata"]
-    assert "-n is for --namespaced" in hookline("ci-go-v1", "-n", "ci").stderr
+    assert "-n needs --namespaced" in hookline("ci-go-v1", "-n", "ci").stderr
     assert hookline("ci-go-v1", "--namespaced", "-n", "C I").exit_code == 2
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from hookline.cli import main
 from runs.exporter.configuration import Configuration
 from runs.exporter.recording import InvalidRecording
 from runs.exporter.replaying import Replayed
+from runs.exporter.series import Histogram
 from runs.history import Query
 
 CASES = Path(__file__).parents[1] / "data" / "cases" / "runs"
@@ -109,7 +111,7 @@ def test_a_recording_that_somebody_edited_is_measured_or_refused_in_a_sentence(
 ) -> None:
     line = json.loads(data.draw(st.sampled_from(CHANGES)))
     path = data.draw(st.sampled_from(places(line)))
-    value = data.draw(
+    value: Any = data.draw(
         st.sampled_from(
             [None, True, 7, -1, 1.5, 10**18, "", "x", "9" * 400, [], ["x"], [None], {}, {"x": {}}, [[[]]]]
         )
@@ -186,6 +188,7 @@ def test_the_time_of_a_step_whose_sidecar_was_killed_is_measured(tmp_path: Path)
     found = replayed("sidecar-killed-137", tmp_path).ledger.series.get(
         "hookline_step_duration_seconds", ("shop", "run-test")
     )
+    assert isinstance(found, Histogram)
     assert found.sum == 60
 
 

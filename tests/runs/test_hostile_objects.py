@@ -43,7 +43,7 @@ def objects() -> list[tuple[str, Any]]:
 
 
 OBJECTS = objects()
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, 2**31, 10**308, 1e308, "", "9" * 400, f"{'9' * 400}-1Gi", "9999-12-31T23:59:59Z", "2000-01-01T00:00:00Z",
      "2099-12-31T23:59:59+23:59", "1" * 60, [], {}, [{}], {"x": []}, "Succeeded", "Pending", "Skipped", "\x00\x1b[31m\u2028",
      '{"user_cacheable": 1e308, "miss": 1}', '{"user_cacheable": ' + "9" * 400 + ', "miss": 1}', "[" * 5000]

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import brotli  # type: ignore[import-untyped]
@@ -106,8 +107,8 @@ def assert_bounded(record: Any) -> None:
         # `ended` of a Workflow is whether it has.
         assert value is None or isinstance(value, bool) or EARLIEST <= value < LATEST
     for name in ("vcpu", "memory_bytes"):
-        value = getattr(record, name, 0.0)
-        assert 0 <= value <= 2**50
+        amount = getattr(record, name, 0.0)
+        assert 0 <= amount <= 2**50
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_a_size_beyond_reason_is_absent() -> None:
 
 # Node status that is compressed
 
-PACK = {
+PACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "zstd": zstd.compress,
     "brotli": lambda content: brotli.compress(content, quality=2),

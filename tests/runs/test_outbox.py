@@ -79,12 +79,13 @@ def play(ledger: Ledger, listeners: Sequence[Listener], *changes: tuple[str, str
 def owe(ledger: Ledger, *facts: Ended) -> None:
     """Count facts, and owe their events."""
     listener = CDEvents(ledger.outbox, "/ci")
-    ledger.commit(
-        [Observation(each.key, each.finished, (), fact=each) for each in facts],
-        tell=lambda counted, _: [
-            listener.ended(each.fact) for each in counted if isinstance(each.fact, Ended)
-        ],
-    )
+
+    def tell(counted: Sequence[Observation], _: Sequence[str]) -> None:
+        for each in counted:
+            if isinstance(each.fact, Ended):
+                listener.ended(each.fact)
+
+    ledger.commit([Observation(each.key, each.finished, (), fact=each) for each in facts], tell=tell)
 
 
 def numbered(count: int) -> list[Ended]:

@@ -274,7 +274,7 @@ def test_a_rotated_token_is_read_again(api: FakeApiServer, watching: Callable[..
     def rotate(changed: client.Configuration) -> None:
         changed.api_key["authorization"] = f"Bearer {next(tokens, 'new')}"
 
-    configuration.refresh_api_key_hook = rotate
+    configuration.refresh_api_key_hook = rotate  # type: ignore[assignment]  # the client declares None alone
     api.put("a", value=1)
     api.token = "new"
     found = watching(connection=Connection(configuration))

@@ -16,7 +16,7 @@ from sensors.clauses import CLAUSES, SETTINGS
 from sensors.reasons import REASONS, meaning
 from sensors.routes import rule
 
-DECIDED = ("push", "tag", "pull_request", "image_push")
+DECIDED: tuple[Kind, ...] = ("push", "tag", "pull_request", "image_push")
 """Kinds that a program decides; a schedule's event starts its one pipeline."""
 PR = edited(payload("github/pull_request-opened"), repository__full_name="acme/shop")
 PR["pull_request"]["base"]["repo"]["full_name"] = PR["pull_request"]["head"]["repo"]["full_name"] = (
@@ -26,7 +26,7 @@ FORK = edited(PR, pull_request__head__repo__full_name="mallory/shop", action="la
 TAG = github_push(ref="refs/tags/v1")
 
 
-def block(kind: str) -> Any:
+def block(kind: Kind) -> Any:
     """The model of a kind's block in the declaration."""
     return next(each for each in get_args(Events.model_fields[kind].annotation) if each is not type(None))
 

@@ -364,7 +364,7 @@ def test_identity_tells_pull_requests_by_number_and_commit() -> None:
 
 
 def test_identity_of_an_image_has_its_digest_or_the_time_of_the_push() -> None:
-    rules = {"image_push": {}}
+    rules: dict[str, Any] = {"image_push": {}}
     acr = program("acr", rules, ("namespace/repoTest",)).decide(data("acr", payload("acr/push")))
     assert acr["identity"].endswith("latest " + payload("acr/push")["push_data"]["digest"])
     assert acr["ref"] == "namespace/repoTest:latest"

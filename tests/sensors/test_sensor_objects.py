@@ -226,8 +226,8 @@ def test_whatever_an_event_source_publishes_has_a_sensor_that_listens(cluster: s
         each["metadata"]["name"] for each in objects(made, "CronWorkflow")
     }
     assert timed == set(made.workloads)
-    for sensor in objects(made, "Sensor"):
-        assert sensor_problems(sensor, one_dependency_per_event="ack-one" in cluster) == []
+    for manifest in objects(made, "Sensor"):
+        assert sensor_problems(manifest, one_dependency_per_event="ack-one" in cluster) == []
 
 
 @settings(max_examples=50)

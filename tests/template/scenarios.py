@@ -299,11 +299,11 @@ def cache_blob_missing(site: Site) -> str:
     site.build()
     manifest, _ = site.registry.manifest(site.image, "buildcache")
     parts = manifest.get("layers") or manifest["manifests"]  # an index, in older BuildKits
-    layers = {each["digest"] for each in parts if "cacheconfig" not in each["mediaType"]}  # type: ignore[attr-defined]
+    layers = {each["digest"] for each in parts if "cacheconfig" not in each["mediaType"]}
     # Those of images stay: no clean-up takes what a tag needs.
     for image, tag in (("base/busybox", "1"), (site.image, "latest")):
         kept, _ = site.registry.manifest(image, tag)
-        layers -= {each["digest"] for each in kept["layers"]}  # type: ignore[attr-defined]
+        layers -= {each["digest"] for each in kept["layers"]}
     for digest in layers:
         site.registry.lose(digest)
     commit = site.repository.commit({})

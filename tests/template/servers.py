@@ -12,7 +12,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
-from typing import Self
+from typing import Any, Self
 
 import bcrypt
 import urllib3
@@ -142,8 +142,8 @@ class GitHost:
         handler = partial(_Git, self)
         self.halting: threading.Event | None = None
         """Set, a pack stops half way until the event; then the connection ends."""
-        self._plain = _served(_Server(("127.0.0.1", 8080), handler))  # type: ignore[arg-type]
-        secure = _Server(("127.0.0.1", 8443), handler)  # type: ignore[arg-type]
+        self._plain = _served(_Server(("127.0.0.1", 8080), handler))
+        secure = _Server(("127.0.0.1", 8443), handler)
         context = SSLContext(PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.certificate, certificates.key)
         secure.socket = context.wrap_socket(secure.socket, server_side=True)
@@ -243,7 +243,7 @@ class Registry:
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
         (folder / "htpasswd").write_text(f"{USER}:{hashed}\n")
         http: dict[str, object] = {"addr": address}
-        verified: dict[str, str] = {}
+        verified: dict[str, Any] = {}
         if secure:
             http["tls"] = {"certificate": str(certificates.certificate), "key": str(certificates.key)}
             verified = {"ca_certs": str(certificates.ca), "server_hostname": HOST, "assert_hostname": HOST}
@@ -313,17 +313,18 @@ class Registry:
         status, body, _ = self._get(f"/v2/{image}/tags/list")
         return set(yaml.safe_load(body).get("tags") or []) if status == 200 else set()
 
-    def manifest(self, image: str, reference: str) -> tuple[dict[str, object], str]:
+    def manifest(self, image: str, reference: str) -> tuple[dict[str, Any], str]:
         """A manifest, and its digest."""
         status, body, headers = self._get(f"/v2/{image}/manifests/{reference}")
         if status != 200:
             raise AssertionError(f"{image}:{reference}: {status}")
         return yaml.safe_load(body), headers["Docker-Content-Digest"]
 
-    def config(self, image: str, reference: str) -> dict[str, object]:
+    def config(self, image: str, reference: str) -> dict[str, Any]:
         """The configuration of an image: labels, history, layers."""
         manifest, _ = self.manifest(image, reference)
-        return yaml.safe_load(self.blob(image, manifest["config"]["digest"]))  # type: ignore[index]
+        found: dict[str, Any] = yaml.safe_load(self.blob(image, manifest["config"]["digest"]))
+        return found
 
     def blob(self, image: str, digest: str) -> bytes:
         """A blob."""
@@ -335,7 +336,7 @@ class Registry:
     def content(self, image: str, reference: str, name: str) -> str:
         """A file of an image: of its topmost layer that has it."""
         manifest, _ = self.manifest(image, reference)
-        for layer in reversed(manifest["layers"]):  # type: ignore[call-overload]
+        for layer in reversed(manifest["layers"]):
             blob = self.blob(image, layer["digest"])
             with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
                 if name in archive.getnames():

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def read(run: Run, step: str) -> StepLog:
     return found
 
 
-def numbers(run: Run) -> tuple[str, str, int, dict[str, int], str, int, int]:
+def numbers(run: Run) -> tuple[str, str, int, Mapping[str, int], str, int, int]:
     """Checkout, module cache, downloads, results of packages, image cache, hits and steps."""
     checkout, test, build = (
         read(run, "git-checkout-pr").checkout,
@@ -148,7 +149,7 @@ def test_an_image_says_what_it_is_of(site: Site) -> None:
     assert run.output("git-checkout-pr", "commit") == commit
     assert run.output("build-push-image", "tags") == f"v1.0.0-{commit[:12]} latest"
     assert site.registry.manifest(site.image, "latest")[1] == run.output("build-push-image", "digest")
-    labels = site.registry.config(site.image, "latest")["config"]["Labels"]  # type: ignore[index]
+    labels = site.registry.config(site.image, "latest")["config"]["Labels"]
     assert labels["org.opencontainers.image.source"] == site.arguments()["repo_url"]
     assert labels["org.opencontainers.image.created"].endswith("Z")
 
@@ -536,7 +537,7 @@ def test_foreign_code_gets_no_secret_and_pushes_nothing(world: World) -> None:
 def test_how_an_image_was_built_can_be_attested(site: Site) -> None:
     run = site.build(provenance="max")
     index, _ = site.registry.manifest(site.image, "latest")
-    kinds = [each.get("annotations", {}).get("vnd.docker.reference.type") for each in index["manifests"]]  # type: ignore[attr-defined]
+    kinds = [each.get("annotations", {}).get("vnd.docker.reference.type") for each in index["manifests"]]
     assert "attestation-manifest" in kinds
     assert run.output("build-push-image", "digest").startswith("sha256:")
 
@@ -564,11 +565,11 @@ def test_what_is_in_an_image_can_be_attested(world: World) -> None:
     index, _ = site.registry.manifest(site.image, "latest")
     attested = [
         each["digest"]
-        for each in index["manifests"]  # type: ignore[attr-defined]
+        for each in index["manifests"]
         if each.get("annotations", {}).get("vnd.docker.reference.type") == "attestation-manifest"
     ]
     manifest, _ = site.registry.manifest(site.image, attested[0])
-    layers = [site.registry.blob(site.image, each["digest"]) for each in manifest["layers"]]  # type: ignore[attr-defined]
+    layers = [site.registry.blob(site.image, each["digest"]) for each in manifest["layers"]]
     assert any(json.loads(each)["predicate"].get("name") == "scanned" for each in layers)
 
 

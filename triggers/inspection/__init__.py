@@ -1,1 +1,1 @@
-"""What a workflow template in a cluster is: whose text, how far it keeps the contract of ci-go-v1, what it lacks for events."""
+"""Inspection of a workflow template: which published version it is, whether it keeps the contract of ci-go-v1, what it lacks for events."""

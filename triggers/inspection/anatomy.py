@@ -85,7 +85,7 @@ class _Reader(Containers):
         )
 
     def parameters(self, node: Mapping[str, Any], path: Path) -> dict[str, str | None]:
-        """Parameters of `arguments`, with what stands there for each."""
+        """Parameters of `arguments`, with the value that each has there."""
         arguments, at = self.mapping(node, "arguments", path)
         found = {}
         for item, here in self.mappings(arguments, "parameters", at):
@@ -96,7 +96,7 @@ class _Reader(Containers):
     def around(
         self, spec: Mapping[str, Any], path: Path, parameters: Mapping[str, Any], found: Found
     ) -> None:
-        """What the spec itself says to every run: where it starts, its hooks, its patch of pods, defaults of templates."""
+        """The settings of the spec for every run: entrypoint, hooks, patch of pods, defaults of templates."""
         # Argo hands the arguments of a Workflow to the inputs of the templates that it starts by itself.
         given = {name: f"{{{{workflow.parameters.{name}}}}}" for name in parameters}
         calls = [
@@ -172,7 +172,7 @@ class _Reader(Containers):
         }
 
     def calls(self, item: Mapping[str, Any], path: Path, task: str, target: str) -> Iterator[Call]:
-        """What a task starts: its template, and those of its hooks."""
+        """Templates that a task starts: its own, and those of its hooks."""
         repeated = strings({key: item.get(key) for key in ("withItems", "withParam", "withSequence")})
         yield Call(task, target, self.given(item, path), "\n".join(repeated), self.elsewhere(item, path))
         if exits := self.text(item, "onExit", path):

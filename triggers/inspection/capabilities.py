@@ -1,4 +1,4 @@
-"""What a template can do, made of what was read of it: the only way from a manifest to a `Template`."""
+"""Capabilities of a template, made from its anatomy: the only way from a manifest to a `Template`."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 ANY_REF_ANNOTATION = f"{PREFIX}any-ref"
-"""On a template: "true" where it takes every name of a branch or tag that git allows, as a value and never as text of a script."""
+"""Annotation of a template: "true" if it takes every name of a branch or tag that git allows, as a value and never as text of a script."""
 
 _ROLES: tuple[Role, ...] = get_args(Role)
 _SWITCHES = ("true", "false")
@@ -30,12 +30,12 @@ _READS_IMAGE = re.compile(r"\b(?:pull|FROM)\b|--cache-from|--import-cache")
 
 
 def role_annotation(role: Role) -> str:
-    """On a template: the name of the parameter that has this role; empty = none has it."""
+    """Annotation of a template: name of the parameter that has this role; empty if none has it."""
     return f"{PREFIX}{role}-parameter"
 
 
 def capabilities(template: Anatomy, origin: str) -> Template:
-    """What a template can do.
+    """Capabilities of a template.
 
     Args:
         template: Its manifest, read.
@@ -84,7 +84,7 @@ def roles(
     annotations: Mapping[str, str],
     problems: list[tuple[Path, str]] | None = None,
 ) -> dict[Role, str]:
-    """What each parameter is for: as annotations say, else by the name that it has in ci-go-v1.
+    """Role of each parameter: from annotations, otherwise from the name that it has in ci-go-v1.
 
     Args:
         parameters: The declared ones.

@@ -27,12 +27,12 @@ _VOLUMES = (
 _GIT_IMAGE = re.compile(r"(?:\S*/)?(?:alpine-)?git(?:[:@]\S*)?")
 """Images whose entrypoint is git, such as docker.io/alpine/git."""
 _EXPANSION = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
-"""What Kubernetes replaces by a variable of the container."""
+"""Pattern of the texts that Kubernetes replaces by a variable of the container."""
 
 
 @dataclass(slots=True)
 class Found:
-    """What the templates of a manifest have in common, and what was found in them so far."""
+    """Data that the templates of a manifest share, and the containers found so far."""
 
     volumes: dict[str, Volume]
     retries: bool
@@ -44,7 +44,7 @@ class Found:
 
 @dataclass(slots=True)
 class _Running:
-    """What the containers of a step run, and what they see."""
+    """The commands that the containers of a step run, and the data that they see."""
 
     images: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ class Containers(Fields):
         ), pasted
 
     def container(self, node: Mapping[str, Any], path: Path, running: _Running) -> None:
-        """What one container runs and sees."""
+        """The command that one container runs, and the data that it sees."""
         image = self.text(node, "image", path)
         running.images.append(image)
         command, arguments = self.texts(node, "command", path), self.texts(node, "args", path)
@@ -158,7 +158,7 @@ class Containers(Fields):
 
 
 def _expanded(texts: list[str], env: Mapping[str, str]) -> list[str]:
-    """Values of the variables that Kubernetes puts into these texts, $(NAME), also those that stand in such a value."""
+    """Values of the variables $(NAME) that Kubernetes puts into these texts, also of those inside such a value."""
     found: dict[str, str] = {}
     left = list(texts)
     while left:

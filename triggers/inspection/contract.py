@@ -103,7 +103,7 @@ def _volume(template: Anatomy, name: str, kind: str, path: str, steps: tuple[str
 
 
 def _references(build: Step | None) -> tuple[Requirement, ...]:
-    """What is pushed and where the cache is, as far as the text of the build says."""
+    """Tags and cache that a build pushes, as far as its text says."""
     said = "" if build is None else "\n".join((build.text, *build.env.values()))
 
     def names(*words: str) -> bool:

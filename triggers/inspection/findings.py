@@ -1,4 +1,4 @@
-"""What a template lacks when events start it, each told from its manifest alone."""
+"""Findings: what a template lacks when events start it, read from its manifest alone."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,29 +21,29 @@ from triggers.words import CONCURRENT_ANNOTATION
 __all__ = ["CODES", "Finding", "findings"]
 
 CODES: Mapping[str, str] = {
-    "PASTED_PARAMETERS": "Values of parameters become text of a script: a branch name can be a command.",
-    "NO_COMMIT_PARAMETER": "It builds the head of a branch, whatever commit the event was about; tags, commits and pull requests cannot be built.",
-    "SHARED_CHECKOUT": "Runs of one repository share a working tree: they have to wait for each other (hookline's mutex).",
-    "CHECKOUT_BLOCKS": "A forced push, a tag or a killed run leaves a checkout with which every later run fails.",
-    "STALE_CHECKOUT": "The working tree can be older than the commit that the image is named after.",
-    "INLINE_TASKS": "Tasks are written inline: a retry from outside makes every run fail.",
-    "NO_RETRY": "A step whose pod is reclaimed or deleted is not tried again by the template itself.",
-    "NO_DEADLINE": "A step may run for ever.",
-    "TESTS_SKIP_SILENTLY": "Any other spelling of true skips the tests, and the run is green.",
+    "PASTED_PARAMETERS": "Values of parameters become text of a script, so a branch name can run a command.",
+    "NO_COMMIT_PARAMETER": "It builds the head of a branch, not the commit of the event; it cannot build tags, commits and pull requests.",
+    "SHARED_CHECKOUT": "Runs of one repository share a working tree, so they have to wait for each other (hookline's mutex).",
+    "CHECKOUT_BLOCKS": "After a forced push, a tag or a killed run, every later run fails because of the checkout that is left.",
+    "STALE_CHECKOUT": "The working tree can be older than the commit in the image's name.",
+    "INLINE_TASKS": "Tasks are written inline, so a retry that is set from outside makes every run fail.",
+    "NO_RETRY": "The template does not retry a step whose pod was reclaimed or deleted.",
+    "NO_DEADLINE": "A step has no time limit.",
+    "TESTS_SKIP_SILENTLY": "Every other spelling of true skips the tests, and the run still succeeds.",
     "LATEST_ALWAYS": "Every run moves :latest, also that of another branch or an old commit.",
-    "ONE_CACHE": "All branches write one image cache, each over the others'.",
-    "CACHE_FAILS_BUILD": "An image cache that cannot be written fails a good build.",
-    "IMAGE_NOT_PINNED": "A step runs whatever its image's tag names today.",
+    "ONE_CACHE": "All branches write the same image cache, and replace what the others wrote.",
+    "CACHE_FAILS_BUILD": "A build fails if its image cache cannot be written.",
+    "IMAGE_NOT_PINNED": "The image of a step has no digest, so a moved tag changes what runs.",
     "INSTALLS_AT_RUN_TIME": "A step installs packages in every run.",
-    "INSECURE_REGISTRY": "The registry is not verified: it may speak plain HTTP or show any certificate.",
+    "INSECURE_REGISTRY": "The registry is not verified: it may use plain HTTP or any certificate.",
     "PLAIN_HTTP_PROXY": "Go modules come over plain HTTP.",
-    "BUILD_ARGUMENT_DROPPED": "The build argument GOPROXY is given without --opt, so that it has no effect.",
+    "BUILD_ARGUMENT_DROPPED": "The build argument GOPROXY is given without --opt, so it has no effect.",
     "GOCACHE_NOT_KEPT": "Go compiles everything again in every run.",
-    "NO_CACHE_NUMBERS": "Steps do not say how their caches did; only their logs can be read.",
+    "NO_CACHE_NUMBERS": "Steps report no cache numbers; the exporter can only read their logs.",
     "VOLUME_WRITABLE_BY_TESTS": "Tests can write the whole volume: other repositories and their caches.",
     "NO_GIT_CREDENTIALS": "The checkout has no credentials: private repositories cannot be built.",
-    "OTHER_TEMPLATES": "Parts of other workflow templates run in it, and were not looked at.",
-    "CONTRACT_BROKEN": "It is called ci-go-v1 or hookline-ci-go, and lacks parameters or steps of theirs.",
+    "OTHER_TEMPLATES": "It runs parts of other workflow templates, which hookline did not check.",
+    "CONTRACT_BROKEN": "It has the name of ci-go-v1 or hookline-ci-go, and lacks parameters or steps of that template.",
 }
 """Code → what it means; codes are never renamed."""
 
@@ -110,8 +110,8 @@ def _no_commit(template: Anatomy) -> str:
     if "commit" in roles(template.parameters, template.annotations):
         return ""
     return (
-        f"no parameter takes a commit (annotation {role_annotation('commit')}): events of tags need a branch beside them, and what is built "
-        "is the branch's head at that moment"
+        f"no parameter takes a commit (annotation {role_annotation('commit')}): events of tags need a branch: key, and the template builds "
+        "the branch's head at that moment"
     )
 
 
@@ -137,7 +137,10 @@ def _blocks(template: Anatomy) -> str:
             if _PULL.search(step.text) and _CLONE.search(step.text) and not _HEALS.search(step.text)
         ]
     )
-    return steps and f"{steps} pulls into the directory it left, or clones over it, and repairs nothing"
+    return (
+        steps
+        and f"{steps} pulls into the checkout of an earlier run, or clones over it, and does not repair it"
+    )
 
 
 def _stale(template: Anatomy) -> str:
@@ -253,7 +256,7 @@ def _dropped(template: Anatomy) -> str:
 
 
 def _gocaches(step: Step) -> list[str]:
-    """Where Go keeps its build cache: GOCACHE, else go-build in the user's folder for caches (os.UserCacheDir of Go)."""
+    """Folder of Go's build cache: GOCACHE, else go-build in the user's folder for caches (os.UserCacheDir of Go)."""
     said = _said(step, "GOCACHE")
     if said:
         return said
@@ -279,7 +282,7 @@ def _no_gocache(template: Anatomy) -> str:
         )
 
     steps = _named(template, loses)
-    return steps and f"{steps} runs go, and its GOCACHE is gone with the pod"
+    return steps and f"{steps} runs go, and its GOCACHE is lost with the pod"
 
 
 def _no_numbers(template: Anatomy) -> str:
@@ -314,7 +317,7 @@ def _no_credentials(template: Anatomy) -> str:
 
 def _elsewhere(template: Anatomy) -> str:
     calls = listed(f"{call.task} (template {call.elsewhere})" for call in template.calls_elsewhere())
-    return calls and f"{calls} not looked at; check each of those templates, too"
+    return calls and f"{calls} not checked; check each of those templates too"
 
 
 def _broken(template: Anatomy) -> str:

@@ -26,7 +26,7 @@ _SAID_BY_NOTHING = {"emptyDir", "none"}
 
 
 def normal_form(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a template this template; any JSON value is accepted wherever one stands."""
+    """The parts of a manifest that identify a template; every part may be any JSON value."""
     metadata = manifest.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     ours = {

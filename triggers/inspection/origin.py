@@ -1,4 +1,4 @@
-"""Whose text a template is: one of the published texts of ci-go-v1, one that hookline renders, or somebody's own."""
+"""Origin of a template: a published version of ci-go-v1, a template that hookline renders, or a customised one."""
 
 import re
 from collections.abc import Mapping
@@ -71,14 +71,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose text it is."""
+    """Which published version a template is."""
 
     text: Text
     sentence: str
     template: str = ""
-    """Of hookline's, which."""
+    """Name of the template, if it is one of hookline's."""
     version: str = ""
-    """Of hookline, which rendered it; empty = not known."""
+    """Version of the hookline that rendered it; empty if not known."""
     images: tuple[ImageDifference, ...] = ()
 
 
@@ -99,7 +99,7 @@ def candidates() -> tuple[Candidate, ...]:
 
 
 def origin(template: Anatomy, form: Mapping[str, Any], version: str) -> Origin:
-    """Whose text it is.
+    """Find which published version a template is.
 
     Args:
         template: The manifest, read.
@@ -170,7 +170,7 @@ def _by_fingerprint(template: Anatomy) -> Text | None:
 
 
 def _changes(template: Anatomy) -> list[str]:
-    """What the published texts have in common, and this one does otherwise."""
+    """Features that all published texts have, and this one does not."""
     changed = []
     if not keeps_parameters(template) or len(template.parameters) != 8:
         changed.append("parameters")

@@ -1,4 +1,4 @@
-"""What a template's manifest is read as: steps, tasks, volumes, and the texts in which Argo replaces `{{...}}`."""
+"""Parts of a template's manifest: steps, tasks, volumes, and the texts in which Argo replaces `{{...}}`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ KEPT = frozenset({"PersistentVolumeClaim", "NFS export", "CSI volume", "folder o
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a step sees a volume."""
+    """Mount of a volume in a step."""
 
     volume: str
     path: str
@@ -64,7 +64,7 @@ class Step:
     """Variables come from Secrets."""
     mounts: tuple[Mount, ...]
     volumes: Mapping[str, Volume]
-    """Its own and the template's."""
+    """Volumes of the step and of the template."""
     outputs: tuple[str, ...]
     bare_git_artifacts: bool
     """Argo clones a repository for it, and has no Secret for that."""
@@ -106,7 +106,7 @@ class Call:
     """The key of the unit that it starts; empty = a part of another workflow template."""
     arguments: Mapping[str, str]
     items: str
-    """What it is repeated for: withItems, withParam, withSequence."""
+    """Loop of the task: withItems, withParam or withSequence."""
     elsewhere: str = ""
     """The other workflow template whose part it starts; empty = it starts a part of this one."""
 

@@ -1,4 +1,4 @@
-"""Where the values of parameters go: from the arguments of a Workflow through tasks and inputs into the texts that are run.
+"""The flow of parameter values: from the arguments of a Workflow through tasks and inputs into the texts that are run.
 
 Argo replaces `{{...}}` in a template's texts before anything runs. A value in `env:` stays a value; in a script, in arguments, in the
 manifest of a resource, in a request or in a patch of the pod it becomes text of a program. Where a form is not understood, every value
@@ -28,14 +28,14 @@ _WHOLE = re.compile(r"\b(?:workflow|inputs)\b(?!\s*(?:\.\s*\w|\[\s*['\"]))")
 _ITEM = re.compile(r"\bitem\b")
 
 ANNOTATIONS = "workflow.annotations"
-"""Names of refs and people stand in the annotations of a run."""
+"""Annotations of a run, which hold names of refs and people."""
 OUTPUTS = "outputs of "
 INPUT = "input "
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Which values become text of which programs.
+    """The values that become text of programs.
 
     A value is the name of a parameter, `workflow.annotations`, `outputs of STEP`, or `input NAME` (one that no task of this template fills).
     """
@@ -98,7 +98,7 @@ class _Follower:
         return Flow(self.named(held, "script"), self.named(held, "condition"))
 
     def call(self, call: Call, unit: Unit, items: _Node) -> None:
-        """Arguments become inputs; what a task puts out may hold whatever it was given."""
+        """Arguments become inputs; an output of a task may hold everything that the task received."""
         result = _Node("result", unit.key, call.task)
         for name, text in call.arguments.items():
             given = _Node("input", call.target, name)
@@ -183,7 +183,7 @@ class _Follower:
             yield _Node("output", scope.key, name or "") if known else _Node("every output", scope.key)
 
     def spread(self) -> tuple[dict[_Node, int], list[str]]:
-        """What each place can hold, as bits; and the names of the bits: parameters, inputs that nobody here fills, outputs of steps."""
+        """Values that each place can hold, as bits; and the names of the bits: parameters, inputs that nobody here fills, outputs of steps."""
         for name in self.template.parameters:
             self.edge(_Node("parameter", "", name), _Node("every parameter"))
         for unit in self.units.values():

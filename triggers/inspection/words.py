@@ -1,4 +1,4 @@
-"""Words of a manifest in sentences: short, whatever somebody wrote there."""
+"""Short texts for words of a manifest, however long they are."""
 
 from collections.abc import Iterable
 

@@ -1,1 +1,1 @@
-"""What is known of workflow templates without asking a cluster."""
+"""Facts about workflow templates that need no cluster."""

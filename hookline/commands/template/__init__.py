@@ -34,7 +34,7 @@ class TemplateGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """A wrong word is answered with the right one."""
+        """Answer a wrong word with the right one."""
         known = self.list_commands(ctx)
         if args[0] not in known:
             import difflib  # noqa: PLC0415 - only for a typing error
@@ -81,7 +81,7 @@ def render_command(name: str) -> click.Command:
         output: str,
     ) -> None:
         if namespace and not namespaced:
-            fail("-n is for --namespaced: a ClusterWorkflowTemplate belongs to no namespace")
+            fail("-n needs --namespaced, because a ClusterWorkflowTemplate belongs to no namespace")
         if namespace and not NAMESPACE.fullmatch(namespace):
             fail(f"-n {namespace}: expected a namespace, as in ci")
         manifest = published(
@@ -97,7 +97,7 @@ def render_command(name: str) -> click.Command:
 
     help_text = f"""{DESCRIPTIONS[name]}
 
-    Prints the template, ready to apply; the same input gives the same bytes. Its images are pinned by digest.
+    The command prints the template, ready to apply. The same input gives the same bytes. Images are pinned by digest.
 
     \b
     Examples:
@@ -110,33 +110,33 @@ def render_command(name: str) -> click.Command:
             ["--image", "images"],
             multiple=True,
             metavar="NAME=REF",
-            help=f"Run this image instead; NAME is {', '.join(IMAGES)}, REF ends in @sha256: and 64 hex digits. Repeatable.",
+            help=f"Use the image REF. NAME is one of {', '.join(IMAGES)}; REF ends in @sha256: and 64 hex digits. Repeatable.",
         ),
         click.Option(
             ["--mirror"],
             metavar="PREFIX",
-            help="Take images from here instead of docker.io/; not those of --image. The digests stay.",
+            help="Take images from this prefix in place of docker.io/, with the same digests. Images of --image stay.",
         ),
         click.Option(
             ["--artifacts"],
             is_flag=True,
-            help="Keep test results, JUnit and coverage in the cluster's artifact repository. Without one, Argo fails every such step.",
+            help="Keep test results, JUnit and coverage in the cluster's artifact repository. Without such a repository, these steps fail.",
         ),
         click.Option(
             ["--referencing"],
             type=click.Choice(["strict", "secure"]),
-            help="For a workflow-controller with this templateReferencing: the template names the account of its pods, and the mutex of a "
-            "shared checkout, which a Workflow may not name there.",
+            help="Print the form for a workflow-controller with this templateReferencing: the template names the account of its pods and "
+            "the mutex of a shared checkout, because there a Workflow may not name them.",
         ),
         click.Option(
             ["--namespaced"],
             is_flag=True,
-            help="A WorkflowTemplate of one namespace instead of a ClusterWorkflowTemplate.",
+            help="Print a WorkflowTemplate of one namespace instead of a ClusterWorkflowTemplate.",
         ),
         click.Option(
             ["-n", "--namespace"],
             default="",
-            help="Of the WorkflowTemplate.  [default: where it is applied]",
+            help="Namespace of the WorkflowTemplate.  [default: the one in which you apply it]",
         ),
     ]
     return objects_option(
@@ -151,7 +151,7 @@ def render_command(name: str) -> click.Command:
 
 
 def chosen_images(given: tuple[str, ...], mirror: str | None) -> dict[str, str]:
-    """What --image and --mirror make of the images; a wrong one ends the command."""
+    """The images after --image and --mirror; a wrong option ends the command."""
     images: dict[str, Any] = dict(IMAGES)
     if mirror is not None:
         if not is_mirror(mirror):

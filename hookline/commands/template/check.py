@@ -30,13 +30,13 @@ from triggers.shipped import shipped_names
 @click.option(
     "--live",
     is_flag=True,
-    help="Ask the cluster for the template of this NAME; without a NAME, for those that hookline knows.",
+    help="Ask the cluster for the template NAME; without a NAME, for the templates that come with hookline.",
 )
 @click.option(
     "-n",
     "--namespace",
     default="",
-    help="With --live: a WorkflowTemplate of this namespace.  [default: a ClusterWorkflowTemplate]",
+    help="With --live: check a WorkflowTemplate of this namespace.  [default: a ClusterWorkflowTemplate]",
 )
 @click.option("--context", help="With --live: context of the kubeconfig.  [default: the current one]")
 @click.option(
@@ -48,14 +48,17 @@ from triggers.shipped import shipped_names
 def command(
     what: str | None, *, live: bool, namespace: str, context: str | None, kubeconfig: Path | None, output: str
 ) -> None:
-    """Say whose text a template is, how far it keeps the contract of ci-go-v1, and what it lacks for events.
+    """Say which published version a template is, whether it keeps the contract of ci-go-v1, and what it lacks for events.
 
-    FILE is what `kubectl get cwft NAME -o yaml` prints, or a List of them; - is standard input. A text that hookline does not
-    know is shown beside the nearest that it renders.
+    FILE holds the output of `kubectl get cwft NAME -o yaml`, or a List of templates; - is standard input. hookline shows an unknown
+    template beside the most similar one that it can print.
 
     \b
-    Exit codes: 0 nothing is lacking; 1 something is, or the cluster has no such template;
-    2 wrong usage or no template; 3 the cluster cannot be reached, or refuses.
+    Exit codes:
+      0   the template lacks nothing
+      1   it lacks something, or the cluster has no such template
+      2   wrong usage, or the input is not a template
+      3   the cluster cannot be reached, or refuses
 
     \b
     Examples:

@@ -29,39 +29,39 @@ LARGEST_CA = 512 * 1024
 
 
 @click.command("prerequisites")
-@click.option("-n", "--namespace", default="ci", show_default=True, help="Of the runs.")
+@click.option("-n", "--namespace", default="ci", show_default=True, help="Namespace of the runs.")
 @click.option(
     "--storage",
     "kind",
     type=click.Choice(["nas", "nfs", "class"]),
     default="nas",
     show_default=True,
-    help="What the volume is: Alibaba Cloud NAS, any NFS server, or a StorageClass with ReadWriteMany.",
+    help="Kind of the volume: Alibaba Cloud NAS, any NFS server, or a StorageClass with ReadWriteMany.",
 )
 @click.option("--nas-server", metavar="HOST", help="Mount target of the NAS file system.")
 @click.option("--nas-path", metavar="PATH", help="Directory of the NAS file system.  [default: /]")
-@click.option("--nfs-server", metavar="HOST", help="The NFS server.")
-@click.option("--nfs-path", metavar="PATH", help="What it exports.")
-@click.option("--storage-class", metavar="NAME", help="The StorageClass.")
+@click.option("--nfs-server", metavar="HOST", help="Host name or address of the NFS server.")
+@click.option("--nfs-path", metavar="PATH", help="Directory that the NFS server exports.")
+@click.option("--storage-class", metavar="NAME", help="Name of the StorageClass.")
 @click.option(
     "--mount-option",
     "mount_options",
     multiple=True,
     metavar="OPTION",
-    help="Instead of the usual ones of the storage; repeatable.",
+    help="Mount option, in place of the usual ones of the storage; repeatable.",
 )
-@click.option("--size", default="100Gi", show_default=True, help="Of the volume.")
-@click.option("--registry", metavar="HOST", help="Registry that images are pushed to.")
+@click.option("--size", default="100Gi", show_default=True, help="Size of the volume.")
+@click.option("--registry", metavar="HOST", help="Registry to which runs push images.")
 @click.option(
     "--git",
     type=click.Choice(["password", "ssh"]),
-    help="Also the Secret git-creds, for private repositories: a user's password or token, or an SSH key.",
+    help="Print the Secret git-creds too, for private repositories: with a password or token, or with an SSH key.",
 )
 @click.option(
     "--private-ca",
     "ca",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also the ConfigMap private-ca, from this file: certificates (PEM) of the CA of the git host, module proxy and registry.",
+    help="Print the ConfigMap private-ca too, from this file: certificates (PEM) of the CA of the git host, module proxy and registry.",
 )
 @objects_option
 def command(
@@ -76,10 +76,10 @@ def command(
     output: str,
     **places: str | None,
 ) -> None:
-    """Print what must be in the namespace before a template's first run: volume, registry credentials, account.
+    """Print the objects that a template needs before its first run: volume, registry credentials, account.
 
-    What you do not say is a placeholder such as <NAS mount target>. stderr tells which are left, and an object with one has a label
-    that the API server refuses, so that nothing half-filled is created. Passwords are never options: write them into the file.
+    A value for which you give no option is a placeholder, such as <NAS mount target>. stderr lists the placeholders. The API server
+    rejects objects that still have placeholders, because of a label. Passwords are never options: write them into the file.
 
     \b
     Examples:

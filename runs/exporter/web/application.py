@@ -1,4 +1,4 @@
-"""What is answered to which request."""
+"""The web application: which answer belongs to which request."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ _HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """Where answers come from."""
+    """Sources of the answers."""
 
     metrics: Callable[[str, bool], tuple[bytes, str, str | None]]
     """Accept header and whether gzip is taken → body, content type, content encoding."""
@@ -39,9 +39,9 @@ class Providers:
     history: Callable[[], History | None]
     """None while another instance counts."""
     facts: Callable[[], Mapping[str, str]]
-    """What the landing page says of the exporter."""
+    """State of the exporter, for the landing page."""
     warnings: Callable[[], Sequence[str]] = lambda: ()
-    """What is wrong though the exporter works on; one line each."""
+    """Problems that do not stop the exporter; one line each."""
 
 
 @dataclass(frozen=True, slots=True)

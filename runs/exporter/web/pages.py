@@ -21,7 +21,7 @@ SYMBOLS: Mapping[str, str] = {
     "cancellation": "⊘",
     "skip": "↷",
 }
-"""So that no outcome is told by colour alone."""
+"""Signs of the outcomes, so that pages do not depend on colour."""
 CLIP = 80
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Characters without a picture, and those that turn the direction of writing, by which a name can pass for another one."""
@@ -130,7 +130,7 @@ def visible(value: object) -> object:
 
 
 def clip(text: str, length: int = CLIP) -> str:
-    """At most so many characters."""
+    """The first characters of a text, at most this many."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -88,7 +88,7 @@ class _Configuration(Block):
 
 
 class Security:
-    """What the file says now. Safe for threads."""
+    """The current settings of the file. Safe for threads."""
 
     def __init__(self, path: Path | None) -> None:
         """Read the file; without one everything is open.
@@ -108,7 +108,7 @@ class Security:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What every answer carries."""
+        """Headers of every answer."""
         self._refresh()
         return self._configuration.http_server_config.headers
 
@@ -119,7 +119,7 @@ class Security:
         return None if tls is None else (str(tls.cert_file), str(tls.key_file))
 
     def context(self) -> ssl.SSLContext | None:
-        """For the next handshake; None without TLS."""
+        """TLS context for the next handshake; None without TLS."""
         self._refresh()
         return self._context
 

@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import structlog
-import yaml
 from api_objects import START, STEPS, History, green_run, history
 from click.testing import CliRunner, Result
 from exporter_process import ExporterProcess, ExporterThread, run_until_killed
@@ -63,12 +61,10 @@ def threads() -> Iterator[list[ExporterThread]]:
 
 
 @pytest.fixture(autouse=True)
-def logs_go_nowhere_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Commands configure logs for stderr as it is then, and handle the signals of a process that ends with them."""
+def signals_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands handle the signals of a process that ends with them."""
     for command in ("exporter", "record", "replay"):
         monkeypatch.setattr(f"hookline.commands.{command}.stop_signal", threading.Event)
-    yield
-    structlog.reset_defaults()
 
 
 class Process(ExporterProcess):
@@ -119,9 +115,8 @@ def test_it_counts_what_it_sees_and_shows_it(api: FakeApiServer, tmp_path: Path)
     assert "shop-a" in exporter.get("/runs")
     assert "3f1c3f1c" in exporter.get("/runs/ci/shop-b")
     text = exporter.get("/metrics", Accept="application/openmetrics-text")
-    exemplars = [
-        sample.exemplar for family in read_openmetrics(text) for sample in family.samples if sample.exemplar
-    ]
+    read: Any = read_openmetrics  # has no annotations
+    exemplars = [sample.exemplar for family in read(text) for sample in family.samples if sample.exemplar]
     assert {"workflow": "shop-a"} in [exemplar.labels for exemplar in exemplars]
     assert exporter.value("process_cpu_seconds_total") is not None
     assert exporter.stop() == 0
@@ -275,65 +270,6 @@ def test_an_address_in_use_is_refused(api: FakeApiServer, tmp_path: Path, comman
     assert "in use" in done.stderr
     del done
     gc.collect()
-
-
-def test_the_manifests_give_least_rights_and_no_root() -> None:
-    done = run_cli("exporter", "-n", "ci", "--manifests", "registry.example.com/hookline:1")
-    objects: dict[str, Any] = {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
-    assert list(objects) == [
-        "ServiceAccount",
-        "Role",
-        "RoleBinding",
-        "PersistentVolumeClaim",
-        "Deployment",
-        "Service",
-        "ServiceMonitor",
-    ]
-    # All of it, so that nothing can be added unseen.
-    assert sorted(
-        (group, resource, *sorted(rule["verbs"]))
-        for rule in objects["Role"]["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-    ) == [
-        ("", "events", "get", "list", "watch"),
-        ("", "pods", "get", "list", "watch"),
-        ("", "pods/log", "get"),
-        ("argoproj.io", "workflows", "get", "list", "watch"),
-        ("coordination.k8s.io", "leases", "create", "get", "update"),
-    ]
-    assert all(set(rule) == {"apiGroups", "resources", "verbs"} for rule in objects["Role"]["rules"])
-    assert objects["RoleBinding"]["roleRef"] == {
-        "apiGroup": "rbac.authorization.k8s.io",
-        "kind": "Role",
-        "name": "hookline-exporter",
-    }
-    assert objects["RoleBinding"]["subjects"] == [
-        {"kind": "ServiceAccount", "name": "hookline-exporter", "namespace": "ci"}
-    ]
-    pod = objects["Deployment"]["spec"]["template"]["spec"]
-    assert pod["securityContext"] == {
-        "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "fsGroup": 65532,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    assert [each["securityContext"] for each in pod["containers"]] == [
-        {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
-    ]
-    assert set(pod) == {
-        "serviceAccountName",
-        "terminationGracePeriodSeconds",
-        "securityContext",
-        "containers",
-        "volumes",
-    }
-    assert [list(each) for each in pod["volumes"]] == [["name", "persistentVolumeClaim"]]
-    assert objects["ServiceMonitor"]["metadata"]["annotations"] == {"arms.prometheus.io/discovery": "true"}
 
 
 def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
