@@ -9,7 +9,7 @@ from documents.yaml_syntax import shown
 __all__ = ["FIELDS", "PatternError", "fields_of", "fill", "is_pattern"]
 
 FIELDS = ("repository", "owner", "repository_name", "pipeline")
-"""What a pattern may name: acme/shop; acme; shop; the pipeline."""
+"""The fields of a pattern: acme/shop; acme; shop; the pipeline."""
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 

@@ -89,7 +89,7 @@ pipelines:
 ```
 
 **Defaults.** `defaults:` takes everything that a pipeline takes except `for_each:`. A pipeline's own key wins. Mappings merge key by key;
-texts, lists and selections (`branches`, `paths` and their like) are replaced as a whole. `false` takes a default back, except
+texts, lists and selections (`branches`, `paths` and their like) are replaced as a whole. `false` removes a default, except
 where it is a value of its own: `drafts: false`, `spot: false`, a switch under `parameters:`. A `schedule:` without `at:`, or an
 `image_push:` without `image:`, starts nothing by itself: it completes those of the pipelines. No default image and no default account reaches a pipeline with `forks: sandboxed`.
 

@@ -44,7 +44,7 @@ class Layered:
 
 @dataclass(slots=True)
 class Common:
-    """What reaches the pipelines of every file."""
+    """The settings that reach the pipelines of every file."""
 
     places: SharedPlaces
     read: ReadBytes
@@ -160,7 +160,7 @@ def _each(file: str, pipelines: Part, common: Common) -> Iterator[tuple[yaml.Nod
 
 
 def _merged(file: str, name: str, own: Part, defaults: Part, common: Common) -> Part:
-    """What a pipeline means."""
+    """A pipeline with its defaults and patterns applied."""
     if not isinstance(own.data, dict):
         return own
     found = merge(shape_of(Pipeline), defaults, own)

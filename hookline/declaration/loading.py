@@ -57,7 +57,7 @@ class DeclaredPipeline:
     owner: str | None
     document: Document
     own: Mapping[str, Any]
-    """What the pipeline says itself, without defaults."""
+    """The keys that the pipeline says itself, without defaults."""
 
     def says(self, *path: str) -> bool:
         """Whether the pipeline says a key itself."""
@@ -104,7 +104,7 @@ class Declaration:
     templates: Mapping[str, Template]
     """Templates of one's own by name, read from the files that the declaration names."""
     shared: SharedPlaces = field(repr=False, compare=False)
-    """What reaches many pipelines from one place."""
+    """The places that reach many pipelines."""
 
     def cluster_position(self, *path: str) -> Position:
         """Position of a part of `cluster:`; without one, the start of the first file."""

@@ -37,9 +37,9 @@ def made(data: Any, mark: Any) -> Part:
 
 
 def merge(shape: Shape, default: Part, own: Part) -> Part:
-    """What a pipeline means: its own keys, and the default's where it has none.
+    """The keys of a pipeline, and the default's where it has none.
 
-    `false` takes a default back wherever it is not a value by itself. Unknown keys stay, so that the model refuses them.
+    `false` removes a default wherever it is not a value by itself. Unknown keys stay, so that the model refuses them.
     """
     if not isinstance(own.data, dict):
         return own

@@ -165,7 +165,7 @@ class NamesFile(Block):
 
 
 class Defaults(Block):
-    """The settings that pipelines inherit. A pipeline's own key overrides them, key by key; `false` takes a default back."""
+    """The settings that pipelines inherit. A pipeline's own key overrides them, key by key; `false` removes a default."""
 
     owner: LabelValue | None = Field(
         default=None,

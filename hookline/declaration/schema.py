@@ -52,7 +52,7 @@ def models_schema() -> dict[str, Any]:
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of one file as people write it: what a default gives may be absent, and false takes it back."""
+    """The schema of one file as people write it: what a default gives may be absent, and false removes it."""
     found = models_schema()
     for model in (Defaults, Pipeline):
         _loosen(found["definitions"], shape_of(model), set())

@@ -18,7 +18,7 @@ __all__ = ["Shape", "shape_of"]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What may stand at one place of a pipeline, as far as merging asks."""
+    """The values that may stand at one place of a pipeline, as far as merging asks."""
 
     merges: bool = False
     """Whether a mapping is put over the default's key by key. Everything else replaces it."""
@@ -26,7 +26,7 @@ class Shape:
     every: "Shape | None" = None
     """The shape under any key, where the keys are the user's own."""
     holds_false: bool = False
-    """Whether false is a value here; else it takes a default back."""
+    """Whether false is a value here; else it removes a default."""
     model: type[BaseModel] | None = None
 
     def child(self, key: str) -> "Shape | None":
