@@ -17,7 +17,7 @@ $(BOOT)/bin/uv:
 	@touch $@
 
 compiled: .venv/.ready
-	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q documents events triggers sensors runs dashboards hookline
+	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q documents events triggers sensors apiserver runs dashboards hookline
 
 demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo
@@ -37,7 +37,16 @@ format:  ## Rewrite the code as ruff formats it.
 bench: compiled  ## Print speed and memory, beside hera's models.
 	@$(RUN)python bench/bench.py
 	@PYTHONPATH=. $(RUN)python bench/log_parsing.py
+	@PYTHONPATH=. $(RUN)python bench/web.py
 	@PYTHONPATH=. $(RUN)python bench/exporter.py
+
+fuzz: compiled  ## Try a million deliveries and declarations that nobody would write; prints what came of them.
+	@PYTHONPATH=.:tests $(RUN)python tests/fuzzing.py
+
+# pip-audit asks an advisory service on the internet, so neither `make test` nor `make check` runs it.
+audit: $(UV)  ## Look the locked dependencies up in the advisories of PyPI (needs the internet).
+	@$(UV) export --quiet --frozen --all-extras --all-groups --no-emit-project --format requirements-txt > .audit.txt
+	@$(UV) tool run pip-audit --strict --disable-pip --require-hashes -r .audit.txt; code=$$?; rm -f .audit.txt; exit $$code
 
 browser-test: compiled  ## Look at the exporter's pages in Chromium (Debian package chromium; as root it is installed).
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install chromium; } >/dev/null
@@ -51,8 +60,8 @@ pictures: compiled  ## Take the pictures of the docs again.
 	@$(RUN)python tests/browser/pictures.py
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
-cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 20 min).
-	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
+cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 25 min).
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
 
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
@@ -70,6 +79,10 @@ bench-template: compiled  ## Print what runs cost with hookline-ci-go and with t
 	@$(RUN)python tests/template/supplies.py
 	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python tests/template/bench.py
 
+# A Go program; built once, in a minute, and kept where go keeps its builds.
+lint-manifests: compiled  ## Hold what runs as pods against kube-score's rules (Go).
+	@PYTHONPATH=.:tests $(RUN)python tests/lint_manifests.py go run github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+
 # Runs of the real controller, for tests and the demo; `make goldens` then makes the demo's day of them.
 recordings: compiled  ## Record runs on the real engines again.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/record.py $(HISTORIES)
@@ -77,4 +90,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template pictures recordings goldens
+.PHONY: help compiled demo test check format bench fuzz audit browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template lint-manifests pictures recordings goldens

@@ -86,6 +86,10 @@ def compose(text: str | bytes, file: str, wanted: Wanted) -> yaml.MappingNode:
     except _LimitError as limit:
         raise _refusal(position_of(file, limit.mark), str(limit)) from None
     except yaml.MarkedYAMLError as error:
+        if "maximum nesting depth" in str(
+            error.problem
+        ):  # the parser's own limit, which it may reach before ours
+            raise _refusal(position_of(file, error.problem_mark or error.context_mark), TOO_DEEP) from None
         position = position_of(file, error.problem_mark or error.context_mark)
         raise _refusal(position, syntax_message(error, content.splitlines())) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:

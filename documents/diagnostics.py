@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
+from documents.lines import printable
+
 __all__ = ["Diagnostic", "InvalidInput", "Position", "Problems", "printed"]
 
 MOST_PRINTED = 100
@@ -25,7 +27,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
-    """One problem: one sentence that says what is wrong and what would be accepted."""
+    """One problem: one sentence that says what is wrong and what would be accepted. As text it is one printable line."""
 
     position: Position
     message: str
@@ -35,7 +37,7 @@ class Diagnostic:
 
     def __str__(self) -> str:
         field = f"{self.field}: " if self.field else ""
-        return f"{self.position}: {self.severity}: {field}{self.message}"
+        return printable(f"{self.position}: {self.severity}: {field}{self.message}")
 
 
 def printed(diagnostics: Collection[Diagnostic]) -> list[str]:

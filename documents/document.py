@@ -65,6 +65,8 @@ class Document:
     wanted: Wanted = field(repr=False, compare=False)
     holds_nothing: bool = False
     """Whether a place is empty (null, or a key without a value)."""
+    holds_hidden: bool = False
+    """Whether a text or a key has a character that is not plainly seen; only then is it asked which one."""
     surprises: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
     """Numbers that may be meant otherwise: wrong where a number is accepted."""
     _children: dict[int, Mapping[str, tuple[yaml.Node, yaml.Node]]] = field(

@@ -12,17 +12,20 @@ from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
-from documents.yaml_syntax import printable
 
 __all__ = ["read_file", "read_model"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
     """The content of a regular file; of a larger one than is read, a part that the reader refuses.
 
     A device, a pipe or a socket may have no end, so it is refused unread.
+
+    Args:
+        path: The file.
+        most: Bytes that its reader takes; one more is read at most.
 
     Raises:
         InvalidInput: It cannot be read, or is no regular file.
@@ -32,15 +35,15 @@ def read_file(path: Path) -> bytes:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if stat.S_ISREG(mode):
-                return file.read(LARGEST_BYTES + 1)
+                return file.read(most + 1)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise _refusal(path, f"cannot be read: {reason}") from error
-    raise _refusal(path, "is no regular file but a device, a pipe or a socket; write its content to a file")
+    raise _refusal(path, "is a device, a pipe or a socket, not a regular file; write its content to a file")
 
 
 def _refusal(path: Path, message: str) -> InvalidInput:
-    return InvalidInput((Diagnostic(Position(printable(str(path)), 1, 1), message),))
+    return InvalidInput((Diagnostic(Position(str(path), 1, 1), message),))
 
 
 def read_model(path: Path, model: type[ModelT], wanted: Wanted) -> ModelT:

@@ -42,7 +42,13 @@ def read_document(text: str | bytes, file: str, wanted: Wanted) -> Document:
     if reader.problems:
         raise InvalidInput(tuple(reader.problems))
     return Document(
-        file, data, root, wanted, holds_nothing=reader.holds_nothing, surprises=tuple(reader.surprises)
+        file,
+        data,
+        root,
+        wanted,
+        holds_nothing=reader.holds_nothing,
+        surprises=tuple(reader.surprises),
+        holds_hidden=reader.holds_hidden,
     )
 
 
@@ -75,6 +81,7 @@ class _Reader:
         self.limited = False
         self.taken = 0
         self.holds_nothing = False
+        self.holds_hidden = False
 
     def problem(self, node: yaml.Node, message: str) -> None:
         self.problems.append(Diagnostic(position_of(self.file, node.start_mark), message))
@@ -88,7 +95,7 @@ class _Reader:
         if identity in self.done:
             return self.done[identity]
         if identity in self.open:
-            self.problem(node, "an alias inside of what it stands for never ends; write the value out")
+            self.problem(node, "an alias inside its own value never ends; write out the value")
             return _Value(None)
         self.open.add(identity)
         if node.tag not in {f"{_TAG}map", f"{_TAG}seq"}:
@@ -116,6 +123,7 @@ class _Reader:
             nodes += value.nodes + 1
             levels = max(levels, value.levels)
             key = key_node.value
+            self.holds_hidden = self.holds_hidden or not str(key).isprintable()
             if not self.is_key(key_node, inside_braces=_opens_twice(node)):
                 continue
             if key in first:
@@ -186,6 +194,7 @@ class _Reader:
     def scalar(self, node: yaml.ScalarNode) -> Any:
         text, tag = node.value, node.tag
         if tag in _TEXT:
+            self.holds_hidden = self.holds_hidden or not text.isprintable()
             return text
         if tag == f"{_TAG}null":
             return None

@@ -7,12 +7,15 @@ sentence: what is wrong, and what would be accepted.
 import datetime
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 __all__ = [
     "check_cidr",
+    "check_cidrs",
     "check_label_value",
+    "check_metadata_key",
     "check_name",
+    "check_pod_label",
     "fullmatch",
     "matching",
     "parse_date",
@@ -60,6 +63,11 @@ def check_name(value: str) -> str:
     )
 
 
+def check_pod_label(value: str) -> str:
+    """The value of any Kubernetes label; an empty one is one too."""
+    return value and check_label_value(value)
+
+
 def check_label_value(value: str) -> str:
     """A Kubernetes label value."""
     return fullmatch(
@@ -67,6 +75,23 @@ def check_label_value(value: str) -> str:
         value,
         "expected a label value: letters, digits, - _ and ., starting and ending with a letter or digit, at most 63 characters",
     )
+
+
+_SUBDOMAIN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+_METADATA_KEY = re.compile(
+    rf"(?:(?P<prefix>{_SUBDOMAIN})/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?"
+)
+
+
+def check_metadata_key(value: str) -> str:
+    """The key of a Kubernetes label or annotation: a name, perhaps after a DNS name of at most 253 characters."""
+    match = _METADATA_KEY.fullmatch(value)
+    if match is None or len(match["prefix"] or "") > 253:
+        raise ValueError(
+            "expected the key of a label or annotation, such as team or example.com/team: letters, digits, - _ and ., at most 63 "
+            "characters, perhaps after a DNS name in lower case"
+        )
+    return value
 
 
 def parse_date(value: object) -> datetime.date:
@@ -105,3 +130,32 @@ def check_cidr(value: str) -> str:
     if network.prefixlen == 0:
         raise ValueError(f"{value} allows every address; name the blocks that deliveries come from")
     return str(network)
+
+
+_PUBLIC = {
+    version: (int(network.network_address), int(network.broadcast_address))
+    for version, network in ((4, ipaddress.ip_network("0.0.0.0/0")), (6, ipaddress.ip_network("2000::/3")))
+}
+"""First and last of the addresses that the internet's are part of (IANA, Internet Protocol Version 6 Address Space)."""
+
+
+def check_cidrs(values: Sequence[str]) -> Sequence[str]:
+    """Address blocks that together leave most of the internet out."""
+    networks = [ipaddress.ip_network(value) for value in values]
+    for version, (first, last) in _PUBLIC.items():
+        covered, at = 0, first
+        ranges = sorted(
+            (int(each.network_address), int(each.broadcast_address))
+            for each in networks
+            if each.version == version
+        )
+        for start, end in ranges:
+            # Of two blocks one may lie inside of the other: every address counts once.
+            covered += max(0, min(end, last) + 1 - max(start, at))
+            at = max(at, end + 1)
+        if covered * 2 > last - first:
+            raise ValueError(
+                f"together these blocks allow half of the public IPv{version} addresses or more; name the blocks that deliveries "
+                "come from"
+            )
+    return values

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ValidationError
 
 from documents.diagnostics import Diagnostic, InvalidInput
 from documents.document import Document
+from documents.lines import check_line, printable
 from documents.locating import Located, Path, located
 from documents.sentences import WRONG_TYPE, sentence
-from documents.yaml_syntax import printable, shown
+from documents.yaml_syntax import shown
 
 __all__ = ["validate_document"]
 
@@ -19,16 +20,20 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 def validate_document(document: Document, model: type[ModelT]) -> ModelT:
     """Check a document against a model.
 
+    Every text in it, keys included, has to be one line of printable characters: texts of a file come to stand in comments,
+    names, tables and messages.
+
     Raises:
         InvalidInput: With every problem, each at its position.
     """
+    unprintable = tuple(_unprintable(document)) if document.holds_hidden else ()
     empty = set(_empty(document.data, (), set())) if document.holds_nothing else set[Path]()
     try:
         checked = model.model_validate(document.data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
     else:
-        if not empty and not document.surprises:
+        if not empty and not document.surprises and not unprintable:
             return checked
         errors = []
     found = [located(document, each) for each in errors]
@@ -36,13 +41,44 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
     # Drop a complaint about a value that is already reported as missing.
     above = {path[:length] for path in empty for length in range(len(path) + 1)}
     kept = [each for each in found if each.path not in above or each.kind in {"missing", "extra_forbidden"}]
+    # What does not print is the whole trouble with a text.
+    worse = {each.position for each in unprintable}
     problems = [
+        *unprintable,
         *(_nothing(document, path) for path in empty),
-        *_diagnostics(document, model, list(_without_other_members(kept))),
+        *(
+            each
+            for each in _diagnostics(document, model, list(_without_other_members(kept)))
+            if each.position not in worse
+        ),
     ]
     told = {each.position for each in problems}
     # Where text is accepted, the message about the wrong type says all.
     raise InvalidInput((*problems, *(each for each in document.surprises if each.position not in told)))
+
+
+def _unprintable(document: Document) -> Iterator[Diagnostic]:
+    """Texts and keys that are no line."""
+    seen: set[int] = set()
+    todo: list[tuple[Path, Any]] = [((), document.data)]
+    while todo:
+        path, value = todo.pop()
+        if isinstance(value, str):
+            yield from _no_line(document, path, value, key=False)
+        elif isinstance(value, dict | list) and id(value) not in seen:
+            seen.add(id(value))
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for part, below in items:
+                if isinstance(part, str):
+                    yield from _no_line(document, (*path, part), part, key=True)
+                todo.append(((*path, part), below))
+
+
+def _no_line(document: Document, path: Path, text: str, *, key: bool) -> Iterator[Diagnostic]:
+    try:
+        check_line(text)
+    except ValueError as error:
+        yield Diagnostic(document.position(path, key=key), str(error), field=_dotted(path))
 
 
 def _empty(data: Any, path: Path, seen: set[int]) -> Iterator[Path]:

@@ -5,18 +5,11 @@ from collections.abc import Sequence
 
 import yaml
 
-__all__ = ["printable", "shown", "syntax_message"]
+from documents.lines import printable
+
+__all__ = ["shown", "syntax_message"]
 
 _LONGEST_SHOWN = 60
-
-
-def printable(text: str) -> str:
-    """Text on one line, without anything that a terminal would act on."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
-    )
 
 
 def shown(value: object) -> str:

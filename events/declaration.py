@@ -1,7 +1,5 @@
-"""Models of the parts of hookline.yaml that are about events: `sources:` and a pipeline's `events:`."""
+"""Models of a pipeline's `events:` in hookline.yaml."""
 
-import difflib
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,15 +14,14 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from documents.blocks import Block, Duration, Name
-from documents.scalars import check_cidr, matching, parse_date_range
+from documents.blocks import Block, Duration
+from documents.scalars import parse_date_range
 from documents.time_zones import check_timezone
 from events.canonical import Kind
 from events.cron import parse_cron
-from events.host import Verification, host, host_names
 from events.patterns import check_branch_pattern, check_login_pattern, check_pattern, check_tag_pattern
-from events.repository_fields import fields_of, fill
-from events.scalars import check_branch, check_endpoint, check_image_name, check_source_name, check_url
+from events.scalars import check_branch, check_image_name
+from events.sources import SourceName
 
 __all__ = [
     "Approval",
@@ -34,10 +31,7 @@ __all__ = [
     "PullRequest",
     "Push",
     "Schedule",
-    "SecretReference",
     "Selection",
-    "Source",
-    "SourceName",
     "Tag_",
     "included",
 ]
@@ -66,136 +60,7 @@ Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], _A_FEW, _
 BranchGlobs = Annotated[list[Annotated[str, AfterValidator(check_branch_pattern)]], _A_FEW, _OneOrMore]
 TagGlobs = Annotated[list[Annotated[str, AfterValidator(check_tag_pattern)]], _A_FEW, _OneOrMore]
 LoginGlobs = Annotated[list[Annotated[str, AfterValidator(check_login_pattern)]], _A_FEW, _OneOrMore]
-SourceName = Annotated[str, AfterValidator(check_source_name)]
 Branch = Annotated[str, AfterValidator(check_branch)]
-
-
-def _secret_is_a_reference(value: Any) -> Any:
-    if isinstance(value, str | int | float):
-        raise ValueError(  # noqa: TRY004 - one kind of error for the reader; the value is not repeated
-            "a secret is named, never written down: {name: <Secret>, key: <key in it>}"
-        )
-    return value
-
-
-class SecretReference(Block):
-    """A key of a Kubernetes Secret in the namespace of the event sources."""
-
-    name: Name = Field(description="Name of the Secret.", examples=["github-webhook"])
-    key: Annotated[
-        str,
-        AfterValidator(
-            matching(r"[A-Za-z0-9._-]{1,253}", "expected a key of a Secret: letters, digits and - _ .")
-        ),
-    ] = Field(description="Key in the Secret.", examples=["secret"])
-
-
-class Unverified(Block):
-    """The user's consent to receive a source that cannot be verified."""
-
-    because: Annotated[str, Field(min_length=10, max_length=200)] = Field(
-        description="Reason why you accept this source although its deliveries cannot be verified. The output keeps it.",
-        examples=["ACR cannot sign; the endpoint is reachable from its egress addresses only"],
-    )
-    allowed_cidrs: Annotated[
-        list[Annotated[str, AfterValidator(check_cidr)]], Field(min_length=1, max_length=50)
-    ] = Field(
-        description="Address blocks that may reach the endpoint, as the pod of the event source sees them (NetworkPolicy).",
-        examples=[["47.98.116.0/24"]],
-    )
-
-
-def _check_host(value: str) -> str:
-    if value not in host_names():
-        near = difflib.get_close_matches(value, host_names(), 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f'"{value[:40]}" is not a host; accepted: {", ".join(host_names())}{hint}')
-    return value
-
-
-def _check_url_pattern(value: str) -> str:
-    check_url(fill(value, fields_of("acme/shop", "shop")))
-    return value
-
-
-class Source(Block):
-    """One source of events: a git host or a registry, and the endpoint that it delivers to."""
-
-    host: Annotated[str, AfterValidator(_check_host)] = Field(
-        description="Git host or registry that sends the events.", examples=["github"]
-    )
-    endpoint: Annotated[str, AfterValidator(check_endpoint)] = Field(
-        description="URL path to which the host delivers.", examples=["/github"]
-    )
-    secret: Annotated[SecretReference | None, BeforeValidator(_secret_is_a_reference)] = Field(
-        default=None,
-        description="Secret that holds the webhook's secret (signature) or token (bearer). Required if the host can sign or send a token.",
-        examples=[{"name": "github-webhook", "key": "secret"}],
-    )
-    unverified: Unverified | None = Field(
-        default=None,
-        description="Accept a host that can neither sign nor send a token. The endpoint path then needs at least 128 random bits of your own.",
-        examples=[{"because": "ACR cannot sign its notifications", "allowed_cidrs": ["47.98.116.0/24"]}],
-    )
-
-    url: Annotated[str, AfterValidator(_check_url_pattern)] | None = Field(
-        default=None,
-        description="Pattern of the clone URLs of its repositories: {repository} is acme/shop, {owner} acme, {repository_name} shop.",
-        examples=["https://git.example.com/{repository}.git"],
-    )
-
-    @model_validator(mode="after")
-    def _clones_where_it_holds_code(self) -> "Source":
-        if self.url is not None and "push" not in host(self.host).kinds:
-            raise ValueError(f"url: {host(self.host).title} is a registry and holds no code to clone")
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_verified(self) -> "Source":
-        record = host(self.host)
-        if record.verification is Verification.NONE:
-            if self.secret is not None:
-                raise ValueError(
-                    f"secret: {record.title} cannot sign or send a header, so a secret would never be checked; "
-                    "use unverified: {because, allowed_cidrs} and a random endpoint path"
-                )
-            if self.unverified is None:
-                raise ValueError(
-                    f"{record.title} can neither sign nor send a token; accept that with unverified: {{because, allowed_cidrs}} "
-                    "and an endpoint path of your own with at least 128 random bits (hookline init prints one)"
-                )
-            if not _has_random_part(self.endpoint):
-                raise ValueError(
-                    "endpoint: the path is the only secret of this source, so one part of it must be at least 128 random bits "
-                    "(22 characters of base64url or 32 of hex); hookline init prints one"
-                )
-        else:
-            if self.unverified is not None:
-                raise ValueError(
-                    f"unverified: {record.title} can be verified; give secret: {{name, key}} instead"
-                )
-            if self.secret is None:
-                how = (
-                    "signs its deliveries"
-                    if record.verification is Verification.SIGNATURE
-                    else "can send a bearer token"
-                )
-                raise ValueError(
-                    f"{record.title} {how}, so a secret is needed: secret: {{name: <Secret>, key: <key in it>}}"
-                )
-        return self
-
-
-def _has_random_part(endpoint: str) -> bool:
-    """Whether a path part can carry 128 random bits; variety is a floor against typed-in words, not a measure."""
-    return any(
-        len(set(part)) >= 10
-        and (
-            re.fullmatch(r"[0-9a-f]{32,}", part)
-            or (re.fullmatch(r"[A-Za-z0-9_-]{22,}", part) and re.search(r"\d", part))
-        )
-        for part in endpoint.split("/")
-    )
 
 
 _INCLUDE = Field(

@@ -35,8 +35,12 @@ class BusEvent:
 
 
 def rfc3339(time: datetime.datetime) -> str:
-    """Seconds, UTC, as Kubernetes writes times."""
-    return time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Seconds, UTC, as Kubernetes writes times.
+
+    Raises:
+        OverflowError: In UTC it lies before the year 1 or after 9999.
+    """
+    return time.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def bus_event(delivery: Delivery, host: Host, event_source: str, event_name: str) -> BusEvent:

@@ -52,8 +52,8 @@ def parse(
             return _cloud_event(json.dumps(value).encode())  # nested no deeper than its parser goes
         if source is None and not headers and value.get("subject"):
             raise DeliveryError(
-                "this CloudEvent is none of the bus of Argo Events: its data has no headers and body. If a host sends it as "
-                "it stands here, say with --source which source receives it"
+                "this CloudEvent does not come from the bus of Argo Events: its data has no headers and body. If a host sends it like "
+                "this, name the source that receives it with --source"
             )
     return _saved(value, headers, host) or _bare(content, headers)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from events.declaration import SecretReference, Source, Unverified
+from events.event_pods import METRICS_PORT, USER, container_security, pod_security, pod_template, requests
 from events.host import Host, host
+from events.sources import SecretReference, Source, Unverified
 
 __all__ = [
     "CalendarEntry",
@@ -29,6 +30,11 @@ BUS_MAX_PAYLOAD = "8MB"
 
 JETSTREAM_VERSION = "2.10.29"
 """Newest version that Argo Events 1.9.11 names besides `latest` (manifests/base/controller-manager)."""
+
+
+MEMORY_MIB = (128, 1024)
+"""Requested, and the limit: an event source took 86 MiB at rest, and up to 287 with four deliveries of 4 MiB at a time
+(Argo Events 1.9.11). Who can reach it can make it hold more, without a secret: then it is ended, and not its node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,12 @@ def webhook_manifest(
         "EventSource",
         name,
         namespace,
-        {"eventBusName": event_bus, "service": {"ports": ports}, **by_receiver},
+        {
+            "eventBusName": event_bus,
+            "template": pod_template(name, *MEMORY_MIB),
+            "service": {"ports": ports},
+            **by_receiver,
+        },
     )
     notes = {f"hookline.dev/verification.{each.name}": _verification_note(each) for each in received}
     manifest["metadata"]["annotations"] = notes
@@ -117,7 +128,7 @@ def _verification_note(endpoint: Endpoint) -> str:
 
 
 def network_policy(endpoint: Endpoint, namespace: str) -> dict[str, Any]:
-    """Lets only the allowed address blocks reach the pod of an unverified source."""
+    """Lets only the allowed address blocks reach the endpoint of an unverified source, and pods of the cluster its metrics."""
     if endpoint.unverified is None:
         raise ValueError(f"source {endpoint.name} is verified")
     spec = {
@@ -127,7 +138,12 @@ def network_policy(endpoint: Endpoint, namespace: str) -> dict[str, Any]:
             {
                 "from": [{"ipBlock": {"cidr": cidr}} for cidr in sorted(endpoint.unverified.allowed_cidrs)],
                 "ports": [{"port": endpoint.host.receiver.port, "protocol": "TCP"}],
-            }
+            },
+            # Prometheus, from within the cluster: without a rule of its own, the pod would have no metrics.
+            {
+                "from": [{"namespaceSelector": {}}],
+                "ports": [{"port": METRICS_PORT, "protocol": "TCP"}],
+            },
         ],
     }
     return _object("NetworkPolicy", endpoint.event_source, namespace, spec, "networking.k8s.io/v1")
@@ -163,9 +179,7 @@ def calendar_manifest(
     name: str, entries: Sequence[CalendarEntry], namespace: str, event_bus: str
 ) -> dict[str, Any]:
     """The EventSource for schedules."""
-    spec: dict[str, Any] = {"eventBusName": event_bus}
-    if any(entry.catch_up_seconds is not None for entry in entries):
-        spec["template"] = {"serviceAccountName": name}
+    spec: dict[str, Any] = {"eventBusName": event_bus, "template": pod_template(name, *MEMORY_MIB)}
     spec["calendar"] = {entry.name: entry.spec(name) for entry in sorted(entries, key=lambda each: each.name)}
     return _object("EventSource", name, namespace, spec)
 
@@ -206,9 +220,9 @@ def calendar_rules(name: str) -> list[dict[str, Any]]:
 
 
 def event_bus_manifest(
-    name: str, namespace: str, *, jetstream_version: str | None, replicas: int
+    name: str, namespace: str, *, jetstream_version: str | None, replicas: int, service_account: str
 ) -> dict[str, Any]:
-    """The EventBus: JetStream of a pinned version, or the NATS Streaming bus of ACK One (version None)."""
+    """The EventBus: JetStream of a pinned version, or the NATS Streaming bus of ACK One (version None, no account)."""
     if jetstream_version is None:
         return _object(
             "EventBus", name, namespace, {"nats": {"native": {"replicas": replicas, "auth": "token"}}}
@@ -219,5 +233,12 @@ def event_bus_manifest(
         "maxPayload": BUS_MAX_PAYLOAD,
         # The controller's default asks for 3 copies of a stream, which one server cannot hold.
         "streamConfig": f"maxAge: 72h\nreplicas: {replicas}\n",
+        # The servers and their two helpers share a process namespace and a user, so that a helper may signal its server.
+        "serviceAccountName": service_account,
+        "securityContext": {**pod_security(), "fsGroup": USER},
+        # No limit: a server that is ended at one loses its part of the stream, and the controller lets GOMEMLIMIT not be set.
+        "containerTemplate": {"securityContext": container_security(), "resources": requests(100, 128)},
+        "reloaderContainerTemplate": {"securityContext": container_security(), "resources": requests(10, 32)},
+        "metricsContainerTemplate": {"securityContext": container_security(), "resources": requests(10, 32)},
     }
     return _object("EventBus", name, namespace, {"jetstream": jetstream})

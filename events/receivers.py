@@ -62,6 +62,8 @@ class Receiver(ABC):
     """Port of its server; each type has one, because two types cannot share a port."""
     verification: ClassVar[Verification]
     """The proof that it verifies if there is a secret."""
+    if_empty: ClassVar[str]
+    """The consequence of an empty Secret, as a sentence."""
     demand: ClassVar[str]
     """The condition that a delivery must then meet, as a clause."""
     refusal_status: ClassVar[int]
@@ -83,6 +85,17 @@ class Receiver(ABC):
         Raises:
             ValueError: The receiver needs a secret.
         """
+
+    def check_secret(self, secret: bytes) -> None:
+        """Check the content of a Secret's key.
+
+        Raises:
+            ValueError: It is empty, or holds white space alone, which anybody can guess; the message is a sentence for the user.
+        """
+        if not _without_line_end(secret):
+            raise ValueError(f"the secret is empty: {self.if_empty}")
+        if not secret.strip():
+            raise ValueError("the secret holds spaces and line ends alone, which anybody can guess")
 
     @abstractmethod
     def verify(self, delivery: Delivery, secret: bytes) -> None:
@@ -136,6 +149,8 @@ class _GithubSource(Receiver):
     key = "github"
     port = 12000
     verification = Verification.SIGNATURE
+    # go-github v50.2.0 ValidatePayloadFromBody: `if len(secretToken) > 0` (seen on 1.9.10: unsigned deliveries are answered 200).
+    if_empty = "with an empty secret Argo Events checks no signature, and everybody can deliver"
     demand = "is signed with the secret"
     refusal_status = 400
     headers_key = "headers"
@@ -168,8 +183,8 @@ class _GithubSource(Receiver):
         if algorithm not in {"sha1", "sha256", "sha512"}:
             raise self._mismatch("the signature names no algorithm (sha256=...)")
         expected = hmac.new(_without_line_end(secret), delivery.body, getattr(hashlib, algorithm)).hexdigest()
-        if not hmac.compare_digest(expected.encode(), digest.encode()):
-            raise self._mismatch("the signature does not match body and secret")
+        if not hmac.compare_digest(expected.encode(), digest.encode("utf-8", "surrogatepass")):
+            raise self._mismatch(f"the signature does not match body and secret{_ends(secret)}")
 
     def body(self, delivery: Delivery) -> Any:
         form = self._media_type(delivery) == _FORM
@@ -209,6 +224,8 @@ class _WebhookSource(Receiver):
     key = "webhook"
     port = 12001
     verification = Verification.BEARER
+    # An HTTP server cuts the space off at the end of `Bearer `, which is then no bearer token any more (seen on 1.9.10: 401).
+    if_empty = "with an empty token Argo Events refuses every delivery"
     demand = "carries the bearer token"
     refusal_status = 401
     headers_key = "header"
@@ -219,9 +236,11 @@ class _WebhookSource(Receiver):
         return {**self._server(path), **token}
 
     def verify(self, delivery: Delivery, secret: bytes) -> None:
-        given = (delivery.header("Authorization") or "").encode()
+        given = (delivery.header("Authorization") or "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, b"Bearer " + _without_line_end(secret)):
-            raise self._mismatch("the header Authorization: Bearer <token> is missing or wrong")
+            raise self._mismatch(
+                f"the header Authorization: Bearer <token> is missing or wrong{_ends(secret)}"
+            )
 
     def body(self, delivery: Delivery) -> Any:
         if delivery.header("Content-Type") == _FORM:  # this source compares the whole header
@@ -239,6 +258,26 @@ WEBHOOK: Final[Receiver] = _WebhookSource()
 def _without_line_end(secret: bytes) -> bytes:
     """One line end at the end of a Secret's value is not part of it (argo-events pkg/shared/util/util.go)."""
     return secret.removesuffix(b"\n")
+
+
+_SPACE = {
+    b" ": "a space",
+    b"\t": "a tab",
+    b"\r": "a carriage return (the file has the line ends of Windows)",
+    b"\n": "a line end",
+}
+_ENCODING_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+"""The mark that editors and shells of Windows write before a text (Unicode Standard 23.8)."""
+
+
+def _ends(secret: bytes) -> str:
+    """The invisible characters at the ends of a secret, as a clause: they count, and the host probably does not have them."""
+    kept = _without_line_end(secret)
+    first, last = _SPACE.get(kept[:1]), _SPACE.get(kept[-1:])
+    if kept.startswith(_ENCODING_MARKS):
+        first = "a byte order mark"
+    found = [f"starts with {first}"] * bool(first) + [f"ends in {last}"] * bool(last)
+    return f"; the secret {' and '.join(found)}, which is part of it" if found else ""
 
 
 def _form(body: bytes) -> dict[str, list[str]]:

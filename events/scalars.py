@@ -18,6 +18,10 @@ __all__ = [
 ]
 
 
+_NO_DOTS = r"(?!\.{1,2}(?:/|\Z))"
+"""Begins a part of a path that is neither . nor .., which programs take for another place."""
+
+
 def check_source_name(value: str) -> str:
     """The name of a source: part of the names of its EventSource, Service and triggers."""
     return fullmatch(
@@ -30,9 +34,9 @@ def check_source_name(value: str) -> str:
 def check_repository_name(value: str) -> str:
     """owner/name; GitLab's subgroups have more parts."""
     return fullmatch(
-        r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+",
+        rf"{_NO_DOTS}[A-Za-z0-9._-]+(?:/{_NO_DOTS}[A-Za-z0-9._-]+)+",
         value,
-        "expected owner/name as the host spells it, such as acme/shop (no URL, no .git)",
+        "expected owner/name as the host spells it, such as acme/shop (no URL, no .git, no part . or ..)",
     )
 
 
@@ -50,9 +54,9 @@ def check_branch(value: str) -> str:
 def check_endpoint(value: str) -> str:
     """A URL path for a webhook."""
     return fullmatch(
-        r"(?:/[A-Za-z0-9._~-]+)+",
+        rf"(?:/{_NO_DOTS}[A-Za-z0-9._~-]+)+",
         value,
-        "expected a path such as /github: parts of letters, digits and . _ ~ -, no trailing slash, no query",
+        "expected a path such as /github: parts of letters, digits and . _ ~ -, none of them . or .., no trailing slash, no query",
     )
 
 
@@ -71,9 +75,9 @@ def check_image_name(value: str) -> str:
 
 
 _URL = re.compile(
-    r"https://(?P<host>[A-Za-z0-9.-]+(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
-    r"|ssh://(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
-    r"|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+"
+    r"https://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
+    r"|ssh://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
+    r"|[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/-]+"
 )
 
 
@@ -87,6 +91,9 @@ def check_url(value: str) -> str:
         raise ValueError(
             "plain http:// is refused, because anybody on the network path could change the code; use https://"
         )
-    if not _URL.fullmatch(value):
-        raise ValueError("expected a clone URL such as https://github.com/acme/shop.git")
+    path = value.partition("://")[2] or value
+    if not _URL.fullmatch(value) or "//" in path or {".", ".."} & set(re.split("[/:]", path)):
+        raise ValueError(
+            "expected a clone URL such as https://github.com/acme/shop.git, without //, . and .. in its path"
+        )
     return value

@@ -16,8 +16,9 @@ def verify(delivery: Delivery, host: Host, secret: bytes) -> None:
 
     Raises:
         Refusal: The event source would answer 400 or 401.
-        ValueError: There is nothing to verify, or the body is not what was sent.
+        ValueError: There is nothing to verify, the secret is none, or the body is not what was sent.
     """
     if host.verification is Verification.NONE:
         raise ValueError(f"{host.title} proves nothing, so there is nothing to verify")
+    host.receiver.check_secret(secret)
     host.receiver.verify(delivery, secret)

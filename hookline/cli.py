@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from hookline import commands
+from hookline.ending import ending, prepare_streams
 from hookline.version import VERSION
 
 __all__ = ["command_names", "main", "run", "summary"]
@@ -33,7 +35,26 @@ def summary(name: str) -> str:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed."""
+    """A group whose commands are imported when they are needed, and that turns every exception into an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command and exit; with `standalone_mode` False, return or raise as click does."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        given = list(sys.argv[1:] if args is None else args)
+        with ending():
+            if any("\0" in each for each in given):
+                raise click.UsageError("an argument holds the character NUL, which no name has")
+            code = super().main(given, prog_name, complete_var, standalone_mode=False, **extra)
+            # What a command exits with through click is returned; one that comes to its end returns nothing.
+            sys.exit(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(command_names())
@@ -85,6 +106,9 @@ def main(log_level: str | None) -> None:
       3   the cluster cannot be reached
       5   a verdict is unknown, under --strict
       70  an error in hookline itself
+      74  the answer cannot be written
+      130 interrupted by Ctrl-C
+      141 the reader of the answer has gone, as in | head
     """
     if log_level is not None:
         from hookline.logs import configure  # noqa: PLC0415 - structlog is loaded where somebody wants logs
@@ -96,9 +120,5 @@ def run(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit."""
     # A command makes many objects, none in cycles worth looking for, and ends: collecting costs a tenth of its time.
     gc.disable()
-    try:
-        main.main(args=arguments, prog_name="hookline")
-    except BrokenPipeError:
-        # The reader has gone (`| head`): nobody is left to tell.
-        sys.stderr.close()
-        sys.exit(141)
+    prepare_streams()
+    main.main(args=arguments, prog_name="hookline")

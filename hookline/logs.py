@@ -3,7 +3,7 @@
 import sys
 from typing import Any, Literal
 
-__all__ = ["configure", "log"]
+__all__ = ["configure", "debugging", "log"]
 
 
 def configure(level: str) -> None:
@@ -12,6 +12,7 @@ def configure(level: str) -> None:
 
     import structlog  # noqa: PLC0415
 
+    _levels.append(level)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -22,6 +23,14 @@ def configure(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+
+
+_levels: list[str] = []
+
+
+def debugging() -> bool:
+    """Whether somebody asked for everything."""
+    return "debug" in _levels
 
 
 def log(level: Literal["debug", "info", "warning"], event: str, **fields: Any) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from documents.yaml_syntax import printable
+from documents.lines import escaped, printable, shows
 
-__all__ = ["json_text", "manifest_text", "plural", "table", "yaml_documents", "yaml_text"]
+__all__ = ["comment", "json_text", "manifest_text", "plural", "table", "yaml_documents", "yaml_text"]
 
 VERIFICATION = "hookline.dev/verification."
 
@@ -38,17 +38,27 @@ _ManifestDumper.add_representer(str, _text)
 
 
 def yaml_text(value: Any) -> str:
-    """One YAML document."""
+    """One YAML document; where something in it would not show, everything beyond ASCII is escaped."""
+    text = _dumped(value, allow_unicode=True)
+    return text if shows(text) else _dumped(value, allow_unicode=False)
+
+
+def _dumped(value: Any, *, allow_unicode: bool) -> str:
     return str(
         yaml.dump(
             value,
             Dumper=_ManifestDumper,
             sort_keys=False,
-            allow_unicode=True,
+            allow_unicode=allow_unicode,
             width=1_000_000,
             default_flow_style=False,
         )
     )
+
+
+def comment(text: str) -> str:
+    """A comment line of a manifest; whatever the text holds, it stays a comment."""
+    return f"# {printable(text)}\n"
 
 
 def yaml_documents(values: Iterable[Any]) -> str:
@@ -60,7 +70,7 @@ def manifest_text(manifest: Any) -> str:
     """One manifest, with a comment above it that says how its sources are verified."""
     annotations = manifest["metadata"].get("annotations", {})
     notes = (
-        f"# {name.removeprefix(VERIFICATION)}: {note}\n"
+        comment(f"{name.removeprefix(VERIFICATION)}: {note}")
         for name, note in annotations.items()
         if name.startswith(VERIFICATION)
     )
@@ -68,8 +78,8 @@ def manifest_text(manifest: Any) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Indented JSON with a line end."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=dict) + "\n"
+    """Indented JSON with a line end; what does not print is escaped."""
+    return escaped(json.dumps(value, indent=2, ensure_ascii=False, default=dict)) + "\n"
 
 
 def plural(count: int, noun: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from runs.raw_values import Json, list_of, map_of, text, unix
+from apiserver.raw_values import Json, list_of, map_of, text, unix, values_at_most
 
 __all__ = ["Node", "NodePath", "nodes_of", "path_of"]
 
@@ -24,6 +24,8 @@ MAX_STATUS_BYTES = 32 * 1024 * 1024
 """Compressed node status is unpacked up to this size."""
 MAX_WINDOW_LOG = 25
 """zstd's memory for a stream that asks for much: 2 ** 25 bytes; Argo's writer asks for 8 MiB at most."""
+MAX_STATUS_VALUES = 4_000_000
+"""80 for each node: few bytes make many values, and a decoded value takes 64 bytes or more."""
 MAX_NODES = 50_000
 MAX_OUTPUTS, MAX_OUTPUT_TEXT = 64, 65_536
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -201,7 +203,9 @@ def _unpacked(packed: str) -> Any:
     try:
         content = base64.b64decode(packed, validate=True)
         found = _inflated(content)
-        return None if found is None or len(found) > MAX_STATUS_BYTES else orjson.loads(found)
+        if found is None or len(found) > MAX_STATUS_BYTES or values_at_most(found) > MAX_STATUS_VALUES:
+            return None
+        return orjson.loads(found)
     except (binascii.Error, zlib.error, EOFError, ValueError):
         return None
 

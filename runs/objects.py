@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apiserver.raw_values import EARLIEST, LATEST, Json, list_of, map_of, text, unix
 from runs.node_status import Node, nodes_of, path_of
 from runs.quantities import amount
-from runs.raw_values import EARLIEST, LATEST, Json, list_of, map_of, text, unix
 from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, STOCK_PARAMETERS, SpotStrategy
 
 __all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "workflow_of"]

@@ -1,17 +1,28 @@
 """Sensor objects, and whether they fit: each reaches its pod as one environment variable."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from events.environment import go_json_bytes, usable_json_bytes
+from events.event_pods import pod_template
 from sensors.creation import CreationMode
 from sensors.dependencies import Dependency
 from triggers.words import PREFIX
 from triggers.workflow import digest
 
-__all__ = ["SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
+__all__ = ["FRAME_BYTES", "SensorPlan", "dependency_bytes", "room", "sensor_manifest"]
 
 SENSOR_SERVICE_ACCOUNT = "hookline-sensor"
+
+MEMORY_MIB = 128
+"""Requested: a Sensor takes 92 MiB, however many pipelines it has (docs/performance.md)."""
+
+MEMORY_A_TRIGGER_MIB = 256
+"""Growth of the limit for each trigger that one event wakes: each reads the event on its own, all at once. With events of 4 MiB,
+the largest there are, Sensors of 1, 3, 5 and 6 triggers took 167, 362, 492 and 535 MiB where the event is a list of long paths,
+and 268, 606, 915 and 1,091 MiB where it is small values throughout (Argo Events 1.9.11). The limit is well above: an event that
+ended the Sensor at its limit would be delivered again, and end it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,12 @@ def _trigger(dependency: Dependency, mode: CreationMode) -> dict[str, Any]:
     }
 
 
+def _limit_mib(dependencies: tuple[Dependency, ...]) -> int:
+    """MiB at which the Sensor is ended."""
+    woken = Counter((each.event_source, each.event_name) for each in dependencies)
+    return 256 + MEMORY_A_TRIGGER_MIB * max(woken.values(), default=1)
+
+
 def sensor_manifest(plan: SensorPlan, namespace: str, mode: CreationMode, event_bus: str) -> dict[str, Any]:
     """The Sensor object."""
     return {
@@ -82,16 +99,20 @@ def sensor_manifest(plan: SensorPlan, namespace: str, mode: CreationMode, event_
         },
         "spec": {
             "eventBusName": event_bus,
-            "template": {"serviceAccountName": SENSOR_SERVICE_ACCOUNT},
+            "template": pod_template(SENSOR_SERVICE_ACCOUNT, MEMORY_MIB, _limit_mib(plan.dependencies)),
             "dependencies": [_dependency(each) for each in plan.dependencies],
             "triggers": [_trigger(each, mode) for each in plan.dependencies],
         },
     }
 
 
+FRAME_BYTES = 1_200
+"""JSON bytes that are kept for a Sensor without its dependencies and triggers: about 700, more with long names."""
+
+
 def room() -> int:
     """JSON bytes that a Sensor's dependencies and triggers may take."""
-    return usable_json_bytes("Sensor") - 1_000  # 1,000: metadata, annotations, template
+    return usable_json_bytes("Sensor") - FRAME_BYTES
 
 
 def dependency_bytes(dependency: Dependency, mode: CreationMode) -> int:

@@ -1,16 +1,18 @@
 """The rules that the engines' own releases have for their objects, as JSON Schemas, and a checker that goes by them.
 
 `tests/data/definitions` holds what of them hookline's objects touch, taken from the releases (Apache License 2.0):
-argo-workflows `manifests/base/crds/full` and argo-events `api/jsonschema/schema.json`. Write a file again from a checkout
-or a Go module of the release:
+argo-workflows `manifests/base/crds/full`, argo-events `api/jsonschema/schema.json`, kubernetes `api/openapi-spec/v3` and
+prometheus-operator `example/prometheus-operator-crd`. Write a file again from a checkout or a Go module of the release:
 
     python tests/definitions.py argo-workflows 3.7.18 FOLDER
     python tests/definitions.py argo-events 1.9.11 FOLDER
+    python tests/definitions.py kubernetes 1.34.4 FOLDER
+    python tests/definitions.py prometheus-operator 0.85.0 FOLDER
 """
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,16 +20,56 @@ from typing import Any
 import jsonschema
 import yaml
 
-__all__ = ["EVENTS", "WORKFLOWS", "events_rules", "problems", "stored", "workflows_rules"]
+__all__ = [
+    "EVENTS",
+    "KUBERNETES",
+    "KUBERNETES_GROUPS",
+    "PROMETHEUS_OPERATOR",
+    "WORKFLOWS",
+    "events_rules",
+    "kubernetes_rules",
+    "problems",
+    "stored",
+    "workflows_rules",
+]
 
 FOLDER = Path(__file__).parent / "data/definitions"
 WORKFLOWS = ("3.5.15", "3.6.19", "3.7.18", "4.0.5", "4.0.10", "4.1.2")
 EVENTS = ("1.9.11",)
+KUBERNETES = "1.34.4"
+PROMETHEUS_OPERATOR = "0.85.0"
+KUBERNETES_GROUPS = {
+    "api/v1": (
+        "ConfigMap",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+    ),
+    "apis/apps/v1": ("Deployment",),
+    "apis/networking.k8s.io/v1": ("NetworkPolicy",),
+    "apis/rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
+}
+"""API group and version → the kinds of Kubernetes' own that hookline prints."""
+POD_TYPES = (
+    "Capabilities",
+    "EnvVar",
+    "EnvVarSource",
+    "PodSecurityContext",
+    "ResourceRequirements",
+    "SeccompProfile",
+    "SecurityContext",
+)
+"""Kubernetes' own types inside the objects of Argo Events that hookline writes."""
 LARGE = 4_000
 """A field whose rules take more bytes is only known by its name, unless it is listed in INSIDE."""
 INSIDE = {"spec", "workflowSpec", "templateDefaults", "arguments"}
 EVENT_KINDS = ("EventBus", "EventSource", "Sensor")
 EVENTS_PREFIX = "io.argoproj.events.v1alpha1."
+
+LEFT_OUT = {"Affinity", "EphemeralContainer", "ManagedFieldsEntry", "TopologySpreadConstraint"}
+"""Types of Kubernetes whose rules are not kept."""
 
 Json = dict[str, Any]
 
@@ -59,14 +101,22 @@ def _small(schema: Json) -> Json:
 
 def workflows_rules(folder: Path) -> Json:
     """Rules of `spec` by kind, from a release's folder of full definitions."""
-    found: Json = {}
-    for plural in ("workflows", "cronworkflows"):
-        text = (folder / f"argoproj.io_{plural}.yaml").read_text("utf-8")
-        definition = yaml.load(text, yaml.CSafeLoader)["spec"]
-        (version,) = definition["versions"]
-        schema = _without_texts(version["schema"]["openAPIV3Schema"])
-        found[definition["names"]["kind"]] = _small(schema["properties"]["spec"])
-    return found
+    found = (_custom(folder / f"argoproj.io_{plural}.yaml") for plural in ("workflows", "cronworkflows"))
+    return {kind: _small(schema) for kind, schema in found}
+
+
+def service_monitor_rules(folder: Path) -> Json:
+    """The rules of a ServiceMonitor's `spec`."""
+    kind, schema = _custom(folder / "monitoring.coreos.com_servicemonitors.yaml")
+    return {kind: schema}
+
+
+def _custom(path: Path) -> tuple[str, Json]:
+    """Kind and rules of `spec` of a custom resource definition."""
+    definition = yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)["spec"]
+    (version,) = definition["versions"]
+    schema = _without_texts(version["schema"]["openAPIV3Schema"])
+    return definition["names"]["kind"], schema["properties"]["spec"]
 
 
 def events_rules(path: Path) -> Json:
@@ -77,9 +127,9 @@ def events_rules(path: Path) -> Json:
     def keep(name: str) -> None:
         if name in kept:
             return
-        # Kubernetes' own types are not what hookline writes; the specifications name many receivers that it never uses.
+        # Of Kubernetes' own types hookline writes few; the specifications name many receivers that it never uses.
         # `required` there only tells which fields Go always writes (webhook.url among them): nobody refuses their absence.
-        own = name.startswith(EVENTS_PREFIX)
+        own = name.startswith(EVENTS_PREFIX) or name in {f"io.k8s.api.core.v1.{each}" for each in POD_TYPES}
         kept[name] = {key: each for key, each in known[name].items() if key != "required"} if own else {}
         for reference in _references(kept[name]):
             keep(reference)
@@ -89,6 +139,44 @@ def events_rules(path: Path) -> Json:
     return {kind: {"$ref": f"#/definitions/{EVENTS_PREFIX}{kind}Spec"} for kind in EVENT_KINDS} | {
         "definitions": kept
     }
+
+
+def kubernetes_rules(documents: Iterable[Json]) -> Json:
+    """Rules of whole objects by kind, from OpenAPI documents of Kubernetes; `definitions` holds what they refer to."""
+    known: Json = {}
+    for document in documents:
+        known |= _without_texts(document["components"]["schemas"])
+    kinds = {kind for found in KUBERNETES_GROUPS.values() for kind in found}
+    found = {
+        each["x-kubernetes-group-version-kind"][0]["kind"]: name
+        for name, each in known.items()
+        if name.startswith("io.k8s.api.")
+        and each.get("x-kubernetes-group-version-kind", [{}])[0].get("kind") in kinds
+    }
+    kept: Json = {}
+
+    def keep(name: str) -> None:
+        if name not in kept:
+            # What is large and not written by hookline is only known by its name, as with the other engines.
+            kept[name] = {} if name.rpartition(".")[2] in LEFT_OUT else _plain(known[name])
+            for reference in _references(kept[name]):
+                keep(reference)
+
+    for name in found.values():
+        keep(name)
+    return {kind: {"$ref": f"#/definitions/{name}"} for kind, name in found.items()} | {"definitions": kept}
+
+
+def _plain(value: Any) -> Any:
+    """A rule of OpenAPI as JSON Schema says it: references stand alone, and extensions tell a validator nothing."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(reference := value.get("$ref"), str):
+        return {"$ref": reference.replace("#/components/schemas/", "#/definitions/")}
+    kept = {key: _plain(each) for key, each in value.items() if key != "default" and not key.startswith("x-")}
+    return kept["allOf"][0] if len(kept.get("allOf", [])) == 1 else kept
 
 
 def _references(value: Any) -> Iterator[str]:
@@ -135,20 +223,29 @@ def problems(engine: str, version: str, manifest: Mapping[str, Any]) -> list[str
     kind = manifest["kind"]
     if kind == "definitions" or kind not in stored(engine, version):
         return []
+    whole = engine == "kubernetes"
+    place = () if whole else ("spec",)
     return [
-        f"{'.'.join(map(str, ('spec', *error.absolute_path)))}: {error.message}"
-        for error in _validator(engine, version, kind).iter_errors(manifest["spec"])
+        f"{'.'.join(map(str, (*place, *error.absolute_path)))}: {error.message}"
+        for error in _validator(engine, version, kind).iter_errors(manifest if whole else manifest["spec"])
     ]
 
 
 def main() -> None:
     """Write the rules of one release."""
-    engine, version, folder = sys.argv[1:]
-    found = (
-        workflows_rules(Path(folder) / "manifests/base/crds/full")
-        if engine == "argo-workflows"
-        else events_rules(Path(folder) / "api/jsonschema/schema.json")
-    )
+    engine, version, name = sys.argv[1:]
+    folder = Path(name)
+    if engine == "argo-workflows":
+        found = workflows_rules(folder / "manifests/base/crds/full")
+    elif engine == "argo-events":
+        found = events_rules(folder / "api/jsonschema/schema.json")
+    elif engine == "kubernetes":
+        files = [f"{group.replace('/', '__')}_openapi.json" for group in KUBERNETES_GROUPS]
+        found = kubernetes_rules(
+            json.loads((folder / "api/openapi-spec/v3" / each).read_text("utf-8")) for each in files
+        )
+    else:
+        found = service_monitor_rules(folder / "example/prometheus-operator-crd")
     path = FOLDER / f"{engine}-{version}.json"
     path.write_text(json.dumps(found, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
 

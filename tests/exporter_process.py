@@ -18,11 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from support import ROOT
 
+from apiserver.connection import Connection
 from hookline.logs import configure
 from runs.exporter.instance import Instance, Options
 from runs.exporter.service import ClusterScope
 from runs.exporter.web.web_config import Security
-from runs.watching import Connection
 
 
 class Served:

@@ -43,6 +43,8 @@ class FakeApiServer:
         self.streaming_lists: bool | None = True
         """Offered, refused, or taken for a watch."""
         self.page_limit: int | None = None
+        self.spoiled: dict[str, bytes] = {}
+        """uid → what is sent in place of the object."""
         self.lock = threading.RLock()
         handler = type("BoundHandler", (Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -80,6 +82,14 @@ class FakeApiServer:
             self.collections[collection][uid] = raw
             self._tell(collection, kind, raw, silently)
             return raw
+
+    def spoil(self, collection: str, uid: str, data: bytes) -> None:
+        """Make an object that lists and watches give as these bytes."""
+        self.spoiled[uid] = data
+        self.store(collection, {"metadata": {"uid": uid}})
+
+    def encoded(self, raw: Json) -> bytes:
+        return self.spoiled.get(raw["metadata"].get("uid"), b"") or json.dumps(raw).encode()
 
     def delete(self, uid: str, silently: bool = False, collection: str = "workflows") -> None:
         with self.lock:
@@ -250,8 +260,8 @@ class Handler(BaseHTTPRequestHandler):
             metadata: Json = {"resourceVersion": str(api.version)}
             if begin + limit < len(uids):
                 metadata["continue"] = str(begin + limit)
-            body = {"metadata": metadata, "items": [objects[uid] for uid in chosen]}
-        self.answer(200, json.dumps(body).encode())
+            items = b",".join(api.encoded(objects[uid]) for uid in chosen)
+        self.answer(200, b'{"metadata":%s,"items":[%s]}' % (json.dumps(metadata).encode(), items))
 
     def _watch(self, collection: str, query: dict[str, str]) -> None:
         api = self.api
@@ -282,7 +292,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             while (event := events.get()) is not None:
-                line = json.dumps({"type": event[0], "object": event[1]}).encode() + b"\n"
+                line = b'{"type":"%s","object":%s}\n' % (event[0].encode(), api.encoded(event[1]))
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
                 self.wfile.flush()
             self.wfile.write(b"0\r\n\r\n")

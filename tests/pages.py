@@ -21,7 +21,10 @@ def commands_page() -> str:
     """docs/commands.md, from --help."""
     runner = CliRunner()
     parts = [
-        "# Commands\n\nThis page holds the help text of every command. It is generated from `--help`; `make goldens` writes it again.\n"
+        (
+            "# Commands\n\nThis page holds the help text of every command. It is generated from `--help`; `make goldens` writes it again.\n"
+            "[Glossary](glossary.md).\n"
+        )
     ]
     for words in ((), *command_words()):
         text = runner.invoke(main, [*words, "--help"], prog_name="hookline", terminal_width=100).stdout

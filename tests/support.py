@@ -70,6 +70,18 @@ def program(
     )
 
 
+ONE_PIPELINE = """\
+version: 1
+sources:
+  github: {host: github, endpoint: /github, secret: {name: github-webhook, key: secret}}
+pipelines:
+  shop:
+    repository: {source: github, name: acme/shop, url: https://github.com/acme/shop.git}
+    image: registry.example.com/acme/shop
+    events:
+      push: {branches: [main]}
+"""
+
 DECLARATION = """\
 version: 1
 cluster: {namespace: ci}

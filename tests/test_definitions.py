@@ -5,11 +5,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from definitions import EVENTS, WORKFLOWS, problems
+from definitions import EVENTS, KUBERNETES, PROMETHEUS_OPERATOR, WORKFLOWS, problems, stored
 from printed import CASES, minor, printed
 from support import EXAMPLES
 
+from runs.exporter.manifests import exporter_manifests
+from triggers.prerequisites import ClassStorage, NasStorage, NfsStorage, prerequisites
 from triggers.release import OLDEST_UPSTREAM, Release
+
+EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
+NEEDED = [
+    dict(each.manifest)
+    for storage in (NasStorage(), NfsStorage(), ClassStorage())
+    for git in ("password", "ssh")
+    for each in prerequisites("ci", storage, git=git, private_ca="certificate")
+]
 
 
 def test_every_release_that_can_be_declared_has_definitions() -> None:
@@ -37,6 +47,71 @@ def test_what_argo_events_reads_is_valid_there(version: str, case: str) -> None:
     found = printed(CASES[case], OLDEST_UPSTREAM)
     assert {"EventBus", "Sensor"} & {each["kind"] for each in found} or case == "ack-one"
     assert [each for manifest in found for each in problems("argo-events", version, manifest)] == []
+
+
+@pytest.mark.parametrize("case", [*CASES, "exporter", "prerequisites"])
+def test_what_kubernetes_reads_is_valid_there(case: str) -> None:
+    own = {"exporter": EXPORTER, "prerequisites": NEEDED}
+    found = own[case] if case in own else printed(CASES[case], OLDEST_UPSTREAM)
+    assert [
+        f"{manifest['kind']}: {each}"
+        for manifest in found
+        for each in problems("kubernetes", KUBERNETES, manifest)
+    ] == []
+
+
+def test_every_kind_that_is_printed_has_rules() -> None:
+    found = [each for files in CASES.values() for each in printed(files, OLDEST_UPSTREAM)] + EXPORTER + NEEDED
+    known = {
+        *stored("kubernetes", KUBERNETES),
+        *stored("argo-events", EVENTS[-1]),
+        *stored("argo-workflows", WORKFLOWS[-1]),
+        *stored("prometheus-operator", PROMETHEUS_OPERATOR),
+    }
+    assert {each["kind"] for each in found} <= known
+
+
+def test_what_the_prometheus_operator_reads_is_valid_there() -> None:
+    (monitor,) = (each for each in EXPORTER if each["kind"] == "ServiceMonitor")
+    assert problems("prometheus-operator", PROMETHEUS_OPERATOR, monitor) == []
+    wrong = copy.deepcopy(monitor)
+    wrong["spec"]["endpoints"][0]["intervall"] = "30s"
+    assert len(problems("prometheus-operator", PROMETHEUS_OPERATOR, wrong)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "value"),
+    [
+        ("Deployment", ("spec", "replicas"), "1"),
+        ("Deployment", ("spec", "template", "spec", "securityContext", "runAsRoot"), False),
+        ("Role", ("rules", 0, "verb"), ["get"]),
+        ("Service", ("spec", "ports", 0, "port"), "9893"),
+        ("NetworkPolicy", ("spec", "ingress", 0, "ports", 0, "portt"), 1),
+        ("ServiceAccount", ("automountServiceAccountToken",), "false"),
+        ("PersistentVolumeClaim", ("spec", "accessModes"), "ReadWriteOnce"),
+        ("RoleBinding", ("roleRef", "namespace"), "ci"),
+    ],
+)
+def test_the_checker_refuses_what_kubernetes_does_not_know(
+    kind: str, place: tuple[str | int, ...], value: object
+) -> None:
+    (found,) = (copy.deepcopy(each) for each in EXPORTER if each["kind"] == kind)
+    node: Any = found
+    for part in place[:-1]:
+        node = node[part]
+    node[place[-1]] = value
+    assert len(problems("kubernetes", KUBERNETES, found)) == 1
+
+
+@pytest.mark.parametrize("kind", ["EventSource", "Sensor"])
+def test_the_checker_refuses_a_pod_that_argo_events_does_not_know(kind: str) -> None:
+    found = next(
+        copy.deepcopy(each) for each in printed(CASES["everything"], OLDEST_UPSTREAM) if each["kind"] == kind
+    )
+    container = found["spec"]["template"]["container"]
+    container["securityContext"]["allowPrivilegesEscalation"] = False
+    container["image"] = "quay.io/argoproj/argo-events"
+    assert len(problems("argo-events", "1.9.11", found)) == 2
 
 
 def cron_workflow(release: Release) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from support import ROOT
 
 from hookline.cli import command_names, main
 from hookline.output import yaml_text
+from triggers.shipped import shipped
 
 REGENERATE = bool(os.environ.get("HOOKLINE_REGENERATE"))
 DOCS = sorted(
@@ -75,6 +76,35 @@ def test_the_table_of_reasons_is_the_programs() -> None:
 def test_the_table_of_what_a_template_may_lack_is_the_checks() -> None:
     path = ROOT / "docs/template.md"
     compare(path, with_table(path.read_text("utf-8"), "| code | means |\n|---|---|\n", findings_table()))
+
+
+def test_what_the_page_says_of_the_steps_is_what_the_template_says() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in (ROOT / "docs/template.md").read_text("utf-8").splitlines()
+        if line.startswith(
+            ("| `git-checkout-pr` | root", "| `run-test` | root", "| `build-push-image` | 1000")
+        )
+    ]
+    steps = [each for each in shipped("hookline-ci-go")["spec"]["templates"] if "container" in each]
+    assert [row[0].strip("`") for row in rows] == [step["name"] for step in steps]
+    for row, step in zip(rows, steps, strict=True):
+        _, user, capabilities, seccomp, gains, memory, disk = row
+        context, resources = step["container"]["securityContext"], step["container"]["resources"]
+        assert str(context.get("runAsUser", "root")) == user
+        assert context.get("runAsNonRoot", False) == (user != "root")
+        added = context["capabilities"].get("add", [])
+        assert context["capabilities"]["drop"] == ["ALL"]
+        assert capabilities.startswith("none")
+        assert sorted(re.findall(r"`([A-Z]+)`", capabilities)) == added
+        assert f"`{context['seccompProfile']['type']}`" == seccomp
+        assert (context.get("allowPrivilegeEscalation") is False) == (gains == "no")
+        said = [each["memory"].replace("Gi", " GiB") for each in (resources["requests"], resources["limits"])]
+        assert ", ".join(said) == memory
+        assert resources["limits"]["ephemeral-storage"].replace("Gi", " GiB") == disk
+        # A limit of storage alone would be a request, which a virtual node may not be able to give.
+        assert resources["requests"]["ephemeral-storage"] == "0"
+        assert "cpu" not in resources["limits"]
 
 
 def test_the_table_of_a_templates_parameters_is_its_manifests() -> None:
@@ -207,6 +237,32 @@ def test_every_file_that_a_page_names_exists(path: Path) -> None:
         path.read_text("utf-8"),
     ):
         assert (ROOT / name).exists(), name
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = [
+        (path.name, *found)
+        for path in DOCS
+        for found in re.findall(r"`(tests/[\w./-]+\.py)::(\w+)`", path.read_text("utf-8"))
+    ]
+    assert len(named) > 10
+    for page, file, name in named:
+        assert f"\ndef {name}(" in (ROOT / file).read_text("utf-8"), f"{page}: {file}::{name}"
+
+
+def test_the_table_of_threats_names_a_test_for_everybody() -> None:
+    text = (ROOT / "docs/security.md").read_text("utf-8")
+    table = text.partition("## Who may do what\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    assert [row[0].removeprefix("| ") for row in rows if row[0] != "|"] == [
+        "somebody on the internet",
+        "a reader of the repository",
+        "a forker",
+        "a contributor whose code is tested",
+        "a pipeline's owner",
+        "an operator",
+    ]
+    assert all("::test_" in row[-1] for row in rows)
 
 
 def test_the_makefile_has_the_targets_that_the_readme_names() -> None:

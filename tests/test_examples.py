@@ -66,7 +66,7 @@ def test_ack_one_keeps_its_limits() -> None:
     assert bus["spec"] == {"nats": {"native": {"replicas": 3, "auth": "token"}}}
     for each in objects:
         if each["kind"] == "EventSource":
-            assert set(each["spec"]) == {"eventBusName", "service", "github"}
+            assert set(each["spec"]) == {"eventBusName", "template", "service", "github"}
         if each["kind"] == "Sensor":
             assert len(each["spec"]["dependencies"]) == 1
             for trigger in each["spec"]["triggers"]:
@@ -90,13 +90,25 @@ def test_sensors_may_touch_workflows_and_nothing_else() -> None:
                 assert "*" not in text
                 allowed = {
                     "hookline-sensor": {"workflows"},
-                    "hookline-run": {"workflowtaskresults"},
                     "hookline-executor": {"workflowtaskresults"},
                     "hookline-calendar": {"configmaps"},
                 }
                 assert {name for rule in each["rules"] for name in rule["resources"]} == allowed[
                     each["metadata"]["name"]
                 ]
+
+
+def test_the_account_that_code_runs_as_may_do_nothing_in_any_example() -> None:
+    for path in GOLDENS.glob("*.yaml"):
+        made = list(yaml.safe_load_all(path.read_text("utf-8")))
+        bound = [subject for each in made for subject in each.get("subjects", ())]
+        assert "hookline-run" not in {subject["name"] for subject in bound}
+        for each in made:
+            if each["kind"] == "ServiceAccount" and each["metadata"]["name"] in {
+                "hookline-run",
+                "hookline-executor",
+            }:
+                assert each["automountServiceAccountToken"] is False
 
 
 def test_the_sandbox_of_forks_has_rights_of_its_own_and_no_secret_text() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-ROOMS = ("documents", "events", "triggers", "sensors", "runs", "dashboards", "hookline")
+ROOMS = ("documents", "events", "triggers", "sensors", "apiserver", "runs", "dashboards", "hookline")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 HARD_SENTENCES = (
@@ -97,7 +97,15 @@ def test_the_glossary_explains_every_word_of_our_own_and_is_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/declaration.md", "docs/reliability.md", "docs/reasons.md", "docs/security.md"]
+    "page",
+    [
+        "README.md",
+        "docs/commands.md",
+        "docs/declaration.md",
+        "docs/reliability.md",
+        "docs/reasons.md",
+        "docs/security.md",
+    ],
 )
 def test_pages_that_use_words_of_our_own_lead_to_the_glossary(page: str) -> None:
     assert re.search(r"\]\((docs/)?glossary\.md\)", (ROOT / page).read_text("utf-8"))

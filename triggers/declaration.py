@@ -11,32 +11,25 @@ from pydantic import (
 )
 
 from documents.blocks import Block, Duration, Name
-from documents.scalars import matching
+from documents.lines import check_line
+from documents.scalars import check_metadata_key, check_pod_label, matching
 from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
 __all__ = ["Retry", "Run", "Spot"]
 
-MetadataKey = Annotated[
-    str,
-    AfterValidator(
-        matching(
-            r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?",
-            "expected the key of a label or annotation, such as team or example.com/team",
-        )
-    ),
-]
+MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
 
 
 def _not_a_template(value: Any) -> Any:
     if isinstance(value, str):
         if "{{" in value:
             raise ValueError("{{ is refused, because Argo would expand it when the run starts")
-        if any(ord(character) < 32 or ord(character) == 127 for character in value):
-            raise ValueError("control characters and line ends are refused")
+        check_line(value)
     return value
 
 
 Text = Annotated[str, AfterValidator(_not_a_template)]
+PodLabel = Annotated[str, AfterValidator(check_pod_label)]
 ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
 
 
@@ -156,8 +149,9 @@ class Run(Block):
     )
     service_account: Name | None = Field(
         default=None,
-        description="ServiceAccount of the run's pods. Default: an account of hookline's that may only report results to Argo. "
-        "It does not apply to pipelines with forks: sandboxed, whose pods have no token.",
+        description="ServiceAccount of the run's pods, whose token every container then holds, those that run code, too; it needs the right "
+        "to create and patch workflowtaskresults. Default: one made by hookline that may do nothing and has no token in the pods. It does "
+        "not reach pipelines with forks: sandboxed.",
         examples=["ci-runner"],
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
@@ -165,7 +159,7 @@ class Run(Block):
         description="Priority in Argo Workflows: under a parallelism limit, runs with a higher number start earlier.",
         examples=[10],
     )
-    pod_labels: dict[MetadataKey, Text] | None = Field(
+    pod_labels: dict[MetadataKey, PodLabel] | None = Field(
         default=None, description="Further labels of every pod.", examples=[{"team": "shop"}]
     )
     pod_annotations: dict[MetadataKey, Text] | None = Field(

@@ -124,15 +124,20 @@ def prerequisites(
             Prerequisite(
                 _object("ConfigMap", "private-ca", namespace, data={"ca.crt": private_ca}),
                 (
-                    "The CA of the git host, the module proxy and the registry; steps trust it beside the public ones.",
+                    "The CA of the git host, the module proxy and the registry; steps trust it in addition to public CAs.",
                 ),
             )
         )
-    account, *rights = run_rights(namespace)
-    found.append(
-        Prerequisite(account, ("What runs run as: they may report results to Argo, and nothing else.",))
-    )
-    found += [Prerequisite(each) for each in rights]
+    account, executor, *rights = run_rights(namespace)
+    found += [
+        Prerequisite(
+            account, ("What runs run as: it may do nothing, and their containers hold no token of it.",)
+        ),
+        Prerequisite(
+            executor, ("What Argo's own containers run as: it may report results, and nothing else.",)
+        ),
+        *(Prerequisite(each) for each in rights),
+    ]
     return [_guarded(each) for each in found]
 
 
@@ -207,7 +212,7 @@ def _docker_config(namespace: str, registry: str) -> Prerequisite:
     return Prerequisite(
         _object("Secret", "docker-config", namespace, type="Opaque", stringData=data),
         (
-            "What may push images. The value of auth is what this prints, without a line end in it:",
+            "Credentials with which runs push images. The value of auth is the output of this command, without a line break:",
             "  printf %s 'user:password' | base64 | tr -d '\\n'",
         ),
     )
@@ -216,11 +221,11 @@ def _docker_config(namespace: str, registry: str) -> Prerequisite:
 def _git_credentials(namespace: str, git: GitCredentials) -> Prerequisite:
     if git == "password":
         data = {"username": "<user of the git host>", "password": "<password or token>"}
-        notes = ("What may read private repositories over https. A token that can only read is enough.",)
+        notes = ("Credentials that read private repositories over https. A read-only token is enough.",)
     else:
         data = {
             "ssh-private-key": "<private key, all of its lines>\n",
             "known_hosts": "<lines of ssh-keyscan HOST, compared with what the host publishes>\n",
         }
-        notes = ("What may read private repositories over ssh. A deploy key that can only read is enough.",)
+        notes = ("Key that reads private repositories over ssh. A read-only deploy key is enough.",)
     return Prerequisite(_object("Secret", "git-creds", namespace, type="Opaque", stringData=data), notes)

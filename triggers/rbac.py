@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from triggers.words import RUN_SERVICE_ACCOUNT
-from triggers.workflow import EXECUTOR_SERVICE_ACCOUNT
+from triggers.words import EXECUTOR_SERVICE_ACCOUNT, RUN_SERVICE_ACCOUNT
 
-__all__ = ["bound_account", "run_rights", "sandbox_run_rights", "sensor_rights"]
+__all__ = ["bound_account", "run_rights", "sensor_rights", "tokenless_account"]
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _MOUNTED = "workflows.argoproj.io/service-account-token.name"
@@ -38,6 +37,11 @@ def _grant(
     ]
 
 
+def tokenless_account(name: str, namespace: str) -> dict[str, Any]:
+    """A ServiceAccount for pods that ask nothing of Kubernetes: they get no token, whatever else is granted to it."""
+    return _account(name, namespace) | {"automountServiceAccountToken": False}
+
+
 def bound_account(name: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A ServiceAccount that may do only this, in its namespace."""
     return [_account(name, namespace), *_grant(name, namespace, namespace, rules)]
@@ -57,29 +61,18 @@ def sensor_rights(
     return [_account(name, namespace), *granted]
 
 
-def _reporting() -> list[dict[str, Any]]:
-    """A step's result may be reported to Argo.
-
-    Less than this ends every step in an error: the executor creates a WorkflowTaskResult when it starts
-    (argo-workflows 3.7.4 workflow/executor/executor.go, InitializeOutput).
-    """
-    return [
-        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-    ]
-
-
 def run_rights(namespace: str) -> list[dict[str, Any]]:
-    """The runs' account: it may only report a step's result to Argo."""
-    return bound_account(RUN_SERVICE_ACCOUNT, namespace, _reporting())
+    """Accounts of runs: one that may do nothing and mounts no token, and one for Argo's own containers.
 
-
-def sandbox_run_rights(namespace: str) -> list[dict[str, Any]]:
-    """Sandboxed runs: an account that may do nothing and mounts no token, and another one for Argo's own containers.
-
-    Argo mounts the second one's token by the name of a Secret, which Kubernetes fills: nothing secret is written here.
+    The second one may report the result of a step. Less than this ends every step in an error: the executor creates a
+    WorkflowTaskResult when it starts (argo-workflows 3.7.4 workflow/executor/executor.go, InitializeOutput). Argo mounts its token by the
+    name of a Secret, which Kubernetes fills: nothing secret is written here.
     """
     secret = f"{EXECUTOR_SERVICE_ACCOUNT}-token"
-    executor, *grant = bound_account(EXECUTOR_SERVICE_ACCOUNT, namespace, _reporting())
+    reporting = [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    ]
+    executor, *grant = bound_account(EXECUTOR_SERVICE_ACCOUNT, namespace, reporting)
     executor["metadata"]["annotations"] = {_MOUNTED: secret}
     return [
         _account(RUN_SERVICE_ACCOUNT, namespace) | {"automountServiceAccountToken": False},

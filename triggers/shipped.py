@@ -6,6 +6,7 @@ Tags of ours stand where something is put in: `!script FILE` (in which a line `!
 artifact repository fails every step that has artifacts).
 """
 
+import copy
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -15,7 +16,7 @@ from typing import Any
 import yaml
 
 from triggers.retry import retry_strategy
-from triggers.words import CONCURRENT_ANNOTATION, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS
+from triggers.words import CONCURRENT_ANNOTATION, RUN_ACCOUNTS, STOCK_PARAMETERS
 
 __all__ = ["IMAGES", "shipped", "shipped_names"]
 
@@ -45,7 +46,7 @@ def shipped(
         name: One of `shipped_names`.
         images: Image references by the names of IMAGES.
         artifacts: Whether steps keep files in the cluster's artifact repository.
-        restricted: Whether it says by itself what a Workflow may not say beside it under templateReferencing: the account of its pods,
+        restricted: Whether it says by itself what a Workflow may not say beside it under templateReferencing: the accounts of its pods,
             and the mutex of a checkout that runs share.
 
     Raises:
@@ -59,7 +60,7 @@ def shipped(
         shares = annotations.get(CONCURRENT_ANNOTATION) != "true"
         directory = f"{{{{workflow.parameters.{STOCK_PARAMETERS['directory']}}}}}"
         manifest["spec"] = {
-            "serviceAccountName": RUN_SERVICE_ACCOUNT,
+            **copy.deepcopy(dict(RUN_ACCOUNTS)),
             **({"synchronization": {"mutexes": [{"name": directory}]}} if shares else {}),
             **manifest["spec"],
         }

@@ -55,6 +55,7 @@ def stock(name: str, *, restricted: bool = False) -> Template:
         moves_latest=facts["moves_latest"],
         pasted=frozenset(facts["pasted"]),
         service_account=facts["service_account"],
+        executor=None,
         synchronized=facts["synchronized"],
         origin="what hookline knows of the stock template",
     )

@@ -33,6 +33,8 @@ class Template:
     """Parameters whose values become text of a script, so that their characters have to be harmless."""
     service_account: str | None
     """The account that its own spec names."""
+    executor: str | None
+    """The account of Argo's own containers, where its own spec names one and keeps tokens from all others."""
     synchronized: bool
     """Whether its spec names a mutex or a semaphore for the whole run."""
     origin: str

@@ -1,12 +1,14 @@
 """Labels and annotations that hookline writes on Workflows and their pods, and by which it recognises runs."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "ACS_SPOT_LABEL",
     "CONCURRENT_ANNOTATION",
+    "EXECUTOR_SERVICE_ACCOUNT",
     "PREFIX",
+    "RUN_ACCOUNTS",
     "RUN_SERVICE_ACCOUNT",
     "SPOT_ANNOTATION_PREFIX",
     "STOCK_PARAMETERS",
@@ -21,7 +23,21 @@ PREFIX = "hookline.dev/"
 """Prefix of every label and annotation of hookline."""
 
 RUN_SERVICE_ACCOUNT = "hookline-run"
-"""Default account of a run's pods."""
+"""Whom the pods of a run are, where nobody says another account. It may do nothing, and pods mount no token of it."""
+
+EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
+"""Whom Argo's own containers of these pods report results as."""
+
+RUN_ACCOUNTS: Mapping[str, Any] = {
+    "serviceAccountName": RUN_SERVICE_ACCOUNT,
+    "automountServiceAccountToken": False,
+    "executor": {"serviceAccountName": EXECUTOR_SERVICE_ACCOUNT},
+}
+"""Keys of a Workflow's spec, or of a template's: the containers that run code hold no token.
+
+Argo mounts the executor's token into its own `init` and `wait` containers alone, and takes pods without mounted tokens only with
+such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_tokens.py).
+"""
 
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 """Annotation of a template: "true" if runs of one repository may overlap."""

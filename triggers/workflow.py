@@ -15,7 +15,14 @@ from events.canonical import Kind
 from triggers.declaration import Run, Spot
 from triggers.retry import retry_strategy
 from triggers.template import Template
-from triggers.words import ACS_SPOT_LABEL, PREFIX, RUN_SERVICE_ACCOUNT, SPOT_ANNOTATION_PREFIX, Role
+from triggers.words import (
+    ACS_SPOT_LABEL,
+    PREFIX,
+    RUN_ACCOUNTS,
+    RUN_SERVICE_ACCOUNT,
+    SPOT_ANNOTATION_PREFIX,
+    Role,
+)
 
 __all__ = [
     "ANNOTATIONS",
@@ -49,8 +56,6 @@ DEFAULT_TEMPLATE = "ci-go-v1"
 DEFAULT_TTL_SECONDS = 86_400
 DEFAULT_KEEP_PODS_SECONDS = 600
 DEFAULT_DEADLINE_SECONDS = 7_200
-EXECUTOR_SERVICE_ACCOUNT = "hookline-executor"
-"""Account with which Argo's own containers of sandboxed runs report results, so that the containers with the code need no token."""
 TAKEN_BESIDE_A_TEMPLATE = frozenset(
     {
         "arguments", "entrypoint", "shutdown", "suspend", "activeDeadlineSeconds", "priority", "ttlStrategy", "podGC", "volumeClaimGC",
@@ -108,6 +113,8 @@ class Workload:
     """Whether its template takes every branch and tag that git allows."""
     service_account: str
     """Whom its pods run as."""
+    executor: str
+    """Whom Argo's own containers report results as, where the containers that run code have no token; empty = the pods' account."""
     mutex_argument: str
     """The argument that names the mutex of a pipeline which names none; empty = the template has none for a directory."""
 
@@ -301,23 +308,17 @@ def workload(
         mutex=mutex if isinstance(mutex, str) else None,
         takes_any_ref=template.takes_any_ref,
         service_account=resource["spec"].get("serviceAccountName") or template.service_account or "",
+        executor=resource["spec"].get("executor", {}).get("serviceAccountName") or template.executor or "",
         mutex_argument=roles.get("directory", ""),
     )
 
 
 def _accounts(run: Run, form: _Form) -> dict[str, Any]:
-    """Whom the pods run as.
-
-    Argo mounts the executor's token into its own init and wait containers alone, and takes a Workflow without
-    mounted tokens only with such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_runs.py).
-    """
-    if form.sandboxed:
-        return {
-            "serviceAccountName": RUN_SERVICE_ACCOUNT,
-            "automountServiceAccountToken": False,
-            "executor": {"serviceAccountName": EXECUTOR_SERVICE_ACCOUNT},
-        }
-    return {"serviceAccountName": run.service_account or RUN_SERVICE_ACCOUNT}
+    """Accounts of the pods: ours, with a token for Argo's containers alone, unless somebody names one of their own."""
+    own = None if form.sandboxed else run.service_account
+    if own is None or own == RUN_SERVICE_ACCOUNT:
+        return copy.deepcopy(dict(RUN_ACCOUNTS))
+    return {"serviceAccountName": own}
 
 
 def _resource(run: Run, form: _Form, *, lists: bool) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from events import nested_json
 from events.delivery import BusEvent, Delivery, DeliveryError, Refusal, bus_event, rfc3339
@@ -73,7 +72,7 @@ def _scheduled(
     event_sources = {entry.name: name for name, entries in plan.calendars.items() for entry in entries}
     if schedules[0].name not in event_sources:
         raise DeliveryError(
-            f'the schedule of "{pipeline}" is a CronWorkflow: no event and no Sensor is part of it; see hookline render'
+            f'the schedule of "{pipeline}" is a CronWorkflow, which fires without an event and a Sensor; see hookline render'
         )
     coming = [
         (time, place) for place, each in enumerate(schedules) if (time := each.next_fire(now)) is not None
@@ -82,7 +81,7 @@ def _scheduled(
     schedule = schedules[place]
     if given is None:
         if upcoming is None:
-            raise Refusal("SCHEDULE", f"{pipeline} has no fire time that is not excluded")
+            raise Refusal("SCHEDULE", f"every fire time of {pipeline} is excluded")
         given = upcoming
     else:
         silences = [each.silence(given) for each in schedules]
@@ -116,7 +115,7 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
                 f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"
             )
         if len(candidates) > 1:
-            raise DeliveryError(f"say with --source which source receives it; {accepted}")
+            raise DeliveryError(f"name the source that receives it with --source; {accepted}")
         endpoint = candidates[0]
     named = endpoint.host.event_headers
     if named and not any(delivery.header(header) for header in named):
@@ -131,20 +130,23 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
     return bus_event(delivery, endpoint.host, endpoint.event_source, endpoint.name)
 
 
-def read_files(path: Path) -> list[str]:
+def read_files(content: bytes) -> list[str]:
     """Changed files, one a line, or a JSON list.
 
     Raises:
         DeliveryError: It is neither.
     """
-    text = path.read_text("utf-8")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DeliveryError(f"the byte 0x{content[error.start]:02x} at {error.start} is not UTF-8") from error
     if text.lstrip().startswith("["):
         try:
             names = nested_json.loads(text, json.loads)
         except ValueError as error:
-            raise DeliveryError(f"{path}: not a JSON list: {error}") from error
+            raise DeliveryError(f"not a JSON list: {error}") from error
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DeliveryError(f"{path}: expected a JSON list of paths")
+            raise DeliveryError("expected a JSON list of paths")
         return names
     # A name may hold what Python takes for a line end, such as U+0085; git prints a line feed after each.
     return [name for line in text.split("\n") if (name := line.removesuffix("\r"))]

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from documents.diagnostics import Position
+from documents.diagnostics import InvalidInput, Position
+from documents.files import read_file
 from events.delivery import DeliveryError, Refusal
 from hookline.answers.incoming import SCHEDULE, EventOptions, incoming
 from hookline.answers.simulation import result_of, simulate
@@ -44,7 +45,7 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
         content = (
             None
             if case.event.startswith(SCHEDULE)
-            else (Path(test.document.file).parent / case.event).read_bytes()
+            else read_file(Path(test.document.file).parent / case.event)
         )
         event = incoming(plan, case.event, content, EventOptions(case.source, case.headers))
         simulation = simulate(plan, event, case.files)
@@ -52,8 +53,8 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
         failure = f"skip({refusal.reason})"
     except DeliveryError as error:
         failure = str(error)
-    except OSError as error:
-        failure = f"{case.event} cannot be read: {(error.strerror or str(error)).lower()}"
+    except InvalidInput as invalid:
+        failure = f"{case.event} {invalid.diagnostics[0].message}"
     for pipeline, expected in case.expect.items():
         found = failure
         if not failure:

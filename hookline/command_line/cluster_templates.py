@@ -38,7 +38,7 @@ def manifest_from_cluster(
         ConnectionError: There is no such context, the cluster does not answer, or it refuses.
     """
     # The client of the cluster is slow to load, and most commands work offline.
-    from runs.watching.connection import Connection, Refused, Unreachable  # noqa: PLC0415
+    from apiserver.connection import Connection, Refused, Unreachable  # noqa: PLC0415
 
     kind = "WorkflowTemplate" if namespace else "ClusterWorkflowTemplate"
     api = "/apis/argoproj.io/v1alpha1"

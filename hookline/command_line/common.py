@@ -10,9 +10,17 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from documents.diagnostics import Diagnostic, InvalidInput, printed
+from documents.lines import printable
 from hookline.command_line.cluster_templates import template_from_cluster
 from hookline.declaration.loading import load
 from hookline.declaration.templates import read_templates
+from hookline.exit_codes import (
+    EXIT_INTERNAL,
+    EXIT_NEGATIVE,
+    EXIT_UNDECIDABLE,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+)
 from hookline.logs import log
 from hookline.plan.controller_check import BrokenRules, checked_objects
 from hookline.plan.planning import Plan, make_plan
@@ -32,23 +40,30 @@ __all__ = [
     "objects_to_print",
     "output_option",
     "print_data",
+    "print_line",
+    "read_stdin",
     "refuse",
     "report",
 ]
 
-EXIT_NEGATIVE = 1
-EXIT_USAGE = 2
-EXIT_UNREACHABLE = 3
-EXIT_UNDECIDABLE = 5
-EXIT_INTERNAL = 70
-"""A fault of hookline's own (EX_SOFTWARE of sysexits.h)."""
-
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Print one line; what a terminal would act on is escaped, since texts of events and files come from strangers."""
+    click.echo(printable(text), err=err)
+
+
+def read_stdin(most: int) -> bytes:
+    """The content of stdin, with one byte too many if it is too long; a closed stdin ends the command."""
+    if sys.stdin is None:
+        fail("stdin is closed; name a file")
+    return sys.stdin.buffer.read(most + 1)
 
 
 def fail(message: str, code: int = EXIT_USAGE) -> NoReturn:
     """End the command with one sentence on stderr."""
-    click.echo(f"error: {message}", err=True)
+    print_line(f"error: {message}", err=True)
     sys.exit(code)
 
 
@@ -113,7 +128,7 @@ def objects_to_print(plan: Plan) -> list[dict[str, Any]]:
         return checked_objects(plan)
     except BrokenRules as broken:
         for line in str(broken).splitlines():
-            click.echo(f"error: {line}", err=True)
+            print_line(f"error: {line}", err=True)
         fail("this is an error in hookline, and nothing was written; please report it", EXIT_INTERNAL)
 
 

@@ -10,9 +10,18 @@ from typing import Any, TypeVar
 
 import click
 
+from documents.diagnostics import InvalidInput
+from documents.files import read_file
 from events.delivery import BusEvent, DeliveryError, Refusal
 from hookline.answers.incoming import SCHEDULE, EventOptions, incoming, read_files
-from hookline.command_line.common import EXIT_NEGATIVE, fail, header_option, print_data
+from hookline.command_line.common import (
+    EXIT_NEGATIVE,
+    fail,
+    header_option,
+    print_data,
+    print_line,
+    read_stdin,
+)
 from hookline.logs import log
 from hookline.plan.planning import Plan
 
@@ -21,6 +30,11 @@ __all__ = ["EventArguments", "event_options", "read_event"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 LARGEST_EVENT_BYTES = 64 * 1024 * 1024
+LARGEST_SECRET_BYTES = 1024 * 1024
+"""Most bytes that a Kubernetes Secret can hold."""
+
+YEARS = range(1970, 3000)
+"""Times outside of these are typing errors; near both ends of Python's calendar no zone can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +53,9 @@ class EventArguments:
         if self.files is None:
             return None
         try:
-            return read_files(self.files)
-        except (OSError, UnicodeDecodeError, DeliveryError) as error:
-            fail(f"--files {self.files}: {getattr(error, 'strerror', None) or error}")
+            return read_files(_read(self.files))
+        except DeliveryError as error:
+            fail(f"--files {self.files}: {error}")
 
 
 def parse_time(
@@ -54,6 +68,8 @@ def parse_time(
         time = datetime.datetime.fromisoformat(value)
     except ValueError as error:
         raise click.BadParameter("expected a time such as 2026-11-25T02:30:00Z") from error
+    if time.year not in YEARS:
+        raise click.BadParameter(f"expected a year from {YEARS[0]} to {YEARS[-1]}")
     if time.tzinfo is None:
         raise click.BadParameter("expected a time with its zone, such as 2026-11-25T02:30:00Z or …+08:00")
     return time
@@ -115,17 +131,15 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
     """The event on the bus; a refusal by the event source is an answer and ends the command with code 1."""
     try:
         content = None if event.given.startswith(SCHEDULE) else _content(event.given)
-        secret = event.secret_file.read_bytes() if event.secret_file else None
+        secret = _read(event.secret_file, LARGEST_SECRET_BYTES) if event.secret_file else None
         options = EventOptions(event.source, event.headers, secret, event.now)
         found = incoming(plan, event.given, content, options)
     except DeliveryError as error:
         fail(f"{event.given}: {error}")
-    except OSError as error:
-        fail(f"{error.filename or event.given}: cannot be read: {(error.strerror or str(error)).lower()}")
     except Refusal as refusal:
         if output == "table":
             what = "no event" if refusal.reason == "SCHEDULE" else "refused"
-            click.echo(f"{what}   {refusal.reason}   {refusal}; nothing reaches the bus")
+            print_line(f"{what}   {refusal.reason}   {refusal}; nothing reaches the bus")
         else:
             answer = {
                 "apiVersion": "hookline.dev/v1",
@@ -142,12 +156,21 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
 
 def _content(given: str) -> bytes:
     if given == "-":
-        content = sys.stdin.buffer.read(LARGEST_EVENT_BYTES + 1)
-    else:
-        with Path(given).open("rb") as file:
-            content = file.read(LARGEST_EVENT_BYTES + 1)
-    if len(content) > LARGEST_EVENT_BYTES:
-        raise DeliveryError(
-            f"the file is larger than {LARGEST_EVENT_BYTES:,} bytes, and no host sends so much"
-        )
+        content = read_stdin(LARGEST_EVENT_BYTES)
+        if len(content) > LARGEST_EVENT_BYTES:
+            raise DeliveryError(
+                f"the event is larger than {LARGEST_EVENT_BYTES:,} bytes, and no host sends so much"
+            )
+        return content
+    return _read(Path(given), LARGEST_EVENT_BYTES)
+
+
+def _read(path: Path, most: int = LARGEST_EVENT_BYTES) -> bytes:
+    """The content of a file; one that cannot be read, or is larger, ends the command."""
+    try:
+        content = read_file(path, most)
+    except InvalidInput as invalid:
+        fail(f"{path}: {invalid.diagnostics[0].message}")
+    if len(content) > most:
+        fail(f"{path}: the file is larger than {most:,} bytes; expected a smaller one")
     return content

@@ -42,8 +42,8 @@ class ClusterArguments:
 
     def sources(self) -> "ClusterScope":
         """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
+        from apiserver.connection import Connection  # noqa: PLC0415
         from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
-        from runs.watching import Connection  # noqa: PLC0415
 
         try:
             if (
@@ -97,10 +97,10 @@ def missing_package() -> str:
     """A package of the exporter that is not installed; empty when all are."""
     try:
         import bcrypt  # noqa: F401, PLC0415
-        import cheroot  # noqa: F401, PLC0415
         import jinja2  # noqa: F401, PLC0415
         import orjson  # noqa: F401, PLC0415
         import prometheus_client  # noqa: F401, PLC0415
+        import tornado  # noqa: F401, PLC0415
     except ImportError as error:
         return error.name or str(error)
     return ""

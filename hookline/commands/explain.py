@@ -13,6 +13,7 @@ from hookline.command_line.common import (
     fail,
     output_option,
     print_data,
+    print_line,
 )
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.output import table
@@ -77,8 +78,9 @@ def answer(found: Explanation) -> dict[str, object]:
 def _print(found: Explanation) -> None:
     result = found.result
     why = meaning(result.reason, found.event)
-    click.echo(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {why}")
-    click.echo(f"event   {summary(dict(found.event))}\n")
+    print_line(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {why}")
+    print_line(f"event   {summary(dict(found.event))}")
+    click.echo()
     rows = [
         (clause.result, clause.code, clause.detail, str(clause.position) if clause.position else "(always)")
         for clause in found.clauses

@@ -1,4 +1,4 @@
-"""Serve metrics of runs to Prometheus, and pages of them."""
+"""Serve metrics of runs to Prometheus, and pages to people."""
 
 import datetime
 import itertools
@@ -88,7 +88,14 @@ def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **
         return
     if manifests is not None:
         from runs.exporter.manifests import exporter_manifests  # noqa: PLC0415
+        from triggers.image_references import is_pinned  # noqa: PLC0415
 
+        if not is_pinned(manifests):
+            click.echo(
+                f"warning: --manifests {manifests}: a tag can change what runs; a digest cannot, as in "
+                "registry.example.com/hookline@sha256:<64 hex digits>",
+                err=True,
+            )
         click.echo(
             yaml_documents(exporter_manifests(cluster.namespace or "default", manifests, PORT)), nl=False
         )

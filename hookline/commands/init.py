@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from events.scalars import check_repository_name
-from hookline.command_line.common import fail
+from hookline.command_line.common import fail, print_line
 from hookline.declaration.starter import Remote, read_remote, starter
 
 
@@ -56,7 +56,7 @@ def command(path: Path, repository: str | None) -> None:
         fail(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-    click.echo(f"wrote {path}; next: set image, then run hookline validate", err=True)
+    print_line(f"wrote {path}; next: set image, then run hookline validate", err=True)
 
 
 def _is_repository(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Say what every pipeline would do about an event."""
+"""Say which pipelines an event would start."""
 
 import sys
 
@@ -12,6 +12,7 @@ from hookline.command_line.common import (
     declaration_options,
     output_option,
     print_data,
+    print_line,
 )
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.output import plural, table, yaml_documents
@@ -75,9 +76,9 @@ def answer(found: Simulation) -> dict[str, object]:
 
 
 def _print(found: Simulation) -> None:
-    click.echo(f"event   {summary(dict(found.event))}")
+    print_line(f"event   {summary(dict(found.event))}")
     for event in found.unused:
-        click.echo(f"unused  {summary(dict(event))}   (one delivery, one Workflow a trigger)")
+        print_line(f"unused  {summary(dict(event))}   (one delivery, one Workflow a trigger)")
     click.echo()
     if found.results:
         rows = []

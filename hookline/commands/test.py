@@ -5,7 +5,7 @@ import sys
 import click
 
 from hookline.answers.testing import run_tests
-from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, declaration_options
+from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, declaration_options, print_line
 
 
 @click.command()
@@ -23,9 +23,9 @@ def command(declared: DeclarationArguments) -> None:
     verdicts = list(run_tests(plan))
     for verdict in verdicts:
         if verdict.passed:
-            click.echo(f"ok     {verdict.name}: {verdict.pipeline} {verdict.found}")
+            print_line(f"ok     {verdict.name}: {verdict.pipeline} {verdict.found}")
         else:
-            click.echo(
+            print_line(
                 f"FAIL   {verdict.name}: {verdict.pipeline} expected {verdict.expected}, got {verdict.found}   {verdict.position}"
             )
     failed = sum(not verdict.passed for verdict in verdicts)

@@ -1,4 +1,4 @@
-"""Check a declaration: every problem, with its line."""
+"""Check a declaration, and print every problem with its line."""
 
 import sys
 

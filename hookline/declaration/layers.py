@@ -5,7 +5,7 @@ defaults, in the defaults of all files, or at the source.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -131,10 +131,7 @@ def _layered(document: Document, common: Common, *, own_is_common: bool) -> Laye
             ),
         )
         whole = with_part(whole, ("pipelines",), made_of)
-    written = Document(
-        document.file, whole.data, whole.node, document.wanted, holds_nothing, document.surprises
-    )
-    return Layered(written, own)
+    return Layered(replace(document, data=whole.data, root=whole.node, holds_nothing=holds_nothing), own)
 
 
 def _holds_nothing(data: Any) -> bool:

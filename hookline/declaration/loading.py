@@ -11,7 +11,7 @@ from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
-from events.declaration import Source
+from events.sources import Source
 from hookline.declaration.folders import files_of
 from hookline.declaration.for_each import ReadBytes
 from hookline.declaration.key_hints import KEY_HINTS

@@ -7,8 +7,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from documents.blocks import Block, Name
 from documents.scalars import check_label_value, matching
-from events.declaration import Events, Source, SourceName
+from events.declaration import Events
+from events.eventsource import JETSTREAM_VERSION
 from events.scalars import check_repository_name, check_url
+from events.sources import Source, SourceName
 from triggers.declaration import Run
 from triggers.release import OLDEST_UPSTREAM, Release
 
@@ -31,7 +33,7 @@ class EventBus(Block):
             )
         ),
     ] = Field(
-        default="2.10.29",
+        default=JETSTREAM_VERSION,
         description="JetStream version. The Argo Events controller must know it. `latest` is refused, because an upgrade of the "
         "controller would then change the running bus.",
         examples=["2.10.29"],

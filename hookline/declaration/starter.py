@@ -111,7 +111,7 @@ sources:
     # Create the Secret, and set the same text at the host. These commands never create an empty Secret, which would let everybody deliver.
     # $ (umask 077; openssl rand -hex 32 > {host}-webhook.secret) && test -s {host}-webhook.secret &&
     # $ kubectl -n ci create secret generic {host}-webhook --from-file=secret={host}-webhook.secret
-  # If a registry cannot sign, only a secret path protects the endpoint. This path was made for you; keep it secret:
+  # A registry that cannot sign is protected only by its path. This path was made for you; keep it secret:
   # acr:
   #   host: acr
   #   endpoint: /acr/{secrets.token_urlsafe(24)}

@@ -12,9 +12,9 @@ from events.eventsource import (
 from hookline.plan.planning import Plan
 from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
 from triggers.cron_workflow import cron_workflow
-from triggers.rbac import bound_account, run_rights, sandbox_run_rights, sensor_rights
+from triggers.rbac import bound_account, run_rights, sensor_rights, tokenless_account
 from triggers.release import takes_lists
-from triggers.words import RUN_SERVICE_ACCOUNT
+from triggers.words import EXECUTOR_SERVICE_ACCOUNT
 
 __all__ = ["cron_workflows", "event_source_objects", "objects", "sensor_object"]
 
@@ -25,22 +25,26 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if cluster.event_bus.create:
         version = None if plan.on_ack_one else cluster.event_bus.version
+        account = f"eventbus-{cluster.event_bus.name}"
+        if version is not None:
+            found.append(tokenless_account(account, plan.namespace))
         found.append(
             event_bus_manifest(
                 cluster.event_bus.name,
                 plan.namespace,
                 jetstream_version=version,
                 replicas=cluster.event_bus.replicas,
+                service_account=account,
             )
         )
     if any(
-        each.service_account == RUN_SERVICE_ACCOUNT
+        each.executor == EXECUTOR_SERVICE_ACCOUNT
         for name, each in plan.workloads.items()
         if name not in plan.sandboxed
     ):
         found += run_rights(plan.namespace)
     if cluster.sandbox is not None and plan.sandboxed:
-        found += sandbox_run_rights(cluster.sandbox.namespace)
+        found += run_rights(cluster.sandbox.namespace)
     if plan.sensors:
         found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
     found += event_source_objects(plan)
@@ -66,12 +70,16 @@ def event_source_objects(plan: Plan) -> list[dict[str, Any]]:
     used = [endpoint for name, endpoint in plan.endpoints.items() if owners[name]]
     for name in sorted({endpoint.event_source for endpoint in used}):
         received = [endpoint for endpoint in used if endpoint.event_source == name]
+        found.append(tokenless_account(name, plan.namespace))
         found.append(webhook_manifest(name, received, owners, plan.namespace, bus))
         found += [network_policy(each, plan.namespace) for each in received if each.unverified is not None]
     for name, entries in plan.calendars.items():
-        found.append(calendar_manifest(name, entries, plan.namespace, bus))
-        if any(entry.catch_up_seconds is not None for entry in entries):
+        catches_up = any(entry.catch_up_seconds is not None for entry in entries)
+        if catches_up:
             found += bound_account(name, plan.namespace, calendar_rules(name))
+        else:
+            found.append(tokenless_account(name, plan.namespace))
+        found.append(calendar_manifest(name, entries, plan.namespace, bus))
     return found
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.account_checks import account_problem
 from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
 from triggers.template import Template
-from triggers.words import PREFIX, STOCK_PARAMETERS, Role
+from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS, Role
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
 __all__ = ["check_pipeline"]
@@ -72,6 +73,8 @@ def check_pipeline(
         )
         return None
     before = len(problems.errors)
+    if problem := account_problem(declaration, declared, run, template):
+        checked.error(problem, "run", "service_account")
     _check_run(declaration, checked, run, template)
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:
@@ -183,6 +186,13 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             f"on ACS spot is one label; {', '.join(sorted(given))} would have no effect: write spot: {{}}",
             "run",
             "spot",
+        )
+    if run.service_account not in {None, RUN_SERVICE_ACCOUNT} and not pipeline.events.sandboxed:
+        checked.warn(
+            f"the containers that run the repository's code hold a token of {run.service_account}: tests can do what it may, and it has to "
+            "report results, so they can write those of other runs, too; leave service_account: out, and they hold none",
+            "run",
+            "service_account",
         )
     if declaration.cluster.platform == "ack-one" and run.compute == "node":
         checked.error("ACK One has no nodes of yours: compute: eci or acs", "run", "compute")

@@ -6,11 +6,16 @@ from hookline.declaration.loading import DeclaredPipeline
 from triggers.declaration import Run
 from triggers.shipped import shipped_names
 from triggers.template import Template
+from triggers.words import EXECUTOR_SERVICE_ACCOUNT, RUN_SERVICE_ACCOUNT
 
 __all__ = ["referencing_problems"]
 
 _OTHERWISE = "or let the workflow-controller take it (WORKFLOW_USER_OVERRIDE_ALLOWLIST, docs/template.md) and leave cluster.template_referencing: out"
 _REFUSED = "cannot be set on a Workflow under templateReferencing"
+_ACCOUNTS = (
+    f"serviceAccountName: {RUN_SERVICE_ACCOUNT}, automountServiceAccountToken: false and executor: {{serviceAccountName: "
+    f"{EXECUTOR_SERVICE_ACCOUNT}}}"
+)
 _METADATA = ("spot", "compute", "pod_labels", "pod_annotations")
 
 
@@ -23,7 +28,7 @@ def referencing_problems(
         if template.name in shipped_names():
             way = f"apply `hookline template {template.name} --referencing strict` and give its file with --template"
         else:
-            way = "write serviceAccountName: hookline-run into the template's spec"
+            way = f"write {_ACCOUNTS} into the template's spec"
         yield (
             ("run", "template"),
             f"serviceAccountName {_REFUSED}, and {template.name} names none: {way}",
@@ -33,6 +38,12 @@ def referencing_problems(
             ("run", "service_account"),
             f"serviceAccountName {_REFUSED}; the template names {account}: change it there, or leave service_account: out",
         )
+    elif account == RUN_SERVICE_ACCOUNT and template.executor is None:
+        message = (
+            f"executor {_REFUSED}, and {account}, which {template.name} names, may report no results, so that every step would end in "
+            f"an error: write {_ACCOUNTS} into the template's spec"
+        )
+        yield ("run", "template"), message
     if isinstance(run.mutex, str):
         yield (
             ("run", "mutex"),

@@ -46,11 +46,20 @@ def records(templates: Iterable[str]) -> Mapping[str, Callable[[Mapping[str, Any
     return {"workflows": lambda raw: workflow_of(raw, measured), "pods": pod_of, "events": notice_of}
 
 
-def parse_log(request: LogRequest, data: bytes, *, cut: bool) -> tuple[StepLog | None, str]:
-    """Findings of a log, and whether it is complete or truncated."""
+def parse_log(
+    request: LogRequest, data: bytes, *, cut: bool, read: Callable[..., StepLog | None] = read_step
+) -> tuple[StepLog | None, str]:
+    """Findings of a log, and whether it is complete or truncated.
+
+    Args:
+        request: Whose log it is.
+        data: The log.
+        cut: Whether the reader stopped before its end.
+        read: `read_step`, or what does the same elsewhere.
+    """
     outputs = dict(request.outputs)
     needed = outputs.get(MODULES_NEEDED_OUTPUT, "").strip()
-    log = read_step(
+    log = read(
         request.step,
         data,
         request.exit_code,

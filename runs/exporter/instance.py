@@ -10,6 +10,8 @@ import structlog
 import urllib3
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from apiserver.lease import Lease
+from apiserver.troubles import Troubles
 from documents.diagnostics import InvalidInput
 from runs.cdevents import CDEvents
 from runs.exporter.configuration import read_configuration
@@ -25,7 +27,6 @@ from runs.exporter.web.web_config import Security
 from runs.facts import Listener
 from runs.history import History
 from runs.outbox import Delivery, Post
-from runs.watching import Lease, Troubles
 
 __all__ = ["Instance", "Options"]
 
@@ -86,7 +87,6 @@ class Instance:
                 warnings=self.warnings,
             ),
             Pages(options.version, options.reasons, self._configuration.grafana),
-            security,
         )
         self._web = WebServer(options.host, options.port, web, security, self._web_failures)
         self._failed = ""
@@ -138,7 +138,7 @@ class Instance:
     def _count(self, stop: threading.Event, lost: threading.Event | None = None) -> None:
         ledger = Ledger(self._options.ledger, time.time(), keep_runs=self._configuration.keep_runs)
         if self._options.ledger is None:
-            _log.warning("no ledger: counters start anew with each start")
+            _log.warning("there is no ledger, so counters begin at 0 at each start")
         self._ledger = ledger
         listeners, delivery = self._listeners(ledger)
         service = Service(
@@ -238,7 +238,7 @@ class Instance:
             "counting": "yes" if self._live.leader else "no, another instance does",
             "namespace": self._sources.namespace or "all",
             "templates": ", ".join(self._configuration.templates),
-            "ledger": "in memory: counters start anew with each start"
+            "ledger": "in memory: counters begin at 0 at each start"
             if self._options.ledger is None
             else "on disk",
             "prices": f"{prices.source}, {prices.date}",

@@ -93,7 +93,7 @@ class Ledger(RememberedRuns):
             self._seen_version = self._data_version()
         except sqlite3.Error as error:
             raise UnusableLedger(
-                f"{path}: {error}; hookline needs a file that it can write, made by no other program"
+                f"{path}: {error}; hookline needs a file that it can write, and that no other program made"
             ) from error
 
     # Opening
@@ -127,7 +127,9 @@ class Ledger(RememberedRuns):
         self._database.execute("BEGIN IMMEDIATE")
         if self._data_version() != self._seen_version:
             self._database.execute("ROLLBACK")
-            raise UnusableLedger(f"{self._path}: another process has written to it; a start reads it anew")
+            raise UnusableLedger(
+                f"{self._path}: another process has written to it; restart the exporter to read it again"
+            )
 
     def close(self) -> None:
         """Close the file; everything committed is in it."""

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runs.exporter.prices import Prices
-
     # Who only wants to know the metrics should not load the cluster's client.
-    from runs.watching import WatchStatistics
+    from apiserver.reflector import WatchStatistics
+    from runs.exporter.prices import Prices
 
 __all__ = ["Live"]
 

@@ -12,7 +12,7 @@ from runs.exporter.family import RUN_STATES, Declarations, Points
 from runs.exporter.live import Live
 
 if TYPE_CHECKING:
-    from runs.watching import WatchStatistics
+    from apiserver.reflector import WatchStatistics
 
 __all__ = ["OWN", "Scrape"]
 
@@ -124,7 +124,7 @@ OWN(
     "hookline_watch_undecodable_total",
     "counter",
     ("resource",),
-    "Lines of watches that were cut, or were not JSON.",
+    "Objects and lines of watches that were dropped because nobody can read them.",
 )(_watches(lambda each: each.undecodable))
 OWN("hookline_decode_seconds_total", "counter", ("resource",), "Time that decoding JSON took.")(
     _watches(lambda each: each.decode_seconds)

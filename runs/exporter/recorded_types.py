@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runs.raw_values import unix
+from apiserver.raw_values import unix
 
 __all__ = ["wrong_type"]
 

@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
+from apiserver.raw_values import LATEST, map_of, number
 from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
 from runs.exporter.ledger import Observation
 from runs.exporter.recorded_types import wrong_type
-from runs.raw_values import LATEST, map_of, number
 from runs.tracker import GRACE_SECONDS, LogRequest
 
 __all__ = ["InvalidRecording", "Recorder", "replay"]
@@ -103,7 +103,7 @@ class _Recording:
     def lines(self) -> Iterator[tuple[float, str, str, Mapping[str, Any]]]:
         """The changes: time, resource, type of a watch, the line."""
         if not (self._root / CHANGES).is_file():
-            raise InvalidRecording(f"{self.changes}: no such file; a recording has one")
+            raise InvalidRecording(f"{self.changes}: there is no such file; a recording needs it")
         try:
             with (self._root / CHANGES).open("rb") as packed, gzip.open(packed, "rb") as file:
                 number_of = 0
@@ -119,25 +119,27 @@ class _Recording:
     @staticmethod
     def _line(text: bytes) -> tuple[float, str, str, Mapping[str, Any]]:
         if len(text) > MAX_LINE_BYTES:
-            raise ValueError(f"the line is longer than {MAX_LINE_BYTES // 1024**2} MiB, and no object is")
+            raise ValueError(
+                f"the line is longer than {MAX_LINE_BYTES // 1024**2} MiB, the most that an object can have"
+            )
         try:
             line = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise ValueError(f"the line is no JSON: {error}") from error
+            raise ValueError(f"the line is not JSON: {error}") from error
         if not isinstance(line, dict):
-            raise ValueError("the line is no JSON object; a change is one")  # noqa: TRY004 - told by its line
+            raise ValueError("the line is not a JSON object, as a change must be")  # noqa: TRY004 - told by its line
         resource, kind = line.get("resource"), line.get("type")
         if not isinstance(resource, str) or resource not in RESOURCES:
-            raise ValueError(f"`resource` is none of {', '.join(RESOURCES)}")
+            raise ValueError(f"`resource` is not one of {', '.join(RESOURCES)}")
         if not isinstance(kind, str) or kind not in ACTIONS:
-            raise ValueError(f"`type` is none of {', '.join(ACTIONS)}")
+            raise ValueError(f"`type` is not one of {', '.join(ACTIONS)}")
         at = number(line.get("at"), LATEST)
         if at is None:
-            raise ValueError("`at` is no time in Unix seconds")
+            raise ValueError("`at` is not a time in Unix seconds")
         if ACTIONS[kind] in {"changed", "deleted"} and (problem := wrong_type(resource, line.get("object"))):
             raise ValueError(f"object {problem}" if problem.startswith("is ") else f"object.{problem}")
         if kind == "VANISHED" and not isinstance(line.get("uid"), str):
-            raise ValueError("`uid` is no text, and VANISHED says by it what is gone")
+            raise ValueError("`uid` is not a text, and a VANISHED line needs it")
         return at, resource, kind, line
 
     def log(self, request: LogRequest, limit_bytes: int) -> Change:

@@ -65,7 +65,7 @@ class Replayed:
         return WebServer(
             host,
             port,
-            application.Application(sources, Pages(version, reasons, self._grafana), security),
+            application.Application(sources, Pages(version, reasons, self._grafana)),
             security,
             failures,
         )

@@ -1,4 +1,4 @@
-"""The running exporter: threads that watch, threads that read logs, one thread that counts, and the data for HTTP requests."""
+"""The running exporter: threads that watch, one thread that counts, and the data for HTTP requests."""
 
 import contextlib
 import gc
@@ -7,25 +7,27 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
+from apiserver.connection import Connection
+from apiserver.reflector import Reflector, WatchStatistics, WatchTarget
+from apiserver.troubles import Troubles
 from runs.exporter.configuration import Configuration
-from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
+from runs.exporter.counting import RESOURCES, Change, Counting, records
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
+from runs.exporter.log_reading import LogReading
 from runs.exporter.measuring import Rules
 from runs.exporter.measuring_rules import make_rules
 from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from runs.facts import Listener
 from runs.objects import Notice, Pod, Workflow
-from runs.tracker import LogRequest
-from runs.watching import Connection, Reflector, Troubles, WatchStatistics, WatchTarget, download
 
 __all__ = ["ClusterScope", "Service", "render_metrics"]
 
@@ -143,7 +145,7 @@ class Service:
         self.counting = Counting(ledger, make_rules(configuration, ledger), listeners)
         self._changes: queue.Queue[Change] = queue.Queue(QUEUE)
         self._stop = threading.Event()
-        self._requests: queue.SimpleQueue[LogRequest] = queue.SimpleQueue()
+        self._logs = LogReading(sources.connection, configuration, self.troubles, self._changes.put, recorder)
         self.statistics: dict[str, WatchStatistics] = {}
         self._counter: threading.Thread | None = None
         self.failed: BaseException | None = None
@@ -165,8 +167,7 @@ class Service:
             self.statistics[resource] = reflector.statistics
             _thread(f"watch-{resource}", reflector.run, self._stop)
         self.live.statistics = self.statistics
-        for number in range(self._configuration.log_readers):
-            _thread(f"log-{number}", self._read_logs)
+        self._logs.start()
         _thread("troubles", self.troubles.watch_over, self._stop)
         self._counter = _thread("count", self._count)
 
@@ -179,6 +180,7 @@ class Service:
     def stop(self) -> None:
         """End: what was seen is counted, what is being read is read again after the next start."""
         self._stop.set()
+        self._logs.stop()
         # Nothing changes by it: it ends the wait for changes.
         with contextlib.suppress(queue.Full):
             self._changes.put_nowait(Change("logs", "read"))
@@ -194,7 +196,7 @@ class Service:
             if not each.synced:
                 return self.troubles.of(resource) or f"{resource}: not listed yet {each.last_error}".rstrip()
             if now - each.last_activity > STALE_SECONDS:
-                heard = f"{resource}: nothing heard for {now - each.last_activity:.0f} s"
+                heard = f"{resource}: the API server sent nothing for {now - each.last_activity:.0f} s"
                 return "; ".join(filter(None, (heard, self.troubles.of(resource))))
         return None
 
@@ -250,40 +252,11 @@ class Service:
         counted, requests = self.counting.apply(batch, time.time())
         if not self._stop.is_set():
             for request in requests:
-                self._requests.put(request)
+                self._logs.ask(request)
         if counted:
             self._counted()
         self.live.active = self.counting.active()
         self.live.tracked = self.counting.tracker.counts()
-
-    # The log readers
-
-    def _read_logs(self) -> None:
-        while not self._stop.is_set():
-            self._read(self._requests.get())
-
-    def _read(self, request: LogRequest) -> None:
-        change = Change("logs", "read", uid=request.uid, result="error")
-        try:
-            found = download(
-                self._sources.connection,
-                request.namespace,
-                request.pod,
-                "main",
-                limit_bytes=self._configuration.log_limit_bytes,
-                deadline_seconds=self._configuration.log_seconds,
-                troubles=self.troubles,
-            )
-            change = replace(change, result=found.result)
-            if found.result == "complete":
-                if self._recorder is not None:
-                    self._recorder.log(request.uid, found.data)
-                log, result = parse_log(request, found.data, cut=found.cut)
-                change = replace(change, log=log, result=result)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the attempt is waiting for an answer
-            # A log that cannot be read costs its samples, never the attempt.
-            _log.warning("log not read", pod=request.pod, namespace=request.namespace, error=repr(error))
-        self._changes.put(change)
 
 
 def _thread(name: str, run: Callable[..., None], *arguments: Any) -> threading.Thread:

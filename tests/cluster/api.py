@@ -24,6 +24,8 @@ PLURALS = {
     "Namespace": "namespaces",
     "NetworkPolicy": "networkpolicies",
     "Node": "nodes",
+    "PersistentVolume": "persistentvolumes",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
     "ResourceQuota": "resourcequotas",
     "Role": "roles",
@@ -36,6 +38,7 @@ PLURALS = {
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     "Workflow": "workflows",
+    "WorkflowTemplate": "workflowtemplates",
     "WorkflowTaskResult": "workflowtaskresults",
 }
 BUSY_SECONDS = 30.0
@@ -44,6 +47,7 @@ CLUSTER_WIDE = {
     "CustomResourceDefinition",
     "Namespace",
     "Node",
+    "PersistentVolume",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
 }
@@ -78,6 +82,12 @@ class Api:
         Raises:
             ApiError: The answer is an error.
         """
+        found: Json = self._answered(method, path, body, query, content_type).json()
+        return found
+
+    def _answered(
+        self, method: str, path: str, body: Any, query: Mapping[str, str] | None, content_type: str
+    ) -> urllib3.BaseHTTPResponse:
         end = time.monotonic() + BUSY_SECONDS
         while True:
             response = self._pool.request(
@@ -96,8 +106,7 @@ class Api:
             except (ValueError, KeyError, TypeError):
                 message = response.data.decode("utf-8", "replace")
             raise ApiError(response.status, message)
-        answer: Json = response.json()
-        return answer
+        return response
 
     def ready(self) -> bool:
         """Whether the API server is."""
@@ -130,6 +139,25 @@ class Api:
             {"fieldManager": "cluster-test", "force": "true"},
             "application/apply-patch+yaml",
         )
+
+    def tried(self, manifest: Mapping[str, Any], text: str | None = None) -> list[str]:
+        """Apply an object, or the text that stands for it, without effect: what the API server warns of.
+
+        Raises:
+            ApiError: It refuses the object; a field that it does not know is refused, too.
+        """
+        metadata = manifest["metadata"]
+        path = self.path(
+            manifest["apiVersion"], manifest["kind"], metadata.get("namespace"), metadata["name"]
+        )
+        query = {
+            "fieldManager": "cluster-test",
+            "force": "true",
+            "dryRun": "All",
+            "fieldValidation": "Strict",
+        }
+        response = self._answered("PATCH", path, text or manifest, query, "application/apply-patch+yaml")
+        return list(response.headers.getlist("Warning"))
 
     def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Json:
         """A new object; with a dry run, only what the API server says to it, unknown fields included."""

@@ -12,6 +12,7 @@ from cluster.control_plane import ControlPlane, WorkflowsRun
 from cluster.installation import Installation
 from cluster.virtual_node import VirtualNode
 
+pytest.register_assert_rewrite("cluster.gitea_site")
 _numbers = itertools.count(1)
 FOLDER = Path("/run/cluster")
 LOGS = os.environ.get("HOOKLINE_CLUSTER_LOGS")

@@ -24,6 +24,7 @@ SERVER = f"https://{CONTROL_PLANE}:6443"
 START_ATTEMPTS = 3
 CONTROLLERS = (
     "serviceaccount-controller",
+    "serviceaccount-token-controller",
     "namespace-controller",
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 __all__ = [
     "ENGINES",
@@ -49,6 +50,41 @@ class Engine:
     """File or folder to keep → where it lies in the module."""
     minutes: int = 1
     """Roughly, for the first build on two cores; said to the user while it runs."""
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """What it takes to build and run it besides Go: program → Debian package."""
+        return {}
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Of go build, besides those that all engines have."""
+        return ()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Of go build."""
+        return {"CGO_ENABLED": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Gitea(Engine):
+    """Gitea with SQLite, which is C."""
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """A C compiler; and git, which Gitea runs."""
+        return {"gcc": "build-essential", "git": "git"}
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The build tags of Gitea's own Makefile."""
+        return ("-tags=sqlite,sqlite_unlock_notify",)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """With the C compiler."""
+        return {"CGO_ENABLED": "1"}
 
 
 def _workflows(name: str, module: str) -> Engine:
@@ -91,6 +127,14 @@ ENGINES = (
 
 MORE_ENGINES = (
     _workflows("argo-workflows-4", "github.com/argoproj/argo-workflows/v4"),
+    _Gitea(
+        "gitea",
+        "code.gitea.io/gitea",
+        {"gitea": "code.gitea.io/gitea"},
+        # What it reads while it runs. The built web pages are not in the module: the API and the webhooks need none.
+        {"templates": "templates", "options": "options", "public": "public"},
+        minutes=4,
+    ),
     Engine(
         "kube-state-metrics",
         "k8s.io/kube-state-metrics/v2",
@@ -128,8 +172,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hookline" / "engines"
 
 
-def _go(*arguments: str, folder: Path) -> str:
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+def _go(*arguments: str, folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> str:
+    environment = {**os.environ, "GOFLAGS": "", "GOWORK": "off", **environment}
     done = subprocess.run(
         ["go", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -171,7 +215,8 @@ def build(engine: Engine) -> Path:
         folder = Path(made) / "engine"
         folder.mkdir()
         for binary, package in engine.binaries.items():
-            _go("build", "-ldflags=-s -w", "-o", str(folder / binary), package, folder=module)
+            flags = ("-ldflags=-s -w", *engine.flags, "-o", str(folder / binary))
+            _go("build", *flags, package, folder=module, environment=engine.environment)
         source = Path(_go("list", "-m", "-f", "{{.Dir}}", engine.module, folder=module))
         for name, path in engine.manifests.items():
             copy = shutil.copytree if (source / path).is_dir() else shutil.copyfile

@@ -1,8 +1,10 @@
 """A kubelet without containers: the pods that Argo Events' controller asks for, run as processes.
 
 It takes the Deployments and StatefulSets as the controller wrote them: arguments, environment, mounted Secrets and
-ConfigMaps, service account. A pod is the engine's binary in a root folder, a network namespace and with a token of its
-own. What a real kubelet adds and this one does not: images, probes, resource limits, restarts after a crash.
+ConfigMaps, service account, security context. A pod is the engine's binary in a root folder, a network namespace and with
+a token of its own, if its account mounts one. It runs as the user that it names, without capabilities then, cannot gain
+privileges where it says so, and can write its volumes alone where its root is read-only. What a real kubelet adds and this
+one does not: images, seccomp, probes, resource limits, restarts after a crash.
 """
 
 import base64
@@ -42,20 +44,41 @@ class Pod:
     """Under which other pods of its namespace know it."""
 
     @property
+    def user(self) -> int | None:
+        """Number of the user that it names; without one it runs as root, as the engines' images do."""
+        found: int | None = _security(self.template).get("runAsUser")
+        return found
+
+    @property
+    def no_new_privileges(self) -> bool:
+        """Whether it must not gain privileges."""
+        return _security(self.template).get("allowPrivilegeEscalation") is False
+
+    @property
+    def files(self) -> Path:
+        """What its root folder shows; here the kubelet writes, whatever the pod may."""
+        return self.folder.with_name(f"{self.folder.name}.files")
+
+    @property
     def log(self) -> Path:
         """Everything that it printed, over restarts."""
-        return self.folder.with_suffix(".log")
+        return self.folder.with_name(f"{self.folder.name}.log")
 
     def start(self) -> None:
         """Start the process, or start it again: emptyDirs and address stay, as after a crash of a container."""
         self.starts += 1
+        user = [
+            option.format(self.user) for option in ("--setuid={}", "--setgid={}") if self.user is not None
+        ]
         self.process = Process(
             f"{self.namespace}/{self.name}",
             [
+                *(["setpriv", "--no-new-privs"] if self.no_new_privileges else []),
                 "nsenter",
                 f"--net=/run/netns/{self.address.name}",
                 f"--root={self.folder}",
                 "--wd=/",
+                *user,
                 *self.arguments,
             ],
             self.log,
@@ -73,13 +96,24 @@ class Pod:
         """Stop it and give back what it held; its log stays."""
         self.running.stop(seconds)
         self.address.release()
-        subprocess.run(["umount", "--recursive", *self.mounts], check=False, capture_output=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, *self._bound()):
+            subprocess.run(["umount", "--recursive", str(folder)], check=False, capture_output=True)
+        for folder in (self.folder, self.files):
+            shutil.rmtree(folder, ignore_errors=True)
 
-    @property
-    def mounts(self) -> list[str]:
-        """Bound into its root folder."""
-        return [str(self.folder / "bin/engine"), str(self.folder / "usr/share/zoneinfo")]
+    def _bound(self) -> list[Path]:
+        volumes = [
+            self.files / each["mountPath"].lstrip("/")
+            for each in self.template["spec"]["containers"][0].get("volumeMounts", [])
+        ]
+        return [self.files / "bin/engine", self.files / "usr/share/zoneinfo", *volumes]
+
+
+def _security(template: Json) -> Json:
+    """The security context of a pod's one container that runs here: its own words win."""
+    spec = template["spec"]
+    found: Json = spec.get("securityContext", {}) | spec["containers"][0].get("securityContext", {})
+    return found
 
 
 class Kubelet:
@@ -171,11 +205,7 @@ class Kubelet:
         template = workload["spec"]["template"]
         spec, container = template["spec"], template["spec"]["containers"][0]
         image = re.split("[:@]", container["image"])[0]
-        folder = self._folder / f"{namespace}.{name}"
         address = Address()
-        self._root_folder(folder, self._images[image])
-        self._mount(folder, namespace, spec, container)
-        self._service_account(folder, namespace, spec.get("serviceAccountName", "default"))
         known = {"metadata.name": name, "metadata.namespace": namespace}
         environment = {
             "KUBERNETES_SERVICE_HOST": CONTROL_PLANE,
@@ -183,17 +213,26 @@ class Kubelet:
             **self._environment(namespace, container, known),
         }
         controller = workload["metadata"]["ownerReferences"][0]
-        return Pod(
+        pod = Pod(
             name=name,
             namespace=namespace,
             owner=f"{controller['kind']}/{controller['name']}",
             template=template,
-            folder=folder,
+            folder=self._folder / f"{namespace}.{name}",
             address=address,
             environment=environment,
             # The image's entry point is the engine; a command names it by its path in the image.
             arguments=["/bin/engine", *container.get("command", [])[1:], *container.get("args", [])],
         )
+        self._root_folder(pod.files, self._images[image])
+        self._mount(pod.files, namespace, spec, container)
+        self._service_account(pod.files, namespace, spec)
+        pod.folder.mkdir()
+        read_only = _security(template).get("readOnlyRootFilesystem", False)
+        subprocess.run(["mount", "--rbind", str(pod.files), str(pod.folder)], check=True)
+        if read_only:  # the volumes are mounts of their own and stay as they are
+            subprocess.run(["mount", "-o", "remount,bind,ro", str(pod.folder)], check=True)
+        return pod
 
     @staticmethod
     def _root_folder(folder: Path, binary: Path) -> None:
@@ -208,6 +247,7 @@ class Kubelet:
         for mount in container.get("volumeMounts", []):
             place = folder / mount["mountPath"].lstrip("/")
             place.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0777", "tmpfs", str(place)], check=True)
             for name, content in self._volume(namespace, volumes[mount["name"]]):
                 (place / name).parent.mkdir(parents=True, exist_ok=True)
                 (place / name).write_bytes(content)
@@ -229,7 +269,13 @@ class Kubelet:
             items = wanted.get("items") or [{"key": key, "path": key} for key in content]
             yield from ((item["path"], content[item["key"]]) for item in items)
 
-    def _service_account(self, folder: Path, namespace: str, account: str) -> None:
+    def _service_account(self, folder: Path, namespace: str, spec: Json) -> None:
+        account = spec.get("serviceAccountName", "default")
+        mounted = self._api.get("v1", "ServiceAccount", account, namespace).get(
+            "automountServiceAccountToken", True
+        )
+        if not spec.get("automountServiceAccountToken", mounted):
+            return
         place = folder / SERVICE_ACCOUNT_FOLDER
         place.mkdir(parents=True)
         (place / "token").write_text(self._api.token(namespace, account))
@@ -257,4 +303,4 @@ class Kubelet:
         lines = ["127.0.0.1 localhost"]
         lines += [f"{pod.address.ip} {name}" for pod in pods for name in pod.names]
         for pod in pods:
-            (pod.folder / "etc/hosts").write_text("\n".join(lines) + "\n")
+            (pod.files / "etc/hosts").write_text("\n".join(lines) + "\n")

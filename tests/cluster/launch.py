@@ -1,6 +1,6 @@
 """Runs a command beside engines of its own: builds what is missing, then steps into new namespaces of Linux.
 
-    python tests/cluster/launch.py [--with ENGINE | --for template] COMMAND [ARGUMENT...]
+    python tests/cluster/launch.py [--with ENGINE ... | --for template] COMMAND [ARGUMENT...]
 
 The command gets network, process and mount namespaces of its own. So every port is free, nothing outside is
 touched, and when the command ends, whatever ended it, the kernel ends every engine and drops their files.
@@ -109,15 +109,17 @@ def run(command: list[str], engines: Sequence[Engine]) -> int:
 def main() -> int:
     """The command line."""
     command, engines = sys.argv[1:], list(ENGINES)
-    if command[:1] == ["--with"]:
+    while command[:1] == ["--with"]:
         engines += [engine for engine in MORE_ENGINES if engine.name in command[1:2]]
         command = command[2:]
-    elif command[:2] == ["--for", "template"]:
+    if command[:2] == ["--for", "template"]:
         engines, command = list(TEMPLATE_ENGINES), command[2:]
     if not command:
-        print("usage: launch.py [--with ENGINE | --for template] COMMAND [ARGUMENT...]", file=sys.stderr)
+        print("usage: launch.py [--with ENGINE ... | --for template] COMMAND [ARGUMENT...]", file=sys.stderr)
         return 2
-    lacking = install_missing(TOOLS)
+    lacking = install_missing(
+        TOOLS | {name: package for engine in engines for name, package in engine.tools.items()}
+    )
     if lacking:
         for sentence in lacking:
             print(f"error: {sentence}", file=sys.stderr)

@@ -82,7 +82,7 @@ def declaration() -> str:
     cluster = {
         "namespace": "ci",
         "sandbox": {"namespace": "ci-forks"},
-        "shards": 4,
+        "shards": 6,
         "event_bus": {"replicas": 1},
     }
     return yaml_text({"version": 1, "cluster": cluster, "sources": sources, "pipelines": pipelines})

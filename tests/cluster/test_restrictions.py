@@ -14,12 +14,16 @@ import yaml
 from cluster.control_plane import ControlPlane, WorkflowsRun
 from cluster.installation import API, Installation
 from cluster.test_runs import DECLARATION, phase, push
+from cluster.tokens import ARGOS_OWN, holders_of_tokens
 from cluster.waiting import until
 from support import SHA
 
-REFUSED = ("PodMetadata", "ServiceAccountName", "Synchronization")
+from triggers.rbac import run_rights
+from triggers.words import RUN_ACCOUNTS
+
+REFUSED = ("AutomountServiceAccountToken", "Executor", "PodMetadata", "ServiceAccountName", "Synchronization")
 """Go's names of the fields that a Workflow of DECLARATION sets beside the allowed ones."""
-MORE_ALLOWED = "serviceAccountName,podMetadata,synchronization"
+MORE_ALLOWED = "serviceAccountName,automountServiceAccountToken,executor,podMetadata,synchronization"
 
 
 def restricted(mode: str, allowed: str = "") -> WorkflowsRun:
@@ -60,6 +64,7 @@ def test_the_controllers_list_of_allowed_fields_can_be_extended_on_3_7_18(
         pod = until(lambda: pod_of(site, name), "the controller has made a pod")
     assert pod["spec"]["serviceAccountName"] == "hookline-run"
     assert pod["metadata"]["annotations"]["k8s.aliyun.com/eci-spot-strategy"] == "SpotAsPriceGo"
+    assert holders_of_tokens(pod) == ARGOS_OWN
 
 
 def holding(template: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +72,7 @@ def holding(template: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     found = copy.deepcopy(template)
     found["metadata"]["name"] = "ci-go-v1-restricted"
     found["spec"] |= {
-        "serviceAccountName": spec["serviceAccountName"],
+        **{key: spec[key] for key in RUN_ACCOUNTS},
         "podMetadata": spec["podMetadata"],
         "synchronization": {"mutexes": [{"name": "{{workflow.parameters.repo_name}}"}]},
     }
@@ -82,12 +87,12 @@ def test_what_is_left_of_a_run_works_with_a_template_that_holds_the_rest(
     (workload,) = site.plan.workloads.values()
     template = yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8"))
     site.api.apply(holding(template, workload.resource["spec"]))
-    account = {"name": "hookline-run", "namespace": site.namespace}
-    site.api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    for manifest in run_rights(site.namespace):
+        site.api.apply(manifest)
     spec = {
         key: value
         for key, value in workload.resource["spec"].items()
-        if key not in {"serviceAccountName", "podMetadata", "synchronization"}
+        if key not in {*RUN_ACCOUNTS, "podMetadata", "synchronization"}
     }
     spec["workflowTemplateRef"] = {"name": "ci-go-v1-restricted", "clusterScope": True}
     spec["arguments"] = {"parameters": [{"name": "repo_name", "value": "shop"}]}
@@ -103,6 +108,7 @@ def test_what_is_left_of_a_run_works_with_a_template_that_holds_the_rest(
         )
     assert pod["spec"]["serviceAccountName"] == "hookline-run"
     assert pod["metadata"]["annotations"]["k8s.aliyun.com/eci-spot-strategy"] == "SpotAsPriceGo"
+    assert holders_of_tokens(pod) == ARGOS_OWN
 
 
 def _seen(site: Installation, name: str) -> bool:

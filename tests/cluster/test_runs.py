@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from cluster.deliveries import signed
 from cluster.installation import API, Installation
+from cluster.tokens import ARGOS_OWN, holders_of_tokens
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from support import OTHER_SHA, SHA, edited, github_push, payload
@@ -56,6 +57,7 @@ def test_a_push_runs_the_template_to_its_end(site: Installation, node: VirtualNo
     for task in ("git-checkout-pr", "run-test", "build-push-image"):
         pod = until_pod(site, name, task)
         assert pod["spec"]["serviceAccountName"] == "hookline-run"
+        assert holders_of_tokens(pod) == ARGOS_OWN
         assert pod["metadata"]["annotations"]["k8s.aliyun.com/eci-spot-strategy"] == "SpotAsPriceGo"
         script = " ".join(next(each for each in pod["spec"]["containers"] if each["name"] == "main")["args"])
         assert {
@@ -162,18 +164,7 @@ def test_foreign_code_runs_in_its_namespace_and_its_container_has_no_token(
     (workflow,) = site.until_workflows(1)
     assert workflow["metadata"]["namespace"] == site.sandbox
     (pod,) = pods()
-    mounts = {
-        each["name"]: {mount["mountPath"]: mount["name"] for mount in each.get("volumeMounts", [])}
-        for each in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", []))
-    }
-    token = "/var/run/secrets/kubernetes.io/serviceaccount"
-    assert {name for name, found in mounts.items() if token in found} == {"init", "wait"}
-    secrets = {
-        each["secret"]["secretName"]
-        for each in pod["spec"]["volumes"]
-        if each.get("secret", {}).get("secretName")
-    }
-    assert secrets == {"hookline-executor-token"}
+    assert holders_of_tokens(pod) == ARGOS_OWN
     main = next(each for each in pod["spec"]["containers"] if each["name"] == "main")
     environment = {each["name"]: each.get("value") for each in main["env"]}
     assert environment["SANDBOXED"] == "true"

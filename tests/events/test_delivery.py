@@ -121,9 +121,48 @@ SHA1 = "cb6fba49bef000871f99d16a1ae8bebc85d29174"
 def test_right_signatures(name: str, headers: dict[str, str]) -> None:
     found = delivery(VECTOR, **headers)
     verify(found, host(name), b"topsecret\n")
-    for wrong in (b"topsecret\n\n", b"Topsecret", b""):
+    for wrong in (b"topsecret\n\n", b"Topsecret"):
         with pytest.raises(Refusal):
             verify(found, host(name), wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "sentence"),
+    [
+        ("github", b"", "with an empty secret Argo Events checks no signature, and everybody can deliver"),
+        ("github", b"\n", "with an empty secret Argo Events checks no signature, and everybody can deliver"),
+        ("github", b"\n\n", "which anybody can guess"),
+        ("github", b" \t\r\n", "which anybody can guess"),
+        ("harbor", b"", "with an empty token Argo Events refuses every delivery"),
+        ("harbor", b"  ", "which anybody can guess"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused_whatever_the_delivery_says(
+    name: str, secret: bytes, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        verify(delivery(VECTOR), host(name), secret)
+
+
+@pytest.mark.parametrize(
+    ("secret", "clause"),
+    [
+        (b"topsecret\r\n", "ends in a carriage return (the file has the line ends of Windows)"),
+        (b" topsecret", "starts with a space"),
+        (b"\ttopsecret ", "starts with a tab and ends in a space"),
+        (b"topsecret\n\n", "ends in a line end"),
+        (b"\xef\xbb\xbftopsecret\n", "starts with a byte order mark"),
+        ("topsecret".encode("utf-16"), "starts with a byte order mark"),
+    ],
+)
+def test_what_stands_unseen_at_the_ends_of_a_secret_is_named(secret: bytes, clause: str) -> None:
+    for name, headers in (
+        ("github", {"x_hub_signature_256": f"sha256={SHA256}"}),
+        ("harbor", {"authorization": "Bearer topsecret"}),
+    ):
+        with pytest.raises(Refusal) as refused:
+            verify(delivery(VECTOR, **headers), host(name), secret)
+        assert f"the secret {clause}, which is part of it" in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support import ROOT
+from support import ONE_PIPELINE, ROOT
 
 from hookline.cli import main
 
@@ -17,22 +17,11 @@ CASE = re.compile(
     r"```(?P<kind>yaml|http)\n(?P<content>.*?)\n?```\n\n```text\n(?P<message>.*?)\n```\n",
     re.DOTALL,
 )
-GOOD = """\
-version: 1
-sources:
-  github: {host: github, endpoint: /github, secret: {name: github-webhook, key: secret}}
-pipelines:
-  shop:
-    repository: {source: github, name: acme/shop, url: https://github.com/acme/shop.git}
-    image: registry.example.com/acme/shop
-    events:
-      push: {branches: [main]}
-"""
 
 
 def run(case: re.Match[str], folder: Path) -> Result:
     declared = case["kind"] == "yaml"
-    (folder / "hookline.yaml").write_text(case["content"] + "\n" if declared else GOOD, "utf-8")
+    (folder / "hookline.yaml").write_text(case["content"] + "\n" if declared else ONE_PIPELINE, "utf-8")
     (folder / "event").write_text("" if declared else case["content"], "utf-8")
     (folder / "secret").write_text("top secret", "utf-8")
     return CliRunner().invoke(main, ["validate"] if declared else shlex.split(case["command"]))

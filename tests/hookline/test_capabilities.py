@@ -67,7 +67,10 @@ def test_runs_that_may_overlap_have_no_mutex_unless_one_is_named() -> None:
     assert named.mutex == "one-at-a-time"
     assert named.resource["spec"]["synchronization"] == {"mutexes": [{"name": ""}]}
     assert made(SHOP, "ci-go-v1").workloads["shop"].mutex == "shop"
-    assert "without a mutex they mix" in refusals(SHOP, "ci-go-v1", run=("run: {}", "run: {mutex: false}"))[0]
+    assert (
+        "without a mutex they would overwrite each other's files"
+        in refusals(SHOP, "ci-go-v1", run=("run: {}", "run: {mutex: false}"))[0]
+    )
 
 
 def test_two_repositories_of_one_name_are_refused_only_where_they_share_a_checkout() -> None:
@@ -143,7 +146,7 @@ def test_a_run_of_foreign_code_shares_nothing_with_a_trusted_one() -> None:
     spec = foreign.resource["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["executor"] == {"serviceAccountName": "hookline-executor"}
-    assert "automountServiceAccountToken" not in trusted.resource["spec"]
+    assert trusted.resource["spec"]["automountServiceAccountToken"] is False
 
 
 def test_it_is_a_lane_of_its_own_beside_the_trusted_pipeline() -> None:
@@ -178,11 +181,34 @@ def test_the_sensors_account_gets_rights_where_workflows_are_made_and_nowhere_el
     assert {each["metadata"]["namespace"] for each in objects(made(SHOP))} == {"ci"}
 
 
+def test_an_account_of_ones_own_is_warned_of_because_the_code_gets_its_token() -> None:
+    def warned(account: str) -> list[str]:
+        found = made(SHOP, defaults=("{template: hookline-ci-go}", f"{{template: hookline-ci-go{account}}}"))
+        return [each.message for each in found.warnings]
+
+    assert not any("token" in message for message in warned(""))
+    assert warned(", service_account: hookline-run") == warned("")
+    assert any("hold a token of ci-runner" in message for message in warned(", service_account: ci-runner"))
+
+
 def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
     defaults = ("{template: hookline-ci-go}", "{template: hookline-ci-go, service_account: ci-runner}")
     found = made(SHOP + FORKS, defaults=defaults)
     assert found.workloads["shop"].resource["spec"]["serviceAccountName"] == "ci-runner"
     assert found.workloads["forks"].resource["spec"]["serviceAccountName"] == "hookline-run"
+    # Its own rights are not made for it: accounts of runs are in the sandbox alone.
+    accounts = {
+        (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in objects(found)
+        if each["kind"] == "ServiceAccount"
+    }
+    assert accounts == {
+        ("ci", "eventbus-default"),
+        ("ci", "hookline-sensor"),
+        ("ci", "hookline-webhooks"),
+        ("ci-forks", "hookline-run"),
+        ("ci-forks", "hookline-executor"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -190,15 +216,15 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
     [
         (
             ("run: {}", "run: {service_account: ci-runner}"),
-            "the pods of a sandboxed run have no token, and an account that may do nothing; leave service_account: out",
+            "the pods of a sandboxed run have no token, and an account without rights; leave service_account: out",
         ),
         (
             ("run: {}", "run: {pod_annotations: {k8s.aliyun.com/eci-ram-role-name: builder}}"),
-            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; give it to the other pipelines alone",
+            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; set it only on the other pipelines",
         ),
         (
             ("{template: hookline-ci-go}", "{template: hookline-ci-go, pod_annotations: {k8s.aliyun.com/eci-ram-role-name: x}}"),
-            'k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; give it to the other pipelines alone (reaches the pipeline "forks")',
+            'k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; set it only on the other pipelines (reaches the pipeline "forks")',
         ),
         (
             (", sandbox: {namespace: ci-forks}", ""),
@@ -210,7 +236,7 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
         ),
         (
             ("label: ok-to-test}}}", "label: ok-to-test}}, tag: {}}"),
-            "the pipeline runs requests from forks in a sandbox and nothing else; give tag a pipeline of its own",
+            "the pipeline runs only requests from forks, in a sandbox; give tag a pipeline of its own",
         ),
     ],
 )  # fmt: skip

@@ -324,7 +324,7 @@ def test_a_template_that_takes_a_commit_builds_tags_and_may_retry(folder: Path) 
     (folder / "our-ci.yaml").write_text(yaml.safe_dump(TEMPLATE), "utf-8")
     (folder / "hookline.yaml").write_text(OURS, "utf-8")
     (folder / "push.json").write_text(json.dumps(github_push(ref="refs/tags/v1")), "utf-8")
-    assert "hookline knows nothing of the template" in hookline("validate").stderr
+    assert "hookline does not know the template" in hookline("validate").stderr
     result = hookline("simulate", "--template", "our-ci.yaml", *PUSH, "-o", "json")
     workflow = json.loads(result.stdout)["results"][0]["workflow"]
     assert workflow["spec"]["arguments"]["parameters"][1] == {
@@ -430,8 +430,8 @@ def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
         line.replace("# ", "", 1)
         if line.lstrip().startswith("# ")
         and ":" in line
-        and not line.lstrip().startswith(("# $", "# Make"))
-        and "This one" not in line
+        and not line.lstrip().startswith(("# $", "# Create"))
+        and "This path" not in line
         and "schema" not in line
         else line
         for line in text.splitlines()
@@ -584,7 +584,7 @@ def test_what_proves_nothing_is_said_above_the_object(folder: Path) -> None:
             [{"name": "repo_url"}, {"name": "revision"}, {"name": "team"}],
             "needs a value for its parameter team",
         ),
-        ("push: {}", [{"name": "container_image"}, {"name": "revision"}], "say where with image:"),
+        ("push: {}", [{"name": "container_image"}, {"name": "revision"}], "name it with image:"),
     ],
 )
 def test_a_template_whose_parameters_nobody_fills_is_refused(

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,15 +133,11 @@ def test_a_delivery_without_the_event_s_header_is_answered_with_what_to_give() -
         received(payload("gitea/push"), source="gitea")
 
 
-def test_names_of_changed_files_end_where_lines_end(tmp_path: Path) -> None:
-    file = tmp_path / "files"
-    file.write_bytes("a\x85b\r\nc\u2028d\n\ne\x0bf".encode())
-    assert read_files(file) == ["a\x85b", "c\u2028d", "e\x0bf"]
+def test_names_of_changed_files_end_where_lines_end() -> None:
+    assert read_files("a\x85b\r\nc\u2028d\n\ne\x0bf".encode()) == ["a\x85b", "c\u2028d", "e\x0bf"]
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "[" * 20_000 + "]" * 20_000, "[[" * 3000 + "]]" * 3000, "[1]"])
-def test_a_list_of_files_that_is_none_gets_a_sentence(text: str, tmp_path: Path) -> None:
-    file = tmp_path / "files"
-    file.write_text(text, "utf-8")
+def test_a_list_of_files_that_is_none_gets_a_sentence(text: str) -> None:
     with pytest.raises(DeliveryError, match="JSON list"):
-        read_files(file)
+        read_files(text.encode())

@@ -1,6 +1,9 @@
 """Folders of declarations, and templates of one's own that the file names."""
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -91,8 +94,9 @@ def test_a_folder_is_read_with_its_sub_folders_and_other_yaml_does_not_break_it(
         "k8s/two.yaml": "kind: A\n---\nkind: B\n",
         "k8s/nested.yaml": "spec:\n  version: 1\n",
         ".github/workflows/ci.yaml": "version: 1\non: push\n",
-        ".hidden.yaml": "version: 1\n",
-        "notes.txt": "version: 1\n",
+        ".hidden.yaml": "version: 1\npipelines: {}\n",
+        "notes.txt": "version: 1\npipelines: {}\n",
+        "amplify.yml": "version: 1\nbackend: {}\n",
     }
     for name, content in files.items():
         path = tmp_path / name
@@ -116,6 +120,23 @@ def test_a_file_twice_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "link.hookline.yaml").symlink_to(path)
     assert list(files_of([path, tmp_path, tmp_path / "." / "hookline.yaml"])) == [path]
     assert list(load([path, tmp_path]).pipelines) == ["shop"]
+
+
+def test_a_sub_folder_that_cannot_be_listed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hookline.yaml").write_text(DECLARATION, "utf-8")
+    (tmp_path / "team").mkdir()
+    listed = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("team"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InvalidInput, match=r"team:1:1: error: cannot be read: permission denied"):
+        load([tmp_path])
 
 
 def test_a_folder_without_a_declaration_says_what_would_be_one(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_the_version_loads_the_command_line_and_nothing_else() -> None:
         "structlog",
         "events",
         "sensors",
+        "apiserver",
         "triggers",
     }
     assert loaded & heavy == set()

@@ -175,7 +175,7 @@ def test_a_volume_of_this_run_alone_or_one_for_reading_keeps_no_cache() -> None:
 def test_parts_of_other_templates_are_named_as_not_looked_at() -> None:
     manifest = case("all-templateref")
     assert sentences(manifest)["OTHER_TEMPLATES"] == (
-        "checkout (template shared), test (template shared) not looked at; check each of those templates, too"
+        "checkout (template shared), test (template shared) not checked; check each of those templates too"
     )
     manifest["spec"]["hooks"] = {"exit": {"templateRef": {"name": "notify", "template": "tell"}}}
     assert "exit (template notify)" in sentences(manifest)["OTHER_TEMPLATES"]

@@ -146,7 +146,7 @@ def test_a_published_text_that_somebody_changed(part: str, word: str) -> None:
 
 def test_the_stock_text_lacks_all_of_this() -> None:
     assert codes(stock()) == set(CODES) - {
-        "NO_DEADLINE", "STALE_CHECKOUT", "BUILD_ARGUMENT_DROPPED", "CONTRACT_BROKEN", "OTHER_TEMPLATES",
+        "NO_DEADLINE", "STALE_CHECKOUT", "BUILD_ARGUMENT_DROPPED", "CONTRACT_BROKEN", "OTHER_TEMPLATES", "TOKEN_IN_STEP",
     }  # fmt: skip
     assert codes(stock(tracking=False, opt=False, blanks=1)) >= {"STALE_CHECKOUT", "BUILD_ARGUMENT_DROPPED"}
 
@@ -239,11 +239,41 @@ def test_clauses_of_the_contract_are_found_missing_or_different() -> None:
     assert broken.sentence == "missing: parameter repo_url, step build-push-image"
 
 
+@pytest.mark.parametrize(
+    ("change", "code", "found"),
+    [
+        ({}, "KEEPS_CAPABILITIES", True),
+        ({"securityContext": {"capabilities": {"drop": ["ALL"]}}}, "KEEPS_CAPABILITIES", False),
+        ({"securityContext": {"capabilities": {"drop": ["NET_RAW"]}}}, "KEEPS_CAPABILITIES", True),
+        ({"resources": {"limits": {"memory": "1Gi"}}}, "NO_MEMORY_LIMIT", False),
+        ({"resources": {"limits": {"cpu": "1"}, "requests": {"memory": "1Gi"}}}, "NO_MEMORY_LIMIT", True),
+    ],
+)
+def test_what_each_container_of_a_step_may_do_and_use_is_seen(
+    change: dict[str, Any], code: str, found: bool
+) -> None:
+    manifest = published("hookline-ci-go", VERSION)
+    assert not codes(manifest) & {"KEEPS_CAPABILITIES", "NO_MEMORY_LIMIT", "TOKEN_IN_STEP"}
+    step = next(each for each in manifest["spec"]["templates"] if each["name"] == "run-test")
+    # One more container is enough.
+    step["sidecars"] = [{"name": "database", "image": "postgres@sha256:" + "0" * 64, **change}]
+    assert (code in codes(manifest)) == found
+
+
+@pytest.mark.parametrize(("value", "found"), [(True, True), (False, False), (None, False)])
+def test_a_step_that_asks_for_a_token_is_seen(value: bool | None, found: bool) -> None:
+    manifest = published("hookline-ci-go", VERSION)
+    step = next(each for each in manifest["spec"]["templates"] if each["name"] == "run-test")
+    step["automountServiceAccountToken"] = value
+    assert ("TOKEN_IN_STEP" in codes(manifest)) == found
+
+
 def test_every_code_can_be_found_and_has_a_meaning() -> None:
     limitless = stock(tracking=False, opt=False, blanks=1)
     del limitless["spec"]["arguments"]
     for task in limitless["spec"]["templates"][0]["dag"]["tasks"]:
         del task["inline"]["activeDeadlineSeconds"]
+        task["inline"]["automountServiceAccountToken"] = True
     tasks = limitless["spec"]["templates"][0]["dag"]["tasks"]
     tasks.append({"name": "scan", "templateRef": {"name": "shared", "template": "scan"}})
     assert codes(limitless) == set(CODES)

@@ -62,7 +62,7 @@ PARAMETERS = f"{SPEC}  arguments:\n    parameters:\n"
     [
         ("", ["1:1: error: the file is empty; expected a template, as kubectl get cwft NAME -o yaml prints it"]),
         ("[]", ["1:1: error: expected a mapping at the top, such as kind: ClusterWorkflowTemplate, not a list"]),
-        ("a: &a [*a]\n", ["1:4: error: an alias inside of what it stands for never ends; write the value out"]),
+        ("a: &a [*a]\n", ["1:4: error: an alias inside its own value never ends; write out the value"]),
         ("kind: Pod\n", ["1:7: error: kind: expected the manifest of a ClusterWorkflowTemplate or a WorkflowTemplate"]),
         ("kind: [1]\n", ["1:7: error: kind: expected the manifest of a ClusterWorkflowTemplate or a WorkflowTemplate"]),
         (f"{HEAD}spec: {{a: 1, a: 2}}\n", ['3:14: error: the key "a" stands here twice; the first is in line 3']),

@@ -49,7 +49,8 @@ def test_what_the_templates_mount_is_what_is_printed() -> None:
                 assert f"PersistentVolumeClaim {claim['claimName']}" in objects
             if secret := volume.get("secret"):
                 assert f"Secret {secret['secretName']}" in objects
-    assert [objects[f"{each['kind']} hookline-run"] for each in run_rights("ci")] == run_rights("ci")
+    rights = run_rights("ci")
+    assert [objects[f"{each['kind']} {each['metadata']['name']}"] for each in rights] == rights
     assert {each["metadata"].get("namespace") for each in objects.values()} == {None, "ci"}
 
 

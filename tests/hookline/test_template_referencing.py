@@ -80,10 +80,10 @@ def test_a_workflow_says_nothing_that_argo_takes_from_the_template_alone(
     for spec in specs:
         assert spec.keys() <= TAKEN_BESIDE_A_TEMPLATE
         assert {"ttlStrategy", "podGC", "activeDeadlineSeconds", "priority"} <= spec.keys()
-    # The pods' account still gets its right to report.
-    assert any(
-        each["kind"] == "ServiceAccount" and each["metadata"]["name"] == "hookline-run" for each in objects
-    )
+    # The pods' account is still there, and the one of Argo's own containers gets its right to report.
+    accounts = {each["metadata"]["name"] for each in objects if each["kind"] == "ServiceAccount"}
+    assert {"hookline-run", "hookline-executor"} <= accounts
+    assert any(each["kind"] == "Role" and each["metadata"]["name"] == "hookline-executor" for each in objects)
 
 
 def test_without_the_key_a_workflow_brings_its_account_itself(folder: Path) -> None:
@@ -140,6 +140,29 @@ def test_the_printed_form_is_what_is_needed_and_is_recognised(folder: Path, name
         f"apply `hookline template {name} --referencing strict` and give its file with --template" in said[0]
     )
     assert len(said) == (2 if name == "ci-go-v1" else 1)
+
+
+@pytest.mark.parametrize(
+    "lacking", ["executor", "automountServiceAccountToken", "both", "true instead of false"]
+)
+def test_a_template_whose_pods_could_report_nothing_is_refused(folder: Path, lacking: str) -> None:
+    """hookline-run may do nothing: without the executor's account each step would end in an error."""
+    manifest = yaml.safe_load(hookline("template", "hookline-ci-go", "--referencing", "strict").stdout)
+    if lacking == "true instead of false":
+        manifest["spec"]["automountServiceAccountToken"] = True
+    else:
+        for key in ("executor", "automountServiceAccountToken") if lacking == "both" else (lacking,):
+            del manifest["spec"][key]
+    (folder / "form.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
+    (message,) = refusals(folder, HEAD + SHOP, "--template", "form.yaml")
+    assert message.startswith("pipelines.shop.run.template: executor cannot be set on a Workflow")
+    assert (
+        "automountServiceAccountToken: false and executor: {serviceAccountName: hookline-executor}" in message
+    )
+    # An account of one's own reports by itself.
+    manifest["spec"]["serviceAccountName"] = "ci-runner"
+    (folder / "form.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
+    assert hookline("validate", "--template", "form.yaml").exit_code == 0
 
 
 def test_the_form_of_a_shared_checkout_names_its_mutex_by_the_directory(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_what_hookline_did_not_write_stays(place: Path) -> None:
 
 def test_a_file_of_somebody_else_is_never_overwritten(place: Path) -> None:
     (place / "c.yaml").write_text("mine", "utf-8")
-    with pytest.raises(FileExistsError, match=r"c\.yaml , which hookline did not write"):
+    with pytest.raises(FileExistsError, match=r"c\.yaml, which hookline did not write"):
         replace_folder(place, NEW, OLD)
     assert content(place) == {**OLD, "c.yaml": "mine"}
 

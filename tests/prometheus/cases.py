@@ -73,16 +73,16 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         {runs("failure"): "0+1x300", runs("success"): "0+0.25x300"},
         "25h",
         {"severity": "info", "job": "h", "pipeline": "shop"},
-        "Most runs of shop are red.",
-        "80% of the runs of shop in the last day failed by their own code.",
+        "Most runs of shop fail.",
+        "80% of the runs of shop in the last day failed because of their code.",
         {runs("failure"): "0x270 1 2 3x30", runs("cancellation"): "0+1x300"},  # three runs say little
     ),
     "HooklineRunsBrokenByInfrastructure": AlertCase(
         {runs("error"): "0+1x100", runs("success"): "0+3x100"},
         "7h",
         {"severity": "warning", "job": "h", "pipeline": "shop"},
-        "Runs of shop fail although their code is not at fault.",
-        "25% of the runs of shop in the last six hours ended by lost pods, images that could not be pulled, or broken caches.",
+        "Runs of shop fail because of the infrastructure.",
+        "25% of the runs of shop in the last six hours ended because of lost pods, images that could not be pulled, or broken caches.",
         {runs("error"): "0+1x100", runs("success"): "0+9x100", runs("failure"): "0+20x100"},
     ),
     "HooklineStepSlower": AlertCase(
@@ -90,7 +90,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         "168h",
         {"severity": "info", "job": "h", "pipeline": "shop", "step": "run-test"},
         "run-test of shop became slower.",
-        "Nine of ten runs of the step took up to 9m 30s in the last day: more than half as long again as in the last week.",
+        "The 90th percentile of the step was 9m 30s in the last day: more than 1.5 times that of the last week.",
         ALWAYS_FAST,
     ),
     "HooklineCacheHitRateDropped": AlertCase(
@@ -100,8 +100,8 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         },
         "168h",
         {"severity": "info", "job": "h", "pipeline": "shop", "cache": "image_layer"},
-        "The cache image_layer of shop hits less than it did.",
-        "Its hit rate was 20% in the last day: less than 0.6 of the rate of the last week.",
+        "The cache image_layer of shop hits less often than before.",
+        "Its hit rate was 20% in the last day: less than 0.6 times that of the last week.",
         {
             f'hookline_cache_hits_total{{{SHOP},cache="image_layer"}}': "0+1x347",
             f'hookline_cache_requests_total{{{SHOP},cache="image_layer"}}': "0+10x347",
@@ -112,7 +112,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         "20m",
         {"severity": "warning", "job": "h", "pipeline": "shop"},
         "The image cache of shop is damaged.",
-        "Builds fail since layers of the cache cannot be fetched; they go on to fail until the cache is deleted in the registry.",
+        "Builds fail because layers of the cache cannot be fetched. They fail until somebody deletes the cache in the registry.",
         {
             f'hookline_image_builds_total{{{SHOP},cache_state="broken"}}': "3x30",
             f'hookline_image_builds_total{{{SHOP},cache_state="failed"}}': "0+1x30",
@@ -125,7 +125,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         },
         "1h",
         {"severity": "warning", "job": "h"},
-        "Spot capacity is taken away.",
+        "Many spot pods are reclaimed.",
         "25% of the spot pods of the last hour were reclaimed while they worked.",
         {
             f'hookline_spot_reclaims_total{{{SHOP},reason="BidFailed"}}': "0+1x60",
@@ -152,7 +152,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         },
         "100m",
         {"severity": "warning", "job": "h", "pipeline": "shop"},
-        "The scheduled run of shop did not come.",
+        "The scheduled run of shop did not start.",
         "It was due at 1970-01-01 01:00:00 +0000 UTC, and no run of that schedule was seen.",
         {
             f"hookline_schedule_next_timestamp_seconds{{{DUE}}}": "3600x60 90000x120",
@@ -166,7 +166,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         "50h",
         {"severity": "info", "namespace": "ci"},
         "No event came for two days.",
-        "The event sources of ci put nothing on the bus, although they did before: webhooks may be lost on their way.",
+        "The event sources of ci put no event on the bus, although they did before. Webhooks may not arrive.",
         {
             'argo_events_events_sent_total{namespace="ci",eventsource_name="hooks",event_name="github"}': "7x400 8x220"
         },
@@ -178,7 +178,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         "40m",
         {"severity": "critical", "namespace": "ci", "sensor_name": "hookline-1"},
         "Triggers of hookline-1 fail.",
-        "30 attempts to start a run failed within half an hour: rights, quota, admission, or an API server that refuses.",
+        "30 attempts to start a run failed within half an hour. Check rights, quota, admission and the API server.",
         {
             'argo_events_action_failed_total{namespace="ci",sensor_name="hookline-1",trigger_name="a"}': "0x20 1x40"
         },
@@ -190,8 +190,8 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         },
         "40m",
         {"severity": "critical", "namespace": "ci", "stream_name": "default", "consumer_name": "shop"},
-        "A trigger takes no events.",
-        "40 events wait for shop, and none was acknowledged for ten minutes.",
+        "A trigger handles no events.",
+        "40 events wait for shop, and it acknowledged none for ten minutes.",
         {
             f"jetstream_consumer_num_pending{{{BUS}}}": "0+1x60",
             f"jetstream_consumer_ack_floor_stream_seq{{{BUS}}}": "42+1x60",
@@ -204,8 +204,8 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         },
         "25h",
         {"severity": "info", "job": "h", "step": "run-test"},
-        "Cache numbers of run-test rest on few logs.",
-        "Only 50% of its logs of the last day were read completely.",
+        "Cache numbers of run-test come from few logs.",
+        "The exporter read only 50% of its logs of the last day completely.",
         {
             'hookline_log_reads_total{job="h",step="run-test",result="complete"}': "0+9x300",
             'hookline_log_reads_total{job="h",step="run-test",result="gone"}': "0+1x300",
@@ -215,16 +215,16 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         {'hookline_observations_lost_total{job="h",object="run"}': "0x30 3x60"},
         "40m",
         {"severity": "warning", "job": "h", "object": "run"},
-        "Runs ended unseen.",
-        "About 3 (run) went away before the exporter saw their end: they are in no metric.",
+        "The exporter did not see how runs ended.",
+        "About 3 (run) disappeared before the exporter saw their end. No other metric counts them.",
         {'hookline_observations_lost_total{job="h",object="run"}': "3x90"},
     ),
     "HooklineWatchStale": AlertCase(
         {'hookline_watch_age_seconds{job="h",resource="pods"}': "0+60x60"},
         "30m",
         {"severity": "critical", "job": "h", "resource": "pods"},
-        "The exporter hears nothing of pods.",
-        "The API server last said something 30m 0s ago.",
+        "The exporter receives nothing about pods.",
+        "The API server last sent something 30m 0s ago.",
         {'hookline_watch_age_seconds{job="h",resource="pods"}': "60x60"},
     ),
     "HooklineExporterAbsent": AlertCase(
@@ -232,7 +232,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         "30m",
         {"severity": "critical"},
         "No exporter counts runs.",
-        "It is down, is not scraped, or all instances wait for the lease. What ends meanwhile is counted later, as long as it is still in the cluster.",
+        "It is down, Prometheus does not scrape it, or all instances wait for the lease. Later it counts what is then still in the cluster.",
         {'hookline_leader{job="h",instance="a"}': "1x60", 'hookline_leader{job="h",instance="b"}': "0x60"},
     ),
 }

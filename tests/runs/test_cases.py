@@ -135,15 +135,15 @@ def test_a_recording_that_somebody_edited_is_measured_or_refused_in_a_sentence(
 @pytest.mark.parametrize(
     ("line", "refusal"),
     [
-        ("7", "the line is no JSON object; a change is one"),
-        ('{"resource": {}, "type": "ADDED"}', "`resource` is none of workflows, pods, events"),
-        ('{"resource": "pods", "type": []}', "`type` is none of ADDED, MODIFIED, DELETED, VANISHED, SYNCED"),
-        ('{"resource": "pods", "type": "SYNCED", "at": "now"}', "`at` is no time in Unix seconds"),
-        ('{"resource": "pods", "type": "SYNCED", "at": true}', "`at` is no time in Unix seconds"),
-        ('{"resource": "pods", "type": "SYNCED", "at": 1e300}', "`at` is no time in Unix seconds"),
+        ("7", "the line is not a JSON object, as a change must be"),
+        ('{"resource": {}, "type": "ADDED"}', "`resource` is not one of workflows, pods, events"),
+        ('{"resource": "pods", "type": []}', "`type` is not one of ADDED, MODIFIED, DELETED, VANISHED, SYNCED"),
+        ('{"resource": "pods", "type": "SYNCED", "at": "now"}', "`at` is not a time in Unix seconds"),
+        ('{"resource": "pods", "type": "SYNCED", "at": true}', "`at` is not a time in Unix seconds"),
+        ('{"resource": "pods", "type": "SYNCED", "at": 1e300}', "`at` is not a time in Unix seconds"),
         ('{"resource": "pods", "type": "ADDED", "at": 1}', "object is absent; an object belongs there"),
         ('{"resource": "pods", "type": "ADDED", "at": 1, "object": []}', "object is a list; an object belongs there"),
-        ('{"resource": "pods", "type": "VANISHED", "at": 1, "uid": 7}', "`uid` is no text, and VANISHED says by it what is gone"),
+        ('{"resource": "pods", "type": "VANISHED", "at": 1, "uid": 7}', "`uid` is not a text, and a VANISHED line needs it"),
         ('{"resource": "pods", "type": "ADDED", "at": 1, "object": {"status": {"containerStatuses": [{"state": {"terminated": {"exitCode": "1"}}}]}}}',
          "object.status.containerStatuses[0].state.terminated.exitCode is text; a whole number of 32 bits belongs there"),
         ('{"resource": "workflows", "type": "ADDED", "at": 1, "object": {"status": {"startedAt": "yesterday"}}}',
@@ -152,7 +152,7 @@ def test_a_recording_that_somebody_edited_is_measured_or_refused_in_a_sentence(
          "object.status.nodes.a is a number; an object belongs there"),
         ('{"resource": "pods", "type": "ADDED", "at": 1, "object": {"metadata": {"labels": {"a\\nb": 7}}}}',
          "object.metadata.labels.a?b is a number; text belongs there"),
-        ("[" * 2000, "the line is no JSON"),
+        ("[" * 2000, "the line is not JSON"),
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_change_is_refused_by_its_number(line: str, refusal: str, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apiserver.raw_values import EARLIEST, LATEST, unix
 from runs.node_status import MAX_NODES, MAX_STATUS_BYTES, path_of
 from runs.objects import notice_of, pod_of, workflow_of
-from runs.raw_values import EARLIEST, LATEST, unix
 
 TEMPLATES = frozenset({"ci-go-v1"})
 HUGE = "9" * 400

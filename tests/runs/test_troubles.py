@@ -12,13 +12,16 @@ import pytest
 import structlog
 from fake_api_server import FakeApiServer, Fault, fake_api_server, reset, status
 
+from apiserver.connection import Connection
+from apiserver.lease import Lease
+from apiserver.pod_logs import download
+from apiserver.troubles import Troubles
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
 from runs.exporter.prices import BUILT_IN
 from runs.exporter.service import ClusterScope, Service
-from runs.watching import Connection, Lease, Troubles, download
 
 
 @pytest.fixture
@@ -140,8 +143,8 @@ def test_a_connection_that_is_closed_is_told(api: FakeApiServer, logs: Sequence[
 def test_a_server_that_never_answers_is_told_within_seconds_and_once(
     monkeypatch: pytest.MonkeyPatch, logs: Sequence[Any]
 ) -> None:
-    monkeypatch.setattr("runs.watching.troubles.ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr("runs.watching.troubles.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("apiserver.troubles.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("apiserver.troubles.LOOK_SECONDS", 0.02)
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, service(f"http://127.0.0.1:{silent.getsockname()[1]}") as found:
         until(lambda: all(told(logs, each) for each in RESOURCES))
@@ -165,7 +168,7 @@ def test_a_list_as_a_stream_that_a_server_does_not_know_is_no_trouble(
 def test_logs_that_may_not_be_read_are_told_once(
     api: FakeApiServer, monkeypatch: pytest.MonkeyPatch, logs: Sequence[Any], code: int
 ) -> None:
-    monkeypatch.setattr("runs.watching.pod_logs.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("apiserver.pod_logs.PAUSE_SECONDS", 0.001)
     api.fail("log", *[status(code)] * 12)
     troubles = Troubles()
     for _ in range(3):

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+import structlog
 from fake_api_server import FakeApiServer, Fault, fake_api_server, raw_stream, reset, status
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes import client
 
-from runs.watching import Connection, Lease, Reflector, Timing, WatchTarget, download
+from apiserver.connection import Connection
+from apiserver.lease import Lease
+from apiserver.pod_logs import download
+from apiserver.reflector import Reflector, Timing, WatchTarget
 
 PATH = "/apis/argoproj.io/v1alpha1/workflows"
 
@@ -187,6 +191,102 @@ def test_a_watch_that_fails_goes_on_where_it_was(
     assert found.reflector.statistics.relists == relists
 
 
+NESTED = b'{"metadata": {"uid": "deep", "name": "deep"}, "spec": ' + b"[" * 1100 + b"]" * 1100 + b"}"
+NO_TEXT = b'{"metadata": {"uid": "no text", "name": "\xff"}}'
+NO_OBJECT = b"[1, 2]"
+ODD = b'{"metadata": [{"uid": {}}], "value": 1}'
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    "data", [NESTED, NO_TEXT, NO_OBJECT, ODD], ids=["deep", "no text", "no object", "odd"]
+)
+def test_an_object_that_nobody_can_read_hides_no_other(
+    api: FakeApiServer, watching: Callable[..., Watching], data: bytes, streaming: bool
+) -> None:
+    api.put("a", value=1)
+    api.spoil("workflows", "b", data)
+    api.put("c", value=3)
+    with structlog.testing.capture_logs() as logs:
+        found = watching(streaming=streaming)
+        found.until_watching()
+        assert found.known.state == {"a": 1, "c": 3}
+        dropped = found.reflector.statistics.undecodable
+        assert dropped == 1
+        api.spoil("workflows", "d", data)
+        api.put("e", value=5)
+        found.until(lambda: found.known.state == {"a": 1, "c": 3, "e": 5})
+        assert found.reflector.statistics.undecodable > dropped
+        assert found.reflector.statistics.relists == 0
+    assert [each["log_level"] for each in logs if each["event"].startswith("dropped")] == ["error"]
+
+
+def test_a_record_that_cannot_be_made_hides_no_other(
+    api: FakeApiServer, watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = keep
+
+    def fails(raw: Mapping[str, Any]) -> tuple[str, Any]:
+        if raw["value"] == 2:
+            raise OverflowError("int too large to convert to float")
+        return real(raw)
+
+    monkeypatch.setitem(Watching.__init__.__globals__, "keep", fails)
+    for number, uid in enumerate("abc", 1):
+        api.put(uid, value=number)
+    found = watching()
+    found.until_watching()
+    api.put("d", value=2)
+    api.put("e", value=5)
+    found.until(lambda: found.known.state == {"a": 1, "c": 3, "e": 5})
+    assert found.reflector.statistics.undecodable == 2
+
+
+def test_a_page_that_is_too_large_is_asked_for_with_fewer_objects(
+    api: FakeApiServer, watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apiserver.reflector.MAX_PAGE_BYTES", 10_000)
+    monkeypatch.setattr("apiserver.reflector.MAX_PAGE_VALUES", 1_000)
+    for number in range(100):
+        api.put(f"u{number}", value="x" * 500)
+    api.put("many", value=[[]] * 900)  # alone beyond the limit
+    found = watching()
+    found.until_watching()
+    assert len(found.known.state) == 101
+    asked = [query["limit"] for kind, query in api.requests if kind == "list"]
+    assert asked[:3] == ["500", "62", "7"]
+    assert asked.count("500") == asked.count("62") == 1
+
+
+def test_a_watch_of_which_nothing_can_be_read_is_not_asked_for_at_once(
+    api: FakeApiServer, watching: Callable[..., Watching]
+) -> None:
+    api.put("a", value=1)
+    api.fail("watch", *[raw_stream(b"<html>\n")] * 4)
+    found = watching()
+    found.until(lambda: found.reflector.statistics.watches >= 5)
+    assert found.reflector.statistics.watch_errors == {"invalid": 4}
+    api.put("b", value=2)
+    found.until_equal()
+
+
+def test_a_reflector_outlives_whatever_is_raised(
+    api: FakeApiServer, watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.put("a", value=1)
+    real, failures = Connection.open, [MemoryError(), RecursionError(), KeyError("x")]
+
+    def fails(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(Connection, "open", fails)
+    found = watching()
+    found.until_equal()
+    assert found.reflector.statistics.list_errors == {"internal": 3}
+
+
 def test_silence_ends_a_watch(api: FakeApiServer, watching: Callable[..., Watching]) -> None:
     api.put("a", value=1)
     found = watching(timing=Timing(first_pause=0.005, longest_pause=0.02, silence=0.1))
@@ -344,7 +444,7 @@ def test_a_log_is_read_once_and_up_to_its_limit(api: FakeApiServer) -> None:
 def test_a_log_that_cannot_be_read_says_why(
     api: FakeApiServer, monkeypatch: pytest.MonkeyPatch, faults: list[Fault], result: str, requests: int
 ) -> None:
-    monkeypatch.setattr("runs.watching.pod_logs.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("apiserver.pod_logs.PAUSE_SECONDS", 0.001)
     api.fail("log", *faults)
     found = download(Connection.plain(api.url), "ci", "p", "main", limit_bytes=1000, deadline_seconds=5)
     assert (found.result, len(api.requests)) == (result, requests)

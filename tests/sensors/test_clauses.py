@@ -140,5 +140,7 @@ def test_a_skip_of_a_fork_says_which_of_two_things_is_wrong() -> None:
     assert meaning("FORKS", {"pull_request": {"fork": True}}).endswith("this pipeline takes none")
     assert meaning("FORKS", {"pull_request": {"fork": False}}).endswith("takes only those")
     agit = {"repository": "acme/Shop", "pull_request": {"fork": True, "head_repository": "acme/shop"}}
-    assert meaning("FORKS", agit).startswith("nothing shows that the pull request comes from a branch")
+    assert meaning("FORKS", agit).startswith(
+        "the payload does not prove that the pull request comes from a branch"
+    )
     assert meaning("TAGS", {}) == REASONS["TAGS"]

@@ -269,7 +269,9 @@ def test_a_push_of_a_delivery_that_decides_nothing_is_named() -> None:
     assert [each["repository"] for each in found.unused] == ["other/x", "base/go"]
     assert (result_of(found, made, event, "shop").reason, found.others) == ("ANOTHER_PUSH", {})
     (clause,) = explain(made, event, "shop").clauses
-    assert clause.detail == "the delivery tells several pushes, and its one Workflow is made of another one"
+    assert (
+        clause.detail == "the delivery holds several pushes, and another push of it starts the one Workflow"
+    )
 
 
 def test_explain_says_that_a_push_carries_no_tag() -> None:

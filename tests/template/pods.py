@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from template.supplies import GO, STOCK_GO, Supplies
 __all__ = ["Namespace", "Run", "Step"]
 
 _numbers = itertools.count(1)
+RUNTIME_DEFAULT = Path("/usr/share/containers/seccomp.json")
+"""podman's own profile, close to what container runtimes call their default."""
 _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
     "git": {"PATH": "/opt/busybox:/usr/bin:/bin"},
     "go": {
@@ -49,20 +51,40 @@ _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
 """What the images set."""
 
 
-def _no_locks() -> dict[str, Any]:
-    """Flock and fcntl's locking commands answer 0 and do nothing."""
+def _no_locks(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """A seccomp profile in which flock and fcntl's locking commands answer 0 and do nothing.
+
+    Args:
+        profile: What else is allowed.
+    """
     quiet = {"action": "SCMP_ACT_ERRNO", "errnoRet": 0}
-    commands = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, and the same of open file descriptions
+    locking = {6, 7, 37, 38}  # F_SETLK, F_SETLKW, and the same of open file descriptions
+    # Rules for one call must not overlap, so that every other command is named.
+    others = sorted({*range(17), 36, *range(1024, 1044)} - locking)
+    allowed = [
+        {**rule, "names": [name for name in rule["names"] if name not in {"flock", "fcntl"}]}
+        for rule in profile.get("syscalls", [])
+    ]
     return {
-        "defaultAction": "SCMP_ACT_ALLOW",
+        **profile,
         "syscalls": [
+            *allowed,
             {"names": ["flock"], **quiet},
+            *_of_fcntl(locking, quiet),
             *(
-                {"names": ["fcntl"], **quiet, "args": [{"index": 1, "value": each, "op": "SCMP_CMP_EQ"}]}
-                for each in commands
+                _of_fcntl(others, {"action": "SCMP_ACT_ALLOW"})
+                if profile["defaultAction"] != "SCMP_ACT_ALLOW"
+                else ()
             ),
         ],
     }
+
+
+def _of_fcntl(commands: Iterable[int], answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"names": ["fcntl"], **answer, "args": [{"index": 1, "value": each, "op": "SCMP_CMP_EQ"}]}
+        for each in commands
+    ]
 
 
 @dataclass(slots=True)
@@ -109,8 +131,11 @@ class Namespace:
         self.volume.mkdir(parents=True)
         self.files: dict[str, dict[str, bytes]] = {}
         """Secrets and ConfigMaps by name."""
-        self._profile = folder / "no-locks.json"
-        self._profile.write_text(json.dumps(_no_locks()))
+        self._profiles = {"": folder / "no-locks.json", "RuntimeDefault": folder / "runtime-default.json"}
+        """By the type of a seccompProfile."""
+        self._profiles[""].write_text(json.dumps(_no_locks({"defaultAction": "SCMP_ACT_ALLOW"})))
+        usual = json.loads(RUNTIME_DEFAULT.read_text("utf-8"))
+        self._profiles["RuntimeDefault"].write_text(json.dumps(_no_locks(usual)))
 
     def run(
         self,
@@ -185,17 +210,24 @@ class Namespace:
             "--network", "host", "--user", user, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=8192:8192",
             "--no-hosts", "--log-driver", "none",
         ]  # fmt: skip
-        if context.get("seccompProfile", {}).get("type") == "Unconfined":
-            command += ["--security-opt", "seccomp=unconfined"]
-        else:
-            command += ["--security-opt", f"seccomp={self._profile}"]
+        confinement = context.get("seccompProfile", {}).get("type", "")
+        profile = "unconfined" if confinement == "Unconfined" else self._profiles[confinement]
+        command += ["--security-opt", f"seccomp={profile}"]
         if context.get("allowPrivilegeEscalation") is False:
             command += ["--security-opt", "no-new-privileges"]
+        capabilities = context.get("capabilities", {})
+        for option in ("drop", "add"):
+            command += [f"--cap-{option}={each}" for each in capabilities.get(option, [])]
+        if context.get("runAsNonRoot") and not context.get("runAsUser"):
+            raise AssertionError("a kubelet would refuse a pod that runs as root")
+        # podman gives an ordinary user what is added; from a kubelet such a user can only gain it by a program that is setuid.
+        gained = ["--ambient-caps=-all", "--inh-caps=-all"] if context.get("runAsUser") else []
+        start = ["/usr/bin/setpriv", *gained, "--"] if gained else []
         for key, value in {**_ENVIRONMENT[image], **_environment(container.get("env", []))}.items():
             command += ["--env", f"{key}={value}"]
         for source, place, options in self._mounts(pod, template, volumes, image):
             command += ["--volume", f"{source}:{place}:{options}"]
-        command += ["--rootfs", f"{self.supplies.root}:O", *container["command"], *container["args"]]
+        command += ["--rootfs", f"{self.supplies.root}:O", *start, *container["command"], *container["args"]]
         started = time.monotonic()
         process = subprocess.Popen(
             command,

@@ -201,7 +201,7 @@ def test_without_the_module_proxy_a_warm_run_is_green_and_a_cold_one_harms_nothi
 
 def test_a_module_that_was_changed_on_the_volume_is_not_used(site: Site) -> None:
     site.warm().run()
-    archive = next(site.namespace.volume.glob("hookline/go/download/github.com/google/uuid/@v/*.zip"))
+    archive = next(site.namespace.volume.glob("hookline/go/modules/*/github.com/google/uuid/@v/*.zip"))
     with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr("github.com/google/uuid@v1.6.0/evil.go", "package uuid\n\nfunc init() { panic(1) }\n")
     site.repository.commit({"main.go": FILES["main.go"] + "\n// changed\n"})

@@ -33,12 +33,12 @@ REPORTS = "argoproj.io workflowtaskresults create,patch"
 PRINTED: dict[str, tuple[str, dict[tuple[str, str], list[str]]]] = {
     "one namespace": (
         DECLARATION,
-        {("ci/hookline-run", "ci"): [REPORTS], ("ci/hookline-sensor", "ci"): [CREATES]},
+        {("ci/hookline-executor", "ci"): [REPORTS], ("ci/hookline-sensor", "ci"): [CREATES]},
     ),
     "sandboxed runs": (
         SANDBOXED,
         {
-            ("ci/hookline-run", "ci"): [REPORTS],
+            ("ci/hookline-executor", "ci"): [REPORTS],
             ("ci/hookline-sensor", "ci"): [CREATES],
             ("ci/hookline-sensor", "ci-forks"): [CREATES],
             ("ci-forks/hookline-executor", "ci-forks"): [REPORTS],
@@ -47,7 +47,7 @@ PRINTED: dict[str, tuple[str, dict[tuple[str, str], list[str]]]] = {
     "a calendar that catches up": (
         SCHEDULED,
         {
-            ("ci/hookline-run", "ci"): [REPORTS],
+            ("ci/hookline-executor", "ci"): [REPORTS],
             ("ci/hookline-sensor", "ci"): [CREATES],
             ("ci/hookline-calendar", "ci"): [
                 " configmaps create",

@@ -49,6 +49,7 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         moves_latest=True,
         pasted=frozenset({"container_image"}),
         service_account=None,
+        executor=None,
         synchronized=False,
         origin="file",
     )  # fmt: skip
@@ -146,7 +147,7 @@ def test_all_wrong_annotations_are_told_at_once() -> None:
 
 
 def test_no_line_of_the_code_names_a_parameter_but_the_one_table() -> None:
-    rooms = ("documents", "events", "triggers", "sensors", "runs", "dashboards", "hookline")
+    rooms = ("documents", "events", "triggers", "sensors", "apiserver", "runs", "dashboards", "hookline")
     word = re.compile(
         "|".join(rf"[\"']{name}[\"']" for role, name in STOCK_PARAMETERS.items() if role != "dockerfile")
     )

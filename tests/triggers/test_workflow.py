@@ -27,6 +27,8 @@ def test_the_least_that_every_run_has() -> None:
                 ]
             },
             "serviceAccountName": "hookline-run",
+            "automountServiceAccountToken": False,
+            "executor": {"serviceAccountName": "hookline-executor"},
             "ttlStrategy": {"secondsAfterCompletion": 86400},
             "podGC": {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "600s"},
             "activeDeadlineSeconds": 7200,
@@ -84,6 +86,20 @@ SETTINGS: list[tuple[str, str, Any]] = [
 @pytest.mark.parametrize(("settings", "key", "expected"), SETTINGS, ids=[case[0] for case in SETTINGS])
 def test_settings(settings: str, key: str, expected: Any) -> None:
     assert resource(settings)["spec"][key] == expected
+
+
+def test_the_code_of_a_run_holds_no_token_unless_an_account_is_named() -> None:
+    """Whoever holds a token that may report results can write those of every run of the namespace."""
+    tokenless = {
+        "serviceAccountName": "hookline-run",
+        "automountServiceAccountToken": False,
+        "executor": {"serviceAccountName": "hookline-executor"},
+    }
+    for settings in ("{}", "{service_account: hookline-run}"):
+        assert tokenless.items() <= resource(settings)["spec"].items()
+    own = resource("{service_account: ci-runner}")["spec"]
+    assert own["serviceAccountName"] == "ci-runner"
+    assert not {"automountServiceAccountToken", "executor"} & own.keys()
 
 
 @pytest.mark.parametrize(

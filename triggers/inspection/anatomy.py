@@ -68,6 +68,8 @@ class _Reader(Containers):
             self.unit(item, here, found, self.text(item, "name", here))
         self.around(spec, spec_at, parameters, found)
         lock, _ = self.mapping(spec, "synchronization", spec_at)
+        executor, executor_at = self.mapping(spec, "executor", spec_at)
+        keeps_tokens = spec.get("automountServiceAccountToken") is False
         return Anatomy(
             kind=kind,
             name=self.text(metadata, "name", at, needed=True),
@@ -80,6 +82,7 @@ class _Reader(Containers):
             units=tuple(found.units),
             has_deadline=self.scalar(spec, "activeDeadlineSeconds", spec_at) is not None,
             service_account=self.text(spec, "serviceAccountName", spec_at),
+            executor=self.text(executor, "serviceAccountName", executor_at) if keeps_tokens else "",
             synchronized=bool(lock),
             settings=frozenset(str(key) for key, value in spec.items() if value is not None),
         )

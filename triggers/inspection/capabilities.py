@@ -74,6 +74,7 @@ def capabilities(template: Anatomy, origin: str) -> Template:
         moves_latest=any(pushes_latest(step, found_roles.get("image")) for step in template.steps),
         pasted=frozenset(pasted),
         service_account=template.service_account or None,
+        executor=template.executor or None,
         synchronized=template.synchronized,
         origin=origin,
     )

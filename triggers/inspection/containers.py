@@ -53,6 +53,8 @@ class _Running:
     env: dict[str, str] = field(default_factory=dict)
     mounts: list[Mount] = field(default_factory=list)
     secrets: bool = False
+    keeps_capabilities: bool = False
+    has_memory_limit: bool = True
 
 
 class Containers(Fields):
@@ -120,12 +122,21 @@ class Containers(Fields):
             ),
             retries=retries or found.retries,
             has_deadline=limited or found.has_deadline,
+            asks_for_token=node.get("automountServiceAccountToken") is True,
+            keeps_capabilities=running.keeps_capabilities,
+            has_memory_limit=running.has_memory_limit,
         ), pasted
 
     def container(self, node: Mapping[str, Any], path: Path, running: _Running) -> None:
         """The command that one container runs, and the data that it sees."""
         image = self.text(node, "image", path)
         running.images.append(image)
+        resources, resources_at = self.mapping(node, "resources", path)
+        limits, limits_at = self.mapping(resources, "limits", resources_at)
+        running.has_memory_limit &= self.scalar(limits, "memory", limits_at) is not None
+        context, context_at = self.mapping(node, "securityContext", path)
+        capabilities, capabilities_at = self.mapping(context, "capabilities", context_at)
+        running.keeps_capabilities |= "ALL" not in self.texts(capabilities, "drop", capabilities_at)
         command, arguments = self.texts(node, "command", path), self.texts(node, "args", path)
         if not command and _GIT_IMAGE.fullmatch(image):
             command = ["git"]

@@ -41,6 +41,9 @@ CODES: Mapping[str, str] = {
     "GOCACHE_NOT_KEPT": "Go compiles everything again in every run.",
     "NO_CACHE_NUMBERS": "Steps report no cache numbers; the exporter can only read their logs.",
     "VOLUME_WRITABLE_BY_TESTS": "Tests can write the whole volume: other repositories and their caches.",
+    "TOKEN_IN_STEP": "A step asks for a token of Kubernetes, whatever the Workflow says: the code that it runs holds it.",
+    "KEEPS_CAPABILITIES": "A step may do what a container runtime lets root do, such as make devices and change owners of files.",
+    "NO_MEMORY_LIMIT": "A step may take the memory that others on its node need.",
     "NO_GIT_CREDENTIALS": "The checkout has no credentials: private repositories cannot be built.",
     "OTHER_TEMPLATES": "It runs parts of other workflow templates, which hookline did not check.",
     "CONTRACT_BROKEN": "It has the name of ci-go-v1 or hookline-ci-go, and lacks parameters or steps of that template.",
@@ -307,6 +310,21 @@ def _writable(template: Anatomy) -> str:
     return steps and f"{steps} mounts the whole volume for writing"
 
 
+def _token(template: Anatomy) -> str:
+    steps = _named(template, lambda step: step.asks_for_token)
+    return steps and f"automountServiceAccountToken: true in {steps}; leave it out"
+
+
+def _capabilities(template: Anatomy) -> str:
+    steps = _named(template, lambda step: step.images and step.keeps_capabilities)
+    return steps and f"no securityContext: {{capabilities: {{drop: [ALL]}}}} in {steps}"
+
+
+def _no_memory_limit(template: Anatomy) -> str:
+    steps = _named(template, lambda step: step.images and not step.has_memory_limit)
+    return steps and f"no resources: {{limits: {{memory: …}}}} in {steps}"
+
+
 def _no_credentials(template: Anatomy) -> str:
     steps = _named(
         template,
@@ -350,6 +368,9 @@ _CHECKS: Mapping[str, Callable[[Anatomy], str]] = {
     "GOCACHE_NOT_KEPT": _no_gocache,
     "NO_CACHE_NUMBERS": _no_numbers,
     "VOLUME_WRITABLE_BY_TESTS": _writable,
+    "TOKEN_IN_STEP": _token,
+    "KEEPS_CAPABILITIES": _capabilities,
+    "NO_MEMORY_LIMIT": _no_memory_limit,
     "NO_GIT_CREDENTIALS": _no_credentials,
     "OTHER_TEMPLATES": _elsewhere,
     "CONTRACT_BROKEN": _broken,

@@ -70,6 +70,12 @@ class Step:
     """Argo clones a repository for it, and has no Secret for that."""
     retries: bool
     has_deadline: bool
+    asks_for_token: bool
+    """It has its pod mount a token, whatever the Workflow says."""
+    keeps_capabilities: bool
+    """Some container of it does not drop all capabilities."""
+    has_memory_limit: bool
+    """Every container of it has one."""
 
     def lines(self) -> Iterator[str]:
         """Lines of its scripts, a command over several lines as one."""
@@ -148,6 +154,8 @@ class Anatomy:
     """The whole run has one."""
     service_account: str
     """The account that the spec names; empty = none."""
+    executor: str
+    """The account of Argo's own containers, where the spec names one and keeps tokens from all others; empty = no such thing."""
     synchronized: bool
     """The spec names a mutex or a semaphore for the whole run."""
     settings: frozenset[str]

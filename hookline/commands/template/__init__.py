@@ -1,4 +1,4 @@
-"""Print workflow templates, check one, say what they need."""
+"""Print workflow templates, check one, print what they need."""
 
 import re
 from typing import Any

@@ -7,7 +7,7 @@ import click
 
 from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.files import read_file
-from documents.yaml_syntax import printable
+from documents.lines import printable
 from hookline.answers.template_check import TemplateReport, check_template, report_data
 from hookline.command_line.cluster_templates import AbsentTemplate, manifest_from_cluster
 from hookline.command_line.common import (
@@ -16,6 +16,7 @@ from hookline.command_line.common import (
     fail,
     output_option,
     print_data,
+    read_stdin,
     refuse,
 )
 from hookline.declaration.templates import LARGEST_BYTES, manifest_template, templates_in
@@ -90,7 +91,7 @@ def command(
 
 def _file(file: str) -> list[TemplateReport]:
     if file == "-":
-        content, file = sys.stdin.buffer.read(LARGEST_BYTES + 1), "(stdin)"
+        content, file = read_stdin(LARGEST_BYTES), "(stdin)"
     else:
         if file in shipped_names() and not Path(file).exists():
             sentence = f"cannot be read: there is no such file; a cluster is asked for its template with --live {file}"

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
+from documents.diagnostics import InvalidInput
+from documents.files import read_file
 from hookline.command_line.common import fail, objects_option
-from hookline.output import json_text, yaml_text
+from hookline.output import comment, json_text, yaml_text
 from triggers.prerequisites import (
     ClassStorage,
     GitCredentials,
@@ -110,8 +112,7 @@ def command(
 
 
 def _document(each: Prerequisite) -> str:
-    notes = "".join(f"# {line}\n" for line in each.notes)
-    return f"---\n{notes}{yaml_text(each.manifest)}"
+    return "---\n" + "".join(map(comment, each.notes)) + yaml_text(each.manifest)
 
 
 def _expect(pattern: re.Pattern[str], value: str, option: str, accepted: str) -> None:
@@ -150,9 +151,9 @@ def _storage(kind: str, places: dict[str, str | None], mount_options: tuple[str,
 
 def _certificates(path: Path) -> str:
     try:
-        text = path.read_bytes()[: LARGEST_CA + 1].decode("ascii")
-    except OSError as error:
-        fail(f"--private-ca {path}: {error.strerror or error}")
+        text = read_file(path, LARGEST_CA).decode("ascii")
+    except InvalidInput as invalid:
+        fail(f"--private-ca {path}: {invalid.diagnostics[0].message}")
     except UnicodeDecodeError:
         fail(
             f"--private-ca {path}: expected PEM, which is plain text; openssl x509 -inform der -in FILE converts"

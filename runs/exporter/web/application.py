@@ -3,30 +3,29 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode
 
 from runs.exporter.web.pages import Pages
-from runs.exporter.web.web_config import Security
 from runs.history import History, Query
 
-__all__ = ["Application", "Providers"]
+__all__ = ["HEADERS", "UNAUTHORIZED", "Answer", "Application", "Providers", "Request", "credentials"]
 
 MAX_TEXT = 200
+MAX_QUERY = 4096
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
-_HEADERS = (
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
-)
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""The headers that every answer carries, unless a web.config says otherwise."""
+_AUTHORITY = re.compile(r"https?://[^/?]*", re.IGNORECASE)
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,75 +44,97 @@ class Providers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Request:
+    """A request of a client; texts are as they came."""
+
+    method: str
+    target: str
+    """Path and query."""
+    accept: str = ""
+    accept_encoding: str = ""
+    authorization: str = ""
+
+    @property
+    def path(self) -> str:
+        """Without the query; percent-encoded."""
+        return _AUTHORITY.sub("", self.target, count=1).partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The text after the first question mark, as far as it is read."""
+        return self.target.partition("?")[2][:MAX_QUERY]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a client."""
+
     status: HTTPStatus
     body: bytes
     content_type: str = TEXT
     headers: tuple[tuple[str, str], ...] = ()
 
 
+UNAUTHORIZED = Answer(
+    HTTPStatus.UNAUTHORIZED,
+    b"user and password, please\n",
+    headers=(("WWW-Authenticate", 'Basic realm="hookline", charset="UTF-8"'),),
+)
+
+
+def credentials(request: Request) -> tuple[str, str] | None:
+    """User and password (RFC 7617); None where none are sent."""
+    scheme, _, encoded = request.authorization.partition(" ")
+    try:
+        text = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
+    except (binascii.Error, ValueError):
+        return None
+    user, colon, password = text.partition(":")
+    return (user, password) if colon else None
+
+
 class Application:
-    """A WSGI application; only GET and HEAD."""
+    """Answers requests; only GET and HEAD. Safe for threads."""
 
-    def __init__(self, sources: Providers, pages: Pages, security: Security) -> None:
-        self._sources, self._pages, self._security = sources, pages, security
+    def __init__(self, sources: Providers, pages: Pages) -> None:
+        self._sources, self._pages = sources, pages
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request (PEP 3333)."""
-        answer = self._answer(environ)
-        headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
-        headers += [*answer.headers, *_HEADERS, *self._security.headers.items()]
-        start_response(f"{answer.status.value} {answer.status.phrase}", headers)
-        return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
-
-    def _answer(self, environ: dict[str, Any]) -> _Answer:
-        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
-            return _Answer(
+    def probe(self, request: Request) -> Answer | None:
+        """The answer where it asks for no password and takes no time; None for everything else."""
+        if request.method not in {"GET", "HEAD"}:
+            return Answer(
                 HTTPStatus.METHOD_NOT_ALLOWED, b"GET and HEAD only\n", headers=(("Allow", "GET, HEAD"),)
             )
-        path = environ.get("PATH_INFO", "/")
-        if path == "/-/healthy":
+        if request.path == "/-/healthy":
             # Kubernetes' probes send no password, and this says nothing that they may not know.
-            return _Answer(HTTPStatus.OK, b"hookline is healthy\n")
-        if path == "/-/ready":
-            return self._ready()
-        if self._security.asks_password and not self._admitted(environ.get("HTTP_AUTHORIZATION", "")):
-            challenge = (("WWW-Authenticate", 'Basic realm="hookline", charset="UTF-8"'),)
-            return _Answer(HTTPStatus.UNAUTHORIZED, b"user and password, please\n", headers=challenge)
-        if path == "/metrics":
-            return self._metrics(environ)
-        return self._page(path, parse_qs(environ.get("QUERY_STRING", "")[:4096]))
+            return Answer(HTTPStatus.OK, b"hookline is healthy\n")
+        return self._ready() if request.path == "/-/ready" else None
 
-    def _ready(self) -> _Answer:
+    def answer(self, request: Request) -> Answer:
+        """The answer to who may read."""
+        if request.path == "/metrics":
+            return self._metrics(request)
+        return self._page(request.path, parse_qs(request.query))
+
+    def _ready(self) -> Answer:
         reason = self._sources.not_ready()
         lines = ["hookline is ready" if reason is None else f"not ready: {reason}"]
         # One that still counts stays ready: Prometheus must be able to read what it says about the trouble.
         lines += [f"warning: {each}" for each in self._sources.warnings()]
         status = HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE
-        return _Answer(status, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+        return Answer(status, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
-    def _admitted(self, header: str) -> bool:
-        scheme, _, encoded = header.partition(" ")
-        try:
-            text = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
-        except (binascii.Error, UnicodeDecodeError):
-            return False
-        user, colon, password = text.partition(":")
-        return bool(colon) and self._security.admits(user, password)
-
-    def _metrics(self, environ: dict[str, Any]) -> _Answer:
-        accepts_gzip = re.search(
-            r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))", environ.get("HTTP_ACCEPT_ENCODING", "")
-        )
-        body, kind, encoding = self._sources.metrics(environ.get("HTTP_ACCEPT", ""), accepts_gzip is not None)
+    def _metrics(self, request: Request) -> Answer:
+        zipped = _GZIP.search(request.accept_encoding) is not None
+        body, kind, encoding = self._sources.metrics(request.accept, zipped)
         headers = [("Vary", "Accept, Accept-Encoding")]
         if encoding is not None:
             headers.append(("Content-Encoding", encoding))
-        return _Answer(HTTPStatus.OK, body, kind, tuple(headers))
+        return Answer(HTTPStatus.OK, body, kind, tuple(headers))
 
-    def _page(self, path: str, query: Mapping[str, list[str]]) -> _Answer:
+    def _page(self, path: str, query: Mapping[str, list[str]]) -> Answer:
         if path == "/style.css":
-            return _Answer(HTTPStatus.OK, self._pages.style, "text/css; charset=utf-8")
+            return Answer(HTTPStatus.OK, self._pages.style, "text/css; charset=utf-8")
         if path == "/":
             return self._html(
                 self._pages.landing(
@@ -132,7 +153,7 @@ class Application:
                 return self._html(self._pages.run(run))
         return self._html(self._pages.missing(), HTTPStatus.NOT_FOUND)
 
-    def _runs(self, history: History, query: Mapping[str, list[str]]) -> _Answer:
+    def _runs(self, history: History, query: Mapping[str, list[str]]) -> Answer:
         wanted = {
             name: query.get(name, [""])[0][:MAX_TEXT] for name in ("pipeline", "event", "outcome", "text")
         }
@@ -151,8 +172,8 @@ class Application:
         return self._html(self._pages.runs(asked, page.runs, history.pipelines(), more))
 
     @staticmethod
-    def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> _Answer:
-        return _Answer(status, text.encode("utf-8", "replace"), HTML)
+    def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+        return Answer(status, text.encode("utf-8", "replace"), HTML)
 
 
 def _cursor(text: str) -> tuple[float, str] | None:

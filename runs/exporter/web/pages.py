@@ -82,7 +82,9 @@ class Pages:
     def missing(self) -> str:
         """Nothing here."""
         return self._render(
-            "message", title="Not found", text="There is no such page, or the run is forgotten."
+            "message",
+            title="Not found",
+            text="There is no such page, or the exporter no longer keeps this run.",
         )
 
     def runs(self, query: Query, runs: Sequence[Run], pipelines: Sequence[str], more: str) -> str:

@@ -3,19 +3,16 @@
 The file and its certificates are read again when they change; a new version that is wrong leaves the old one in force.
 """
 
-import hashlib
-import hmac
 import re
-import secrets
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import bcrypt
 import structlog
-from pydantic import BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from documents.blocks import Block, Text
 from documents.diagnostics import Diagnostic, InvalidInput, Position
@@ -23,12 +20,19 @@ from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
+from runs.exporter.web.passwords import Passwords, problem_of_hash
 
-__all__ = ["Security"]
+__all__ = ["Security", "Settings"]
 
 WANTED = Wanted(mapping="such as basic_auth_users: {}", merge_key="write its keys out")
 
-CACHED_PASSWORDS = 100
+OWN_HEADERS = frozenset(
+    {
+        "allow", "connection", "content-encoding", "content-length", "content-type", "date", "keep-alive", "retry-after", "te", "trailer",
+        "transfer-encoding", "upgrade", "vary", "www-authenticate",
+    }
+)  # fmt: skip
+"""They say how an answer is framed, or what is in it."""
 ClientAuthentication = Literal[
     "NoClientCert",
     "RequestClientCert",
@@ -37,8 +41,9 @@ ClientAuthentication = Literal[
     "RequireAndVerifyClientCert",
 ]
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-_UNKNOWN_USER = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(10))
-"""Checked for users that do not exist, so that the time of an answer does not tell."""
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?|")
+"""RFC 9110, 5.1 and 5.5: names are tokens; values are printable ASCII, with spaces inside only."""
 _log = structlog.get_logger()
 
 
@@ -63,28 +68,78 @@ class _Tls(Block):
             raise ValueError(f"client_auth_type: {self.client_auth_type} needs client_ca_file")
         if self.client_auth_type in {"RequestClientCert", "RequireAnyClientCert"}:
             raise ValueError(
-                f"client_auth_type: {self.client_auth_type} takes certificates that nobody checked; "
+                f"client_auth_type: {self.client_auth_type} accepts certificates that nobody verifies; "
                 "accepted are NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
             )
         return self
 
 
+def _header_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError("no HTTP header can have this name; accepted are ASCII letters, digits and -")
+    if name.lower() in OWN_HEADERS:
+        raise ValueError("the exporter writes this header itself; take it out")
+    return name
+
+
+def _header_value(value: str) -> str:
+    if not _VALUE.fullmatch(value):
+        raise ValueError(
+            "no HTTP header can have this value; accepted is printable ASCII without line breaks, and without spaces at its ends"
+        )
+    return value
+
+
+def _distinct(headers: Mapping[str, str]) -> Mapping[str, str]:
+    seen: dict[str, str] = {}
+    for name in headers:
+        if (first := seen.setdefault(name.lower(), name)) != name:
+            raise ValueError(f"{name}: this is the same header as {first}; keep one of them")
+    return headers
+
+
+_Headers = Annotated[
+    Mapping[Annotated[str, AfterValidator(_header_name)], Annotated[str, AfterValidator(_header_value)]],
+    AfterValidator(_distinct),
+]
+
+
 class _Http(Block):
-    headers: Mapping[str, str] = {}
+    headers: _Headers = Field(default_factory=dict)
     http2: Literal[False] = False
 
 
 def _hashed(value: object) -> object:
     # The value is not repeated in the message: it may be the password itself.
-    if not isinstance(value, str) or not re.match(r"\$2[aby]\$\d\d\$", value):
-        raise ValueError("expected a bcrypt hash of the password, as htpasswd -nBC 10 USER prints it")
+    if (problem := problem_of_hash(value if isinstance(value, str) else "")) is not None:
+        raise ValueError(problem)
     return value
+
+
+def _user(name: str) -> str:
+    if ":" in name or not name.isprintable():
+        raise ValueError("a client cannot send this name; accepted is printable text without a colon")
+    return name
 
 
 class _Configuration(Block):
     tls_server_config: _Tls | None = None
     http_server_config: _Http = _Http()
-    basic_auth_users: Mapping[Text, Annotated[str, BeforeValidator(_hashed)]] = {}
+    basic_auth_users: Mapping[
+        Annotated[Text, AfterValidator(_user)], Annotated[str, BeforeValidator(_hashed)]
+    ] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that hold for one request."""
+
+    headers: Mapping[str, str]
+    """The headers that every answer carries."""
+    context: ssl.SSLContext | None
+    """For new connections; None without TLS. A connection that was made under another one is closed."""
+    passwords: Passwords | None
+    """None where everybody may read."""
 
 
 class Security:
@@ -98,87 +153,54 @@ class Security:
         """
         self._path = path
         self._lock = threading.Lock()
-        self._stamps: dict[Path, float] = {}
-        self._configuration = _Configuration()
-        self._context: ssl.SSLContext | None = None
-        self._secret = secrets.token_bytes(32)
-        self._known: dict[bytes, bool] = {}
+        self._stamps: dict[Path, _Stamp] = {}
+        self._settings = Settings({}, None, None)
         if path is not None:
-            self._load()
+            self._load(path)
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers of every answer."""
-        self._refresh()
-        return self._configuration.http_server_config.headers
-
-    @property
-    def certificate(self) -> tuple[str, str] | None:
-        """Files of certificate and key; None without TLS."""
-        tls = self._configuration.tls_server_config
-        return None if tls is None else (str(tls.cert_file), str(tls.key_file))
-
-    def context(self) -> ssl.SSLContext | None:
-        """TLS context for the next handshake; None without TLS."""
-        self._refresh()
-        return self._context
-
-    def admits(self, user: str, password: str) -> bool:
-        """Whether a user may read; everybody may where no users are named. Passwords are hashed once, then remembered."""
-        self._refresh()
-        users = self._configuration.basic_auth_users
-        if not users:
-            return True
-        token = hmac.digest(self._secret, f"{len(user)}:{user}{password}".encode(), hashlib.sha256)
-        with self._lock:
-            known = self._known.get(token)
-        if known is not None:
-            return known
-        hashed = users.get(user, "").encode() or _UNKNOWN_USER
-        admitted = bcrypt.checkpw(password.encode()[:72], hashed) and user in users
-        with self._lock:
-            if len(self._known) >= CACHED_PASSWORDS:
-                self._known.clear()
-            self._known[token] = admitted
-        return admitted
-
-    @property
-    def asks_password(self) -> bool:
-        """Whether users are named."""
-        return bool(self._configuration.basic_auth_users)
-
-    def _refresh(self) -> None:
+    def now(self) -> Settings:
+        """The settings that hold now; the files are read again if one of them changed."""
         if self._path is None:
-            return
+            return self._settings
         with self._lock:
-            if self._stamps == _stamps(self._stamps):
-                return
-            try:
-                self._load()
-            except InvalidInput as error:
-                # Keeps what was right, and does not complain at every request.
-                self._stamps = _stamps(self._stamps)
-                _log.error("web configuration not reloaded", error=str(error))
+            if self._stamps != (stamps := _stamps(self._stamps)):
+                try:
+                    self._load(self._path)
+                except InvalidInput as error:
+                    # Keeps what was right, and does not complain at every request.
+                    self._stamps = stamps
+                    _log.error("web configuration not reloaded", error=str(error))
+            return self._settings
 
-    def _load(self) -> None:
-        if self._path is None:
-            return
-        configuration = _read(self._path)
+    def _load(self, path: Path) -> None:
+        # Before they are read: a file that changes meanwhile is read again.
+        stamps = _stamps([path])
+        configuration = _read(path)
         tls = configuration.tls_server_config
-        files = [self._path, *(() if tls is None else map(Path, tls.files.values()))]
-        stamps = _stamps(dict.fromkeys(files, 0.0))
-        self._context = None if tls is None else _context(self._path, tls)
-        self._configuration, self._stamps = configuration, stamps
-        self._known.clear()
+        if tls is not None:
+            stamps |= _stamps(map(Path, tls.files.values()))
+        users = configuration.basic_auth_users
+        self._settings = Settings(
+            configuration.http_server_config.headers,
+            None if tls is None else _context(path, tls),
+            Passwords(users) if users else None,
+        )
+        self._stamps = stamps
 
 
-def _stamps(files: Mapping[Path, float]) -> dict[Path, float]:
-    found = {}
+_Stamp = tuple[int, int, int] | None
+"""Time, inode and size; a volume of Kubernetes puts another file in the place of the first."""
+
+
+def _stamps(files: Iterable[Path]) -> dict[Path, _Stamp]:
+    found: dict[Path, _Stamp] = {}
     for file in files:
         try:
-            found[file] = file.stat().st_mtime
+            seen = file.stat()
         except OSError:
-            found[file] = -1.0
+            found[file] = None
+        else:
+            found[file] = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
     return found
 
 

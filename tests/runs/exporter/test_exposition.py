@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from apiserver.reflector import WatchStatistics
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, records
 from runs.exporter.family import Declarations, Sample
@@ -20,7 +21,6 @@ from runs.exporter.metrics import FAMILIES
 from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.prices import BUILT_IN
 from runs.exporter.service import render_metrics
-from runs.watching import WatchStatistics
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 

@@ -18,6 +18,7 @@ API_VERSIONS = {
     "PersistentVolumeClaim": "v1",
     "Deployment": "apps/v1",
     "Service": "v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
     "ServiceMonitor": "monitoring.coreos.com/v1",
 }
 
@@ -43,9 +44,13 @@ def test_the_manifests_give_least_rights_and_no_root() -> None:
         ("", "pods", "get", "list", "watch"),
         ("", "pods/log", "get"),
         ("argoproj.io", "workflows", "get", "list", "watch"),
-        ("coordination.k8s.io", "leases", "create", "get", "update"),
+        ("coordination.k8s.io", "leases", "create"),
+        ("coordination.k8s.io", "leases", "get", "update"),
     ]
-    assert all(set(rule) == {"apiGroups", "resources", "verbs"} for rule in objects["Role"]["rules"])
+    named = [rule for rule in objects["Role"]["rules"] if set(rule) != {"apiGroups", "resources", "verbs"}]
+    assert [(rule["resources"], rule["resourceNames"]) for rule in named] == [
+        (["leases"], ["hookline-exporter"])
+    ]
     assert objects["RoleBinding"]["roleRef"] == {
         "apiGroup": "rbac.authorization.k8s.io",
         "kind": "Role",
@@ -58,6 +63,7 @@ def test_the_manifests_give_least_rights_and_no_root() -> None:
     assert pod["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 65532,
+        "runAsGroup": 65532,
         "fsGroup": 65532,
         "seccompProfile": {"type": "RuntimeDefault"},
     }

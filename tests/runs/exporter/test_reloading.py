@@ -9,12 +9,12 @@ import pytest
 from api_objects import START, green_run, workflow
 from fake_api_server import fake_api_server
 
+from apiserver.connection import Connection
 from runs.exporter.configuration import Configuration
 from runs.exporter.ledger import Ledger
 from runs.exporter.live import Live
 from runs.exporter.prices import BUILT_IN
 from runs.exporter.service import ClusterScope, Service
-from runs.watching import Connection
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -1,7 +1,6 @@
 """The whole exporter as a process over an API server: it counts once, also when it is killed, and one at a time."""
 
 import functools
-import gc
 import gzip
 import json
 import multiprocessing
@@ -27,8 +26,8 @@ from http_sink import http_sink
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from support import ROOT
 
+from apiserver.lease import Lease
 from hookline.cli import main
-from runs.watching import Lease
 
 KILLS = 20
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
@@ -256,8 +255,6 @@ def test_a_file_that_is_no_ledger_is_refused_and_stays(api: FakeApiServer, tmp_p
     assert path.read_text() == "no database\n" * 100
 
 
-# Cheroot leaves the socket that it could not bind to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("command", ["exporter", "replay"])
 def test_an_address_in_use_is_refused(api: FakeApiServer, tmp_path: Path, command: str) -> None:
     kubeconfig = ("--kubeconfig", str(api.kubeconfig(tmp_path)))
@@ -268,8 +265,6 @@ def test_an_address_in_use_is_refused(api: FakeApiServer, tmp_path: Path, comman
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith(f"error: --listen {address}: ")
     assert "in use" in done.stderr
-    del done
-    gc.collect()
 
 
 def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
@@ -295,11 +290,11 @@ def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no such file; a recording has one"),
+        (None, "there is no such file; a recording needs it"),
         (b"not gzip", "Not a gzipped file"),
-        (b'{"at": 1}\n', ":1: `resource` is none of workflows, pods, events"),
-        (b'{"type": "ADDED", "resource": "pods"}\n', ":1: `at` is no time"),
-        (b"{]\n", ":1: the line is no JSON"),
+        (b'{"at": 1}\n', ":1: `resource` is not one of workflows, pods, events"),
+        (b'{"type": "ADDED", "resource": "pods"}\n', ":1: `at` is not a time in Unix seconds"),
+        (b"{]\n", ":1: the line is not JSON"),
     ],
 )
 def test_a_folder_that_is_no_recording_is_refused(

@@ -43,7 +43,7 @@ instance_types: {ecs.c6.large: {on_demand: 1.0}}
         ),
         ("adopt: [\n", ["2:1: error: expected a key or a value here"]),
         ("adopt: [\x01]\n", ["1:9: error: the character U+0001 is not allowed in YAML; remove it"]),
-        ("[" * 5000, ["1:101: error: nested too deeply; at most 100 levels are read"]),
+        ("[" * 5000, ["1:1001: error: nested too deeply; at most 100 levels are read"]),
         ("prices: missing.yaml\n", ["1:9: error: prices: there is no file {folder}/missing.yaml"]),
         ("[]\n", ["1:1: error: expected a mapping at the top, such as max_pipelines: 500, not a list"]),
         (
@@ -91,7 +91,7 @@ def test_an_empty_configuration_is_every_default(tmp_path: Path, text: str) -> N
 
 def test_a_pipe_is_no_configuration_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.yaml")
-    with pytest.raises(InvalidInput, match="is no regular file"):
+    with pytest.raises(InvalidInput, match="not a regular file"):
         read_configuration(tmp_path / "config.yaml")
 
 

@@ -1,146 +1,25 @@
 """What the exporter answers over HTTP: routes, escaping, passwords, certificates, reloads."""
 
-import base64
-import contextlib
 import gzip
 import http.client
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import bcrypt
 import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from web_site import TLS, Fake, Site, a_run, basic, client, config
 
-from documents.diagnostics import InvalidInput
 from runs.exporter.ledger import Ledger, Observation
-from runs.exporter.web.application import Application, Providers
-from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages, chart, duration, money
-from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import Security
-from runs.history import Attempt, Page, Query, Run
-
-TLS = Path(__file__).parents[2] / "data" / "tls"
-REASONS = {"MATCH": "every rule lets it through"}
-
-
-def a_run(number: int = 1, **changes: Any) -> Run:
-    begin = 1_790_000_000.0 + number * 60
-    attempts = (
-        Attempt(
-            "run-test",
-            f"shop-{number}-t0",
-            "error",
-            "spot",
-            "eci",
-            begin,
-            begin + 9,
-            begin + 30,
-            "taken",
-            reclaimed=True,
-        ),
-        Attempt(
-            "run-test",
-            f"shop-{number}-t1",
-            "success",
-            "spot",
-            "eci",
-            begin + 40,
-            begin + 50,
-            begin + 80,
-            cost=0.01,
-        ),
-    )
-    fields: dict[str, Any] = {
-        "uid": f"u{number:06}",
-        "namespace": "ci",
-        "name": f"shop-{number}",
-        "pipeline": "shop",
-        "event": "push",
-        "outcome": "success",
-        "created": begin,
-        "started": begin + 1,
-        "finished": begin + 90,
-        "ref": "refs/heads/main",
-        "sha": "3f1c" * 10,
-        "actor": "alice",
-        "reason": "MATCH",
-        "list_cost": 0.02,
-        "currency": "CNY",
-        "caches": {"image_layer": (5, 8)},
-        "cache_state": "partial",
-        "attempts": attempts,
-    }
-    return Run(**(fields | changes))
-
-
-@dataclass
-class Fake:
-    """A history in memory."""
-
-    found: Run | None = None
-    asked: list[Query] = field(default_factory=list)
-
-    def page(self, query: Query) -> Page:
-        self.asked.append(query)
-        return Page([] if self.found is None else [self.found], None)
-
-    def run(self, namespace: str, name: str) -> Run | None:
-        return (
-            self.found
-            if self.found is not None and name == self.found.name and namespace in {"", "ci"}
-            else None
-        )
-
-    def pipelines(self) -> Sequence[str]:
-        return [] if self.found is None else [self.found.pipeline]
-
-
-class Site:
-    """A served application."""
-
-    def __init__(self, history: Any, security: Security | None = None, ready: str | None = None) -> None:
-        self.ready, self.failures = ready, Failures()
-        security = security or Security(None)
-        sources = Providers(
-            metrics=lambda accept, zipped: (
-                gzip.compress(b"m 1\n") if zipped else b"m 1\n",
-                f"text/plain;{accept}",
-                "gzip" if zipped else None,
-            ),
-            not_ready=lambda: self.ready,
-            history=lambda: history,
-            facts=lambda: {"version": "1"},
-            warnings=self.failures.warnings,
-        )
-        application = Application(sources, Pages("1", REASONS), security)
-        self.server = WebServer("127.0.0.1", 0, application, security, self.failures)
-        self.port = self.server.start()
-
-    def get(
-        self, path: str, method: str = "GET", context: ssl.SSLContext | None = None, **headers: str
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        connection: http.client.HTTPConnection
-        if context is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        else:
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
-        try:
-            connection.request(
-                method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
-            )
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
+from runs.history import Attempt, Page, Query
 
 
 @pytest.fixture
@@ -224,25 +103,7 @@ def test_an_error_of_our_own_is_answered_logged_with_its_traceback_counted_and_t
     assert told in site.get("/")[2].decode()
 
 
-def test_an_answer_that_breaks_off_is_counted_and_a_broken_handshake_is_not(
-    tmp_path: Path, sites: list[Site]
-) -> None:
-    def breaks_off(_: Any, start_response: Any) -> Iterator[bytes]:
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        yield b"begun"
-        raise RuntimeError("lost")
-
-    failures = Failures()
-    server = WebServer("127.0.0.1", 0, breaks_off, Security(None), failures)
-    connection = http.client.HTTPConnection("127.0.0.1", server.start(), timeout=5)
-    try:
-        connection.request("GET", "/")
-        with contextlib.suppress(http.client.HTTPException, OSError):
-            connection.getresponse().read()
-        assert failures.count == 1
-    finally:
-        connection.close()
-        server.stop()
+def test_what_clients_do_wrong_is_no_error_of_ours(tmp_path: Path, sites: list[Site]) -> None:
     text = f"tls_server_config:\n  cert_file: {TLS}/server.pem\n  key_file: {TLS}/server.key\n"
     site = Site(Fake(), Security(config(tmp_path, text)))
     sites.append(site)
@@ -415,100 +276,6 @@ def test_money_shows_small_amounts() -> None:
 # web.config
 
 
-def config(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "web.yml"
-    path.write_text(text)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("text", "problems"),
-    [
-        (
-            "tls_servr_config: {}\n",
-            ["1:1: error: tls_servr_config: unknown key; did you mean tls_server_config?"],
-        ),
-        (
-            "tls_server_config:\n  cert_file: a\n",
-            ["2:3: error: tls_server_config.key_file: missing key key_file"],
-        ),
-        (
-            "tls_server_config: {cert_file: a, key_file: b, min_version: TLS10}\n",
-            ["1:61: error: tls_server_config.min_version: expected one of: TLS12, TLS13; did you mean TLS1"],
-        ),
-        (
-            "tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequireAndVerifyClientCert}\n",
-            [
-                "1:66: error: tls_server_config.client_auth_type: RequireAndVerifyClientCert needs client_ca_file"
-            ],
-        ),
-        (
-            "tls_server_config: {cert_file: a, key_file: b, client_auth_type: RequireAnyClientCert}\n",
-            [
-                "1:66: error: tls_server_config.client_auth_type: RequireAnyClientCert takes certificates that nobody checked; accepted are NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"
-            ],
-        ),
-        (
-            "tls_server_config: {cert_file: missing, key_file: gone}\n",
-            [
-                "1:32: error: tls_server_config.cert_file: there is no file {folder}/missing",
-                "1:51: error: tls_server_config.key_file: there is no file {folder}/gone",
-            ],
-        ),
-        (
-            "tls_server_config: {cert_file: web.yml, key_file: web.yml}\n",
-            ["1:1: error: tls_server_config: certificate, key or client authority: [SSL] PEM lib (_ssl.c:"],
-        ),
-        (
-            "basic_auth_users: {alice: 1:30, bob: secret}\n",
-            [
-                "1:27: error: basic_auth_users.alice: expected a bcrypt hash of the password, as htpasswd -nBC 10 USER prints it",
-                "1:38: error: basic_auth_users.bob: expected a bcrypt hash of the password, as htpasswd -nBC 10 USER prints it",
-            ],
-        ),
-        ("basic_auth_users: {on: x}\n", ['1:20: error: YAML reads the key "on" as true; quote the key']),
-        (
-            "http_server_config:\n  headers: {X-A: yes}\n",
-            [
-                '2:18: error: http_server_config.headers.X-A: expected text, but YAML reads yes as true; write "yes"'
-            ],
-        ),
-        (
-            "basic_auth_users: {}\nbasic_auth_users: {}\n",
-            ['2:1: error: the key "basic_auth_users" stands here twice; the first is in line 1'],
-        ),
-        (
-            "rate_limit: {}\n",
-            [
-                "1:1: error: rate_limit: unknown key; accepted: tls_server_config, http_server_config, basic_auth_users"
-            ],
-        ),
-        (
-            "http_server_config: {http2: true}\n",
-            ["1:29: error: http_server_config.http2: expected one of: false"],
-        ),
-        ("basic_auth_users: [\n", ["2:1: error: "]),
-        ("- a\n", ["1:1: error: expected a mapping at the top, such as basic_auth_users: {}, not a list"]),
-    ],
-)
-def test_a_wrong_web_configuration_is_refused_with_each_place(
-    tmp_path: Path, text: str, problems: list[str]
-) -> None:
-    path = config(tmp_path, text)
-    with pytest.raises(InvalidInput) as refused:
-        Security(path)
-    lines = str(refused.value).splitlines()
-    expected = [f"{path}:{each.format(folder=tmp_path) if 'folder' in each else each}" for each in problems]
-    assert len(lines) == len(expected)
-    for line, start in zip(lines, expected, strict=True):
-        assert line.startswith(start)
-    assert "secret" not in str(refused.value)
-
-
-def basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
 def test_passwords_guard_everything_but_health(tmp_path: Path, sites: list[Site]) -> None:
     hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     site = Site(Fake(), Security(config(tmp_path, f"basic_auth_users:\n  alice: {hashed}\n")))
@@ -525,48 +292,6 @@ def test_passwords_guard_everything_but_health(tmp_path: Path, sites: list[Site]
         assert site.get("/metrics", Authorization=header)[0] == status
     assert site.get("/-/healthy")[0] == 200
     assert site.get("/runs")[0] == 401
-
-
-def test_a_password_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
-    security = Security(config(tmp_path, f"basic_auth_users:\n  alice: {hashed}\n"))
-    calls: list[bytes] = []
-    real = bcrypt.checkpw
-
-    def counted(password: bytes, against: bytes) -> bool:
-        calls.append(password)
-        return real(password, against)
-
-    monkeypatch.setattr(bcrypt, "checkpw", counted)
-    assert all(security.admits("alice", "secret") for _ in range(5))
-    assert not security.admits("nobody", "secret")
-    assert len(calls) == 2
-
-
-def test_a_changed_file_counts_at_once_and_a_wrong_one_changes_nothing(tmp_path: Path) -> None:
-    import os
-
-    def users(password: bytes) -> str:
-        return f"basic_auth_users:\n  alice: {bcrypt.hashpw(password, bcrypt.gensalt(4)).decode()}\n"
-
-    path = config(tmp_path, users(b"one"))
-    security = Security(path)
-    assert security.admits("alice", "one")
-    path.write_text(users(b"two"))
-    os.utime(path, (1, 1))
-    assert not security.admits("alice", "one")
-    assert security.admits("alice", "two")
-    path.write_text("nonsense: [")
-    os.utime(path, (2, 2))
-    assert security.admits("alice", "two")
-
-
-def client(certificate: bool = False) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(TLS / "ca.pem"))
-    context.check_hostname = False
-    if certificate:
-        context.load_cert_chain(TLS / "client.pem", TLS / "client.key")
-    return context
 
 
 def test_it_speaks_tls_and_checks_client_certificates(tmp_path: Path, sites: list[Site]) -> None:

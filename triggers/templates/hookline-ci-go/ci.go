@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,16 +20,17 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 )
 
 func main() {
 	commands := map[string]func([]string) error{
-		"times": times, "restore": restore, "keep": keep, "modules": modules, "report": report,
+		"times": times, "tidy": tidy, "restore": restore, "keep": keep, "modules": modules, "report": report,
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "error: ci times|restore|keep|modules|report")
+		fmt.Fprintln(os.Stderr, "error: ci times|tidy|restore|keep|modules|report")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
@@ -85,6 +87,186 @@ func setTime(path, hash string) error {
 	return os.Chtimes(path, at, at)
 }
 
+// Go refuses modules with more in them (golang.org/x/mod/zip, MaxZipFile; cmd/go/internal/modfetch/codehost, MaxGoMod). Anything larger
+// that was put into a cache is no module. A Go release is a module, too, and has fewer bytes than that.
+const (
+	mostZip  = 500 << 20
+	mostText = 16 << 20
+)
+
+func most(name string) int64 {
+	if strings.HasSuffix(name, ".zip") {
+		return mostZip
+	}
+	return mostText
+}
+
+// regular opens a file that is a file: neither a link, whatever it leads to, nor a pipe or a device, which could be read for ever.
+func regular(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err == nil && info.Size() > most(path) {
+		err = fmt.Errorf("%s has %d bytes, which is more than Go takes", path, info.Size())
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// text reads a small regular file.
+func text(path string) ([]byte, error) {
+	file, err := regular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, mostText))
+}
+
+const (
+	mostDeep    = 40               // folders in one another: the path of a module, or of a package with fuzzing, has fewer
+	mostLong    = 1000             // bytes of a folder's path in the cache: the system refuses 4,096
+	mostEntries = 1000000          // files and folders of one cache
+	mostSeconds = 60 * time.Second // for removing what does not belong there; the next run goes on
+)
+
+// tidy FOLDER MEGABYTES DAYS: leaves in a cache what belongs there: regular files of a size that Go writes, folders, not too deep, not too
+// many. What no run used for DAYS goes (0: Go sees to that itself). A cache that is larger than MEGABYTES, or has too much in it to look
+// at, goes as a whole. No link is followed.
+func tidy(arguments []string) error {
+	root := arguments[0]
+	megabytes, err := strconv.ParseInt(arguments[1], 10, 64)
+	if err != nil {
+		return err
+	}
+	days, err := strconv.Atoi(arguments[2])
+	if err != nil {
+		return err
+	}
+	end := time.Now().Add(mostSeconds)
+	trash := filepath.Join(root, ".gone")
+	number := 0
+	discard := func(path string) {
+		_ = os.Mkdir(trash, 0o700)
+		number++
+		_ = os.Rename(path, filepath.Join(trash, fmt.Sprintf("%d-%d", time.Now().UnixNano(), number)))
+	}
+	entries, size := 0, int64(0)
+	whole := false
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if path == root || path == trash {
+			if path == trash {
+				return filepath.SkipDir
+			}
+			return err
+		}
+		if entries++; entries > mostEntries || time.Now().After(end) {
+			whole = true
+			return filepath.SkipAll
+		}
+		if err != nil {
+			discard(path) // a folder that cannot be read
+			return filepath.SkipDir
+		}
+		name, _ := filepath.Rel(root, path)
+		if entry.IsDir() {
+			if strings.Count(name, string(filepath.Separator)) >= mostDeep || len(name) > mostLong {
+				discard(path)
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return nil // another run has just removed it
+		}
+		old := days > 0 && time.Since(info.ModTime()) > time.Duration(days)*24*time.Hour
+		if !info.Mode().IsRegular() || info.Size() > megabytes<<20 || old {
+			_ = os.Remove(path)
+			return nil
+		}
+		if size += info.Size(); size > megabytes<<20 {
+			whole = true
+			return filepath.SkipAll
+		}
+		return nil
+	})
+	if whole {
+		fmt.Fprintf(os.Stderr, "%s holds more than %d MB or %d files; it is emptied\n", root, megabytes, mostEntries)
+		names, _ := os.ReadDir(root)
+		for _, each := range names {
+			if each.Name() != filepath.Base(trash) {
+				discard(filepath.Join(root, each.Name()))
+			}
+		}
+	}
+	empty(trash, end)
+	return err
+}
+
+// empty removes a folder, whatever is in it: every folder inside is brought to its top first, so that no path is ever too long and no
+// more than one folder is open.
+func empty(trash string, end time.Time) {
+	info, err := os.Lstat(trash)
+	if err != nil {
+		return
+	}
+	if !info.IsDir() {
+		_ = os.Remove(trash)
+		return
+	}
+	_ = os.Chmod(trash, 0o700)
+	number := 0
+	for progress := true; progress; {
+		progress = false
+		top, _ := os.ReadDir(trash)
+		for _, each := range top {
+			path := filepath.Join(trash, each.Name())
+			if each.IsDir() {
+				_ = os.Chmod(path, 0o700)
+				folder, err := os.Open(path)
+				if err != nil {
+					continue
+				}
+				for {
+					inside, err := folder.ReadDir(1000)
+					for _, one := range inside {
+						if time.Now().After(end) {
+							folder.Close()
+							return
+						}
+						if one.IsDir() {
+							number++
+							// A folder without permissions could not be moved: its own entry .. would change.
+							_ = os.Chmod(filepath.Join(path, one.Name()), 0o700)
+							to := filepath.Join(trash, fmt.Sprintf("%d+%d", time.Now().UnixNano(), number))
+							progress = os.Rename(filepath.Join(path, one.Name()), to) == nil || progress
+						} else {
+							progress = os.Remove(filepath.Join(path, one.Name())) == nil || progress
+						}
+					}
+					if err != nil {
+						break
+					}
+				}
+				folder.Close()
+			}
+			if os.Remove(path) == nil {
+				progress = true
+			}
+		}
+	}
+	_ = os.Remove(trash)
+}
+
 // A module cache's path is its module's, with !a for A (golang.org/x/mod/module, EscapePath).
 func escaped(text string) string {
 	var made strings.Builder
@@ -112,18 +294,18 @@ func restore(arguments []string) error {
 		}
 		switch entry.Name() {
 		case "go.sum", "go.work.sum":
-			text, err := os.ReadFile(path)
+			sums, err := text(path)
 			if err != nil {
 				return nil
 			}
-			for _, line := range strings.Split(string(text), "\n") {
+			for _, line := range strings.Split(string(sums), "\n") {
 				if words := strings.Fields(line); len(words) == 3 && !strings.Contains(line, "..") {
 					wanted[words[0]+" "+words[1]] = words[2]
 				}
 			}
 		case "go.mod", "go.work":
-			text, _ := os.ReadFile(path)
-			for _, found := range goVersion.FindAllStringSubmatch(string(text), -1) {
+			said, _ := text(path)
+			for _, found := range goVersion.FindAllStringSubmatch(string(said), -1) {
 				toolchains[found[1]] = true
 			}
 		}
@@ -167,11 +349,12 @@ func restore(arguments []string) error {
 
 func take(store, cache, file, hash string) {
 	from := filepath.Join(store, file)
-	if _, err := os.Stat(from); err != nil {
+	if _, err := os.Lstat(from); err != nil {
 		return
 	}
 	to := filepath.Join(cache, file)
 	if err := copyFile(from, to); err != nil {
+		fmt.Fprintln(os.Stderr, "not taken:", err)
 		os.Remove(to)
 		return
 	}
@@ -189,8 +372,8 @@ func take(store, cache, file, hash string) {
 		}
 		_ = os.WriteFile(base+".restored", nil, 0o644)
 		info := strings.TrimSuffix(file, ".zip") + ".info"
-		if text, err := os.ReadFile(filepath.Join(store, info)); err == nil && json.Valid(text) {
-			_ = os.WriteFile(base+".info", text, 0o644)
+		if facts, err := text(filepath.Join(store, info)); err == nil && json.Valid(facts) {
+			_ = os.WriteFile(base+".info", facts, 0o644)
 		}
 	}
 }
@@ -198,17 +381,19 @@ func take(store, cache, file, hash string) {
 // hashOf is the h1: hash of a module's zip or go.mod (golang.org/x/mod/sumdb/dirhash, Hash1).
 func hashOf(path string) string {
 	lines := []string{}
+	left := int64(mostZip) // of what is packed, too
 	add := func(name string, content io.Reader) error {
 		sum := sha256.New()
-		if _, err := io.Copy(sum, content); err != nil {
-			return err
+		read, err := io.Copy(sum, io.LimitReader(content, left+1))
+		if left -= read; err != nil || left < 0 {
+			return fmt.Errorf("%s: %w", name, errors.Join(err, io.ErrShortBuffer))
 		}
 		lines = append(lines, fmt.Sprintf("%x  %s\n", sum.Sum(nil), name))
 		return nil
 	}
 	if strings.HasSuffix(path, ".mod") {
-		text, err := os.ReadFile(path)
-		if err != nil || add("go.mod", bytes.NewReader(text)) != nil {
+		module, err := text(path)
+		if err != nil || add("go.mod", bytes.NewReader(module)) != nil {
 			return ""
 		}
 	} else {
@@ -239,7 +424,7 @@ func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	source, err := os.Open(from)
+	source, err := regular(from)
 	if err != nil {
 		return err
 	}
@@ -249,7 +434,8 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer os.Remove(made.Name())
-	if _, err = io.Copy(made, source); err == nil {
+	// A file that grows while it is copied.
+	if _, err = io.Copy(made, io.LimitReader(source, most(from))); err == nil {
 		err = made.Chmod(0o644)
 	}
 	if closed := made.Close(); err == nil {
@@ -261,12 +447,16 @@ func copyFile(from, to string) error {
 	return os.Rename(made.Name(), to)
 }
 
-// keep CACHE STORE: copies what was downloaded to the store; prints how many modules that were. A full or read-only volume is no
-// reason for a red test.
+// keep CACHE STORE MEGABYTES: copies what was downloaded to the store, at most so much; prints how many modules that were. A full or
+// read-only volume is no reason for a red test.
 func keep(arguments []string) error {
 	cache, store := arguments[0], arguments[1]
-	downloaded := 0
-	err := filepath.WalkDir(cache, func(path string, entry fs.DirEntry, err error) error {
+	megabytes, err := strconv.ParseInt(arguments[2], 10, 64)
+	if err != nil {
+		return err
+	}
+	downloaded, left := 0, megabytes<<20
+	err = filepath.WalkDir(cache, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -289,9 +479,17 @@ func keep(arguments []string) error {
 				downloaded++
 			}
 		}
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			return nil // put there by a test
+		}
 		to := filepath.Join(store, name)
-		if _, err := os.Stat(to); err == nil {
+		if _, err := os.Lstat(to); err == nil {
 			return nil
+		}
+		if left -= info.Size(); left < 0 {
+			fmt.Fprintf(os.Stderr, "not kept: more than %d MB were downloaded\n", megabytes)
+			return filepath.SkipAll
 		}
 		if err := copyFile(path, to); err != nil {
 			fmt.Fprintln(os.Stderr, "not kept:", err)

@@ -70,7 +70,7 @@ key=$REPO_NAME-$(printf %s "$REPO_URL" | sha256sum | cut -c1-12)
 mirror=$store/git/$key.git
 sources=$store/source/$key
 self=.new-$(hostname)-$$
-mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/go/download" "$store/go/build/$key"
+mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/go/modules/$key" "$store/go/build/$key"
 touch "$mirror/used"
 # build-push-image is an ordinary user.
 [ -d "$store/image/$key" ] || { mkdir -p "$store/image/$key" && chmod 777 "$store/image/$key"; }
@@ -215,18 +215,36 @@ if [ "$(packs | wc -l)" -gt "$MIRROR_PACKS" ]; then
   fi
 fi
 
-# Once an hour, what nobody needs any more goes: nothing that a run of today can still be using.
+# Once an hour, what nobody needs any more goes: nothing that a run of today can still be using. Only this step writes sources and
+# mirrors. What tests could write is never looked into here: a repository's folders go as a whole once its mirror was not used for days,
+# by their name first, so that nothing can be put in their place, and then for a minute at most, whatever lies in them.
+discard() {
+  [ ! -e "$1" ] || mv "$1" "$store/.gone-$(hostname)-$$-$(printf %s "$1" | sha256sum | cut -c1-12)" || true
+}
+# All that was discarded. A path that is too long for rm becomes a short one.
+empty='
+  until rm -rf "$0"/.gone-* 2> /dev/null; do
+    find "$0"/.gone-* -maxdepth 8 -type d ! -perm -700 -exec chmod 700 {} + 2> /dev/null
+    find "$0"/.gone-* -mindepth 8 -maxdepth 8 -type d -exec sh -c '"'"'for each; do mv "$each" "$(mktemp -d "$0/.gone-XXXXXX")"; done'"'"' "$0" {} + 2> /dev/null
+  done'
 if [ -z "$(find "$store" -maxdepth 1 -name .swept -mmin -60)" ]; then
   touch "$store/.swept"
   find "$store/source" -type f -mmin +"$SOURCE_MINUTES" -exec rm -f {} + || true
-  find "$store" -name '.new-*' -type f -mmin +180 -exec rm -f {} + || true
-  find "$store/git" -name '*.superseded' -mmin +180 | while read -r file; do
+  find "$store/git" "$store/source" "$store/image" -maxdepth 4 -name '.new-*' -type f -mmin +180 -exec rm -f {} + || true
+  find "$store/git" -name '*.superseded' -type f -mmin +180 | while read -r file; do
     rm -f "${file%.superseded}.idx" "${file%.superseded}.rev" "${file%.superseded}.pack" "$file"
   done
-  find "$store/go/download" -type f -mtime +"$CACHE_DAYS" -exec rm -f {} + || true
-  find "$store/git" "$store/go/build" "$store/image" -mindepth 1 -maxdepth 1 -type d -mtime +"$CACHE_DAYS" 2> /dev/null | while read -r folder; do
-    [ -n "$(find "$folder" -type f -mtime -"$CACHE_DAYS" | head -n 1)" ] || rm -rf "$folder"
+  find "$store/git" -mindepth 2 -maxdepth 2 -name used -type f -mtime +"$CACHE_DAYS" | while read -r used; do
+    unused=${used%.git/used}
+    unused=${unused##*/}
+    for folder in git/"$unused".git source/"$unused" go/build/"$unused" go/modules/"$unused" image/"$unused"; do discard "$store/$folder"; done
   done
+  find "$store/source" "$store/go/build" "$store/go/modules" "$store/image" -mindepth 1 -maxdepth 1 -type d -mmin +60 | while read -r folder; do
+    [ -f "$store/git/${folder##*/}.git/used" ] || discard "$folder"
+  done
+  # What every repository's tests could write once.
+  discard "$store/go/download"
+  timeout 60 sh -c "$empty" "$store" || true
 fi
 
 echo "Get commit id"

@@ -1,5 +1,6 @@
-# Tests the source. The volume keeps two caches of Go's, both safe without file locks: module downloads are files that never change,
-# verified against go.sum in every run, written under another name and renamed; the build cache is Go's own, which takes no locks.
+# Tests the source. The volume keeps two caches of Go's for this repository alone, both safe without file locks: module downloads are files
+# that never change, verified against go.sum in every run, written under another name and renamed; the build cache is Go's own, which
+# takes no locks. Earlier tests of this repository could write both, so they are tidied before anything in them is opened.
 set -euf
 !include common.sh
 
@@ -20,14 +21,21 @@ for each in $GO_ENV; do
   esac
 done
 export GOCACHE=/caches/build GOMODCACHE=/scratch/mod GOTOOLCHAIN=auto GOPROXY
-[ -n "$(ls -A "$download")" ] || echo "GOMODCACHE Directory /pkg/mod is created"
 mkdir -p "$GOMODCACHE/cache/download" /scratch/tools
 
 cat > /scratch/tools/ci.go <<'HELPER'
 !include ci.go
 HELPER
-(cd /scratch/tools && GOFLAGS= GOWORK=off GO111MODULE=off GOTOOLCHAIN=local go build -o /scratch/tools/ci ci.go)
+# Go opens what it finds in its cache, and would wait for ever for a pipe that an earlier test has left there.
+timeout 60 find "$GOCACHE" -xdev ! -type f ! -type d -delete 2> /dev/null || true
+build_ci() {
+  (cd /scratch/tools && GOFLAGS= GOWORK=off GO111MODULE=off GOTOOLCHAIN=local "$@" go build -o /scratch/tools/ci ci.go)
+}
+build_ci timeout -k 1 120 || build_ci env GOCACHE=/scratch/tools/build
 ci=/scratch/tools/ci
+"$ci" tidy "$download" "$CACHE_MEGABYTES" "$CACHE_DAYS" || true
+"$ci" tidy "$GOCACHE" "$CACHE_MEGABYTES" 0 || true
+[ -n "$(ls -A "$download")" ] || echo "GOMODCACHE Directory /pkg/mod is created"
 # Go takes a test's result from the cache only while the files it read have the same time: a file's time follows its content.
 "$ci" times "/source/$SOURCE.files" "/test/$REPO_NAME"
 
@@ -36,7 +44,7 @@ cd "/test/$REPO_NAME/$GO_MODULE_DIRECTORY" 2> /dev/null || fail "go_module_direc
 "$ci" restore "$download" "$GOMODCACHE/cache/download" "/test/$REPO_NAME"
 
 echo "Start Go Test..."
-keep() { "$ci" keep "$GOMODCACHE/cache/download" "$download" > /tmp/outputs/downloaded || true; }
+keep() { "$ci" keep "$GOMODCACHE/cache/download" "$download" "$CACHE_MEGABYTES" > /tmp/outputs/downloaded || true; }
 if [ ! -d vendor ]; then
   # Downloads what the tests need, and says so, before code of the repository runs.
   if go list -e -deps -test -json=Module $GO_TEST_PACKAGES > /scratch/needed; then

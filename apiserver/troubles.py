@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from runs.watching.connection import Refused, Unreachable
+from apiserver.connection import Refused, Unreachable
 
 __all__ = ["Troubles"]
 

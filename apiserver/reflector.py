@@ -13,15 +13,21 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import orjson
+import structlog
 
-from runs.watching.connection import Connection, Refused, Unreachable
-from runs.watching.troubles import Troubles
+from apiserver.connection import MAX_LINE_BYTES, Connection, Refused, TooLarge, Unreachable
+from apiserver.pages import Page, read_page
+from apiserver.raw_values import values_at_most
+from apiserver.troubles import Troubles
 
 __all__ = ["Reflector", "Sink", "Timing", "WatchStatistics", "WatchTarget"]
 
 Record = TypeVar("Record")
 Record_contra = TypeVar("Record_contra", contravariant=True)
 PAGE = 500
+MAX_PAGE_BYTES = 32 * 1024 * 1024
+MAX_PAGE_VALUES = 2_000_000
+"""A larger page is asked for again, with fewer objects: lists of empty lists take 25 times their bytes once they are decoded."""
 WATCH_SECONDS = (240, 290)
 """A watch is renewed within this time, because some end without a message (kube-rs uses 290)."""
 _STATUS_REASONS: Mapping[int, str] = {
@@ -31,6 +37,7 @@ _STATUS_REASONS: Mapping[int, str] = {
     410: "expired",
     429: "too_many_requests",
 }
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class WatchStatistics:
     events: int = 0
     bookmarks: int = 0
     undecodable: int = 0
+    """Objects and lines that were dropped, since nobody can read them."""
     list_errors: Counter[str] = field(default_factory=Counter)
     watch_errors: Counter[str] = field(default_factory=Counter)
     decode_seconds: float = 0.0
@@ -143,6 +151,9 @@ class Reflector(Generic[Record]):
         self._uids: set[str] = set()
         self._version: str | None = None
         self._failures = 0
+        self._spoiled: str | None = None
+        """The version from which a watch came to a line that nobody can read."""
+        self._told = False
         self.statistics = WatchStatistics()
 
     def run(self, stop: threading.Event) -> None:
@@ -164,6 +175,11 @@ class Reflector(Generic[Record]):
                 errors[failure.reason] += 1
                 self.statistics.last_error = str(failure)
                 stop.wait(self._pause(failure.retry_after))
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing else follows the resource
+                errors["internal"] += 1
+                self.statistics.last_error = repr(error)
+                _log.error("watching failed", resource=self._resource, exc_info=error)
+                stop.wait(self._pause(None))
 
     def _pause(self, retry_after: float | None) -> float:
         limit = min(self._timing.longest_pause, self._timing.first_pause * 2**self._failures)
@@ -190,33 +206,43 @@ class Reflector(Generic[Record]):
         self._sink.synced(self._resource)
 
     def _paged_list(self, stop: threading.Event, seen: set[str]) -> str | None:
-        query = self._query | {"limit": str(PAGE)}
+        query, limit = dict(self._query), PAGE
         while not stop.is_set():
-            page = self._page(query, stop)
-            metadata = page.get("metadata") or {}
-            for raw in page.get("items") or ():
+            try:
+                page = self._page(query, limit, stop)
+            except TooLarge as error:
+                if limit == 1:
+                    raise _Failed("invalid", f"one object of a list is too large: {error}") from error
+                limit = max(1, limit // 8)
+                continue
+            for each in page.spoiled:
+                self._drop(each, "an object of a list")
+            for raw in page.items:
                 self._take("ADDED", raw, seen)
-            if not (more := metadata.get("continue")):
-                return str(metadata.get("resourceVersion", ""))
-            query["continue"] = more
+            if not page.more:
+                return page.version
+            query["continue"] = page.more
         return None
 
-    def _page(self, query: Mapping[str, str], stop: threading.Event) -> Mapping[str, Any]:
+    def _page(self, query: Mapping[str, str], limit: int, stop: threading.Event) -> Page:
+        asked = {**query, "limit": str(limit)}
+        # What the API server stores of one object is bounded.
+        most = MAX_PAGE_BYTES if limit > 1 else MAX_LINE_BYTES
         with (
             self._asking("list", stop) as asking,
-            self._connection.open("GET", self._path, query, accept_gzip=True) as response,
+            self._connection.open("GET", self._path, asked, accept_gzip=True) as response,
         ):
             asking.granted()
-            data = response.data
+            data = self._connection.whole(response, most)
+        if limit > 1 and values_at_most(data) > MAX_PAGE_VALUES:
+            raise TooLarge(f"more than {MAX_PAGE_VALUES} values")
         began = time.perf_counter()
         try:
-            page = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
+            page = read_page(data)
+        except ValueError as error:
             self.statistics.undecodable += 1
-            raise _Failed("invalid", f"a list is no JSON: {error}") from error
+            raise _Failed("invalid", f"a list is not readable: {error}") from error
         self._active(began)
-        if not isinstance(page, dict):
-            raise _Failed("invalid", "a list is no object")
         return page
 
     def _stream_list(self, stop: threading.Event, seen: set[str]) -> str | None:
@@ -233,10 +259,10 @@ class Reflector(Generic[Record]):
         }
         try:
             for kind, raw in self._events(query, stop):
-                metadata = raw.get("metadata") or {}
+                metadata = _map(raw.get("metadata"))
                 if kind != "BOOKMARK":
                     self._take(kind, raw, seen)
-                elif (metadata.get("annotations") or {}).get("k8s.io/initial-events-end") == "true":
+                elif _map(metadata.get("annotations")).get("k8s.io/initial-events-end") == "true":
                     return str(metadata.get("resourceVersion", ""))
         except _Failed as failure:
             # A server that knows nothing of it may take it for a watch, and never says that the list has ended.
@@ -247,7 +273,7 @@ class Reflector(Generic[Record]):
         if stop.is_set():
             return None
         self._streaming = False
-        raise _Failed("truncated", "a streamed list ended before its end")
+        raise _Failed("truncated", "a streamed list broke off")
 
     # Watches
 
@@ -259,8 +285,10 @@ class Reflector(Generic[Record]):
             "resourceVersion": self._version or "",
             "timeoutSeconds": str(self._chance.randint(*WATCH_SECONDS)),
         }
+        dropped, seen = self.statistics.undecodable, False
         for kind, raw in self._events(query, stop):
-            version = (raw.get("metadata") or {}).get("resourceVersion")
+            seen = True
+            version = _map(raw.get("metadata")).get("resourceVersion")
             if kind == "BOOKMARK":
                 self.statistics.bookmarks += 1
             else:
@@ -269,6 +297,8 @@ class Reflector(Generic[Record]):
             if version:
                 self._version = str(version)
             self._failures = 0
+        if self.statistics.undecodable > dropped and not seen:
+            raise _Failed("invalid", "nothing of a watch was readable")
 
     def _events(
         self, query: Mapping[str, str], stop: threading.Event
@@ -281,27 +311,52 @@ class Reflector(Generic[Record]):
                 if stop.is_set():
                     return
                 began = time.perf_counter()
-                try:
-                    event = orjson.loads(line)
-                    kind, raw = event["type"], event["object"]
-                except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                    self.statistics.undecodable += 1
-                    raise _Failed("invalid", f"an event is not readable: {error}") from error
+                event = _event(line)
                 self._active(began)
+                if event is None:
+                    self._skip(line)
+                    continue
+                kind, raw = event
                 if kind == "ERROR":
                     raise _of_status(raw)
                 yield kind, raw
+
+    def _skip(self, line: bytes) -> None:
+        """Drop a line that nobody can read. Of a watch, only if it comes again: the first time the connection may have spoiled it."""
+        if self._version is not None and self._spoiled != self._version:
+            self._spoiled = self._version
+            self.statistics.undecodable += 1
+            raise _Failed("invalid", f"an event is not readable: {line[:100]!r}")
+        self._drop(line, "an object of a streamed list, or a change of one")
+
+    def _drop(self, data: bytes, what: str, error: BaseException | None = None) -> None:
+        """Count it, and tell of the first: the rest may come again with every list."""
+        self.statistics.undecodable += 1
+        if not self._told:
+            self._told = True
+            _log.error(
+                "dropped what nobody can read; more of it is only counted, in hookline_watch_undecodable_total",
+                resource=self._resource,
+                what=what,
+                begins=ascii(data[:200]),
+                exc_info=error,
+            )
 
     def _asking(self, verb: str, stop: threading.Event) -> "_Asking":
         return _Asking(self._troubles, (verb, self._resource, self._namespace), stop)
 
     def _take(self, kind: str, raw: Mapping[str, Any], uids: set[str]) -> None:
-        uid = (raw.get("metadata") or {}).get("uid", "")
+        uid = _map(raw.get("metadata")).get("uid")
+        uid = uid if isinstance(uid, str) else ""
         if kind == "DELETED":
             uids.discard(uid)
-        if self._record is not None:
-            self._record(kind, raw)
-        record = self._keep(raw)
+        try:
+            if self._record is not None:
+                self._record(kind, raw)
+            record = self._keep(raw)
+        except Exception as error:  # noqa: BLE001 - no object keeps the ones after it from being counted
+            self._drop(uid.encode("utf-8", "replace"), "the object of this uid", error)
+            return
         if record is None:
             return
         if kind == "DELETED":
@@ -345,6 +400,22 @@ class _Asking:
             if not self._granted and not self._stop.is_set():
                 self._troubles.failed(*self._request, error)
             raise _Failed(error.reason, str(error)) from error
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _event(line: bytes) -> tuple[str, Mapping[str, Any]] | None:
+    """Type and object of a line; None for one that nobody can read."""
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(event, Mapping):
+        return None
+    kind, raw = event.get("type"), event.get("object")
+    return (kind, raw) if isinstance(kind, str) and isinstance(raw, Mapping) else None
 
 
 def _of_status(raw: Any) -> Exception:

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from runs.watching.connection import Connection, Refused, Unreachable
-from runs.watching.troubles import Troubles
+from apiserver.connection import Connection, Refused, Unreachable
+from apiserver.troubles import Troubles
 
 __all__ = ["Lease"]
 

@@ -13,7 +13,7 @@ import orjson
 import urllib3
 from kubernetes import client, config
 
-__all__ = ["Connection", "Refused", "Unreachable"]
+__all__ = ["Connection", "Refused", "TooLarge", "Unreachable"]
 
 CONNECT_SECONDS = 5.0
 CHUNK = 1 << 16
@@ -39,6 +39,10 @@ class Unreachable(Exception):
     def __init__(self, reason: Literal["unreachable", "timeout", "truncated"], message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class TooLarge(Exception):
+    """The answer has more bytes than its reader takes."""
 
 
 class Connection:
@@ -150,6 +154,21 @@ class Connection:
             )
             raise Unreachable(reason, f"{type(error).__name__}: {error}") from error
 
+    @staticmethod
+    def whole(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> bytes:
+        """The whole answer, inflated.
+
+        Raises:
+            TooLarge: It has more bytes than the limit.
+            Unreachable: As open(), in whose block it is called.
+        """
+        found = bytearray()
+        while chunk := response.read(CHUNK):
+            found += chunk
+            if len(found) > limit_bytes:
+                raise TooLarge(f"more than {limit_bytes} bytes")
+        return bytes(found)
+
     def json(
         self,
         method: str,
@@ -193,10 +212,12 @@ class Connection:
             opened()
             rest = bytearray()
             while chunk := response.read1(CHUNK):
+                before = len(rest)
                 rest += chunk
-                if len(rest) > MAX_LINE_BYTES:
+                # Only the new part: a long line is not searched again with every chunk of it.
+                end = rest.rfind(b"\n", before)
+                if end < 0 and len(rest) > MAX_LINE_BYTES:
                     raise Unreachable("truncated", "a line without an end")
-                end = rest.rfind(b"\n")
                 if end >= 0:
                     whole = bytes(rest[:end])
                     del rest[: end + 1]
@@ -215,4 +236,6 @@ def _check(response: urllib3.BaseHTTPResponse) -> None:
     except (orjson.JSONDecodeError, AttributeError, urllib3.exceptions.HTTPError):
         pass
     after = response.headers.get("Retry-After", "")
-    raise Refused(response.status, reason, message[:500], float(after) if after.isdigit() else None)
+    raise Refused(
+        response.status, reason, message[:500], float(after) if after.isascii() and after.isdigit() else None
+    )

@@ -6,8 +6,8 @@ from typing import Literal
 
 import urllib3
 
-from runs.watching.connection import CHUNK, Connection, Refused, Unreachable
-from runs.watching.troubles import Troubles
+from apiserver.connection import CHUNK, Connection, Refused, Unreachable
+from apiserver.troubles import Troubles
 
 __all__ = ["LogDownload", "download"]
 

@@ -1,0 +1,206 @@
+"""A real Gitea, driven as its users drive it: over its API, its web pages' forms, and with git."""
+
+import itertools
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+from cluster.network import CONTROL_PLANE
+from cluster.processes import Process
+from cluster.waiting import until
+
+__all__ = ["PASSWORD", "Clone", "Gitea"]
+
+PORT = 3000
+PASSWORD = "a-password-of-the-test"
+SETTINGS = f"""\
+APP_NAME = Test
+RUN_MODE = prod
+RUN_USER = root
+; The launcher's namespaces end with the tests, and hold nothing else.
+I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
+WORK_PATH = {{folder}}
+
+[server]
+HTTP_ADDR = {CONTROL_PLANE}
+HTTP_PORT = {PORT}
+ROOT_URL = http://{CONTROL_PLANE}:{PORT}/
+STATIC_ROOT_PATH = {{engine}}
+DISABLE_SSH = true
+OFFLINE_MODE = true
+
+[database]
+DB_TYPE = sqlite3
+
+[security]
+INSTALL_LOCK = true
+SECRET_KEY = a-secret-of-the-test
+PASSWORD_HASH_ALGO = pbkdf2_v1
+
+[webhook]
+ALLOWED_HOST_LIST = *
+
+[log]
+LEVEL = Warn
+
+[cron.update_checker]
+ENABLED = false
+"""
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Nothing of the machine's own settings: no proxy, no git configuration."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"}
+
+
+class Gitea:
+    """A running server with an administrator named root."""
+
+    def __init__(self, engine: Path, folder: Path) -> None:
+        """Start it.
+
+        Args:
+            engine: Its built program, and what it reads from the module.
+            folder: For all that it writes.
+        """
+        self.url = f"http://{CONTROL_PLANE}:{PORT}"
+        self._folder = folder
+        self._program = str(engine / "gitea")
+        self._settings = folder / "app.ini"
+        self._settings.write_text(SETTINGS.format(folder=folder, engine=engine))
+        self._http = urllib3.PoolManager(retries=False, timeout=30)
+        arguments = [self._program, "web", "--config", str(self._settings)]
+        self._process = Process("gitea", arguments, folder / "gitea.log", _environment(folder))
+        until(self._ready, "Gitea is ready", 120)
+        self._command(
+            "admin", "user", "create", "--admin", "--username", "administrator", "--email", "administrator@example.com",
+            "--password", PASSWORD, "--must-change-password=false",
+        )  # fmt: skip
+
+    def _ready(self) -> bool:
+        self._process.check()
+        try:
+            return self._http.request("GET", f"{self.url}/api/healthz").status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def _command(self, *arguments: str) -> None:
+        command = [self._program, "--config", str(self._settings), *arguments]
+        done = subprocess.run(
+            command, env=_environment(self._folder), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"gitea {' '.join(arguments[:3])} failed: {done.stdout}{done.stderr}")
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._process.stop()
+
+    def api(self, user: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request to the API as a user; the answer's JSON.
+
+        Raises:
+            RuntimeError: The answer is an error.
+        """
+        headers = urllib3.make_headers(basic_auth=f"{user}:{PASSWORD}") | {"Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        answer = self._http.request(method, f"{self.url}/api/v1/{path}", body=content, headers=headers)
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path} as {user}: {answer.status} {answer.data.decode()}")
+        return json.loads(answer.data) if answer.data else None
+
+    def create_user(self, name: str) -> None:
+        """A user who can sign in."""
+        user = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+        self.api("administrator", "POST", "admin/users", user | {"must_change_password": False})
+
+    def redeliver(self, user: str, repository: str, hook: int, delivery: str) -> None:
+        """Press the button that sends a delivery again: the API has no call for it."""
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        signed_in = self._http.request(
+            "POST",
+            f"{self.url}/user/login",
+            body=urlencode({"user_name": user, "password": PASSWORD}),
+            headers=form,
+            redirect=False,
+        )
+        set_cookies = [each.split(";")[0].split("=", 1) for each in signed_in.headers.getlist("Set-Cookie")]
+        cookies = "; ".join(
+            f"{name}={value}" for name, value in dict(set_cookies).items()
+        )  # the last of a name
+        answer = self._http.request(
+            "POST",
+            f"{self.url}/{repository}/settings/hooks/{hook}/replay/{delivery}",
+            body="",
+            headers=form | {"Cookie": cookies},
+            redirect=False,
+        )
+        if answer.status != 303 or "/login" in answer.headers["Location"]:
+            raise RuntimeError(f"the delivery was not sent again: {answer.status} {dict(answer.headers)}")
+
+    def deliveries(self) -> list[tuple[int, str, bool]]:
+        """What it has to send or has sent: number of the webhook, event, whether it was sent."""
+        with sqlite3.connect(f"file:{self._folder / 'data/gitea.db'}?mode=ro", uri=True) as database:
+            found = database.execute("select hook_id, event_type, is_delivered from hook_task").fetchall()
+        return [(hook, event, bool(sent)) for hook, event, sent in found]
+
+    def clone(self, user: str, repository: str, folder: Path) -> "Clone":
+        """A user's clone, over HTTP with a password."""
+        remote = f"http://{quote(user)}:{PASSWORD}@{CONTROL_PLANE}:{PORT}/{repository}.git"
+        return Clone(user, remote, folder)
+
+
+class Clone:
+    """A user's clone of a repository."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, user: str, remote: str, folder: Path) -> None:
+        self._folder = folder
+        person = {"NAME": user, "EMAIL": f"{user}@example.com"}
+        self._environment = _environment(folder) | {
+            f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()
+        }
+        folder.mkdir(parents=True)
+        self.git("clone", "-q", remote, ".")
+
+    def git(self, *arguments: str) -> str:
+        """Run git; what it printed.
+
+        Raises:
+            RuntimeError: It failed.
+        """
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"git {' '.join(arguments)} failed: {done.stderr}")
+        return done.stdout.strip()
+
+    def commit(self, path: str = "main.go", message: str = "Change") -> str:
+        """Change a file and commit it; the commit."""
+        place = self._folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"{next(self._numbers)}\n")
+        self.git("add", ".")
+        self.git("commit", "-q", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def push(self, *refs: str) -> None:
+        """Push refs, or whatever else git push takes."""
+        self.git("push", "-q", "origin", *refs)
+
+    def branch(self, name: str, start: str = "origin/main") -> None:
+        """Make a branch and go to it."""
+        self.git("checkout", "-q", "-B", name, "--no-track", start)

@@ -1,0 +1,130 @@
+"""What a decision may hold, whatever the event was: the rules of decide.jq and of docs/security.md, said once more."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+from mutations import Path, events, targets, text
+
+from events.canonical import Kind
+from events.host import host
+from sensors.program import Program, compose, reader
+from sensors.reasons import REASONS
+
+BINDINGS: dict[Kind, dict[str, str]] = {
+    "push": {"target_branch": "branch", "commit": "sha"},
+    "tag": {"container_tag": "tag", "commit": "sha"},
+    "pull_request": {"target_branch": "branch", "commit": "sha"},
+}
+RULES: dict[str, Any] = {
+    "push": {"paths": {"include": "(?:[^/]+/)*[^/]*[.](?:go|c|md)"}, "authors": {"exclude": ".*-bot"}},
+    "tag": {},
+    "pull_request": {"drafts": True},
+    "image_push": {},
+}
+
+
+@cache
+def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Program:
+    """A program with every repository of the host's events in its table."""
+    read = reader(host(name), "source")
+    keys = {key for event in events(name) for key in read.keys(text(event))}
+    line: dict[str, Any] = {
+        "pipeline": "shop",
+        "config": "0123456789ab",
+        "arguments": {"repo_name": "shop", "repo_url": "https://example.com/acme/shop.git"},
+        **{kind: RULES[kind] for kind in kinds & RULES.keys()},
+    }
+    return compose(
+        host=host(name),
+        source="source",
+        kinds=kinds,
+        lines={key: line for key in keys if key and re.fullmatch(r"[A-Za-z0-9._/-]+", key)},
+        bindings=BINDINGS,
+        mutex_argument="repo_name",
+        any_ref=any_ref,
+    )
+
+
+# The rules of decide.jq, and of docs/security.md.
+NAME = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
+ANY_NAME = r"[^\x00-\x20\x7f-\x9f./~^:?*\[\\-][^\x00-\x20\x7f-\x9f~^:?*\[\\]{0,199}"
+"""Of a program whose templates take any ref; by characters here, where the program counts bytes."""
+COMMIT = r"(?:[0-9a-f]{40}|[0-9a-f]{64})"
+IMAGE = r"[A-Za-z0-9._/-]{1,300}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+NO_IMAGE = r".*:(?:sha(?:256|384|512)-[0-9a-f]{64,128}(?:[._-].*)?|(?:.*[._-])?build-?cache(?:[._-].*)?)"
+OCCURRENCE = r"[A-Za-z0-9:._+-]{0,64}"
+
+
+def parameters(name: str) -> dict[str, str]:
+    """The expression that each parameter matches, given the one for names of branches and tags."""
+    return {
+        "target_branch": name,
+        "container_tag": r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}",
+        "commit": COMMIT,
+        "repo_name": "shop",
+        "repo_url": re.escape("https://example.com/acme/shop.git"),
+    }
+
+
+TIME = r"(?: [A-Za-z0-9:._+-]{1,64})?"
+
+
+def subject(kind: str, name: str) -> str:
+    """The expression that what is built matches in an identity."""
+    return {
+        "push": rf"refs/heads/{name} (?:{COMMIT})? {COMMIT}{TIME}",
+        "tag": rf"refs/tags/{name} (?:{COMMIT})? {COMMIT}{TIME}",
+        "pull_request": rf"[0-9]* {COMMIT}{TIME}",
+        "image_push": rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}} {OCCURRENCE}(?:[0-9a-f]{{7,}})?",
+    }[kind]
+
+
+def matches(expression: str, value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(expression, value) is not None
+
+
+def check_harmless(found: dict[str, Any], *, any_ref: bool = False) -> None:
+    name_of_ref = ANY_NAME if any_ref else NAME
+    assert found["action"] in {"run", "drop"}
+    assert found["reason"] in REASONS
+    assert "{{" not in json.dumps(found)
+    if found["action"] == "drop":
+        assert found.keys() <= {"action", "verdict", "reason", "pipeline"}
+        return
+    kind = found["kind"]
+    if kind == "image_push":
+        assert not matches(NO_IMAGE, found["ref"])
+    else:
+        name = found["ref"].removeprefix("refs/heads/").removeprefix("refs/tags/")
+        assert not re.search(r"[.][.]|//|/[.]|@[{]|[.]lock(?:/|\Z)|[/.]\Z", name)
+    for name, value in found["parameters"].items():
+        assert matches(parameters(name_of_ref)[name], value), name
+    assert matches(
+        IMAGE if kind == "image_push" else rf"(?:refs/heads/|refs/tags/)?{name_of_ref}", found["ref"]
+    )
+    assert matches(rf"(?:sha256:[0-9a-f]{{64}})?|{COMMIT}", found["sha"])
+    assert found["sha"].strip("0") or kind == "image_push"
+    assert matches(r"[A-Za-z0-9._/-]{1,300}", found["repository"])
+    assert matches(r"[A-Za-z0-9._@+\[\]-]{0,100}", found["actor"])
+    assert matches(r"[A-Za-z0-9._:-]{0,128}", found["delivery"])
+    event = rf"shop source {kind} [A-Za-z0-9._/-]{{1,300}} {subject(kind, name_of_ref)}"
+    assert matches(event, found["event"])
+    assert found["identity"] == "0123456789ab " + found["event"]
+
+
+def read_alone(event: dict[str, Any], index: int, name: str) -> dict[str, Any]:
+    """The part of an event that the program reads; a fraction of its size, so that thousands can be tried."""
+    wanted = set(targets(name)[index])
+
+    def pruned(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: pruned(child, (*path, key)) for key, child in value.items() if (*path, key) in wanted
+            }
+        if isinstance(value, list):
+            return [pruned(child, (*path, number)) for number, child in enumerate(value[:3])]
+        return value
+
+    return {key: pruned(value, (key,)) for key, value in event.items()}
