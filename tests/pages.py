@@ -108,7 +108,8 @@ key is the pattern of the names. A key without a field gets `-{repository_name}`
 of one name are refused.
 
 **Folders.** `-f FOLDER` reads the folder with its sub-folders: `hookline.yaml`, `*.hookline.yaml`, and any other `*.yaml` or `*.yml` that
-says `version: 1` at its left edge. Other YAML files and hidden folders are left out. A file that is named twice is read once.
+says `version: 1` and has a key of a declaration at its left edge. Other YAML files and hidden folders are left out. A file that is named
+twice is read once.
 
 **Templates of your own.** `templates: {team-ci: {file: ci/team-ci.yaml}}` names the manifest of a ClusterWorkflowTemplate or a
 WorkflowTemplate; `run: {template: team-ci}` uses it. A WorkflowTemplate must be in the namespace of the Workflows. `--template` wins over the file.

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from documents.blocks import Block, Name
+from documents.blocks import Block, Name, Once
 from documents.scalars import check_label_value, matching
 from events.declaration import Events
 from events.eventsource import JETSTREAM_VERSION
@@ -185,13 +185,15 @@ class Defaults(Block):
         "forks are sandboxed, because such runs push nothing; they do not inherit it.",
         examples=["registry-vpc.cn-hangzhou.aliyuncs.com/acme/shop"],
     )
-    events: Events | None = Field(
+    events: Annotated[Events, Once] | None = Field(
         default=None,
         description="Events that start the pipeline. A schedule without at, or an image_push without image, in defaults starts nothing by itself: it "
         "completes those of the pipelines.",
         examples=[{"push": {"branches": ["main"]}}],
     )
-    run: Run | None = Field(default=None, description="Settings of the run.", examples=[{"deadline": "1h"}])
+    run: Annotated[Run, Once] | None = Field(
+        default=None, description="Settings of the run.", examples=[{"deadline": "1h"}]
+    )
 
 
 class Pipeline(Defaults):
@@ -201,7 +203,7 @@ class Pipeline(Defaults):
         description="Repository to build. A text is its name.",
         examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
     )
-    events: Events = Field(
+    events: Annotated[Events, Once] = Field(
         description="Events that start the pipeline.", examples=[{"push": {"branches": ["main"]}}]
     )
     for_each: list[str] | NamesFile | None = Field(
