@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from documents.blocks import Block, Duration
+from documents.blocks import Block, Duration, Name
 from documents.scalars import parse_date_range
 from documents.time_zones import check_timezone
 from events.canonical import Kind
@@ -38,12 +38,12 @@ __all__ = [
 
 
 class _OneOrMore:
-    """A list, for which a text alone may stand: branches: main is branches: [main]."""
+    """A list, for which one item alone may stand: branches: main is branches: [main]."""
 
     @staticmethod
     def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(
-            lambda value: value if isinstance(value, list | dict) or value is None else [value],
+            lambda value: value if isinstance(value, list) or value is None else [value],
             handler(source),
         )
 
@@ -267,6 +267,11 @@ def _check_date(value: str) -> str:
 class Schedule(Block):
     """Fire times at which a pipeline starts."""
 
+    name: Name | None = Field(
+        default=None,
+        description="Name of the schedule. Required for all but one of a list; next, simulate and the CronWorkflow show it.",
+        examples=["weekly"],
+    )
     at: Annotated[
         list[Annotated[str, AfterValidator(_check_cron)]],
         Field(min_length=1, max_length=20),
@@ -300,12 +305,21 @@ class Schedule(Block):
     branch: Branch = Field(default="main", description="Branch to build.", examples=["main"])
 
 
-def _one_schedule(value: Any) -> Any:
-    if isinstance(value, list):
-        raise ValueError(  # noqa: TRY004 - one kind of error for the reader
-            'a pipeline has one schedule, and at: takes a list of times, such as at: ["0 2 * * *", "30 14 * * 1-5"]; other branches or '
-            "time zones need a second pipeline of the same repository and image"
-        )
+def _told_apart(schedules: list[Schedule]) -> list[Schedule]:
+    names = [each.name for each in schedules]
+    if names.count(None) > 1:
+        raise ValueError("all but one of several schedules need a name, such as {name: weekly, at: …}")
+    if twice := next((each for place, each in enumerate(names) if each in names[:place]), None):
+        raise ValueError(f'two schedules are named "{twice}"')
+    return schedules
+
+
+def _schedules(value: Any) -> Any:
+    """The answer to a mapping of schedules."""
+    if isinstance(value, dict) and "at" not in value:
+        named = next((key for key, each in value.items() if isinstance(each, dict) and "at" in each), None)
+        if named is not None:
+            raise ValueError(f"{named}: expected a list of schedules, such as [{{name: {named}, at: …}}]")
     return value
 
 
@@ -343,9 +357,18 @@ class Events(Block):
     pull_request: PullRequest | None = Field(
         default=None, description="Pull or merge requests.", examples=[{"into": ["main"]}]
     )
-    schedule: Annotated[Schedule | None, BeforeValidator(_one_schedule)] = Field(
+    schedule: (
+        Annotated[
+            list[Schedule],
+            Field(min_length=1, max_length=20),
+            AfterValidator(_told_apart),
+            _OneOrMore,
+            BeforeValidator(_schedules),
+        ]
+        | None
+    ) = Field(
         default=None,
-        description="Fire times of a calendar.",
+        description="Fire times of a calendar: one schedule, or a list of them.",
         examples=[{"at": "30 2 * * 1-5", "timezone": "Asia/Shanghai"}],
     )
     image_push: ImagePush | None = Field(
@@ -376,6 +399,11 @@ class Events(Block):
     def sandboxed(self) -> bool:
         """Whether the pipeline runs only foreign code."""
         return self.pull_request is not None and self.pull_request.forks == "sandboxed"
+
+    def branch(self, kind: Kind) -> str | None:
+        """The branch to build where the event of a kind has none; of several schedules, the first one's."""
+        declared = (self.schedule or (None,))[0] if kind == "schedule" else getattr(self, kind)
+        return getattr(declared, "branch", None)
 
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds that are declared."""

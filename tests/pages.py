@@ -107,6 +107,10 @@ fields in lower case. In a GitLab subgroup `{owner}` has several parts. A source
 key is the pattern of the names. A key without a field gets `-{repository_name}` at its end. What a Kubernetes name cannot hold becomes `-`. Two repositories
 of one name are refused.
 
+**Schedules.** `schedule:` takes one schedule or a list of them, each with its own time zone, branch and days; `at:` takes one time or
+several. All but one of a list need a `name:`. A default with keys completes each schedule of the list. Two times in one minute start one run, unless they build
+different branches.
+
 **Folders.** `-f FOLDER` reads the folder with its sub-folders: `hookline.yaml`, `*.hookline.yaml`, and any other `*.yaml` or `*.yml` that
 says `version: 1` and has a key of a declaration at its left edge. Other YAML files and hidden folders are left out. A file that is named
 twice is read once.

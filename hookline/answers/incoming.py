@@ -56,19 +56,28 @@ def _known_host(plan: Plan, source: str | None) -> Host | None:
     return named[0].host if len(named) == 1 else None
 
 
-def _scheduled(
-    plan: Plan, pipeline: str, given: datetime.datetime | None, now: datetime.datetime
-) -> BusEvent:
+def _scheduled(plan: Plan, named: str, given: datetime.datetime | None, now: datetime.datetime) -> BusEvent:
     """The event of a schedule at a given minute; without one, at its next fire time.
+
+    Args:
+        plan: That has the schedules.
+        named: PIPELINE: whichever of its schedules fires; PIPELINE/NAME: the one of that name.
+        given: The minute.
+        now: The time after which the next fire time is looked for.
 
     Raises:
         DeliveryError: No event is part of it.
         Refusal: It does not fire then.
     """
-    schedules = plan.schedules_of(pipeline)
-    if not schedules:
+    pipeline, slash, name = named.partition("/")
+    every = plan.schedules_of(pipeline)
+    if not every:
         known = ", ".join(plan.scheduled) or "none"
         raise DeliveryError(f'pipeline "{pipeline}" has no schedule; with a schedule: {known}')
+    schedules = [each for each in every if not slash or each.schedule == name]
+    if not schedules:
+        known = ", ".join(dict.fromkeys(each.schedule for each in every if each.schedule)) or "none"
+        raise DeliveryError(f'"{pipeline}" has no schedule named "{name}"; named: {known}')
     event_sources = {entry.name: name for name, entries in plan.calendars.items() for entry in entries}
     if schedules[0].name not in event_sources:
         raise DeliveryError(

@@ -64,7 +64,7 @@ def command(
     )
     rows = [_row(time, schedule, excluded) for time, schedule, excluded in times]
     if output != "table":
-        keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded")
+        keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded", "schedule")
         items = [dict(zip(keys, row, strict=True)) for row in rows]
         notes = [] if not times else _notes(chosen, after, times[-1][0])
         print_data(
@@ -77,7 +77,7 @@ def command(
         return
     shown = [
         (
-            str(row[0]),
+            f"{row[0]}/{row[6]}" if row[6] else str(row[0]),
             str(row[1]),
             str(row[2]),
             str(row[3]),
@@ -102,7 +102,7 @@ def _times(
 
 def _row(
     time: datetime.datetime, schedule: FiringSchedule, excluded: bool
-) -> tuple[str, str, str, str, int, bool]:
+) -> tuple[str, str, str, str, int, bool, str | None]:
     return (
         schedule.pipeline,
         time.strftime("%a %Y-%m-%d %H:%M %z"),
@@ -110,6 +110,7 @@ def _row(
         schedule.timezone,
         schedule.offset_minutes,
         excluded,
+        schedule.schedule,
     )
 
 

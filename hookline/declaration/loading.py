@@ -1,6 +1,6 @@
 """Loading: the files of a declaration, read, checked by themselves and put together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
+from events.declaration import Schedule
 from events.sources import Source
 from hookline.declaration.folders import files_of
 from hookline.declaration.for_each import ReadBytes
@@ -68,9 +69,20 @@ class DeclaredPipeline:
             found = found[key]
         return True
 
+    def schedules(self) -> Iterator[tuple[tuple[str | int, ...], Schedule]]:
+        """The schedules, each with its path in the pipeline: a single one need not stand in a list."""
+        path = ("events", "schedule")
+        listed = isinstance(self.document.data["pipelines"][self.name]["events"].get("schedule"), list)
+        for place, each in enumerate(self.pipeline.events.schedule or ()):
+            yield ((*path, place) if listed else path), each
+
     def position(self, *path: str | int) -> Position:
         """Position of a part of the pipeline; for an absent part, that of the nearest part above it."""
         return self.document.position(("pipelines", self.name, *path))
+
+    def field(self, *path: str | int) -> str:
+        """A part of the pipeline as messages name it."""
+        return ".".join(("pipelines", self.name, *map(str, path)))
 
 
 @dataclass(frozen=True, slots=True)

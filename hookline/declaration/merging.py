@@ -56,7 +56,7 @@ def merge(shape: Shape, default: Part, own: Part) -> Part:
                 continue
             if child.merges:
                 under = part_at(default, key) if isinstance(below.get(key), dict) else None
-                value, node = merge(child, under or EMPTY, Part(value, node))  # noqa: PLW2901 - the node of the same key
+                value, node = _over(child, under or EMPTY, Part(value, node))  # noqa: PLW2901 - the node of the same key
         data[key] = value
         pairs.append((key_node, node))
     for pair in _pairs(default):
@@ -65,6 +65,19 @@ def merge(shape: Shape, default: Part, own: Part) -> Part:
             data[key] = below[key]
             pairs.append(pair)
     return Part(data, yaml.MappingNode(_MAP, pairs, own.node.start_mark))
+
+
+def _over(shape: Shape, default: Part, own: Part) -> Part:
+    """A mapping over its default; of a list of them, each."""
+    if not shape.listed or not isinstance(own.data, list) or not isinstance(own.node, yaml.SequenceNode):
+        return merge(shape, default, own)
+    items = [
+        merge(shape, default, Part(data, node)) for data, node in zip(own.data, own.node.value, strict=True)
+    ]
+    return Part(
+        [each.data for each in items],
+        yaml.SequenceNode(own.node.tag, [each.node for each in items], own.node.start_mark),
+    )
 
 
 def _holds_false(data: Any) -> bool:

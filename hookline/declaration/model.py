@@ -243,7 +243,7 @@ class TestCase(Block):
         description="Name of the test.", examples=["docs only"]
     )
     event: str = Field(
-        description="File with the event, relative to this file, or schedule:PIPELINE.",
+        description="File with the event, relative to this file, or schedule:PIPELINE, or schedule:PIPELINE/NAME for one of its schedules.",
         examples=["tests/push-docs.json"],
     )
     source: SourceName | None = Field(

@@ -25,6 +25,8 @@ class Shape:
     keys: "Mapping[str, Shape]" = field(default_factory=dict)
     every: "Shape | None" = None
     """The shape under any key, where the keys are the user's own."""
+    listed: bool = False
+    """Whether a list of such mappings may stand in place of one; the default completes each of them."""
     holds_false: bool = False
     """Whether false is a value here; else it removes a default."""
     model: type[BaseModel] | None = None
@@ -52,13 +54,20 @@ def _shape(annotation: Any) -> Shape:
         for each in members
     )
     for each in members:
+        if typing.get_origin(each) is list and _is_block(item := typing.get_args(each)[0]):
+            found = shape_of(item)
+            return Shape(merges=True, keys=found.keys, listed=True, model=item)
         # A selection is one decision: parts of two would choose what nobody wrote.
-        if isinstance(each, type) and issubclass(each, BaseModel) and not issubclass(each, Selection):
+        if _is_block(each) and not issubclass(each, Selection):
             found = shape_of(each)
             return Shape(merges=True, keys=found.keys, holds_false=holds_false, model=each)
         if typing.get_origin(each) is dict:
             return Shape(merges=True, every=_shape(typing.get_args(each)[1]), holds_false=holds_false)
     return Shape(holds_false=holds_false)
+
+
+def _is_block(annotation: Any) -> typing.TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _members(annotation: Any) -> typing.Iterator[Any]:

@@ -59,10 +59,11 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     )
     check_declaration(declaration, known, found_endpoints, problems)
     pipelines: list[CheckedPipeline] = []
+    names = dict.fromkeys(declaration.pipelines, "a pipeline")
     for declared in declaration.pipelines.values():
         run = declared.pipeline.run or Run.model_construct()
         template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
-        schedules = _schedules(declaration, declared, problems)
+        schedules = _schedules(declared, names, problems)
         if template is not None:
             check_names(declared, template, problems)
             pipelines.append(CheckedPipeline(declared, run, template, schedules))
@@ -73,25 +74,31 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
 
 
 def _schedules(
-    declaration: Declaration, declared: DeclaredPipeline, problems: Problems
+    declared: DeclaredPipeline, names: dict[str, str], problems: Problems
 ) -> tuple[FiringSchedule, ...]:
-    schedule = declared.pipeline.events.schedule
-    if schedule is None:
-        return ()
-    try:
-        found = firing(declared.name, schedule)
-    except CronError as error:
-        problems.error(
-            declared.position("events", "schedule", "spread"),
-            str(error),
-            f"pipelines.{declared.name}.events.schedule.spread",
-        )
-        return ()
-    for each in found[1:]:
-        if each.name in declaration.pipelines:
-            problems.error(
-                declared.position("events", "schedule", "at"),
-                f'"{each.written}" would be fired by an event of the name {each.name}, which is a pipeline; rename that',
-                f"pipelines.{declared.name}.events.schedule.at",
-            )
-    return found
+    """The schedules of a pipeline.
+
+    Args:
+        declared: The pipeline.
+        names: What has a name that no further event may have; those of this pipeline's events are added.
+        problems: Takes what is found.
+    """
+    found: list[FiringSchedule] = []
+    for path, schedule in declared.schedules():
+        try:
+            times = firing(declared.name, schedule)
+        except CronError as error:
+            problems.error(declared.position(*path, "spread"), str(error), declared.field(*path, "spread"))
+            continue
+        for each in times:
+            if each.name == declared.name:  # the event has the pipeline's own name
+                continue
+            if each.name in names:
+                problems.error(
+                    declared.position(*path, "at"),
+                    f'the event of "{each.written}" would have the name {each.name}, which {names[each.name]} has; rename that, or the schedule',
+                    declared.field(*path, "at"),
+                )
+            names[each.name] = f"a schedule of {declared.name}"
+        found += times
+    return tuple(found)

@@ -91,6 +91,7 @@ def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
         cron_workflow(
             plan.workloads[schedule.pipeline],
             name,
+            schedule.branch,
             schedule.cron.text,
             schedule.timezone,
             schedule.catch_up_seconds,

@@ -39,15 +39,11 @@ class _Pipeline:
     declared: DeclaredPipeline
     problems: Problems
 
-    def error(self, message: str, *path: str) -> None:
-        self.problems.error(
-            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
-        )
+    def error(self, message: str, *path: str | int) -> None:
+        self.problems.error(self.declared.position(*path), message, self.declared.field(*path))
 
-    def warn(self, message: str, *path: str) -> None:
-        self.problems.warn(
-            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
-        )
+    def warn(self, message: str, *path: str | int) -> None:
+        self.problems.warn(self.declared.position(*path), message, self.declared.field(*path))
 
 
 def check_pipeline(
@@ -211,8 +207,7 @@ def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
         bare = [
             kind
             for kind in kinds
-            if name not in template.bindings(kind)
-            and not (role == "branch" and getattr(getattr(pipeline.events, kind), "branch", None))
+            if name not in template.bindings(kind) and not (role == "branch" and pipeline.events.branch(kind))
         ]
         if role == "commit" and bare:
             checked.error(
@@ -279,15 +274,14 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
             "events",
             "pull_request",
         )
-    if events.schedule is not None:
-        calendar = declaration.cluster.schedules or (
-            "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
-        )
-        if calendar == "cron_workflow" and events.schedule.except_:
+    calendar = declaration.cluster.schedules or (
+        "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
+    )
+    for path, schedule in checked.declared.schedules():
+        if calendar == "cron_workflow" and schedule.except_:
             checked.error(
                 "a CronWorkflow has no exclusion dates; use cluster.schedules: calendar, or leave except: out",
-                "events",
-                "schedule",
+                *path,
                 "except",
             )
 

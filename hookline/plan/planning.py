@@ -133,7 +133,12 @@ class Plan:
         yield from self._lane_by_lane(groups, alone) if self.on_ack_one else self._by_shard(groups, alone)
         scheduled = [
             of_schedule(
-                ScheduledRoute(event_source, entry.name, self.workloads[self.schedules[entry.name].pipeline])
+                ScheduledRoute(
+                    event_source,
+                    entry.name,
+                    self.workloads[self.schedules[entry.name].pipeline],
+                    self.schedules[entry.name].branch,
+                )
             )
             for event_source, entries in self.calendars.items()
             for entry in entries
@@ -183,7 +188,7 @@ class Plan:
 def _event_branches(declared: DeclaredPipeline) -> dict[Kind, str | None]:
     """The kinds that start a pipeline, each with the branch to build where the event has none."""
     events = declared.pipeline.events
-    return {kind: getattr(getattr(events, kind), "branch", None) for kind in events.kinds()}
+    return {kind: events.branch(kind) for kind in events.kinds()}
 
 
 def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Plan:

@@ -18,14 +18,17 @@ class FiringSchedule:
     """One time of a pipeline's schedule with everything applied."""
 
     name: str
-    """Of its event or CronWorkflow: the pipeline's, and for further times one that follows from their text."""
+    """Of its event or CronWorkflow: the pipeline's, with the schedule's; for further times one that follows from their text."""
     pipeline: str
+    schedule: str | None
+    """The schedule's own name."""
     written: str
     cron: CronSchedule
     timezone: str
     offset_minutes: int
     excluded: tuple[datetime.date, ...]
     catch_up_seconds: int | None
+    branch: str
 
     @property
     def zone(self) -> ZoneInfo:
@@ -63,16 +66,24 @@ class FiringSchedule:
 
 
 def firing(pipeline: str, schedule: Schedule) -> tuple[FiringSchedule, ...]:
-    """Apply spread and exclusions to each time of a schedule; the first keeps the pipeline's name.
+    """Apply spread and exclusions to each time of a schedule; the first time of one without a name has the pipeline's.
 
     Raises:
         CronError: The spread cannot be said in five cron fields.
     """
-    names = [
-        pipeline,
-        *(f"{pipeline[:45].rstrip('-')}-{digest([pipeline, at], 6)}" for at in schedule.at[1:]),
-    ]
+    first = pipeline if schedule.name is None else f"{pipeline}-{schedule.name}"
+    if len(first) > _LONGEST:
+        first = _short(pipeline, first)
+    names = [first, *(_short(pipeline, first, at) for at in schedule.at[1:])]
     return tuple(_firing(name, pipeline, at, schedule) for name, at in zip(names, schedule.at, strict=True))
+
+
+_LONGEST = 52
+"""Characters of the name of a CronWorkflow."""
+
+
+def _short(pipeline: str, *parts: str) -> str:
+    return f"{pipeline[:45].rstrip('-')}-{digest(parts, 6)}"
 
 
 def _firing(name: str, pipeline: str, at: str, schedule: Schedule) -> FiringSchedule:
@@ -90,10 +101,12 @@ def _firing(name: str, pipeline: str, at: str, schedule: Schedule) -> FiringSche
     return FiringSchedule(
         name=name,
         pipeline=pipeline,
+        schedule=schedule.name,
         written=at,
         cron=shift_cron(written, offset) if offset else written,
         timezone=schedule.timezone,
         offset_minutes=offset,
         excluded=tuple(sorted(days)),
         catch_up_seconds=schedule.missed.within if schedule.missed else None,
+        branch=schedule.branch,
     )

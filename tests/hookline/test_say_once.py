@@ -110,7 +110,24 @@ def test_a_default_without_a_start_completes_the_schedules_of_pipelines_and_star
     assert pipeline(found).events.schedule is None
     night = pipeline(found, "night").events.schedule
     assert night is not None
-    assert (night.at, night.timezone) == (["0 3 * * *"], "Asia/Shanghai")
+    assert [(each.at, each.timezone) for each in night] == [(["0 3 * * *"], "Asia/Shanghai")]
+
+
+def test_a_default_completes_each_of_several_schedules() -> None:
+    defaults = DEFAULTS.replace("events: {", "events: {schedule: {timezone: Asia/Shanghai, branch: next}, ")
+    found = pipeline(
+        declared(
+            HEAD
+            + defaults
+            + "pipelines:\n  shop:\n    repository: acme/shop\n    events:\n      schedule:\n"
+            + '        - {at: "0 3 * * *", branch: false}\n        - {name: weekly, at: "0 4 * * 0", timezone: UTC}\n'
+        )
+    )
+    assert found.events.schedule is not None
+    assert [(each.name, each.timezone, each.branch) for each in found.events.schedule] == [
+        (None, "Asia/Shanghai", "main"),
+        ("weekly", "UTC", "next"),
+    ]
 
 
 def test_a_teams_defaults_go_over_those_of_all_files_and_reach_its_own_pipelines_alone() -> None:
