@@ -65,6 +65,8 @@ class Document:
     wanted: Wanted = field(repr=False, compare=False)
     holds_nothing: bool = False
     """Whether a place is empty (null, or a key without a value)."""
+    holds_false: bool = False
+    """Whether a value is false."""
     holds_hidden: bool = False
     """Whether a text or a key has a character that is not plainly seen; only then is it asked which one."""
     surprises: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)

@@ -75,7 +75,8 @@ def layered(documents: Sequence[Document], read: ReadBytes) -> tuple[list[Layere
     for document in documents:
         whole = Part(document.data, document.root)
         if wide and document is wide[0]:
-            common.defaults = elsewhere(_normal(part_at(whole, "defaults") or EMPTY), document.file)
+            normal = merge(shape_of(Pipeline), EMPTY, _normal(part_at(whole, "defaults") or EMPTY))
+            common.defaults = elsewhere(normal, document.file)
         for name, (_, source) in (part_at(whole, "sources") or EMPTY).children().items():
             if (url := part_at(source, "url")) is not None:
                 common.urls[name] = elsewhere(url, document.file)
@@ -123,7 +124,7 @@ def _layered(document: Document, common: Common, *, own_is_common: bool) -> Laye
                 common.problems.append(Diagnostic(place, message))
                 continue
             own[name] = pipeline.data
-            pairs.append((key_node, _merged(document.file, name, pipeline, defaults, common)))
+            pairs.append((key_node, _merged(document, name, pipeline, defaults, common)))
         made_of = Part(
             {key.value: part.data for key, part in pairs},
             yaml.MappingNode(
@@ -156,18 +157,20 @@ def _each(file: str, pipelines: Part, common: Common) -> Iterator[tuple[yaml.Nod
             yield key_node, _normal(pipeline)
 
 
-def _merged(file: str, name: str, own: Part, defaults: Part, common: Common) -> Part:
+def _merged(document: Document, name: str, own: Part, defaults: Part, common: Common) -> Part:
     """A pipeline with its defaults and patterns applied."""
     if not isinstance(own.data, dict):
         return own
-    found = merge(shape_of(Pipeline), defaults, own)
-    for kind, key in _STARTS.items():
-        value = data_at(found.data, "events", kind)
+    found = merge(shape_of(Pipeline), defaults, own, holds_false=document.holds_false)
+    events = found.data.get("events")
+    for kind, key in _STARTS.items() if isinstance(events, dict) else ():
+        value = events.get(kind)
         if isinstance(value, dict) and key not in value and data_at(own.data, "events", kind) is None:
             found = with_part(found, ("events", kind), None)
-    forks = data_at(found.data, "events", "pull_request", "forks")
-    if forks == "sandboxed" and "image" not in own.data and "image" in found.data:
+    inherits_image = "image" in found.data and "image" not in own.data
+    if inherits_image and data_at(found.data, "events", "pull_request", "forks") == "sandboxed":
         found = with_part(found, ("image",), None)  # such a run pushes nothing
+    file = document.file
     return _filled(file, name, _with_url(file, name, own, found, common), common)
 
 

@@ -71,9 +71,12 @@ class DeclaredPipeline:
 
     def schedules(self) -> Iterator[tuple[tuple[str | int, ...], Schedule]]:
         """The schedules, each with its path in the pipeline: a single one need not stand in a list."""
+        schedules = self.pipeline.events.schedule
+        if schedules is None:
+            return
         path = ("events", "schedule")
-        listed = isinstance(self.document.data["pipelines"][self.name]["events"].get("schedule"), list)
-        for place, each in enumerate(self.pipeline.events.schedule or ()):
+        listed = isinstance(self.document.data["pipelines"][self.name]["events"]["schedule"], list)
+        for place, each in enumerate(schedules):
             yield ((*path, place) if listed else path), each
 
     def position(self, *path: str | int) -> Position:

@@ -36,14 +36,18 @@ def made(data: Any, mark: Any) -> Part:
     return Part(data, yaml.ScalarNode(_TEXT, str(data), mark))
 
 
-def merge(shape: Shape, default: Part, own: Part) -> Part:
+def merge(shape: Shape, default: Part, own: Part, *, holds_false: bool = True) -> Part:
     """The keys of a pipeline, and the default's where it has none.
 
     `false` removes a default wherever it is not a value by itself. Unknown keys stay, so that the model refuses them.
+
+    Args:
+        shape: Of the mapping.
+        default: In which no false removes anything.
+        own: What stands over it.
+        holds_false: Whether there may be a false in it; if there is none, what has no default need not be looked at.
     """
-    if not isinstance(own.data, dict):
-        return own
-    if not default.data and not _holds_false(own.data):
+    if not isinstance(own.data, dict) or (not default.data and not holds_false):
         return own
     below = default.data
     data: dict[str, Any] = {}
@@ -56,7 +60,8 @@ def merge(shape: Shape, default: Part, own: Part) -> Part:
                 continue
             if child.merges:
                 under = part_at(default, key) if isinstance(below.get(key), dict) else None
-                value, node = _over(child, under or EMPTY, Part(value, node))  # noqa: PLW2901 - the node of the same key
+                if under is not None or holds_false:
+                    value, node = _over(child, under or EMPTY, Part(value, node), holds_false)  # noqa: PLW2901 - of the same key
         data[key] = value
         pairs.append((key_node, node))
     for pair in _pairs(default):
@@ -67,21 +72,18 @@ def merge(shape: Shape, default: Part, own: Part) -> Part:
     return Part(data, yaml.MappingNode(_MAP, pairs, own.node.start_mark))
 
 
-def _over(shape: Shape, default: Part, own: Part) -> Part:
+def _over(shape: Shape, default: Part, own: Part, holds_false: bool) -> Part:
     """A mapping over its default; of a list of them, each."""
     if not shape.listed or not isinstance(own.data, list) or not isinstance(own.node, yaml.SequenceNode):
-        return merge(shape, default, own)
+        return merge(shape, default, own, holds_false=holds_false)
     items = [
-        merge(shape, default, Part(data, node)) for data, node in zip(own.data, own.node.value, strict=True)
+        merge(shape, default, Part(data, node), holds_false=holds_false)
+        for data, node in zip(own.data, own.node.value, strict=True)
     ]
     return Part(
         [each.data for each in items],
         yaml.SequenceNode(own.node.tag, [each.node for each in items], own.node.start_mark),
     )
-
-
-def _holds_false(data: Any) -> bool:
-    return data is False or (isinstance(data, dict) and any(map(_holds_false, data.values())))
 
 
 def _pairs(part: Part) -> "list[tuple[yaml.Node, yaml.Node]]":

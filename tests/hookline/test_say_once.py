@@ -96,6 +96,17 @@ def test_false_takes_a_default_back_and_stays_a_value_where_it_is_one() -> None:
     assert found.run.parameters == {"enable_test": False, "dockerfile": "./a"}
 
 
+def test_a_false_that_takes_nothing_back_is_taken_in_defaults_and_in_pipelines() -> None:
+    head = HEAD + DEFAULTS.replace("image: registry", "owner: false\n  image: registry").replace(
+        "pull_request: {into: [main]}", "tag: false"
+    )
+    shop = pipeline(
+        declared(head + "pipelines:\n  shop: {repository: acme/shop, events: {pull_request: false}}\n")
+    )
+    assert shop.events.kinds() == ("push",)
+    assert shop.owner is None
+
+
 def test_false_takes_back_nothing_that_is_not_a_key() -> None:
     (message,) = said(HEAD + DEFAULTS + "pipelines:\n  shop: {repository: acme/shop, imag: false}\n")
     assert message.endswith("pipelines.shop.imag: unknown key; did you mean image?")
