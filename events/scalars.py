@@ -15,6 +15,7 @@ __all__ = [
     "check_repository_name",
     "check_source_name",
     "check_url",
+    "is_placeholder",
 ]
 
 
@@ -52,12 +53,29 @@ def check_branch(value: str) -> str:
 
 
 def check_endpoint(value: str) -> str:
-    """A URL path for a webhook."""
+    """A URL path for a webhook, or a placeholder of one."""
+    if is_placeholder(value):
+        return value
+    if "${" in value:
+        raise ValueError(
+            "a placeholder stands for the whole path, such as ${ACR_ENDPOINT}: capital letters, digits and _; its value begins with /"
+        )
     return fullmatch(
         rf"(?:/{_NO_DOTS}[A-Za-z0-9._~-]+)+",
         value,
         "expected a path such as /github: parts of letters, digits and . _ ~ -, none of them . or .., no trailing slash, no query",
     )
+
+
+_PLACEHOLDER = re.compile(r"\$\{[A-Z_][A-Z0-9_]{0,62}\}")
+
+
+def is_placeholder(endpoint: str) -> bool:
+    """Whether an endpoint is left to whoever applies the objects: ${NAME} in place of the whole path.
+
+    Unfilled it has no slash at its start, so that the controller of Argo Events refuses it.
+    """
+    return _PLACEHOLDER.fullmatch(endpoint) is not None
 
 
 def check_image_name(value: str) -> str:

@@ -10,7 +10,7 @@ from documents.blocks import Block, Name
 from documents.scalars import check_cidr, check_cidrs, matching
 from events.host import Verification, host, host_names
 from events.repository_fields import fields_of, fill
-from events.scalars import check_endpoint, check_source_name, check_url
+from events.scalars import check_endpoint, check_source_name, check_url, is_placeholder
 
 __all__ = ["SecretReference", "Source", "SourceName", "Unverified"]
 
@@ -77,7 +77,8 @@ class Source(Block):
         description="Git host or registry that sends the events.", examples=["github"]
     )
     endpoint: Annotated[str, AfterValidator(check_endpoint)] = Field(
-        description="URL path to which the host delivers.", examples=["/github"]
+        description="URL path to which the host delivers. For a host that cannot sign, ${NAME} keeps the path out of Git: docs/sources.md.",
+        examples=["/github"],
     )
     secret: Annotated[SecretReference | None, BeforeValidator(_secret_is_a_reference)] = Field(
         default=None,
@@ -116,12 +117,16 @@ class Source(Block):
                     f"{record.title} can neither sign nor send a token; accept that with unverified: {{because, allowed_cidrs}} "
                     "and an endpoint path of your own with at least 128 random bits (hookline init prints one)"
                 )
-            if not _has_random_part(self.endpoint):
+            if not is_placeholder(self.endpoint) and not _has_random_part(self.endpoint):
                 raise ValueError(
                     "endpoint: the path is the only secret of this source, so one part of it must be at least 128 random bits "
                     "(22 characters of base64url or 32 of hex); hookline init prints one"
                 )
         else:
+            if is_placeholder(self.endpoint):
+                raise ValueError(
+                    f"endpoint: {record.title} can be verified, so its path is no secret; write it down, such as /{self.host}"
+                )
             if self.unverified is not None:
                 raise ValueError(
                     f"unverified: {record.title} can be verified; give secret: {{name, key}} instead"

@@ -9,6 +9,7 @@ from events import nested_json
 from events.delivery import BusEvent, Delivery, DeliveryError, Refusal, bus_event, rfc3339
 from events.event_files import parse
 from events.host import Host
+from events.scalars import is_placeholder
 from events.signatures import verify
 from hookline.plan.planning import Plan
 from hookline.plan.schedules import FiringSchedule
@@ -118,7 +119,9 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
         if endpoint is None:
             raise DeliveryError(f'there is no source "{options.source}"; {accepted}')
     else:
-        candidates = [each for each in plan.endpoints.values() if delivery.path in {None, each.path}]
+        every = plan.endpoints.values()
+        candidates = [each for each in every if delivery.path in {None, each.path}]
+        candidates = candidates or [each for each in every if is_placeholder(each.path)]
         if not candidates:
             raise DeliveryError(
                 f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"

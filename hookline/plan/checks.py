@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
-from events.host import Verification
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.source_checks import check_sources
 from triggers.declaration import Run
@@ -126,12 +125,6 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
                 document.position(("sources", name), key=True),
                 f'no pipeline uses source "{name}"; it is left out',
                 f"sources.{name}",
-            )
-        elif endpoint.host.verification is Verification.NONE:
-            problems.warn(
-                position,
-                f"{endpoint.host.title} cannot prove who sends: everybody who knows the path can start builds; keep the path out of logs and tickets",
-                f"sources.{name}.endpoint",
             )
 
 
