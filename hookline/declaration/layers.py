@@ -143,9 +143,10 @@ def _holds_nothing(data: Any) -> bool:
 
 def _each(file: str, pipelines: Part, common: Common) -> Iterator[tuple[yaml.Node, Part]]:
     """The pipelines of a file, those with for_each written out, in their long form."""
-    for name, (key_node, pipeline) in pipelines.children().items():
+    for key_node, node in pipelines.pairs():
+        pipeline = Part(pipelines.data[key_node.value], node)
         if isinstance(pipeline.data, dict) and "for_each" in pipeline.data:
-            common.places.add(file, pipeline.node, f"pipelines.{name}")
+            common.places.add(file, pipeline.node, f"pipelines.{key_node.value}")
             try:
                 found = list(written_out(file, key_node, pipeline, common.read))
             except InvalidInput as invalid:
@@ -176,7 +177,7 @@ def _merged(document: Document, name: str, own: Part, defaults: Part, common: Co
 
 def _with_url(file: str, name: str, own: Part, found: Part, common: Common) -> Part:
     """The clone URL of the source's pattern, where the pipeline says none."""
-    source = data_at(found.data, "repository", "source")
+    source = data_at(found.data, "repository", "source") if common.urls else None
     pattern = common.urls.get(source) if isinstance(source, str) else None
     if pattern is None:
         return found

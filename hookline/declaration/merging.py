@@ -18,11 +18,13 @@ class Part(NamedTuple):
     data: Any
     node: yaml.Node
 
+    def pairs(self) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The nodes of the keys and values; none for anything but a mapping."""
+        return self.node.value if isinstance(self.node, yaml.MappingNode) else []
+
     def children(self) -> "dict[str, tuple[yaml.Node, Part]]":
         """Key → node of the key, part below it; empty for anything but a mapping."""
-        if not isinstance(self.data, dict) or not isinstance(self.node, yaml.MappingNode):
-            return {}
-        return {key.value: (key, Part(self.data[key.value], node)) for key, node in self.node.value}
+        return {key.value: (key, Part(self.data[key.value], node)) for key, node in self.pairs()}
 
 
 EMPTY = Part({}, yaml.MappingNode(_MAP, []))
@@ -49,25 +51,20 @@ def merge(shape: Shape, default: Part, own: Part, *, holds_false: bool = True) -
     """
     if not isinstance(own.data, dict) or (not default.data and not holds_false):
         return own
-    below = default.data
-    data: dict[str, Any] = {}
-    pairs: list[tuple[yaml.Node, yaml.Node]] = []
-    for key_node, node in _pairs(own):
-        key = key_node.value
-        value, child = own.data[key], shape.child(key)
-        if child is not None:
-            if value is False and not child.holds_false:
-                continue
-            if child.merges:
-                under = part_at(default, key) if isinstance(below.get(key), dict) else None
-                if under is not None or holds_false:
-                    value, node = _over(child, under or EMPTY, Part(value, node), holds_false)  # noqa: PLW2901 - of the same key
-        data[key] = value
-        pairs.append((key_node, node))
-    for pair in _pairs(default):
-        key = pair[0].value
-        if key not in own.data:
-            data[key] = below[key]
+    data, nodes = dict(own.data), dict[str, yaml.Node]()
+    for key in own.data.keys() if holds_false else own.data.keys() & default.data.keys():
+        child, mine = shape.child(key), part_at(own, key)
+        if child is None or mine is None:
+            continue
+        if mine.data is False and not child.holds_false:
+            del data[key]
+        elif child.merges:
+            under = part_at(default, key) if isinstance(default.data.get(key), dict) else None
+            data[key], nodes[key] = _over(child, under or EMPTY, mine, holds_false)
+    pairs = [(key, nodes.get(key.value, node)) for key, node in own.pairs() if key.value in data]
+    for pair in default.pairs():
+        if (name := pair[0].value) not in own.data:
+            data[name] = default.data[name]
             pairs.append(pair)
     return Part(data, yaml.MappingNode(_MAP, pairs, own.node.start_mark))
 
@@ -86,10 +83,6 @@ def _over(shape: Shape, default: Part, own: Part, holds_false: bool) -> Part:
     )
 
 
-def _pairs(part: Part) -> "list[tuple[yaml.Node, yaml.Node]]":
-    return part.node.value if isinstance(part.node, yaml.MappingNode) else []
-
-
 def data_at(data: Any, *path: str) -> Any:
     """The value below a path of keys; None where there is none. It is much cheaper than the part."""
     for key in path:
@@ -102,7 +95,7 @@ def part_at(part: Part, *path: str) -> Part | None:
     for key in path:
         if not isinstance(part.data, dict) or key not in part.data:
             return None
-        node = next(node for key_node, node in _pairs(part) if key_node.value == key)
+        node = next(node for key_node, node in part.pairs() if key_node.value == key)
         part = Part(part.data[key], node)
     return part
 
