@@ -69,6 +69,10 @@ class DeclaredPipeline:
             found = found[key]
         return True
 
+    def inherited(self) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Path and value of each setting that a default or a pattern gives."""
+        yield from _added(self.document.data["pipelines"][self.name], self.own, ())
+
     def schedules(self) -> Iterator[tuple[tuple[str | int, ...], Schedule]]:
         """The schedules, each with its path in the pipeline: a single one need not stand in a list."""
         schedules = self.pipeline.events.schedule
@@ -86,6 +90,15 @@ class DeclaredPipeline:
     def field(self, *path: str | int) -> str:
         """A part of the pipeline as messages name it."""
         return ".".join(("pipelines", self.name, *map(str, path)))
+
+
+def _added(data: Any, own: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Path and value of each part that is not the pipeline's own."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _added(value, own.get(key) if isinstance(own, Mapping) else None, (*path, key))
+    elif data != own:
+        yield path, data
 
 
 @dataclass(frozen=True, slots=True)
