@@ -156,8 +156,8 @@ def test_explain_names_the_line_of_every_default_and_pattern(monkeypatch: pytest
     assert {"setting": "run.spot", "value": "false", "position": "team-pay.yaml:8:15"} in data["inherited"]
     # A default that the pipeline's file replaces is not told of, and a run that does not start tells of none.
     assert printed.count("run.spot") == 1
-    event = ("-f", ".", "-e", "events/docs.json", "--source", "ghe", "--header", "X-GitHub-Event: push")
-    assert "SETTING" not in CliRunner().invoke(main, ["explain", "checkout", *event]).stdout
+    docs = ("-f", ".", "-e", "events/docs.json", "--source", "ghe", "--header", "X-GitHub-Event: push")
+    assert "SETTING" not in CliRunner().invoke(main, ["explain", "checkout", *docs]).stdout
 
 
 def test_forty_repositories_of_four_teams_take_at_most_120_lines() -> None:
