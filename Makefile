@@ -73,7 +73,7 @@ bench-cluster: compiled  ## Print what Sensors cost beside hand-written ones, an
 # The steps' own scripts in real containers; what they need is made once and kept beside the engines (tests/template/README.md).
 template-test: compiled  ## Run the templates' steps for real (root, Linux, Go; makes what they need once, about 8 min).
 	@$(RUN)python tests/template/supplies.py
-	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python -m pytest -q --timeout 600 tests/template
+	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python -m pytest -q --timeout 1800 tests/template
 
 bench-template: compiled  ## Print what runs cost with hookline-ci-go and with the stock ci-go-v1, side by side.
 	@$(RUN)python tests/template/supplies.py

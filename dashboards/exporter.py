@@ -59,10 +59,10 @@ def counting() -> list[Panel]:
         bars("Replaced label values", "Label values that became `other`, because a list was full or did not hold them.", [(increase("hookline_label_overflow_total", RATE, "label"), "{{label}}")], width=8),
         lines("Ledger", "Size of the ledger file; 0 if the ledger is in memory only.", [(f"max({select('hookline_ledger_bytes')})", "size")], "bytes", width=8),
         lines("Remembered runs", "Runs in the ledger.", [(f"max({select('hookline_ledger_runs')})", "runs")], width=8),
-        bars("Transactions and CDEvents", "Transactions of the ledger; CDEvents that the receiver accepted, that were dropped, and that wait.", [
+        bars("Transactions and messages", "Transactions of the ledger; messages to listeners, such as CDEvents, that the receiver accepted, that were dropped, and that wait.", [
             (increase("hookline_ledger_commits_total", RATE), "transactions"),
-            (increase("hookline_cdevents_total", RATE, "result"), "CDEvents {{result}}"),
-            (f"max({select('hookline_cdevents_waiting')})", "CDEvents waiting"),
+            (increase("hookline_listener_messages_total", RATE, "listener, result"), "{{listener}} {{result}}"),
+            (f"max by (listener) ({select('hookline_listener_messages_waiting')})", "{{listener}} waiting"),
         ], width=8),
     ]  # fmt: skip
 

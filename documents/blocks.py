@@ -18,7 +18,7 @@ from pydantic_core import core_schema
 
 from documents.scalars import check_name, parse_duration
 
-__all__ = ["Block", "Duration", "Name", "Once", "Text", "Texts"]
+__all__ = ["Block", "Duration", "Name", "Once", "Text", "Texts", "Url"]
 
 
 class Block(BaseModel):
@@ -56,6 +56,8 @@ Duration = Annotated[
     ),
 ]
 """Written as 90s, 20m, 1h30m or 7d; held as seconds."""
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", examples=["https://host.example.com"])]
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]

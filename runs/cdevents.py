@@ -1,4 +1,4 @@
-"""CDEvents: a listener that sends each finished run and step to an HTTP receiver.
+"""CDEvents: a listener that sends each finished run and step to an HTTP receiver, and its settings.
 
 Shapes: cdevents/spec core.md, pipelinerun finished 0.2.0 and taskrun finished 0.2.0; CloudEvents in structured JSON mode.
 """
@@ -11,10 +11,13 @@ from cloudevents.core.bindings.http import to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from documents.blocks import Text, Url
 from runs.facts import Attempt, Began, Ended
-from runs.outbox import Outbox
+from runs.listener_settings import ListenerSettings
+from runs.outbox import Outbox, Post
+from runs.posting import http_post
 
-__all__ = ["CDEvents", "attempt_event", "run_event"]
+__all__ = ["CDEvents", "CDEventsSettings", "attempt_event", "run_event"]
 
 SPECIFICATION = "0.4.1"
 OUTCOMES: Mapping[str, str] = {"success": "success", "skip": "success", "failure": "failure"}
@@ -47,6 +50,22 @@ class CDEvents:
     def _owe(self, event: CloudEvent) -> None:
         message = to_structured(event, JSONFormat())
         self._outbox.put(event.get_id(), message.headers["content-type"], message.body)
+
+
+class CDEventsSettings(ListenerSettings):
+    """Receiver of finished runs and steps."""
+
+    url: Url
+    source: Text = "/hookline"
+    """The URI that identifies this exporter in events."""
+
+    def listener(self, outbox: Outbox) -> CDEvents:
+        """Owes events to the outbox."""
+        return CDEvents(outbox, self.source)
+
+    def post(self) -> Post:
+        """Posts them to the receiver."""
+        return http_post(self.url)
 
 
 def run_event(ended: Ended, source: str) -> CloudEvent:

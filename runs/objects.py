@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apiserver.raw_values import EARLIEST, LATEST, Json, list_of, map_of, text, unix
+from runs.capacity import platform_of, size_of
 from runs.node_status import Node, nodes_of, path_of
-from runs.quantities import amount
 from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, STOCK_PARAMETERS, SpotStrategy
 
 __all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "workflow_of"]
@@ -290,7 +290,7 @@ def pod_of(raw: Json) -> Pod | None:
     running = map_of(main.get("running"))
     expired = conditions.get("ContainerInstanceExpired", {})
     reclaimed = status.get("reason") == "BidFailed" or expired.get("status") == "True"
-    vcpu, memory, instance_type = _size(spec, annotations)
+    vcpu, memory, instance_type = size_of(spec, annotations)
     main_finished = unix(terminated.get("finishedAt"))
     return Pod(
         uid=uid,
@@ -324,7 +324,7 @@ def pod_of(raw: Json) -> Pod | None:
         degraded=map_of(conditions.get("ContainerInstanceCreated")).get("reason") == "SpotDegraded",
         spot=text(annotations.get(SPOT_ANNOTATION_PREFIX + "strategy")) in SPOT_STRATEGIES
         or labels.get(ACS_SPOT_LABEL) == "best-effort",
-        platform=_platform(labels, annotations, text(spec.get("nodeName"))),
+        platform=platform_of(labels, annotations, text(spec.get("nodeName"))),
         vcpu=vcpu,
         memory_bytes=memory,
         instance_type=instance_type,
@@ -370,53 +370,6 @@ def _ended(containers: list[Json], conditions: Mapping[str, Json], *, reclaimed:
     # A container that never ran tells no times; then the end of readiness is the end.
     known = [time for time in times if time is not None]
     return max(known) if known else _when(conditions.get("Ready"), "False")
-
-
-def _platform(labels: Json, annotations: Json, node: str) -> str:
-    if "k8s.aliyun.com/eci-instance-id" in annotations or "k8s.aliyun.com/eci-instance-spec" in annotations:
-        return "eci"
-    if labels.get("alibabacloud.com/acs") == "true" or "alibabacloud.com/instance-id" in annotations:
-        return "acs"
-    return (
-        "eci"
-        if node.startswith("virtual-kubelet") or labels.get("alibabacloud.com/eci") == "true"
-        else "node"
-    )
-
-
-MAX_VCPU, MAX_MEMORY = 100_000.0, 2.0**50
-"""No pod is larger: a size beyond was made up."""
-GIB = 1024.0**3
-
-
-def _size(spec: Json, annotations: Json) -> tuple[float, float, str]:
-    """vCPUs, bytes of memory and ECS type: what ECI bills where it says so, else what the containers request."""
-    billed = text(annotations.get("k8s.aliyun.com/eci-instance-spec"))
-    first, _, second = billed.partition("-")
-    cpu, memory = amount(first), amount(second)
-    if cpu and memory:
-        return _bounded(cpu, memory, "")
-    kind = billed if billed.startswith("ecs.") else ""
-    cpu = amount(annotations.get("k8s.aliyun.com/eci-instance-cpu"))
-    memory = _gibibytes(annotations.get("k8s.aliyun.com/eci-instance-mem"))
-    if cpu and memory:
-        return _bounded(cpu, memory, kind)
-    requests = [
-        map_of(map_of(each.get("resources")).get("requests"))
-        for each in list_of(spec.get("containers"))
-        if isinstance(each, Mapping)
-    ]
-    cpu = sum(amount(each.get("cpu")) for each in requests)
-    return _bounded(cpu, sum(amount(each.get("memory")) for each in requests), kind)
-
-
-def _gibibytes(value: Any) -> float:
-    """Bytes of an amount that ECI writes in GiB, or with a unit."""
-    return amount(f"{value}Gi") or amount(value)
-
-
-def _bounded(vcpu: float, memory: float, instance_type: str) -> tuple[float, float, str]:
-    return vcpu if vcpu <= MAX_VCPU else 0.0, memory if memory <= MAX_MEMORY else 0.0, instance_type
 
 
 # Events

@@ -57,8 +57,15 @@ class Waiting(Protocol):
 class Delivery:
     """Delivers messages in a thread of its own until close(). Nobody waits for it."""
 
-    def __init__(self, waiting: Waiting, post: Post) -> None:
-        self._waiting, self._post = waiting, post
+    def __init__(self, waiting: Waiting, post: Post, listener: str) -> None:
+        """Begin to deliver.
+
+        Args:
+            waiting: The messages.
+            post: Sends one of them.
+            listener: Whose messages these are, for the log.
+        """
+        self._waiting, self._post, self._listener = waiting, post, listener
         self._stop, self._wake = threading.Event(), threading.Event()
         self._problem = ""
         self.sent = 0
@@ -124,7 +131,7 @@ class Delivery:
     def _tell(self, problem: str) -> None:
         """Log a problem once, and its end."""
         if problem and problem != self._problem:
-            _log.warning("messages are not delivered", problem=problem)
+            _log.warning("messages are not delivered", listener=self._listener, problem=problem)
         elif self._problem and not problem:
-            _log.info("messages are delivered again")
+            _log.info("messages are delivered again", listener=self._listener)
         self._problem = problem

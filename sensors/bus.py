@@ -1,8 +1,9 @@
 """The bus that Argo Events makes of an EventBus object: the names by which a reader finds events and subscriptions.
 
-Pure functions; nothing here connects. Read in argo-events 1.9.10: pkg/reconciler/eventbus/installer/jetstream.go,
-pkg/eventbus/jetstream/base/jetstream.go, pkg/eventbus/jetstream/eventsource/source_conn.go,
-pkg/eventbus/jetstream/sensor/{sensor_jetstream,trigger_conn}.go, pkg/shared/util/util.go.
+Pure functions; nothing here connects. A message is a CloudEvent in JSON, which `events.event_files.parse` reads. Read in
+argo-events 1.9.10: pkg/reconciler/eventbus/installer/jetstream.go, pkg/eventbus/jetstream/base/jetstream.go,
+pkg/eventbus/jetstream/eventsource/source_conn.go, pkg/eventbus/jetstream/sensor/{sensor_jetstream,trigger_conn}.go,
+pkg/shared/util/util.go.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ MESSAGE_ID_HEADER: Final = "Nats-Msg-Id"
 """Header of a message: the event's id, by which the server drops doubles."""
 
 CLIENT_PORT: Final = 4222
-"""TCP port of the Service for clients, with TLS always."""
+"""TCP port of the Service for clients, with TLS always. The controller signs the certificate itself, and Sensors accept any."""
 
 CLIENT_AUTH_KEY: Final = "client-auth"
 """Key of the Secret for clients: a YAML text with `username` and `password`."""

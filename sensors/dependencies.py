@@ -1,4 +1,4 @@
-"""Dependencies and their triggers: what one subscription of a Sensor decides and creates."""
+"""Dependencies and their triggers: what a Sensor decides of an event, and creates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ __all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
 
 @dataclass(frozen=True)
 class Dependency:
-    """One dependency with its trigger; both have the same name."""
+    """One dependency with its triggers."""
 
     name: str
     event_source: str
@@ -35,9 +35,18 @@ class Dependency:
     program: Program | None
     """None for a schedule, because its calendar event starts only this pipeline."""
     creates: Creation
+    """The Workflow."""
     pipelines: tuple[str, ...]
     keys: frozenset[str] = frozenset()
     """Repositories or images in the program's table."""
+    beside: tuple[Creation, ...] = ()
+    """Other objects that the same event makes. Each has its own trigger, which is one more subscription and decides the event once more."""
+
+    @property
+    def triggers(self) -> dict[str, Creation]:
+        """Name of each trigger → what it creates. The Workflow's trigger has the name of the dependency."""
+        others = {f"{self.name}-{str(each.resource['kind']).lower()}": each for each in self.beside}
+        return {self.name: self.creates, **others}
 
 
 def _label(name: str) -> tuple[str, ...]:

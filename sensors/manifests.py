@@ -63,26 +63,29 @@ def _conditions(dependency: Dependency, mode: CreationMode) -> str:
     return f"{dependency.name.replace('-', '_', 1)} // {digest(_dependency(dependency), 8)}"
 
 
-def _trigger(dependency: Dependency, mode: CreationMode) -> dict[str, Any]:
-    return {
-        "template": {
-            "name": dependency.name,
-            "conditions": _conditions(dependency, mode),
-            "k8s": dependency.creates.trigger(dependency.name, mode),
-        },
-        "retryStrategy": dict(mode.retry),
-        # Without it nothing is ever retried and the dead letter never written (argo-events pkg/sensors/listener.go).
-        "atLeastOnce": True,
-        "dlqTrigger": {
-            "template": {"name": f"{dependency.name}-dead-letter", "log": {}},
+def _triggers(dependency: Dependency, mode: CreationMode) -> list[dict[str, Any]]:
+    return [
+        {
+            "template": {
+                "name": name,
+                "conditions": _conditions(dependency, mode),
+                "k8s": creation.trigger(dependency.name, mode),
+            },
+            "retryStrategy": dict(mode.retry),
+            # Without it nothing is ever retried and the dead letter never written (argo-events pkg/sensors/listener.go).
             "atLeastOnce": True,
-        },
-    }
+            "dlqTrigger": {
+                "template": {"name": f"{name}-dead-letter", "log": {}},
+                "atLeastOnce": True,
+            },
+        }
+        for name, creation in dependency.triggers.items()
+    ]
 
 
 def _limit_mib(dependencies: tuple[Dependency, ...]) -> int:
     """MiB at which the Sensor is ended."""
-    woken = Counter((each.event_source, each.event_name) for each in dependencies)
+    woken = Counter((each.event_source, each.event_name) for each in dependencies for _ in each.triggers)
     return 256 + MEMORY_A_TRIGGER_MIB * max(woken.values(), default=1)
 
 
@@ -101,7 +104,7 @@ def sensor_manifest(plan: SensorPlan, namespace: str, mode: CreationMode, event_
             "eventBusName": event_bus,
             "template": pod_template(SENSOR_SERVICE_ACCOUNT, MEMORY_MIB, _limit_mib(plan.dependencies)),
             "dependencies": [_dependency(each) for each in plan.dependencies],
-            "triggers": [_trigger(each, mode) for each in plan.dependencies],
+            "triggers": [trigger for each in plan.dependencies for trigger in _triggers(each, mode)],
         },
     }
 
@@ -116,5 +119,5 @@ def room() -> int:
 
 
 def dependency_bytes(dependency: Dependency, mode: CreationMode) -> int:
-    """JSON bytes that one dependency with its trigger adds to a Sensor."""
-    return go_json_bytes([_dependency(dependency), _trigger(dependency, mode)])
+    """JSON bytes that one dependency with its triggers adds to a Sensor."""
+    return go_json_bytes([_dependency(dependency), *_triggers(dependency, mode)])

@@ -21,6 +21,8 @@ class Outcome:
     action: str
     workflow: Mapping[str, Any] | None
     """Workflow that its trigger creates; None unless the action is run."""
+    beside: tuple[Mapping[str, Any], ...] = ()
+    """Objects that its other triggers create."""
 
 
 def reached(dependencies: Sequence[Dependency], event_source: str, event_name: str) -> list[Dependency]:
@@ -41,18 +43,25 @@ def decide(
         data: The event's data as JSON text.
         files: The changed files, complete; None = what the payload lists.
     """
-    if dependency.program is None:
-        return Outcome(
-            dependency, dependency.pipelines[0], "run", "MATCH", "run", dependency.creates.of(context, {})
-        )
-    decision = dependency.program.decide(data, files)
+    decision: Mapping[str, Any] = {
+        "action": "run",
+        "verdict": "run",
+        "reason": "MATCH",
+        "pipeline": dependency.pipelines[0],
+    }
+    if dependency.program is not None:
+        decision = dependency.program.decide(data, files)
     # The Sensor's only filter: hookline.action matches ^run$.
     runs = decision["action"] == "run"
+    created = (
+        [each.of(context, {"hookline": decision}) for each in dependency.triggers.values()] if runs else []
+    )
     return Outcome(
         dependency=dependency,
         pipeline=decision.get("pipeline"),
         verdict=decision["verdict"],
         reason=decision["reason"],
         action=decision["action"],
-        workflow=dependency.creates.of(context, {"hookline": decision}) if runs else None,
+        workflow=created[0] if runs else None,
+        beside=tuple(created[1:]),
     )

@@ -1,5 +1,7 @@
 """`hookline exporter` as a process, on a port of its own; what it says is in a file."""
 
+import functools
+import itertools
 import os
 import queue
 import re
@@ -12,7 +14,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from unittest.mock import patch
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -21,6 +24,7 @@ from support import ROOT
 from apiserver.connection import Connection
 from hookline.logs import configure
 from runs.exporter.instance import Instance, Options
+from runs.exporter.ledger import Ledger
 from runs.exporter.service import ClusterScope
 from runs.exporter.web.web_config import Security
 
@@ -83,14 +87,24 @@ class ExporterProcess(Served):
         """Everything on stderr, over restarts."""
         return self._log.read_text("utf-8", "replace")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     def start(self) -> None:
         with self._log.open("ab") as said:
             begin = said.tell()
             self.process = subprocess.Popen(self._command, stderr=said, cwd=ROOT)
         listening = re.compile(r"listening on \S+:(\d+)")
-        self.until(lambda: listening.search(self.said, begin) or self.process.poll() is not None, 30)
-        match = listening.search(self.said, begin)
-        assert match is not None, f"it ended: {self.said}"
+        try:
+            self.until(lambda: listening.search(self.said, begin) or self.process.poll() is not None, 60)
+            match = listening.search(self.said, begin)
+            assert match is not None, f"it ended: {self.said}"
+        except AssertionError:
+            self.kill()
+            raise
         self.url = f"http://127.0.0.1:{match[1]}"
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -102,8 +116,25 @@ class ExporterProcess(Served):
         self.process.wait(20)
 
 
-def run_until_killed(kubeconfig: Path, ledger: Path, configuration: Path, said: Path) -> None:
-    """The exporter in this process, for one that is started often: a fork of a process that has imported everything."""
+def run_until_killed(
+    kubeconfig: Path, ledger: Path, configuration: Path, said: Path, place: str, passes: int
+) -> None:
+    """The exporter in this process, for one that is started often: a fork of a process that has imported everything.
+
+    Args:
+        kubeconfig: Of the API server.
+        ledger: Its file.
+        configuration: Its file.
+        said: File to which everything on stderr is appended.
+        place: Name of a place in the ledger at which a crash must not matter.
+        passes: It kills itself (SIGKILL) when it comes there for the so many-th time.
+    """
+    counted = itertools.count(1)
+
+    def killed_here(name: str) -> None:
+        if name == place and next(counted) == passes:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     with said.open("ab") as log:
         os.dup2(log.fileno(), 2)
     configure("info")
@@ -111,7 +142,8 @@ def run_until_killed(kubeconfig: Path, ledger: Path, configuration: Path, said: 
         version="1", host="127.0.0.1", port=0, reasons={}, configuration=configuration, ledger=ledger
     )
     scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
-    Instance(options, scope, Security(None)).run(threading.Event())
+    with patch("runs.exporter.instance.Ledger", functools.partial(Ledger, crash_point=killed_here)):
+        Instance(options, scope, Security(None)).run(threading.Event())
 
 
 class ExporterThread(Served):

@@ -25,6 +25,7 @@ from pages import (
 from stock_template import stock
 from support import ROOT
 
+from events.host import Verification, host, host_names
 from hookline.cli import command_names, main
 from hookline.output import yaml_text
 from triggers.shipped import shipped
@@ -64,6 +65,28 @@ def test_the_table_of_hosts_is_their_records() -> None:
     compare(
         path, with_table(path.read_text("utf-8"), "| `host:` | at the host |\n|---|---|\n", sources_table())
     )
+
+
+def test_the_page_of_sources_says_of_each_host_what_its_record_says() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in (ROOT / "docs/sources.md").read_text("utf-8").splitlines()
+        if line.startswith("| `") and not line.startswith("| `host:`")
+    ]
+    proofs = {
+        Verification.SIGNATURE: "signature",
+        Verification.BEARER: "bearer token",
+        Verification.NONE: "nothing:",
+    }
+    received = {row[0].split("`")[1]: row[1:] for row in rows if len(row) == 4 and "event source" in row[3]}
+    assert sorted(received) == list(host_names())
+    for name, (kinds, proof, receiver) in received.items():
+        assert set(kinds.split(", ")) == host(name).kinds - {"ping", "other"}
+        assert proof.startswith(proofs[host(name).verification])
+        assert receiver.startswith(f"`{host(name).receiver.key}` event source")
+    registries = {name for name in host_names() if "image_push" in host(name).kinds}
+    images = {row[0].strip("`") for row in rows if len(row) == 4 and "event source" not in row[3]}
+    assert images == registries
 
 
 def test_the_table_of_reasons_is_the_programs() -> None:

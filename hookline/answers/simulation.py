@@ -25,6 +25,8 @@ class Result:
     sensor: str | None = None
     trigger: str | None = None
     workflow: Mapping[str, Any] | None = None
+    beside: tuple[Mapping[str, Any], ...] = ()
+    """Other objects that the event makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
                     sensor.name,
                     dependency.name,
                     outcome.workflow,
+                    outcome.beside,
                 )
             )
     about = {result.pipeline for result in results}

@@ -92,6 +92,8 @@ def _print(found: Simulation) -> None:
         click.echo("no pipeline is about this event")
     for reason, count in found.others.items():
         click.echo(f"{plural(count, 'other pipeline')}: skip {reason} ({REASONS[reason]})")
-    workflows = [result.workflow for result in found.results if result.workflow is not None]
-    if workflows:
-        click.echo("\n" + yaml_documents(workflows), nl=False)
+    created = [
+        each for result in found.results if result.workflow for each in (result.workflow, *result.beside)
+    ]
+    if created:
+        click.echo("\n" + yaml_documents(created), nl=False)

@@ -65,7 +65,12 @@ class Plan:
     def sensor_rules(self) -> dict[str, list[dict[str, Any]]]:
         """Namespace → the RBAC rules of what Sensors create there; their own namespace first."""
         found: dict[str, list[dict[str, Any]]] = {}
-        created = [each.creates for sensor in self.sensors for each in sensor.dependencies]
+        created = [
+            creation
+            for sensor in self.sensors
+            for each in sensor.dependencies
+            for creation in each.triggers.values()
+        ]
         for each in sorted(created, key=lambda each: (each.namespace != self.namespace, each.namespace)):
             rules, rule = found.setdefault(each.namespace, []), each.rule(self.creation_mode)
             if rule not in rules:
@@ -127,6 +132,10 @@ class Plan:
         """Every Sensor with what it carries."""
         return tuple(self._sensors())
 
+    def dependency(self, group: Group) -> Dependency:
+        """The dependency of a table, as every Sensor carries it."""
+        return of_group(group)
+
     def _sensors(self) -> Iterator[SensorPlan]:
         groups, wide = lanes(self.routes, self.declaration.cluster.shards)
         alone = [of_route(route) for route in wide]
@@ -151,7 +160,7 @@ class Plan:
             pipelines = {route.pipeline for group in mine for route in group.routes}
             yield SensorPlan(
                 f"{self.prefix}-{shard}",
-                tuple(of_group(group) for group in mine),
+                tuple(self.dependency(group) for group in mine),
                 f"{plural(len(pipelines), 'pipeline')} in {plural(len(mine), 'table')}",
             )
         yield from self._packed(alone, "wide", "pipeline", f" beyond {LANES} of one repository or image")
@@ -161,7 +170,7 @@ class Plan:
         for group in groups:
             yield SensorPlan(
                 f"{self.prefix}-{group.shard}-{group.name}",
-                (of_group(group),),
+                (self.dependency(group),),
                 f"lane {group.lane} of {group.source}: {plural(len(group.routes), 'pipeline')}",
             )
         for dependency in alone:

@@ -5,7 +5,6 @@ from events.environment import environment_bytes, fits
 from hookline.plan.objects import sensor_object
 from hookline.plan.planning import Plan
 from sensors.assignment import lanes
-from sensors.dependencies import of_group
 from sensors.manifests import dependency_bytes, room
 
 __all__ = ["check_sizes"]
@@ -47,7 +46,7 @@ def _shards_needed(plan: Plan) -> int:
         sizes: dict[int, int] = {}
         for group in groups:
             sizes[group.shard] = sizes.get(group.shard, 0) + dependency_bytes(
-                of_group(group), plan.creation_mode
+                plan.dependency(group), plan.creation_mode
             )
         if max(sizes.values(), default=0) <= room():
             break

@@ -6,31 +6,22 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from documents.blocks import Block, Text, Texts
+from documents.blocks import Block, Text, Texts, Url
 from documents.diagnostics import Diagnostic, InvalidInput
 from documents.files import read_file
 from documents.globs import check_glob
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
+from runs.cdevents import CDEventsSettings
 from runs.exporter.family import STEPS
 from runs.exporter.prices import BUILT_IN, Prices, read_prices
+from runs.listener_settings import ListenerSettings
 
 __all__ = ["Configuration", "read_configuration"]
 
 WANTED = Wanted(mapping="such as max_pipelines: 500", merge_key="write its keys out")
-Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", examples=["https://host.example.com"])]
-
-
 Glob = Annotated[str, AfterValidator(check_glob)]
-
-
-class CDEvents(Block):
-    """Receiver of finished runs and steps."""
-
-    url: Url
-    source: Text = "/hookline"
-    """The URI that identifies this exporter in events."""
 
 
 class Configuration(Block):
@@ -56,7 +47,12 @@ class Configuration(Block):
     """Logs that are read at once."""
     grafana: Url | None = None
     """Address of the Grafana that has the dashboards; a run's page then leads to the one of its pipeline."""
-    cdevents: CDEvents | None = None
+    cdevents: CDEventsSettings | None = None
+
+    def listeners(self) -> dict[str, ListenerSettings]:
+        """Key → settings of each listener that the file names."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: each for name, each in values.items() if isinstance(each, ListenerSettings)}
 
     @cached_property
     def price_list(self) -> Prices:

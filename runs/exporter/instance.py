@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-import urllib3
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from apiserver.lease import Lease
 from apiserver.troubles import Troubles
 from documents.diagnostics import InvalidInput
-from runs.cdevents import CDEvents
 from runs.exporter.configuration import read_configuration
 from runs.exporter.ledger import Ledger
+from runs.exporter.listeners import Listeners
 from runs.exporter.live import Live
 from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.service import ClusterScope, Service, render_metrics
@@ -24,9 +23,7 @@ from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
 from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import Security
-from runs.facts import Listener
 from runs.history import History
-from runs.outbox import Delivery, Post
 
 __all__ = ["Instance", "Options"]
 
@@ -140,14 +137,15 @@ class Instance:
         if self._options.ledger is None:
             _log.warning("there is no ledger, so counters begin at 0 at each start")
         self._ledger = ledger
-        listeners, delivery = self._listeners(ledger)
+        told = Listeners(self._configuration, ledger)
+        self._live.messages, self._live.messages_waiting = told.results, told.waiting
         service = Service(
             self._sources,
             self._configuration,
             ledger,
             self._live,
-            listeners=listeners,
-            counted=(lambda: None) if delivery is None else delivery.wake,
+            listeners=told.listeners,
+            counted=told.wake,
             troubles=self._troubles,
         )
         self._service, self._live.leader = service, True
@@ -173,18 +171,7 @@ class Instance:
         finally:
             self._live.leader = False
             service.stop()
-            if delivery is not None:
-                delivery.close(FLUSH_SECONDS)
-
-    def _listeners(self, ledger: Ledger) -> tuple[Sequence[Listener], Delivery | None]:
-        """Listeners that receive what is counted, and the threads that deliver their messages."""
-        settings, outbox = self._configuration.cdevents, ledger.outbox
-        if settings is None:
-            return (), None
-        delivery = Delivery(outbox, _post(settings.url))
-        self._live.cdevents = lambda: {"sent": delivery.sent, "dropped": delivery.refused + outbox.dropped}
-        self._live.cdevents_waiting = outbox.waiting
-        return (CDEvents(outbox, settings.source),), delivery
+            told.close(FLUSH_SECONDS)
 
     # Settings
 
@@ -243,15 +230,3 @@ class Instance:
             else "on disk",
             "prices": f"{prices.source}, {prices.date}",
         }
-
-
-def _post(url: str) -> Post:
-    pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=10), retries=False)
-
-    def post(content_type: str, body: bytes) -> int:
-        try:
-            return pool.request("POST", url, body=body, headers={"Content-Type": content_type}).status
-        except urllib3.exceptions.HTTPError as error:
-            raise OSError(str(error)) from error
-
-    return post

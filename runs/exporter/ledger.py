@@ -86,7 +86,7 @@ class Ledger(RememberedRuns):
             )
             super().__init__(database, threading.RLock())
             prepare(database, path, now if count_from is None else count_from)
-            self.outbox = LedgerOutbox(database, self._lock, self._begin)
+            self._outboxes: dict[str, LedgerOutbox] = {}
             self.counting_since = float(self._about("counting_since"))
             self._counted_before = float(self._about("counted_before"))
             self.series = SeriesTable(_zeros() | self._kept_series())
@@ -135,6 +135,11 @@ class Ledger(RememberedRuns):
         """Close the file; everything committed is in it."""
         with self._lock:
             self._database.close()
+
+    def outbox(self, listener: str) -> LedgerOutbox:
+        """The messages of one listener."""
+        made = LedgerOutbox(self._database, self._lock, self._begin, listener)
+        return self._outboxes.setdefault(listener, made)
 
     # Counting
 

@@ -15,10 +15,6 @@ __all__ = ["Live"]
 Series = Mapping[tuple[str, ...], float]
 
 
-def _no_counts() -> Mapping[str, int]:
-    return {}
-
-
 @dataclass(slots=True)
 class Live:
     """State that changes while the exporter runs; each field has one writer."""
@@ -36,10 +32,10 @@ class Live:
     """Pipeline → its coming fire time, Unix seconds."""
     reload_ok: bool = True
     reloaded_at: float = field(default_factory=time.time)
-    cdevents: Callable[[], Mapping[str, int]] = _no_counts
-    """sent, dropped → how many, since the start."""
-    cdevents_waiting: Callable[[], int | None] = lambda: None
-    """None where CDEvents are sent nowhere."""
+    messages: Callable[[], Series] = dict
+    """Listener and result (sent, dropped) → messages since the start."""
+    messages_waiting: Callable[[], Series] = dict
+    """Listener → messages that are not delivered yet."""
     troubles: Callable[[], Sequence[str]] = tuple
     """Requests that the API server refuses or does not answer now."""
     web_errors: Callable[[], int] = lambda: 0

@@ -220,25 +220,23 @@ def reload_time(scrape: Scrape) -> Points:
 
 
 @OWN(
-    "hookline_cdevents_total",
+    "hookline_listener_messages_total",
     "counter",
-    ("result",),
-    "CDEvents by result. dropped: the receiver will never accept it (4xx), or too many were waiting.",
+    ("listener", "result"),
+    "Messages to a receiver of finished runs, such as that of CDEvents. dropped: the receiver will never accept it (4xx), or too many were waiting.",
     values={"result": ("sent", "dropped")},
     stability="experimental",
 )
-def cdevents(scrape: Scrape) -> Points:
-    return (((result,), count) for result, count in scrape.live.cdevents().items())
+def listener_messages(scrape: Scrape) -> Points:
+    return scrape.live.messages().items()
 
 
 @OWN(
-    "hookline_cdevents_waiting",
+    "hookline_listener_messages_waiting",
     "gauge",
-    (),
-    "CDEvents that are not delivered yet; the ledger keeps them.",
+    ("listener",),
+    "Messages to a receiver of finished runs that are not delivered yet; the ledger keeps them.",
     stability="experimental",
 )
-def cdevents_waiting(scrape: Scrape) -> Points:
-    waiting = scrape.live.cdevents_waiting()
-    if waiting is not None:
-        yield (), waiting
+def listener_messages_waiting(scrape: Scrape) -> Points:
+    return scrape.live.messages_waiting().items()

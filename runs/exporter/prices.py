@@ -16,7 +16,7 @@ from documents.blocks import Block
 from documents.files import read_model
 from documents.scalars import parse_date
 from documents.wanted import Wanted
-from runs.objects import GIB
+from runs.capacity import GIB
 
 __all__ = ["BUILT_IN", "Prices", "read_prices"]
 

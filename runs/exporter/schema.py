@@ -6,13 +6,13 @@ from pathlib import Path
 
 __all__ = ["UnusableLedger", "prepare"]
 
-VERSION = 2
+VERSION = 3
 _OUTBOX = """
 CREATE TABLE outbox (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, content_type TEXT NOT NULL, body BLOB NOT NULL,
-  tries INTEGER NOT NULL DEFAULT 0
+  number INTEGER PRIMARY KEY AUTOINCREMENT, listener TEXT NOT NULL, id TEXT NOT NULL, content_type TEXT NOT NULL, body BLOB NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0, UNIQUE (listener, id)
 );
-CREATE INDEX outbox_tries ON outbox (tries, number);
+CREATE INDEX outbox_tries ON outbox (listener, tries, number);
 """
 _TABLES = (
     """
@@ -33,10 +33,26 @@ CREATE INDEX attempts_run ON attempts (run);
 """
     + _OUTBOX
 )
-_MIGRATIONS: Mapping[int, str] = {1: _OUTBOX}
+_OUTBOX_2 = """
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, content_type TEXT NOT NULL, body BLOB NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX outbox_tries ON outbox (tries, number);
+"""
+_OUTBOX_3 = f"""
+ALTER TABLE outbox RENAME TO outbox_2;
+DROP INDEX outbox_tries;
+{_OUTBOX}
+INSERT INTO outbox (listener, id, content_type, body, tries)
+  SELECT 'cdevents', id, content_type, body, tries FROM outbox_2 ORDER BY number;
+DROP TABLE outbox_2;
+"""  # noqa: S608 - of constants alone
+_MIGRATIONS: Mapping[int, str] = {1: _OUTBOX_2, 2: _OUTBOX_3}
 """Version → what makes the next one of it; each runs in the transaction that raises the version.
 
 1: sums are floats, which are read as they are. 2: sums are fractions, which version 1 cannot read; an outbox.
+3: each listener has messages of its own; version 2 had only CDEvents.
 """
 
 

@@ -41,7 +41,7 @@ PLURALS = {
     "WorkflowTemplate": "workflowtemplates",
     "WorkflowTaskResult": "workflowtaskresults",
 }
-BUSY_SECONDS = 30.0
+BUSY_SECONDS = 120.0
 CLUSTER_WIDE = {
     "ClusterWorkflowTemplate",
     "CustomResourceDefinition",
@@ -67,7 +67,7 @@ class Api:
     def __init__(self, server: str, authority: Path, token: str) -> None:
         self._server = server
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        self._pool = urllib3.PoolManager(ca_certs=str(authority), retries=False, timeout=30, maxsize=4)
+        self._pool = urllib3.PoolManager(ca_certs=str(authority), retries=False, timeout=120, maxsize=4)
 
     def call(
         self,
@@ -111,9 +111,10 @@ class Api:
     def ready(self) -> bool:
         """Whether the API server is."""
         try:
-            return self._pool.request("GET", f"{self._server}/readyz", headers=self._headers).status == 200
+            answer = self._pool.request("GET", f"{self._server}/readyz", headers=self._headers, timeout=10)
         except urllib3.exceptions.HTTPError:
             return False
+        return answer.status == 200
 
     @staticmethod
     def path(api_version: str, kind: str, namespace: str | None = None, name: str | None = None) -> str:

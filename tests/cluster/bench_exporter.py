@@ -173,13 +173,9 @@ def measure_kube_state_metrics(cluster: ControlPlane) -> tuple[float, float, flo
 def exporter(cluster: ControlPlane) -> Iterator[ExporterProcess]:
     folder = cluster.folder / f"exporter-{time.monotonic_ns()}"
     folder.mkdir()
-    found = ExporterProcess(
-        cluster.kubeconfig, folder, "-n", NAMESPACE, "--ledger", str(folder / "ledger.db")
-    )
-    try:
+    options = ("-n", NAMESPACE, "--ledger", str(folder / "ledger.db"))
+    with ExporterProcess(cluster.kubeconfig, folder, *options) as found:
         yield found
-    finally:
-        found.kill()
 
 
 def measure_exporter(cluster: ControlPlane) -> tuple[float, float, float, float]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from cluster.api import Api
-from cluster.waiting import until
+from cluster.waiting import PATIENCE, until
 from nats.aio.client import Client
 from nats.js.api import ConsumerInfo, StreamInfo
 
@@ -58,17 +58,21 @@ class Bus:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._client = Client()
-        self._wait(
-            self._client.connect(
-                [f"tls://{address}:{CLIENT_PORT}" for address in addresses],
-                user=auth["username"],
-                password=auth["password"],
-                tls=insecure,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds that asyncio sleeps
-                error_cb=self._ignore,
+        try:
+            self._wait(
+                self._client.connect(
+                    [f"tls://{address}:{CLIENT_PORT}" for address in addresses],
+                    user=auth["username"],
+                    password=auth["password"],
+                    tls=insecure,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds that asyncio sleeps
+                    error_cb=self._ignore,
+                )
             )
-        )
+        except BaseException:
+            self._end_loop()
+            raise
         self._stream = self._client.jetstream(timeout=20)
 
     @staticmethod
@@ -76,7 +80,7 @@ class Bus:
         """Lost connections are part of some tests; what matters is asked for."""
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
     def publish(self, events: Iterable[Mapping[str, Any]]) -> int:
         """Put events on the bus, each acknowledged; how many."""
@@ -122,13 +126,18 @@ class Bus:
         found = self.consumers()
         return len(found) == consumers and not any(each.num_pending or each.num_ack_pending for each in found)
 
-    def until_settled(self, consumers: int, seconds: float = 120) -> None:
+    def until_settled(self, consumers: int, seconds: float = PATIENCE) -> None:
         """Wait until every Sensor has dealt with every event."""
         until(lambda: self.settled(consumers), f"{consumers} consumers have dealt with all events", seconds)
 
     def close(self) -> None:
         """Leave."""
-        self._wait(self._client.close())
+        try:
+            self._wait(self._client.close())
+        finally:
+            self._end_loop()
+
+    def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -68,12 +68,16 @@ class ControlPlane:
         self.kubeconfig = self.folder / "kubeconfig"
         lay_bridge()
         self._write_files()
-        self._start("etcd", *self._etcd())
-        self.start_api_server()
         self.api = Api(SERVER, self.certificate, self._token)
-        self._apply_definitions()
-        self._make_root_of_argo_events()
-        self._start_controllers()
+        try:
+            self._start("etcd", *self._etcd())
+            self.start_api_server()
+            self._apply_definitions()
+            self._make_root_of_argo_events()
+            self._start_controllers()
+        except BaseException:
+            self._stop_engines()
+            raise
         self.kubelet = Kubelet(
             self.api,
             self.folder / "pods",
@@ -171,7 +175,6 @@ class ControlPlane:
                 until(
                     partial(_answers_or_ended, probe, process),
                     "the API server is ready",
-                    60,
                     pause=0.1,
                 )
             except NotYet:
@@ -306,6 +309,9 @@ class ControlPlane:
         """Stop everything, the last started first."""
         for namespace in {place for place, _ in self.kubelet.pods}:
             self.kubelet.clear(namespace)
+        self._stop_engines()
+
+    def _stop_engines(self) -> None:
         for process in reversed(self._processes.values()):
             process.stop()
 

@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 import urllib3
 from cluster.network import CONTROL_PLANE
 from cluster.processes import Process
-from cluster.waiting import until
 
 __all__ = ["PASSWORD", "Clone", "Gitea"]
 
@@ -45,6 +44,7 @@ PASSWORD_HASH_ALGO = pbkdf2_v1
 
 [webhook]
 ALLOWED_HOST_LIST = *
+DELIVER_TIMEOUT = 60
 
 [log]
 LEVEL = Warn
@@ -74,17 +74,20 @@ class Gitea:
         self._program = str(engine / "gitea")
         self._settings = folder / "app.ini"
         self._settings.write_text(SETTINGS.format(folder=folder, engine=engine))
-        self._http = urllib3.PoolManager(retries=False, timeout=30)
+        self._http = urllib3.PoolManager(retries=False, timeout=120)
         arguments = [self._program, "web", "--config", str(self._settings)]
         self._process = Process("gitea", arguments, folder / "gitea.log", _environment(folder))
-        until(self._ready, "Gitea is ready", 120)
-        self._command(
-            "admin", "user", "create", "--admin", "--username", "administrator", "--email", "administrator@example.com",
-            "--password", PASSWORD, "--must-change-password=false",
-        )  # fmt: skip
+        self._process.until(self._ready, "Gitea is ready")
+        try:
+            self._command(
+                "admin", "user", "create", "--admin", "--username", "administrator",
+                "--email", "administrator@example.com", "--password", PASSWORD, "--must-change-password=false",
+            )  # fmt: skip
+        except BaseException:
+            self.stop()
+            raise
 
     def _ready(self) -> bool:
-        self._process.check()
         try:
             return self._http.request("GET", f"{self.url}/api/healthz").status == 200
         except urllib3.exceptions.HTTPError:
@@ -146,7 +149,9 @@ class Gitea:
 
     def deliveries(self) -> list[tuple[int, str, bool]]:
         """What it has to send or has sent: number of the webhook, event, whether it was sent."""
-        with sqlite3.connect(f"file:{self._folder / 'data/gitea.db'}?mode=ro", uri=True) as database:
+        with sqlite3.connect(
+            f"file:{self._folder / 'data/gitea.db'}?mode=ro", uri=True, timeout=60
+        ) as database:
             found = database.execute("select hook_id, event_type, is_delivered from hook_task").fetchall()
         return [(hook, event, bool(sent)) for hook, event, sent in found]
 

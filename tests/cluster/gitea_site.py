@@ -188,7 +188,7 @@ class Repository:
         """What is done inside makes Gitea send these deliveries to the repository's webhook, in any order."""
         before = len(self.received())
         yield
-        until(lambda: len(self.received()) >= before + len(expected), f"{len(expected)} deliveries of it", 30)
+        until(lambda: len(self.received()) >= before + len(expected), f"{len(expected)} deliveries of it")
         assert sorted(self.told(each) for each in self.received()[before:]) == sorted(expected)
         self._rows += expected
 
@@ -200,7 +200,7 @@ class Repository:
             through_organisation: Whether its organisation's webhook must have told of the same events.
         """
         world = self._world
-        until(lambda: all(sent for _, _, sent in self._gitea.deliveries()), "Gitea has sent everything", 30)
+        until(lambda: all(sent for _, _, sent in self._gitea.deliveries()), "Gitea has sent everything")
         sent = [hook for hook, _, _ in self._gitea.deliveries()]
         mine, organisation = self.received(), self.received(world.of_organisation)
         assert sorted(map(self.told, mine)) == sorted(self._rows)

@@ -97,7 +97,7 @@ class Play:
                     return pod
             return None
 
-        return until(found, f"{self.name}: the pod of {step}", 120)
+        return until(found, f"{self.name}: the pod of {step}")
 
     def run(self, step: str, text: bytes | None = None) -> Any:
         pod = self.pod(step)
@@ -120,7 +120,7 @@ class Play:
         self.api.delete(API, "Workflow", self.name, NAMESPACE)
 
     def until_phase(self, *phases: str) -> None:
-        until(lambda: self.phase() in phases, f"{self.name}: {phases}", 120)
+        until(lambda: self.phase() in phases, f"{self.name}: {phases}")
 
 
 Expected = Counter[tuple[str, ...]]
@@ -171,11 +171,17 @@ def reclaimed(run: Play) -> None:
     run.node.reclaim(run.run("run-test"))
 
 
+def notified(run: Play, pod: Any, reason: str, message: str) -> None:
+    """ECI says so long before the pod ends; whoever watches Events and pods hears of each in its own time."""
+    run.node.notify(pod, reason, message)
+    time.sleep(5)
+
+
 def evicted_then_retried(run: Play) -> None:
     pod = run.run("run-test")
     until(lambda: run.phase() == "Running", "it runs")
     until(lambda: _node_phase(run, "Running"), "the controller has seen it run")
-    run.node.notify(pod, "SpotToBeReleased", "Spot ECI will be released in 3 minutes")
+    notified(run, pod, "SpotToBeReleased", "Spot ECI will be released in 3 minutes")
     run.node.delete(pod)
     run.node.end(run.run("run-test", TEST))
 
@@ -192,10 +198,9 @@ def reclaimed_then_retried(run: Play) -> None:
 
 def degraded(run: Play) -> None:
     pod = run.run("git-checkout-pr", CHECKOUT)
-    run.node.notify(
-        pod, "SpotDegraded", "Spot [x] will be degraded because the specified instance is out of stock"
+    notified(
+        run, pod, "SpotDegraded", "Spot [x] will be degraded because the specified instance is out of stock"
     )
-    time.sleep(0.5)  # ECI says so before the containers start; here nothing else orders the two
     run.node.end(pod)
     run.green(["run-test", "build-push-image"])
 
@@ -243,7 +248,7 @@ def ended_while_waiting(shutdown: str) -> Callable[[Play], None]:
             status = run.api.get(API, "Workflow", run.name, NAMESPACE).get("status", {})
             return status.get("phase") == "Pending" and "Waiting for" in status.get("message", "")
 
-        until(is_waiting, f"{run.name} waits for the lock", 120)
+        until(is_waiting, f"{run.name} waits for the lock")
         run.patch(shutdown=shutdown)
         if shutdown == "Terminate":
             run.until_phase("Succeeded", "Failed", "Error")
@@ -444,7 +449,7 @@ def play(cluster: ControlPlane, node: VirtualNode, name: str, history: History |
         lock = {"synchronization": {"mutexes": [{"name": name}]}}
         _start(cluster, f"{name}-holder", History(Play.green, {}, "ci-go-retrying", labels={}), lock)
         holder = Play(cluster, node, f"{name}-holder")
-        until(lambda: holder.phase() == "Running", "the holder has the lock", 120)
+        until(lambda: holder.phase() == "Running", "the holder has the lock")
     _start(cluster, name, history, lock)
     history.play(Play(cluster, node, name))
 

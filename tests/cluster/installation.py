@@ -15,7 +15,7 @@ from cluster.api import Api, ApiError, Json
 from cluster.bus import Bus
 from cluster.control_plane import ControlPlane
 from cluster.kubelet import Pod
-from cluster.waiting import until
+from cluster.waiting import PATIENCE, until
 
 from events.delivery import BusEvent
 from hookline.answers.simulation import Simulation, simulate
@@ -186,7 +186,7 @@ class Installation:
             wanted = {owner: spec for owner, spec in specs.items() if not owner.startswith("EventBus/")}
             return carried == wanted
 
-        until(deployed, "the controller has deployed every object", 20)
+        until(deployed, "the controller has deployed every object")
 
     def start(self) -> None:
         """Run the pods, and wait until events would be received and decided."""
@@ -204,7 +204,7 @@ class Installation:
         if self._bus is None:
             servers = [pod.address.ip for pod in self.pods("EventBus/default")]
             name = self.plan.declaration.cluster.event_bus.name
-            self._bus = until(lambda: self._connected(servers, name), "the bus takes connections", 60)
+            self._bus = until(lambda: self._connected(servers, name), "the bus takes connections")
         return self._bus
 
     def _connected(self, servers: list[str], name: str) -> Bus | None:
@@ -231,13 +231,13 @@ class Installation:
         """Wait until every event source answers and every trigger fetches."""
         for pod in self.pods():
             if pod.owner.startswith("EventSource/"):
-                until(partial(self._receives, pod), f"{pod.owner} is ready", 60)
+                until(partial(self._receives, pod), f"{pod.owner} is ready")
         if self.sensor_pods:
             self.until_fetching(self.consumers)
 
     def until_fetching(self, consumers: int) -> None:
         """Wait until that many triggers fetch."""
-        until(lambda: self._fetching(consumers), "every trigger of every Sensor fetches", 90)
+        until(lambda: self._fetching(consumers), "every trigger of every Sensor fetches")
 
     def _fetching(self, consumers: int) -> bool:
         for pod in self.sensor_pods:
@@ -258,7 +258,7 @@ class Installation:
         for port in spec["service"]["ports"]:
             try:
                 with urllib.request.urlopen(
-                    f"http://{pod.address.ip}:{port['targetPort']}/health", timeout=5
+                    f"http://{pod.address.ip}:{port['targetPort']}/health", timeout=10
                 ):
                     pass
             except OSError:
@@ -269,7 +269,7 @@ class Installation:
         """Send a request as the host would: status and text of the answer."""
         endpoint = self.plan.endpoints[source]
         pod = self.pods(f"EventSource/{endpoint.event_source}")[0]
-        connection = HTTPConnection(pod.address.ip, endpoint.host.receiver.port, timeout=30)
+        connection = HTTPConnection(pod.address.ip, endpoint.host.receiver.port, timeout=120)
         try:
             connection.request("POST", request.path, request.body, dict(request.headers))
             answer = connection.getresponse()
@@ -294,7 +294,7 @@ class Installation:
             return error.status in {403, 422}
         return False
 
-    def until_workflows(self, count: int, seconds: float = 120) -> list[Json]:
+    def until_workflows(self, count: int, seconds: float = PATIENCE) -> list[Json]:
         """Wait for that many Workflows, and until every event was dealt with; more of them are an error."""
         until(lambda: len(self.workflows()) >= count, f"{count} Workflows exist", seconds)
         self.bus.until_settled(self.consumers)
@@ -307,9 +307,11 @@ class Installation:
 
     def remove(self) -> None:
         """End its processes; its objects stay until the cluster ends."""
-        if self._bus is not None:
-            self._bus.close()
-        self.cluster.kubelet.clear(self.namespace)
+        try:
+            if self._bus is not None:
+                self._bus.close()
+        finally:
+            self.cluster.kubelet.clear(self.namespace)
         for kind in ("Sensor", "EventSource", "EventBus", "CronWorkflow"):
             self.api.delete_all(API, kind, self.namespace)
         for namespace in (self.namespace, self.sandbox):

@@ -94,7 +94,8 @@ class Pod:
 
     def delete(self, seconds: float = 10) -> None:
         """Stop it and give back what it held; its log stays."""
-        self.running.stop(seconds)
+        if self.process is not None:
+            self.process.stop(seconds)
         self.address.release()
         for folder in (self.folder, *self._bound()):
             subprocess.run(["umount", "--recursive", str(folder)], check=False, capture_output=True)
@@ -181,7 +182,8 @@ class Kubelet:
         """End all pods of a namespace at once."""
         for key in [key for key in self.pods if key[0] == namespace]:
             for pod in self.pods.pop(key):
-                pod.running.kill()
+                if pod.process is not None:
+                    pod.process.kill()
                 pod.delete()
 
     def _pods(self, title: str, workload: Json) -> list[Pod]:

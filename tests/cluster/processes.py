@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from cluster.waiting import until
 
 __all__ = ["Process", "cpu_seconds"]
 
@@ -52,6 +54,24 @@ class Process:
         if not self.running:
             end = self.log.read_text("utf-8", "replace")[-3_000:]
             raise RuntimeError(f"{self.name} ended with {self._popen.returncode}; its log ends:\n{end}")
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until a condition of a process that was just started is true; otherwise end it, since nobody else has it yet.
+
+        Raises:
+            NotYet: It did not come true in time.
+            RuntimeError: The process has ended; with the end of its log.
+        """
+
+        def asked() -> object:
+            self.check()
+            return condition()
+
+        try:
+            until(asked, what)
+        except BaseException:
+            self.kill()
+            raise
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process alone."""

@@ -9,7 +9,6 @@ import yaml
 from cluster.images import INDEX, ImageClient
 from cluster.network import CONTROL_PLANE
 from cluster.processes import Process
-from cluster.waiting import until
 
 __all__ = ["Registry"]
 
@@ -26,7 +25,7 @@ class Registry:
             token: What it proves itself with there.
         """
         self.url = f"http://{CONTROL_PLANE}:5000"
-        notified = {"name": "hookline", "url": endpoint, "timeout": "2s", "threshold": 3, "backoff": "1s"}
+        notified = {"name": "hookline", "url": endpoint, "timeout": "30s", "threshold": 3, "backoff": "1s"}
         settings = {
             "version": 0.1,
             "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}},
@@ -34,7 +33,7 @@ class Registry:
             "notifications": {"endpoints": [notified | {"headers": {"Authorization": [f"Bearer {token}"]}}]},
         }
         (folder / "registry.yml").write_text(yaml.safe_dump(settings))
-        self._http = urllib3.PoolManager(retries=False, timeout=10)
+        self._http = urllib3.PoolManager(retries=False, timeout=60)
         self._images = ImageClient(self._http, self.url)
         self._process = Process(
             "docker-registry",
@@ -42,10 +41,9 @@ class Registry:
             folder / "registry.log",
             {"PATH": "/usr/bin:/usr/sbin"},
         )
-        until(self._ready, "the registry is ready", 30)
+        self._process.until(self._ready, "the registry is ready")
 
     def _ready(self) -> bool:
-        self._process.check()
         try:
             return self._http.request("GET", f"{self.url}/v2/").status == 200
         except urllib3.exceptions.HTTPError:

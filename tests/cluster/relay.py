@@ -39,7 +39,7 @@ class Relay:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 request = Request(self.path, dict(self.headers.items()), body)
-                connection = HTTPConnection(address, port, timeout=30)
+                connection = HTTPConnection(address, port, timeout=120)
                 sent = {
                     name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP
                 }

@@ -46,7 +46,7 @@ def namespace(api: Api, name: str, level: str) -> str:
     """A namespace that enforces a level, with its default account."""
     labels = {"pod-security.kubernetes.io/enforce": level}
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    until(lambda: _has_account(api, name), f"namespace {name} has its account", 30)
+    until(lambda: _has_account(api, name), f"namespace {name} has its account")
     return name
 
 

@@ -119,7 +119,7 @@ def test_a_restart_of_the_bus_under_blocked_triggers_loses_none_once_the_sensors
         until(lambda: time.monotonic() > end, "actions were blocked for nine seconds", 20)
     finally:
         api_server.signal(signal.SIGCONT)
-    until(lambda: site.bus.publish(events[SHARDS * 3 :]), "the bus takes events again", 60)
+    until(lambda: site.bus.publish(events[SHARDS * 3 :]), "the bus takes events again")
     try:
         site.bus.until_settled(site.consumers, 40)
     except NotYet:
@@ -202,7 +202,7 @@ def refuse(site: Installation, pipeline: str) -> None:
         },
         "spec": {},
     }
-    until(lambda: site.refuses(probe), "the API server refuses it", 30)
+    until(lambda: site.refuses(probe), "the API server refuses it")
 
 
 def test_a_burst_of_a_thousand_deliveries_is_a_thousand_workflows(site: Installation) -> None:

@@ -5,6 +5,7 @@ ann owns the organisation; bob may only read; renovate-bot writes, and its pushe
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from cluster.control_plane import ControlPlane
@@ -38,12 +39,13 @@ def requested(number: int, action: str, verdict: str, into: str = "main") -> Tol
 def world(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GiteaSite]:
     cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gitea"}})
     site = Installation(cluster, "gitea")
-    gitea = Gitea(cluster.engines["gitea"], tmp_path_factory.mktemp("gitea"))
-    started = GiteaSite(site, gitea, list(NAMES), tmp_path_factory.mktemp("world"))
-    yield started
-    started.stop()
-    gitea.stop()
-    site.remove()
+    with ExitStack() as stack:  # what was started is stopped, also when the next cannot be started
+        stack.callback(site.remove)
+        gitea = Gitea(cluster.engines["gitea"], tmp_path_factory.mktemp("gitea"))
+        stack.callback(gitea.stop)
+        started = GiteaSite(site, gitea, list(NAMES), tmp_path_factory.mktemp("world"))
+        stack.callback(started.stop)
+        yield started
 
 
 @pytest.fixture

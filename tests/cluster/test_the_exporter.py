@@ -75,18 +75,14 @@ def remove_pods(cluster: ControlPlane) -> list[str]:
 def exporter(cluster: ControlPlane, account: Path, tmp_path: Path) -> Iterator[ExporterProcess]:
     configuration = tmp_path / "config.yaml"
     configuration.write_text("adopt: [adopted]\n")
-    found = ExporterProcess(
-        account,
-        tmp_path,
+    options = (
         *("-n", NAMESPACE, "--ledger", str(tmp_path / "ledger.db"), "--config", str(configuration)),
         *("--lease", f"{NAMESPACE}/hookline-exporter"),
     )
-    # An exporter that was killed has left its lease, which somebody else gets only when it has run out.
-    until(
-        lambda: found.value("hookline_leader") == 1 and found.ready(), "the exporter leads and has listed", 60
-    )
-    yield found
-    found.kill()
+    with ExporterProcess(account, tmp_path, *options) as found:
+        # An exporter that was killed has left its lease, which somebody else gets only when it has run out.
+        found.until(lambda: found.value("hookline_leader") == 1 and found.ready(), 120)
+        yield found
     cluster.api.delete_all(API, "Workflow", NAMESPACE)
     until(lambda: not remove_pods(cluster), "the pods are gone, whose names come again", 60)
     if logs := os.environ.get("HOOKLINE_CLUSTER_LOGS"):
@@ -140,7 +136,7 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
         }
 
     try:
-        until(lambda: not difference(), "the metrics are what happened", 90, pause=0.5)
+        until(lambda: not difference(), "the metrics are what happened", pause=0.5)
     finally:
         print(f"exporter on {workflows}: {len(names)} histories, differences {difference()}")
 

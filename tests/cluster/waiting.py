@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["NotYet", "until"]
+__all__ = ["PATIENCE", "NotYet", "until"]
+
+PATIENCE = 300.0
+"""Seconds: more than anything takes here on a machine that is busy with other work."""
 
 T = TypeVar("T")
 
@@ -13,13 +16,13 @@ class NotYet(AssertionError):
     """A condition did not come true in time."""
 
 
-def until(condition: Callable[[], T | None], what: str, seconds: float = 60, pause: float = 0.05) -> T:
+def until(condition: Callable[[], T | None], what: str, seconds: float = PATIENCE, pause: float = 0.05) -> T:
     """Ask until the answer is true, and return it.
 
     Args:
         condition: Asked again and again.
         what: For the message when it does not come true: "the Sensor is running".
-        seconds: The limit.
+        seconds: The limit; a long one costs nothing when the condition comes true early.
         pause: Between two questions.
 
     Raises:

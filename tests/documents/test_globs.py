@@ -19,7 +19,7 @@ def matches(pattern: str, text: str) -> bool:
         ("main", ["main"], ["maintenance", "xmain", "main\n"]),
         ("release/*", ["release/1", "release/"], ["release", "release/1/2"]),
         ("**", ["a", "a/b/c"], []),
-        ("docs/**", ["docs/a", "docs/a/b"], ["docs", "docsx/a"]),
+        ("docs/**", ["docs/a", "docs/a/b"], ["docs", "docs/", "docsx/a"]),
         ("**/*.go", ["main.go", "a/b/c.go"], ["main.gox", "a.go/b"]),
         ("services/**/main.go", ["services/main.go", "services/a/b/main.go"], ["services/amain.go"]),
         ("v?.0", ["v1.0"], ["v10.0", "v/.0", "v1x0"]),

@@ -3,7 +3,9 @@
 import contextlib
 import datetime as dt
 import enum
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -771,16 +773,31 @@ def only_invalid_input(text: str | bytes) -> None:
         assert each.position.column >= 1
 
 
+HARD_TO_READ = (
+    'a: "\\U00110000"',
+    'a: "\\ud800"',
+    "a: !!int ''",
+    "a: !!float '-'",
+    "a: !!int '-'",
+    "a: !!bool x",
+    "%TAG ! tag:x,2000:\n---\na: !b c",
+    "a: !!map x",
+    "a: !!str [x]",
+)
+"""Texts on which PyYAML raises errors of several types; chance finds none of them."""
+
+
+def with_hard_ones(test: Callable[..., None]) -> Callable[..., None]:
+    """A property test that tries these texts too, as text and as bytes."""
+    binary = "content" in inspect.signature(test).parameters
+    for each in HARD_TO_READ:
+        test = example(each.encode() if binary else each)(test)
+    return test
+
+
 @settings(max_examples=300, deadline=None)
+@with_hard_ones
 @given(st.text() | YAML_LIKE | YAML_LIKE.map(lambda text: f"a: {text}") | MAPPINGS.map(yaml.safe_dump))
-@example('a: "\\U00110000"')
-@example('a: "\\ud800"')
-@example("a: !!int ''")
-@example("a: !!float '-'")
-@example("a: !!int '-'")
-@example("%TAG ! tag:x,2000:\n---\na: !b c")
-@example("a: !!map x")
-@example("a: !!str [x]")
 def _any_text(text: str) -> None:
     only_invalid_input(text)
 
@@ -790,6 +807,9 @@ def test_any_text_is_read_or_refused(loader: None) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@with_hard_ones
+@example(b"a: \xff")
+@example(b"\xfe\xff\xd8\x00")
 @given(st.binary() | YAML_LIKE.map(str.encode))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     only_invalid_input(content)

@@ -97,11 +97,11 @@ def _exporter_scrapes(folder: Path) -> tuple[str, str]:
     with fake_api_server() as api:
         api.fail("watch", status(500))  # of the first, streamed list
         declaration = str(DEMO / "hookline.yaml")
-        process = ExporterProcess(
-            api.kubeconfig(folder), folder, "--config", str(folder / "config.yaml"), "--file", declaration,
-            "--ledger", str(folder / "ledger.db"),
-        )  # fmt: skip
-        try:
+        options = (
+            *("--config", str(folder / "config.yaml"), "--file", declaration),
+            *("--ledger", str(folder / "ledger.db")),
+        )
+        with ExporterProcess(api.kubeconfig(folder), folder, *options) as process:
             process.until(process.ready)
             first = process.get("/metrics")
             now = time.time()
@@ -121,8 +121,6 @@ def _exporter_scrapes(folder: Path) -> tuple[str, str]:
                 lambda: process.value("hookline_schedule_next_timestamp_seconds", pipeline="hello-world")
             )
             second = process.get("/metrics")
-        finally:
-            process.kill()
     return first, second
 
 
@@ -207,13 +205,16 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        for _ in range(300):
+        end = time.monotonic() + 300
+        while True:
             try:
-                urllib.request.urlopen(f"http://{address}/-/ready", timeout=1)
+                urllib.request.urlopen(f"http://{address}/-/ready", timeout=10)
                 break
             except OSError:
+                if server.poll() is not None or time.monotonic() > end:
+                    raise
                 time.sleep(0.1)
         yield Prometheus(f"http://{address}")
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(120)

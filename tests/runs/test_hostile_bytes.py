@@ -123,8 +123,8 @@ def test_no_known_object_keeps_a_process_from_counting(
     Ledger(tmp_path / "ledger.db", START - 1).close()
     spoil("listed")
     good("listed")
-    exporter = ExporterProcess(api.kubeconfig(tmp_path), tmp_path, "--ledger", str(tmp_path / "ledger.db"))
-    try:
+    ledger = str(tmp_path / "ledger.db")
+    with ExporterProcess(api.kubeconfig(tmp_path), tmp_path, "--ledger", ledger) as exporter:
         exporter.until(lambda: "shop-listed" in exporter.get("/runs"), 60)
         spoil("watched")
         good("watched")
@@ -139,8 +139,6 @@ def test_no_known_object_keeps_a_process_from_counting(
         good("after")
         exporter.until(lambda: "shop-after" in exporter.get("/runs"), 60)
         assert exporter.stop() == 0
-    finally:
-        exporter.kill()
 
 
 def seeds() -> list[tuple[str, bytes]]:

@@ -11,14 +11,18 @@ import structlog
 from api_objects import START, green_run, history, workflow
 from http_sink import HttpSink, http_sink
 
+from documents.reading import read_document
+from documents.validation import validate_document
 from runs.cdevents import CDEvents, attempt_event, run_event
-from runs.exporter.configuration import Configuration
+from runs.exporter.configuration import WANTED, Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, records
-from runs.exporter.instance import _post
 from runs.exporter.ledger import Ledger, Observation
+from runs.exporter.listeners import Listeners
 from runs.exporter.measuring_rules import make_rules
 from runs.facts import Attempt, Began, Ended, Listener
-from runs.outbox import Delivery
+from runs.listener_settings import ListenerSettings
+from runs.outbox import Delivery, Outbox, Post
+from runs.posting import http_post
 
 RUN = Began(uid="u1", namespace="ci", name="shop-1", pipeline="shop", event="push", created=1.0)
 ENDED = Ended(run=RUN, outcome="error", phase="Error", message="no node", started=2.0, finished=90.0)
@@ -78,7 +82,7 @@ def play(ledger: Ledger, listeners: Sequence[Listener], *changes: tuple[str, str
 
 def owe(ledger: Ledger, *facts: Ended) -> None:
     """Count facts, and owe their events."""
-    listener = CDEvents(ledger.outbox, "/ci")
+    listener = CDEvents(ledger.outbox("cdevents"), "/ci")
 
     def tell(counted: Sequence[Observation], _: Sequence[str]) -> None:
         for each in counted:
@@ -230,14 +234,14 @@ def test_a_crash_leaves_the_fact_counted_and_owed_or_neither(tmp_path: Path, pla
         owe(ledger, ENDED)
     ledger.close()
     again = Ledger(path, 0.0)
-    assert (again.outbox.waiting(), again.counted(ENDED.key, 90.0)) == (owed, bool(owed))
+    assert (again.outbox("cdevents").waiting(), again.counted(ENDED.key, 90.0)) == (owed, bool(owed))
     owe(again, ENDED)
-    assert again.outbox.waiting() == 1
+    assert again.outbox("cdevents").waiting() == 1
 
 
 def test_a_message_without_its_fact_is_refused() -> None:
     with pytest.raises(RuntimeError, match="together with the fact"):
-        Ledger(None, 0.0).outbox.put("x", "text/plain", b"")
+        Ledger(None, 0.0).outbox("cdevents").put("x", "text/plain", b"")
 
 
 def test_delivery_deletes_what_arrived_and_goes_on_where_it_was(tmp_path: Path, sink: HttpSink) -> None:
@@ -245,15 +249,15 @@ def test_delivery_deletes_what_arrived_and_goes_on_where_it_was(tmp_path: Path, 
     ledger = Ledger(path, 0.0)
     owe(ledger, *numbered(5))
     sink.usual = 503
-    delivery = Delivery(ledger.outbox, _post(sink.url))
+    delivery = Delivery(ledger.outbox("cdevents"), http_post(sink.url), "cdevents")
     until(lambda: len(sink.bodies) >= 7)
     delivery.close(5)
-    assert (delivery.sent, delivery.refused, ledger.outbox.waiting()) == (0, 0, 5)
+    assert (delivery.sent, delivery.refused, ledger.outbox("cdevents").waiting()) == (0, 0, 5)
     ledger.close()
     sink.usual = 202
     again = Ledger(path, 0.0)
-    delivery = Delivery(again.outbox, _post(sink.url))
-    until(lambda: again.outbox.waiting() == 0)
+    delivery = Delivery(again.outbox("cdevents"), http_post(sink.url), "cdevents")
+    until(lambda: again.outbox("cdevents").waiting() == 0)
     delivery.close(5)
     assert delivery.sent == 5
     assert sink.taken == {each.key: 1 for each in numbered(5)}
@@ -264,12 +268,12 @@ def test_a_sink_that_is_not_there_for_a_while_loses_nothing() -> None:
         url = gone.url
     ledger = Ledger(None, 0.0)
     with structlog.testing.capture_logs() as logs:
-        delivery = Delivery(ledger.outbox, _post(url))
+        delivery = Delivery(ledger.outbox("cdevents"), http_post(url), "cdevents")
         owe(ledger, *numbered(3))
         delivery.wake()
         until(lambda: logs)
         time.sleep(0.05)
-        assert ledger.outbox.waiting() == 3
+        assert ledger.outbox("cdevents").waiting() == 3
     # Once, though it was tried again and again.
     assert [each["log_level"] for each in logs] == ["warning"]
     assert "nobody answers" in logs[0]["problem"]
@@ -283,8 +287,8 @@ def test_a_message_that_is_refused_for_good_is_dropped_and_counted(sink: HttpSin
     ledger = Ledger(None, 0.0)
     owe(ledger, *numbered(2))
     sink.answers = [answer]
-    delivery = Delivery(ledger.outbox, _post(sink.url))
-    until(lambda: ledger.outbox.waiting() == 0)
+    delivery = Delivery(ledger.outbox("cdevents"), http_post(sink.url), "cdevents")
+    until(lambda: ledger.outbox("cdevents").waiting() == 0)
     delivery.close(5)
     assert (delivery.sent, delivery.refused) == (1, 1)
 
@@ -294,8 +298,8 @@ def test_a_message_that_is_refused_for_now_is_sent_again(sink: HttpSink, answer:
     ledger = Ledger(None, 0.0)
     owe(ledger, *numbered(2))
     sink.answers = [answer, answer]
-    delivery = Delivery(ledger.outbox, _post(sink.url))
-    until(lambda: ledger.outbox.waiting() == 0)
+    delivery = Delivery(ledger.outbox("cdevents"), http_post(sink.url), "cdevents")
+    until(lambda: ledger.outbox("cdevents").waiting() == 0)
     delivery.close(5)
     assert (delivery.sent, delivery.refused, len(sink.bodies)) == (2, 0, 4)
 
@@ -304,9 +308,13 @@ def test_a_message_that_always_fails_does_not_hold_up_the_others(sink: HttpSink)
     ledger = Ledger(None, 0.0)
     owe(ledger, *numbered(3))
     first = numbered(1)[0].key
-    post = _post(sink.url)
-    delivery = Delivery(ledger.outbox, lambda kind, body: 500 if first.encode() in body else post(kind, body))
-    until(lambda: ledger.outbox.waiting() == 1)
+    post = http_post(sink.url)
+    delivery = Delivery(
+        ledger.outbox("cdevents"),
+        lambda kind, body: 500 if first.encode() in body else post(kind, body),
+        "cdevents",
+    )
+    until(lambda: ledger.outbox("cdevents").waiting() == 1)
     delivery.close(0.1)
     assert sink.taken == {each.key: 1 for each in numbered(3)[1:]}
 
@@ -317,8 +325,8 @@ def test_a_full_outbox_keeps_the_oldest_and_counts_what_it_drops(monkeypatch: py
     with structlog.testing.capture_logs() as logs:
         owe(ledger, *numbered(5))
         owe(ledger, ENDED)
-    assert (ledger.outbox.waiting(), ledger.outbox.dropped) == (3, 3)
-    first = ledger.outbox.first()
+    assert (ledger.outbox("cdevents").waiting(), ledger.outbox("cdevents").dropped) == (3, 3)
+    first = ledger.outbox("cdevents").first()
     assert first is not None
     assert first.id == numbered(1)[0].key
     assert [each["event"] for each in logs] == ["the outbox is full: new messages are dropped"]
@@ -334,14 +342,14 @@ def test_a_sink_that_hangs_holds_up_no_counting() -> None:
         release.wait(10)
         return 200
 
-    delivery = Delivery(ledger.outbox, hang)
+    delivery = Delivery(ledger.outbox("cdevents"), hang, "cdevents")
     began = time.monotonic()
     for each in numbered(50):
         owe(ledger, each)
         delivery.wake()
     assert time.monotonic() - began < 5
     release.set()
-    until(lambda: ledger.outbox.waiting() == 0)
+    until(lambda: ledger.outbox("cdevents").waiting() == 0)
     delivery.close(5)
     assert delivery.sent == 50
 
@@ -360,7 +368,7 @@ def test_a_ledger_of_version_1_goes_on_with_an_outbox(tmp_path: Path) -> None:
         ledger = Ledger(path, START + 1000)
         assert ledger.series.get("hookline_runs_total", ("shop", "push", "success")) == 1
         assert ledger.series.get("hookline_runs_total", ("shop", "push", "failure")) == 1
-        assert (ledger.open_runs(), ledger.outbox.waiting()) == (open_runs, 0)
+        assert (ledger.open_runs(), ledger.outbox("cdevents").waiting()) == (open_runs, 0)
         assert [each.step for each in ledger.attempts("b")] == ["git-checkout-pr", "run-test"]
         run = ledger.run("ci", "shop-a")
         assert run is not None
@@ -371,9 +379,124 @@ def test_a_ledger_of_version_1_goes_on_with_an_outbox(tmp_path: Path) -> None:
         assert [fact for fact, _ in told.facts if fact != "began"] == []
         ledger.close()
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
         now = dict(database.execute("SELECT family || labels, value FROM series").fetchall())
     database.close()
     assert {key: now[key] for key in kept if "lost" not in key} == {
         key: value for key, value in kept.items() if "lost" not in key
     }
+
+
+VERSION_2_OUTBOX = """
+DROP TABLE outbox;
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, content_type TEXT NOT NULL, body BLOB NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX outbox_tries ON outbox (tries, number);
+INSERT INTO outbox (id, content_type, body, tries) VALUES ('run/a/1', 'text/plain', X'61', 3), ('run/b/2', 'text/plain', X'62', 0);
+PRAGMA user_version = 2;
+"""
+
+
+def test_events_that_wait_in_a_ledger_of_version_2_are_delivered(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger(path, 0.0).close()
+    with sqlite3.connect(path) as database:
+        database.executescript(VERSION_2_OUTBOX)
+    database.close()
+    outbox, found = Ledger(path, 0.0).outbox("cdevents"), []
+    while (message := outbox.first()) is not None:
+        found.append((message.id, message.body))
+        outbox.delivered(message.number)
+    assert found == [("run/b/2", b"b"), ("run/a/1", b"a")], "what was tried least comes first"
+
+
+# A listener is its module and a field of the configuration.
+
+
+class Mail:
+    """A listener that is made up: it owes the name of each run that ended."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def began(self, run: Began) -> None:
+        pass
+
+    def attempt_ended(self, run: Began, attempt: Attempt) -> None:
+        pass
+
+    def ended(self, run: Ended) -> None:
+        self._outbox.put(run.key, "text/plain", run.run.name.encode())
+
+
+class MailSettings(ListenerSettings):
+    to: str
+
+    def listener(self, outbox: Outbox) -> Mail:
+        return Mail(outbox)
+
+    def post(self) -> Post:
+        def post(_: str, body: bytes) -> int:
+            POSTED.append((self.to, body.decode()))
+            return 200
+
+        return post
+
+
+class SilentSettings(MailSettings):
+    def listener(self, outbox: Outbox) -> Mail:
+        return Silent(outbox)
+
+    def post(self) -> None:  # type: ignore[override]
+        return None
+
+
+class Silent(Mail):
+    def ended(self, run: Ended) -> None:
+        POSTED.append(("nobody", run.run.name))
+
+
+class More(Configuration):
+    """The settings, if these listeners were among them."""
+
+    mail: MailSettings | None = None
+    silent: SilentSettings | None = None
+
+
+POSTED: list[tuple[str, str]] = []
+
+
+def test_each_listener_that_the_configuration_names_is_told_and_delivers_to_its_own_receiver(
+    sink: HttpSink,
+) -> None:
+    POSTED.clear()
+    sink.usual = 503
+    text = f"cdevents: {{url: '{sink.url}'}}\nmail: {{to: alice}}\nsilent: {{to: nobody}}\n"
+    configuration = validate_document(read_document(text.encode(), "exporter.yaml", WANTED), More)
+    ledger = Ledger(None, START, count_from=START - 1)
+    found = Listeners(configuration, ledger)
+    play(ledger, found.listeners, *green_run("a", START).changes())
+    found.wake()
+    # The receiver of CDEvents is down; the mail does not wait for it.
+    until(lambda: ("alice", "shop-a") in POSTED)
+    until(lambda: found.results()["mail", "sent"] == 1)
+    assert found.waiting() == {("cdevents",): 4, ("mail",): 0}
+    sink.usual = 200
+    until(lambda: found.waiting()["cdevents",] == 0)
+    found.close(5)
+    assert found.results() == {
+        ("cdevents", "sent"): 4,
+        ("cdevents", "dropped"): 0,
+        ("mail", "sent"): 1,
+        ("mail", "dropped"): 0,
+    }
+    assert sorted(POSTED) == [("alice", "shop-a"), ("nobody", "shop-a")]
+    assert sink.taken.total() == 4
+
+
+def test_a_listener_that_is_not_named_is_not_made() -> None:
+    found = Listeners(Configuration(), Ledger(None, 0.0))
+    assert (found.listeners, found.results(), found.waiting()) == ([], {}, {})
+    found.close(5)

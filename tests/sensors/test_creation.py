@@ -1,8 +1,17 @@
 """What a trigger creates is data: another kind of object brings its trigger, its offline form and its rights by itself."""
 
-from support import plan
+import dataclasses
+import json
+from pathlib import Path
 
+import pytest
+import yaml
+from click.testing import CliRunner
+from support import DECLARATION, github_push, plan
+
+from hookline.cli import main
 from sensors.creation import CREATE, PATCH, Creation
+from sensors.dependencies import Dependency, of_group
 from sensors.parameters import DataKey, Parameter
 
 NOTE = Creation(
@@ -27,3 +36,59 @@ def test_a_plan_grants_each_namespace_what_is_created_there() -> None:
             {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "create", "patch"]}
         ]
     }
+
+
+@pytest.fixture
+def with_note(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A declaration whose triggers make a note beside the Workflow."""
+
+    def noted(*arguments: object) -> Dependency:
+        return dataclasses.replace(of_group(*arguments), beside=(NOTE,))  # type: ignore[arg-type]
+
+    monkeypatch.setattr("hookline.plan.planning.of_group", noted)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hookline.yaml").write_text(DECLARATION, "utf-8")
+    (tmp_path / "push.json").write_text(json.dumps(github_push()), "utf-8")
+    return tmp_path
+
+
+def printed(*words: str) -> str:
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.usefixtures("with_note")
+def test_what_an_event_makes_beside_the_workflow_has_a_trigger_and_rights() -> None:
+    objects = list(yaml.safe_load_all(printed("render")))
+    (sensor,) = (each for each in objects if each["kind"] == "Sensor")
+    first, second = sensor["spec"]["triggers"]
+    (dependency,) = sensor["spec"]["dependencies"]
+    assert first["template"]["name"] == dependency["name"]
+    assert second["template"]["name"] == dependency["name"] + "-configmap"
+    assert [each["template"]["k8s"]["source"]["resource"]["kind"] for each in (first, second)] == [
+        "Workflow",
+        "ConfigMap",
+    ]
+    assert second["dlqTrigger"]["template"]["name"] == dependency["name"] + "-configmap-dead-letter"
+    (role,) = (
+        each for each in objects if each["kind"] == "Role" and each["metadata"]["name"] == "hookline-sensor"
+    )
+    assert [each["resources"] for each in role["rules"]] == [["workflows"], ["configmaps"]]
+    # Both triggers read the event at once, so the pod may take as much memory as with two dependencies.
+    assert sensor["spec"]["template"]["container"]["resources"]["limits"]["memory"] == "768Mi"
+
+
+@pytest.mark.usefixtures("with_note")
+def test_simulate_prints_what_an_event_makes_beside_the_workflow() -> None:
+    text = printed("simulate", "-e", "push.json", "--source", "github", "--header", "X-GitHub-Event: push")
+    workflow, note = yaml.safe_load_all("apiVersion: " + text.partition("\napiVersion: ")[2])
+    assert (workflow["kind"], note["kind"]) == ("Workflow", "ConfigMap")
+    assert note["metadata"]["name"] == "shop"
+
+
+def test_an_event_that_is_skipped_makes_nothing_beside_the_workflow(with_note: Path) -> None:
+    (with_note / "push.json").write_text(json.dumps(github_push(ref="refs/heads/other")), "utf-8")
+    text = printed("simulate", "-e", "push.json", "--source", "github", "--header", "X-GitHub-Event: push")
+    assert "skip" in text
+    assert "apiVersion" not in text

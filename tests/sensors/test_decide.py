@@ -379,6 +379,8 @@ IMAGES = [
     ("tag of a shell", {}, {"tag": "a;id"}, "skip IMAGE_TAG"),
     ("no digest", {}, {"digest": None}, "run MATCH"),
     ("digest of another shape", {}, {"digest": "md5:x"}, "skip DIGEST"),
+    ("a cache", {}, {"tag": "buildcache"}, "skip ARTIFACT"),
+    ("a cache that is named", {"artifacts": expression(["buildcache"])}, {"tag": "buildcache"}, "run MATCH"),
 ]
 
 

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mutations import IMAGE_LAYER, IMAGE_MANIFEST, container
+from mutations import IMAGE_LAYER, IMAGE_MANIFEST, container, events, text
 from support import data, edited, go_template, payload, plan
 
 from events.delivery import BusEvent
-from events.host import host
+from events.host import host, host_names
 from hookline.answers.explanation import explain
 from hookline.answers.simulation import result_of, simulate
-from sensors.program import Program, compose
+from sensors.program import Program, compose, reader
 
 HEX = "c" * 64
-DIGEST = "sha256:" + "a" * 64
-REGISTRIES = ("acr", "harbor", "dockerhub", "distribution", "ghcr")
+DIGEST, OTHER_DIGEST = ("sha256:" + letter * 64 for letter in "ab")
+REGISTRIES = [name for name in host_names() if "image_push" in host(name).kinds]
 NO_IMAGES = (
     f"sha256-{HEX}.sig", f"sha256-{HEX}.att", f"sha256-{HEX}.sbom", f"sha256-{HEX}", f"sha256-{HEX}.vuln", f"sha512-{HEX}",
     "buildcache", "main-buildcache", "buildcache-feature-x-0a1b2c3d", "build-cache",
@@ -42,30 +42,50 @@ def notification(tag: str, name: str = "base/go", **target: Any) -> dict[str, An
     return {"id": "e-1", "action": "push", "target": found, "actor": {"name": "ci"}}
 
 
-def push(registry: str, tag: str) -> str:
-    """Event data of a push of base/go under a tag."""
-    if registry == "acr":
-        body: Any = edited(payload("acr/push"), push_data__tag=tag, repository__repo_full_name="base/go")
-    elif registry == "harbor":
-        body = edited(
-            payload("harbor/push_artifact"),
-            event_data__resources=[{"digest": DIGEST, "tag": tag}],
-            event_data__repository__repo_full_name="base/go",
-        )
-    elif registry == "dockerhub":
-        body = edited(payload("dockerhub/push"), push_data__tag=tag, repository__repo_name="base/go")
-    elif registry == "distribution":
-        body = {"events": [notification(tag)]}
-    else:
-        version = "package__package_version__"
-        body = edited(
-            container(),
-            **{
-                f"{version}package_url": f"ghcr.io/base/go:{tag}",
-                f"{version}container_metadata__tag__name": tag,
-            },
-        )
-    return data(registry, body, X_Github_Event="package")
+def first_push(registry: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A delivery of the registry's corpus that tells one push of an image, under a tag: its event data, and its canonical event."""
+    read = reader(host(registry), "source")
+    canonical = [(each, read.canonical(text(each))) for each in events(registry)]
+    found = [
+        (each, event)
+        for each, event in canonical
+        if event["kind"] == "image_push" and event["image"].get("tag") and event.get("deleted") is not True
+    ]
+    single = [pair for pair in found if not pair[1].get("also")]
+    assert single, "tests/data/payloads has no delivery of one push"
+    return single[0]
+
+
+def retagged(value: Any, old: Any, new: Any) -> Any:
+    """A value with one part in place of another, wherever it stands."""
+    if isinstance(value, dict):
+        return {key: retagged(child, old, new) for key, child in value.items()}
+    if isinstance(value, list):
+        return [retagged(child, old, new) for child in value]
+    return new if value == old else value
+
+
+def pushed(registry: str, tag: str) -> str:
+    """The verdict on that push, made under another tag."""
+    sent, event = first_push(registry)
+    retold = text(retagged(sent, event["image"]["tag"], tag))
+    assert reader(host(registry), "source").canonical(retold)["image"]["tag"] == tag
+    return verdict(of_its_image(registry, retold).decide(retold))
+
+
+def of_its_image(registry: str, sent: str) -> Program:
+    """A program whose table has the image of a push."""
+    return program(registry, None, *filter(None, reader(host(registry), "source").keys(sent)))
+
+
+def harbor(tag: str) -> str:
+    """Event data of Harbor's push of base/go under a tag."""
+    body = edited(
+        payload("harbor/push_artifact"),
+        event_data__resources=[{"digest": DIGEST, "tag": tag}],
+        event_data__repository__repo_full_name="base/go",
+    )
+    return data("harbor", body)
 
 
 def program(registry: str, rule: dict[str, Any] | None = None, *names: str) -> Program:
@@ -92,13 +112,28 @@ def verdict(found: dict[str, Any]) -> str:
 @pytest.mark.parametrize("tag", NO_IMAGES)
 @pytest.mark.parametrize("registry", REGISTRIES)
 def test_a_tag_of_a_signature_or_a_cache_starts_nothing(registry: str, tag: str) -> None:
-    assert verdict(program(registry).decide(push(registry, tag))) == "skip(ARTIFACT)"
+    assert pushed(registry, tag) == "skip(ARTIFACT)"
 
 
 @pytest.mark.parametrize("tag", IMAGES)
 @pytest.mark.parametrize("registry", REGISTRIES)
 def test_a_tag_of_an_image_starts_its_pipeline(registry: str, tag: str) -> None:
-    assert verdict(program(registry).decide(push(registry, tag))) == "run(MATCH)"
+    assert pushed(registry, tag) == "run(MATCH)"
+
+
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_a_second_push_of_a_tag_is_another_event(registry: str) -> None:
+    """Else it would be the same Workflow, which is there already, and the second push would start nothing."""
+    sent, event = first_push(registry)
+    told = event["image"].get("digest") or event["image"].get("occurrence")
+    assert told, "the program gives neither a digest nor an occurrence"
+    first = json.loads(text(sent))
+    later = retagged(first, told, OTHER_DIGEST)
+    if later == first:  # a number, of which the program makes a text
+        later = retagged(first, int(told), int(told) + 60)
+    found = [of_its_image(registry, text(each)).decide(text(each)) for each in (first, later)]
+    assert [each["reason"] for each in found] == ["MATCH", "MATCH"]
+    assert found[0]["identity"] != found[1]["identity"]
 
 
 @given(
@@ -107,7 +142,7 @@ def test_a_tag_of_an_image_starts_its_pipeline(registry: str, tag: str) -> None:
 )
 def test_whatever_ends_the_tag_that_names_a_digest_it_is_no_image(hexadecimal: str, end: str) -> None:
     tag = f"sha256-{hexadecimal}" + (f".{end}" if end else "")
-    assert verdict(program("harbor").decide(push("harbor", tag))) == "skip(ARTIFACT)"
+    assert pushed("harbor", tag) == "skip(ARTIFACT)"
 
 
 HELM = "application/vnd.cncf.helm.config.v1+json"
@@ -231,7 +266,7 @@ ROBOTS = [
 
 @pytest.mark.parametrize(("operator", "actor"), ROBOTS)
 def test_robots_keep_a_harmless_name(operator: str | None, actor: str) -> None:
-    sent = json.loads(push("harbor", "1.26"))
+    sent = json.loads(harbor("1.26"))
     sent["body"]["operator"] = operator
     assert program("harbor").decide(BusEvent("", "", sent).text())["actor"] == actor
 
@@ -252,7 +287,7 @@ def test_of_several_pushes_in_one_delivery_the_one_that_starts_a_pipeline_is_use
 
 
 def test_of_several_resources_of_harbor_the_one_that_starts_a_pipeline_is_used() -> None:
-    sent = json.loads(push("harbor", "latest"))
+    sent = json.loads(harbor("latest"))
     sent["body"]["event_data"]["resources"].append({"digest": DIGEST, "tag": "1.26"})
     decide = program("harbor", {"tags": {"include": "1[.]26"}}).decide
     assert decide(BusEvent("", "", sent).text())["ref"] == "base/go:1.26"
@@ -276,7 +311,7 @@ def test_a_push_of_a_delivery_that_decides_nothing_is_named() -> None:
 
 def test_explain_says_that_a_push_carries_no_tag() -> None:
     made = plan(BASE.replace(" TAGS", "").replace("distribution", "harbor"), go_template())
-    sent = json.loads(push("harbor", DIGEST))
+    sent = json.loads(harbor(DIGEST))
     event = BusEvent("hookline-webhooks", "dist", sent, {"id": "1", "time": "2026-11-24T00:00:00Z"})
     clauses = {each.code: each.detail for each in explain(made, event, "shop").clauses}
     assert clauses["IMAGE_TAG"] == "this push carries no tag"
@@ -285,7 +320,7 @@ def test_explain_says_that_a_push_carries_no_tag() -> None:
 @pytest.mark.parametrize("deleted", [False, True])
 def test_harbor_s_events_in_binary_mode_read_as_those_in_one_body(deleted: bool) -> None:
     kind = "harbor.artifact.deleted" if deleted else "harbor.artifact.pushed"
-    body = json.loads(push("harbor", "1.26"))["body"]["event_data"]
+    body = json.loads(harbor("1.26"))["body"]["event_data"]
     structured = {"specversion": "1.0", "id": "u1", "type": kind, "operator": "robot$ci", "data": body}
     binary = data("harbor", body, Ce_Specversion="1.0", Ce_Id="u1", Ce_Type=kind, Ce_Operator="robot$ci")
     read = program("harbor").canonical

@@ -142,7 +142,7 @@ class Namespace:
         manifest: Mapping[str, Any],
         arguments: Mapping[str, str],
         *,
-        kill: tuple[str, float] | None = None,
+        kill: tuple[str, float | threading.Event] | None = None,
         only: Sequence[str] = (),
         after: Mapping[str, Callable[[], object]] | None = None,
     ) -> Run:
@@ -151,7 +151,7 @@ class Namespace:
         Args:
             manifest: The template.
             arguments: Of the Workflow; the others have their defaults.
-            kill: A step, and after how many seconds its pod goes.
+            kill: A step, and when its pod goes: after so many seconds, or just after the event is set.
             only: Steps to run; the others count as skipped.
             after: What to do when a step has ended.
         """
@@ -191,7 +191,9 @@ class Namespace:
                 values[f"tasks.{task['name']}.outputs.parameters.{name}"] = value
         return run
 
-    def _pod(self, name: str, template: Any, volumes: Any, kill_after: float | None) -> Step:
+    def _pod(
+        self, name: str, template: Any, volumes: Any, kill_after: float | threading.Event | None
+    ) -> Step:
         number = next(_numbers)
         pod = self.folder / "pods" / str(number)
         container = template["container"]
@@ -236,18 +238,33 @@ class Namespace:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        timer = None
+        ended = threading.Event()
         if kill_after is not None:
-            timer = threading.Timer(kill_after, self._kill, (f"pod-{os.getpid()}-{number}",))
-            timer.start()
-        log, _ = process.communicate(timeout=1200)
-        if timer is not None:
-            timer.cancel()
+            arguments = (f"pod-{os.getpid()}-{number}", kill_after, ended)
+            threading.Thread(target=self._kill_in_time, args=arguments, daemon=True).start()
+        try:
+            log, _ = process.communicate(timeout=1200)
+        finally:
+            ended.set()
+            if process.poll() is None:  # a test that took too long leaves no pod to the next one
+                self._kill(f"pod-{os.getpid()}-{number}")
+                process.kill()
+                process.communicate()
         seconds = time.monotonic() - started
         outputs = self._outputs(pod, template, process.returncode)
         reports = {path.name: path.read_text("utf-8") for path in (pod / "tmp/reports").glob("*")}
         shutil.rmtree(pod, ignore_errors=True)
         return Step(name, process.returncode, log.decode("utf-8", "replace"), outputs, seconds, reports)
+
+    def _kill_in_time(self, name: str, moment: float | threading.Event, ended: threading.Event) -> None:
+        if isinstance(moment, threading.Event):
+            while not ended.is_set() and not moment.wait(0.01):
+                pass
+            ended.wait(0.5)  # the step does something with what it has just got
+        else:
+            ended.wait(moment)
+        if not ended.is_set():
+            self._kill(name)
 
     def _kill(self, name: str) -> None:
         subprocess.run(

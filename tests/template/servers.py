@@ -2,16 +2,18 @@
 
 import base64
 import io
+import queue
 import socket
+import ssl
 import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any, Self
 
 import bcrypt
@@ -19,7 +21,6 @@ import urllib3
 import yaml
 from cluster.images import ImageClient, digest
 from cluster.processes import Process
-from cluster.waiting import until
 
 __all__ = ["HOST", "PASSWORD", "USER", "Certificates", "GitHost", "ModuleProxy", "Registry", "SshHost"]
 
@@ -54,13 +55,20 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A pod that was killed hangs up; anything else is shown."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], ConnectionError | ssl.SSLEOFError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 def _served(server: ThreadingHTTPServer) -> ThreadingHTTPServer:
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
+
+
+class Pause:
+    """A git host sends half of a pack, and nothing more until the pause is over."""
+
+    def __init__(self) -> None:
+        self.reached, self.over = threading.Event(), threading.Event()
 
 
 class _Git(BaseHTTPRequestHandler):
@@ -81,13 +89,13 @@ class _Git(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.host.halting and len(body) > 4_000:
-            # The client has half of a pack, and then hears nothing.
-            self.wfile.write(body[: len(body) // 2])
-            self.wfile.flush()
-            self.host.halting.wait(20)
-            self.close_connection = True
-            return
+        pause = self.host.take_pause() if b"PACK" in body else None
+        if pause is not None:
+            half = len(body) // 2
+            self.wfile.write(body[:half])
+            pause.reached.set()
+            pause.over.wait()
+            body = body[half:]
         self.wfile.write(body)
 
     def do_GET(self) -> None:
@@ -140,14 +148,31 @@ class GitHost:
         self.only_tips = False
         """Whether it speaks the old protocol, in which only the tips of refs can be asked for."""
         handler = partial(_Git, self)
-        self.halting: threading.Event | None = None
-        """Set, a pack stops half way until the event; then the connection ends."""
+        self._pauses: queue.SimpleQueue[Pause] = queue.SimpleQueue()
         self._plain = _served(_Server(("127.0.0.1", 8080), handler))
         secure = _Server(("127.0.0.1", 8443), handler)
-        context = SSLContext(PROTOCOL_TLS_SERVER)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.certificate, certificates.key)
         secure.socket = context.wrap_socket(secure.socket, server_side=True)
         self._secure = _served(secure)
+
+    @contextmanager
+    def pause(self) -> Iterator[Pause]:
+        """The next pack that anybody asks for stops half way; the pause is over with the block at the latest."""
+        made = Pause()
+        self._pauses.put(made)
+        try:
+            yield made
+        finally:
+            made.over.set()
+            self.take_pause()
+
+    def take_pause(self) -> Pause | None:
+        """The pause of the pack that is sent now; each is taken once."""
+        try:
+            return self._pauses.get_nowait()
+        except queue.Empty:
+            return None
 
     def url(self, name: str, *, secure: bool = True) -> str:
         """Where a repository is cloned from."""
@@ -194,7 +219,7 @@ class SshHost:
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", 2222)) == 0
 
-        until(listens, "sshd listens", 20)
+        self._process.until(listens, "sshd listens")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -259,7 +284,7 @@ class Registry:
         }
         (folder / "registry.yml").write_text(yaml.safe_dump(settings))
         login = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
-        self._http = urllib3.PoolManager(retries=False, timeout=10, headers=login, **verified)
+        self._http = urllib3.PoolManager(retries=False, timeout=60, headers=login, **verified)
         self._process: Process | None = None
         self.start()
 
@@ -272,7 +297,7 @@ class Registry:
                 self.folder / "registry.log",
                 {"PATH": "/usr/bin:/usr/sbin"},
             )
-            until(lambda: self._status("/v2/") == 200, "the registry answers", 30)
+            self._process.until(lambda: self._status("/v2/") == 200, "the registry answers")
 
     def stop(self) -> None:
         """Refuse connections from now on."""

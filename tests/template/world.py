@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import tarfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +84,14 @@ class World:
         self.certificates = Certificates(FOLDER / "certificates")
         self.git = GitHost(FOLDER / "git", self.certificates)
         self.modules = ModuleProxy(self.supplies.modules)
-        self.registry = Registry(FOLDER / "registry", self.certificates, secure=True)
-        self.plain_registry = Registry(FOLDER / "plain-registry", self.certificates, secure=False)
         self._numbers = itertools.count(1)
-        self.push_busybox("base/busybox", {})
+        with ExitStack() as stack:
+            self.registry = Registry(FOLDER / "registry", self.certificates, secure=True)
+            stack.callback(self.registry.stop)
+            self.plain_registry = Registry(FOLDER / "plain-registry", self.certificates, secure=False)
+            stack.callback(self.plain_registry.stop)
+            self.push_busybox("base/busybox", {})
+            self._stop = stack.pop_all()
 
     def push_busybox(self, image: str, config: Mapping[str, object]) -> None:
         """An image with a shell, under the tag 1 on both registries."""
@@ -95,8 +101,7 @@ class World:
 
     def stop(self) -> None:
         """Stop what the kernel would not."""
-        self.registry.stop()
-        self.plain_registry.stop()
+        self._stop.close()
 
     def site(self, template: str = "hookline-ci-go") -> "Site":
         """A fresh namespace and repository for one of the two templates."""
@@ -140,7 +145,7 @@ class Site:
     def run(
         self,
         *,
-        kill: tuple[str, float] | None = None,
+        kill: tuple[str, float | threading.Event] | None = None,
         only: Sequence[str] = (),
         after: Mapping[str, Callable[[], object]] | None = None,
         **more: str,

@@ -42,8 +42,8 @@ def an_exporter() -> tuple[Ledger, Live, CollectorRegistry]:
         statistics=dict.fromkeys(RESOURCES, statistics),
         active={("shop", "pending"): 1.0},
         next_fires={("shop",): START + 60.0},
-        cdevents=lambda: {"sent": 3, "dropped": 1},
-        cdevents_waiting=lambda: 7,
+        messages=lambda: {("cdevents", "sent"): 3.0, ("cdevents", "dropped"): 1.0},
+        messages_waiting=lambda: {("cdevents",): 7.0},
         troubles=lambda: ["list pods in all namespaces: Forbidden"],
         web_errors=lambda: 2,
     )
@@ -89,8 +89,9 @@ def test_every_metric_of_the_exporter_itself_is_made_where_there_is_something_to
     assert {name for name, family in FAMILIES.items() if not family.kept} <= found
     assert own.get_sample_value("hookline_web_errors_total") == 2
     assert own.get_sample_value("hookline_api_requests_failing") == 1
-    assert own.get_sample_value("hookline_cdevents_waiting") == 7
-    assert own.get_sample_value("hookline_cdevents_total", {"result": "dropped"}) == 1
+    assert own.get_sample_value("hookline_listener_messages_waiting", {"listener": "cdevents"}) == 7
+    dropped = {"listener": "cdevents", "result": "dropped"}
+    assert own.get_sample_value("hookline_listener_messages_total", dropped) == 1
     assert (
         own.get_sample_value("hookline_list_errors_total", {"resource": "pods", "reason": "forbidden"}) == 2
     )

@@ -1,5 +1,7 @@
 """The ledger and its text: what is kept, what is forgotten, what a scrape reads."""
 
+import functools
+import operator
 import sqlite3
 import tempfile
 from fractions import Fraction
@@ -234,6 +236,22 @@ def test_any_order_grouping_and_crash_give_the_same_text(
             assert float(line.rpartition(" ")[2]) == float(exact)
 
 
+def test_a_restart_rounds_no_sum(tmp_path: Path) -> None:
+    """Beyond 2^49 a float has no tenths, so that a sum that was kept as one would lose some at every restart."""
+    path = tmp_path / "ledger.db"
+    parts = [1e15, *[0.3] * 10]
+    for number, part in enumerate(parts):
+        ledger = Ledger(path, NOW)
+        ledger.commit([ended(number, "shop", part)])
+        ledger.close()
+    exact = float(sum(map(Fraction, parts)))
+    assert exact != functools.reduce(operator.add, parts), "this order of parts would not tell"
+    text = Ledger(path, NOW).exposition().decode()
+    for family in ("hookline_compute_memory_byte_seconds_total", "hookline_run_duration_seconds_sum"):
+        (line,) = (each for each in text.splitlines() if each.startswith(family + "{"))
+        assert float(line.rpartition(" ")[2]) == exact
+
+
 def test_a_ledger_of_the_version_before_keeps_its_sums(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     Ledger(path, NOW).close()
@@ -269,7 +287,7 @@ def test_a_ledger_of_the_version_before_keeps_its_sums(tmp_path: Path) -> None:
     assert 'hookline_image_cache_import_seconds_bucket{pipeline="shop",le="1"} 2' in lines
     assert 'hookline_last_success_timestamp_seconds{pipeline="shop"} 1790000000' in lines
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
     database.close()
 
 

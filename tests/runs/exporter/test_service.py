@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 import multiprocessing
+import os
 import random
 import socket
 import sqlite3
@@ -29,7 +30,9 @@ from support import ROOT
 from apiserver.lease import Lease
 from hookline.cli import main
 
-KILLS = 20
+KILLS = 12
+PLACES = [("within transaction", 7), ("before commit", 2), ("after commit", 2)]
+"""Places of the ledger, and how often a process with two new runs comes there at least, or nearly so."""
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
 CHECKOUT = (
     b"Start to Clone  https://x\nAlready up to date.\nStart to Checkout target branch main\n"
@@ -121,20 +124,27 @@ def test_it_counts_what_it_sees_and_shows_it(api: FakeApiServer, tmp_path: Path)
     assert exporter.stop() == 0
 
 
-def test_kills_at_any_moment_lose_and_double_nothing(api: FakeApiServer, tmp_path: Path) -> None:
-    """Killed (SIGKILL) 20 times while runs end, while it starts, and while its CDEvents find a sink that is often down."""
+def test_kills_at_any_moment_lose_and_double_nothing(
+    api: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed (SIGKILL) 12 times: within a transaction, before and after its end, and while a sink that is often down takes its CDEvents."""
+    # The server that forks is told nothing of sys.path, and starts without what it cannot import.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "tests"))))
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(["exporter_process"])
     ledger, configuration = count_from(tmp_path), tmp_path / "config.yaml"
     arguments = (api.kubeconfig(tmp_path), ledger, configuration, tmp_path / "said")
     chance = random.Random(7)
-    runs = 0
+    runs = within = 0
     with http_sink() as sink:
         configuration.write_text(f"cdevents: {{url: '{sink.url}', source: /ci}}\n")
         for number in range(KILLS + 1):
-            exporter = forks.Process(target=run_until_killed, args=arguments)
-            exporter.start()
             sink.usual = 503 if number % 3 == 1 and number < KILLS else 202
+            place, most = PLACES[number % len(PLACES)] if number < KILLS else ("", 1)
+            exporter = forks.Process(
+                target=run_until_killed, args=(*arguments, place, chance.randint(1, most))
+            )
+            exporter.start()
             if number == KILLS:
                 break
             for _ in range(2):
@@ -145,9 +155,16 @@ def test_kills_at_any_moment_lose_and_double_nothing(api: FakeApiServer, tmp_pat
                 )
                 put(api, played)
                 runs += 1
-            time.sleep(chance.uniform(0, 0.4))
+            end = time.monotonic() + 20
+            while exporter.is_alive() and total(ledger, "hookline_runs_total") < runs:
+                assert time.monotonic() < end, (tmp_path / "said").read_text()
+                time.sleep(0.01)
+            # Where it had less to do than was thought, it dies while it delivers.
+            exporter.join(chance.uniform(0, 0.2))
+            within += not exporter.is_alive()
             exporter.kill()
             exporter.join(20)
+        assert within > KILLS / 2, "most of them died in the ledger"
         failed = len(range(0, runs, 3))
         attempts = failed * len(FAILED) + (runs - failed) * len(STEPS)
         try:
