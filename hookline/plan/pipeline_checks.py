@@ -1,6 +1,5 @@
 """Checks of one pipeline that need facts outside the file: its sources, its template, its events, its sandbox."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,27 +8,14 @@ from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.account_checks import account_problem
+from hookline.plan.parameter_checks import parameter_problems
 from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
 from triggers.template import Template
-from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS, Role
+from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
 __all__ = ["check_pipeline"]
-
-SET_BY_HOOKLINE: Mapping[Role, str] = {
-    "url": "comes from repository.url",
-    "directory": "comes from the last part of repository.url",
-    "image": "comes from image",
-    "branch": "comes from the event, or its branch: key",
-    "commit": "takes the commit of the event",
-    "ref": "takes the full ref of the event",
-    "sandbox": "follows from pull_request.forks: true where it says sandboxed",
-}
-"""Roles of parameters that are not for the user: where the value comes from."""
-
-HARMLESS = re.compile(r"[A-Za-z0-9._/:@=+,%~-]*")
-"""Characters that a shell takes as they are; stock ci-go-v1 pastes parameters into sh -c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +121,8 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
 
 def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template: Template) -> None:
     pipeline = checked.declared.pipeline
-    _check_parameters(checked, run, template)
-    _check_required(checked, run, template)
+    for path, message in parameter_problems(checked.declared, run, template):
+        checked.error(message, *path)
     directory = Subject(checked.declared.name, None, pipeline.repository.url, None).checkout_directory
     if "directory" in template.roles and (
         directory in {"pkg", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", directory)
@@ -192,62 +178,6 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
         )
     if declaration.cluster.platform == "ack-one" and run.compute == "node":
         checked.error("ACK One has no nodes of yours: compute: eci or acs", "run", "compute")
-
-
-def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
-    """Parameters without a default that neither hookline, the events nor the user fill."""
-    pipeline = checked.declared.pipeline
-    kinds = pipeline.events.kinds()
-    for name, default in template.parameters.items():
-        role = template.role(name)
-        if default is not None or name in (run.parameters or {}) or role in {"url", "directory", "image"}:
-            continue
-        if role == "sandbox" and pipeline.events.sandboxed:
-            continue
-        bare = [
-            kind
-            for kind in kinds
-            if name not in template.bindings(kind) and not (role == "branch" and pipeline.events.branch(kind))
-        ]
-        if role == "commit" and bare:
-            checked.error(
-                f"a {bare[0]} event has no commit, and the parameter {name} of {template.name} has no default to build instead",
-                "events",
-                bare[0],
-            )
-        elif bare:
-            checked.error(f"{template.name} needs a value for its parameter {name}", "run", "parameters")
-
-
-def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
-    for name, value in (run.parameters or {}).items():
-        path, role = ("run", "parameters", name), template.role(name)
-        if role is not None and role in SET_BY_HOOKLINE:
-            checked.error(f"{name} {SET_BY_HOOKLINE[role]}", *path)
-        elif name not in template.parameters:
-            yours = sorted(each for each in template.parameters if template.role(each) not in SET_BY_HOOKLINE)
-            near = difflib.get_close_matches(name.lower().replace("-", "_"), yours, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            checked.error(
-                f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {", ".join(yours)}{hint}',
-                *path,
-            )
-        elif template.parameters[name] in {"true", "false"} and not isinstance(value, bool):
-            checked.error(
-                f"{name} is a switch; write true or false, without quotes, because the template reads every other value as off",
-                *path,
-            )
-        elif name in template.pasted and isinstance(value, str) and not HARMLESS.fullmatch(value):
-            checked.error(
-                f"{template.name} pastes {name} into a shell: letters, digits and . _ / : @ = + , % ~ - only",
-                *path,
-            )
-        elif role == "tag" and value in {"latest", "buildcache"}:
-            checked.error(f"{value} is a tag that the template keeps for itself", *path)
-        elif role == "tag" and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", str(value)):
-            checked.error("expected an image tag: letters, digits and _ . -, at most 100 characters", *path)
-        elif role == "dockerfile" and (str(value).startswith("/") or ".." in str(value).split("/")):
-            checked.error("expected a path inside the repository, such as ./Dockerfile", *path)
 
 
 def _check_events(declaration: Declaration, checked: _Pipeline, template: Template) -> None:
