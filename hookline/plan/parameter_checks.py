@@ -79,10 +79,10 @@ def _lacking(
     """Parameters without a default that neither hookline, the events nor the user fill."""
     events = declared.pipeline.events
     for name, default in template.parameters.items():
-        role = template.role(name)
-        if default is not None or name in (run.parameters or {}) or role in {"url", "directory", "image"}:
+        if default is not None or name in (run.parameters or {}):
             continue
-        if role == "sandbox" and events.sandboxed:
+        role = template.role(name)
+        if role in {"url", "directory", "image"} or (role == "sandbox" and events.sandboxed):
             continue
         bare = [
             kind
