@@ -3,6 +3,7 @@
 The client's models are left out: they cost more than four times the CPU of the JSON itself.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 
 import orjson
 import urllib3
+import yaml
 from kubernetes import client, config
 
 __all__ = ["Connection", "Refused", "TooLarge", "Unreachable"]
@@ -45,6 +47,27 @@ class TooLarge(Exception):
     """The answer has more bytes than its reader takes."""
 
 
+# The client reads a kubeconfig as it comes: any value may stand where it expects a mapping.
+_UNUSABLE = (
+    config.ConfigException,
+    OSError,
+    ValueError,
+    yaml.YAMLError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+)
+
+
+def _refuse_devices(files: str) -> None:
+    """Refuse a kubeconfig that may have no end, such as a pipe, which the client would read."""
+    for each in files.split(os.pathsep):
+        found = Path(each).expanduser()
+        if each and found.exists() and not found.is_file():
+            raise ConnectionError(f"kubeconfig: {found} is no regular file")
+
+
 class Connection:
     """One pool of connections to one API server. Safe for threads."""
 
@@ -65,13 +88,16 @@ class Connection:
             ConnectionError: There is no such file or context, or it cannot be read.
         """
         configuration = client.Configuration()
+        # The client would look at the variable when it is imported.
+        files = str(path) if path is not None else os.environ.get("KUBECONFIG") or "~/.kube/config"
+        _refuse_devices(files)
         try:
             config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=None if path is None else str(path),
+                config_file=files,
                 context=context,
                 client_configuration=configuration,
             )
-        except (config.ConfigException, OSError, ValueError) as error:
+        except _UNUSABLE as error:
             raise ConnectionError(f"kubeconfig: {error}") from error
         return cls(configuration)
 

@@ -55,7 +55,7 @@ def counting() -> list[Panel]:
     """Panels of counted and lost objects."""
     return [
         lines("Tracked objects", "Objects in memory that are not counted yet.", [(f"sum by (object) ({select('hookline_tracked_objects')})", "{{object}}")], width=8),
-        bars("Lost observations", "Runs and pods whose end the exporter did not see.", [(increase("hookline_observations_lost_total", RATE, "object"), "{{object}}")], width=8),
+        bars("Lost observations", "Runs and pods whose end the exporter did not see, or could not measure.", [(increase("hookline_observations_lost_total", RATE, "object"), "{{object}}")], width=8),
         bars("Replaced label values", "Label values that became `other`, because a list was full or did not hold them.", [(increase("hookline_label_overflow_total", RATE, "label"), "{{label}}")], width=8),
         lines("Ledger", "Size of the ledger file; 0 if the ledger is in memory only.", [(f"max({select('hookline_ledger_bytes')})", "size")], "bytes", width=8),
         lines("Remembered runs", "Runs in the ledger.", [(f"max({select('hookline_ledger_runs')})", "runs")], width=8),

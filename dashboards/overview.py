@@ -22,7 +22,7 @@ def trust() -> list[Panel]:
     return [
         number("Log coverage", "Share of logs that were read completely. Cache numbers come from these logs only.",
                log_coverage(), "percentunit", good=0.9, width=6),
-        number("Observations lost", "Runs and pods whose end the exporter did not see. No other number counts them.",
+        number("Observations lost", "Runs and pods whose end the exporter did not see, or could not measure. No other number counts them.",
                increase("hookline_observations_lost_total"), bad=1, width=6),
         number("Data age", "Time since the API server last sent anything.", f"max({select('hookline_watch_age_seconds')})", "s", bad=600, width=6),
         number("Counting since", "Runs that ended earlier are not counted.",

@@ -1,5 +1,7 @@
 """PromQL from the metric declarations: a name or a label that the exporter does not have is an error here, not a dead panel."""
 
+import json
+
 from runs.exporter.metrics import FAMILIES
 
 __all__ = [
@@ -80,8 +82,13 @@ def select(name: str, *, rule: bool = False, **labels: str) -> str:
         if label not in known:
             raise KeyError(f"{name} has no label {label}")
         operator = {"~": "=~", "!": "!="}.get(value[:1], "=")
-        matchers.append(f'{label}{operator}"{value.lstrip("~!")}"')
+        matchers.append(f"{label}{operator}{_quoted(value[1:] if value[:1] in {'~', '!'} else value)}")
     return f"{name}{{{','.join(matchers)}}}" if matchers else name
+
+
+def _quoted(text: str) -> str:
+    """A string of PromQL, which has the escapes of Go and so those of JSON (Prometheus, Querying basics)."""
+    return json.dumps(text)
 
 
 def increase(name: str, window: str = "$__range", by: str = "", *, rule: bool = False, **labels: str) -> str:

@@ -181,7 +181,7 @@ ALERTS: Sequence[Alert] = (
         f"{increase('hookline_observations_lost_total', '1h', 'cluster, job, object', rule=True)} > 0.5",
         "0m", "warning",
         "The exporter did not see how runs ended.",
-        "About {{ $value | humanize }} ({{ $labels.object }}) disappeared before the exporter saw their end. No other metric counts them.",
+        "About {{ $value | humanize }} ({{ $labels.object }}) ended unseen, or could not be measured. No other metric counts them.",
     ),
     Alert(
         "HooklineWatchStale",

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from documents.lines import check_line
 from documents.scalars import check_name, parse_duration
 
 __all__ = ["Block", "Duration", "Name", "Once", "Text", "Texts", "Url"]
@@ -57,8 +58,12 @@ Duration = Annotated[
 ]
 """Written as 90s, 20m, 1h30m or 7d; held as seconds."""
 
-Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", examples=["https://host.example.com"])]
+Url = Annotated[
+    str,
+    Field(pattern=r"^https?://[^\s]+$", examples=["https://host.example.com"]),
+    AfterValidator(check_line),
+]
 
-Text = Annotated[str, Field(min_length=1, max_length=1024)]
+Text = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(check_line)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
 """A list of texts. The list is not strict, because a file gives a list and not a tuple; its texts are strict."""

@@ -19,7 +19,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
-    """The content of a regular file; of a larger one than is read, a part that the reader refuses.
+    """The complete content of a regular file.
 
     A device, a pipe or a socket may have no end, so it is refused unread.
 
@@ -28,18 +28,23 @@ def read_file(path: Path, most: int = LARGEST_BYTES) -> bytes:
         most: Bytes that its reader takes; one more is read at most.
 
     Raises:
-        InvalidInput: It cannot be read, or is no regular file.
+        InvalidInput: It cannot be read, is no regular file, or is larger.
     """
     try:
         # Opening a pipe waits for its other end; without blocking it does not, and the look comes after the opening.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(mode):
-                return file.read(most + 1)
+            content = file.read(most + 1) if stat.S_ISREG(mode) else None
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise _refusal(path, f"cannot be read: {reason}") from error
-    raise _refusal(path, "is a device, a pipe or a socket, not a regular file; write its content to a file")
+    if content is None:
+        raise _refusal(
+            path, "is a device, a pipe or a socket, not a regular file; write its content to a file"
+        )
+    if len(content) > most:
+        raise _refusal(path, f"the file has more than {most:,} bytes; no larger one is read")
+    return content
 
 
 def _refusal(path: Path, message: str) -> InvalidInput:

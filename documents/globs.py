@@ -4,6 +4,10 @@ RE2 is the Sensor's engine, Oniguruma that of the offline run.
 
 `*` matches within one path part, `**` any number of whole parts, `?` one character other than `/`. Nothing else is
 special, and characters that other dialects give a meaning to are refused rather than taken literally.
+
+RE2 takes linear time for any expression; Oniguruma and Python try each length of each repetition. So the expression of a glob
+leaves them little to try: a `*` before a single character ends at the first one, and of the other repetitions that something
+of any length follows a glob may have one. The steps of a match then grow with the square of the text's length at most.
 """
 
 import re
@@ -19,9 +23,11 @@ _REFUSED = {
     "{": "alternatives in braces are not part of the dialect; write one pattern per alternative",
     "}": "alternatives in braces are not part of the dialect; write one pattern per alternative",
 }
-_TOKEN = re.compile(r"\*\*/|/\*\*\Z|\*+|\?|.", re.DOTALL)
+_SAME = re.compile(r"[?*]*\*[?*]*")
+"""Wildcards of one part beside each other: their order does not matter."""
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _LONGEST = 200
+_MOST_TRIED = 1
 _MEANING = "accepted: * within a path part, ** across parts, ? for one character"
 
 
@@ -67,34 +73,74 @@ def check_glob(
         raise GlobError(f'"{pattern}" would match nothing; write "{pattern}**" for everything below')
     if "//" in pattern:
         raise GlobError(f'"{pattern}" would match nothing: names have no empty parts')
+    if _tried(pattern.removesuffix(literal_ending)) > _MOST_TRIED:
+        raise GlobError(
+            f'"{pattern}" has too many wildcards to be matched with long names; accepted: one ** before the last one, or one * with several '
+            "characters and another * behind it"
+        )
     return pattern
 
 
-def _translate(token: str) -> str:
-    match token:
-        case "**/":
-            return "(?:[^/]+/)*"
-        case "/**":
-            return "/.+"
-        case "**":
-            return ".*"
-        case "*":
-            return "[^/]*"
+def _parts(glob: str) -> list[str]:
+    """The parts between slashes, each in its simplest form: **/** means **, and *?* means ?*."""
+    found: list[str] = []
+    for part in glob.split("/"):
+        if part != "**":
+            found.append(_SAME.sub(lambda same: "?" * same[0].count("?") + "*", part))
+        elif found[-1:] != ["**"]:
+            found.append(part)
+    return found
+
+
+def _tried(glob: str) -> int:
+    """The repetitions of which a backtracking engine tries every length, whatever follows them.
+
+    The last `**/` and the last `*` of a part are none of them: what follows has one length.
+    """
+    *before, last = _parts(glob)
+    across = max(0, before.count("**") - 1)
+    within = [part.split("*")[1:-1] for part in (*before, last) if part != "**"]
+    return across + sum(not _ends_at_first(chunk) for chunks in within for chunk in chunks)
+
+
+def _ends_at_first(chunk: str) -> bool:
+    """Whether the * before these characters ends at the first place where they stand: no character before it is one of them."""
+    return len(chunk) == 1
+
+
+def _literal(text: str) -> str:
+    return "".join(map(_character, text))
+
+
+def _character(character: str) -> str:
+    match character:
         case "?":
             return "[^/]"
         case "^" | "[" | "]":
-            return f"\\{token}"
+            return f"\\{character}"
         case "." | "+" | "(" | ")" | "|" | "$":
-            return f"[{token}]"  # a class costs three bytes in the Sensor object, a backslash eight
+            return f"[{character}]"  # a class costs three bytes in the Sensor object, a backslash eight
         case _:
-            return token
+            return character
+
+
+def _part(part: str) -> str:
+    first, *rest = part.split("*")
+    found = _literal(first)
+    for number, chunk in enumerate(rest, 1):
+        before = chunk if number < len(rest) and _ends_at_first(chunk) else ""
+        found += f"[^/{before}]*{_literal(chunk)}"
+    return found
 
 
 @cache
 def _expression(pattern: str, literal_ending: str) -> str:
     glob = check_glob(pattern, literal_ending=literal_ending).removesuffix(literal_ending)
-    ending = pattern[len(glob) :]
-    return "".join(_translate(token) for token in [*_TOKEN.findall(glob), *ending])
+    *parts, last = _parts(glob)
+    before = "".join("(?:[^/]+/)*" if part == "**" else f"{_part(part)}/" for part in parts)
+    if last == "**":
+        return (f"{before}.+" if parts else ".*") + _literal(pattern[len(glob) :])
+    return before + _part(last) + _literal(pattern[len(glob) :])
 
 
 def expression(patterns: Iterable[str], *, literal_ending: str = "") -> str:

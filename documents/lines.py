@@ -2,7 +2,7 @@
 
 import unicodedata
 
-__all__ = ["check_line", "escaped", "printable", "shows"]
+__all__ = ["check_line", "escaped", "printable", "shows", "visible"]
 
 
 def _shows(character: str) -> bool:
@@ -39,6 +39,13 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
     )
+
+
+def visible(text: str) -> str:
+    """Text for a page, where spaces, tabs and line ends are layout: whatever else is not seen is written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(each if _shows(each) or each in "\t\n" else _json_escape(each) for each in text)
 
 
 def escaped(json: str) -> str:

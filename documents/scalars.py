@@ -15,6 +15,7 @@ __all__ = [
     "check_label_value",
     "check_metadata_key",
     "check_name",
+    "check_namespace",
     "check_pod_label",
     "fullmatch",
     "matching",
@@ -61,6 +62,11 @@ def check_name(value: str) -> str:
         "expected a Kubernetes name: lower-case letters, digits and -, starting and ending with a letter or digit, "
         "at most 52 characters",
     )
+
+
+def check_namespace(value: str) -> str:
+    """The name of a namespace (RFC 1123 label)."""
+    return fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", value, "expected a namespace, as in ci")
 
 
 def check_pod_label(value: str) -> str:
@@ -121,12 +127,20 @@ def parse_date_range(value: str) -> tuple[datetime.date, datetime.date]:
     return start, end
 
 
+_IPV4_INSIDE = (ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96"))
+"""Blocks of IPv6 that hold every IPv4 address (RFC 4291, 2.5.5.2; RFC 6052, 2.1): Go takes the first for IPv4."""
+
+
 def check_cidr(value: str) -> str:
     """An address block."""
     try:
         network = ipaddress.ip_network(value)
     except ValueError:
         raise ValueError("expected an address block such as 203.0.113.0/24 or 2001:db8::/32") from None
+    if network.version == 6 and any(map(network.overlaps, _IPV4_INSIDE)) and network.prefixlen < 104:
+        raise ValueError(
+            f"{value} holds IPv4 addresses, written as IPv6; name their blocks as in 203.0.113.0/24"
+        )
     if network.prefixlen == 0:
         raise ValueError(f"{value} allows every address; name the blocks that deliveries come from")
     return str(network)

@@ -35,7 +35,7 @@ def check_source_name(value: str) -> str:
 def check_repository_name(value: str) -> str:
     """owner/name; GitLab's subgroups have more parts."""
     return fullmatch(
-        rf"{_NO_DOTS}[A-Za-z0-9._-]+(?:/{_NO_DOTS}[A-Za-z0-9._-]+)+",
+        rf"{_NO_DOTS}[A-Za-z0-9._-]+(?:/{_NO_DOTS}(?!\.git(?:/|\Z))[A-Za-z0-9._-]+)+",
         value,
         "expected owner/name as the host spells it, such as acme/shop (no URL, no .git, no part . or ..)",
     )

@@ -65,12 +65,14 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Something that ended unseen, or whose end the API did not tell."""
+    """Something that ended unseen, whose end the API did not tell, or of which hookline could make nothing."""
 
     what: Literal["run", "pod", "node_status"]
     uid: str
     at: float
     """Time at which that was noticed, Unix seconds."""
+    error: Exception | None = None
+    """The error of hookline that it met; None where the API told nothing."""
 
     @property
     def key(self) -> str:

@@ -110,6 +110,8 @@ class Tracker:
         self._run_of: dict[str, str] = {}
         self._notices: dict[str, frozenset[str]] = {}
         self._done: dict[str, float | None] = {}
+        self._spoiled: set[str] = set()
+        """Uids of runs that raised an error: whatever else comes of them is not looked at."""
         self._touched: set[str] = set()
         self._waiting: set[str] = set()
         self._began: list[Began | AttemptBegan] = []
@@ -121,6 +123,8 @@ class Tracker:
     def workflow(self, workflow: Workflow, now: float) -> None:
         """A Workflow as it is now."""
         self._missed.discard(workflow.uid)
+        if workflow.uid in self._spoiled:
+            return
         if workflow.ended and self._done.get(workflow.uid) == workflow.finished:
             return
         run = self._of(workflow.uid, now)
@@ -136,12 +140,15 @@ class Tracker:
     def workflow_gone(self, uid: str) -> None:
         """A Workflow is no longer there; its last state was given before, if it was seen."""
         self._done.pop(uid, None)
+        self._spoiled.discard(uid)
         if (run := self._runs.get(uid)) is not None:
             run.gone = True
             self._touched.add(uid)
 
     def pod(self, pod: Pod, now: float) -> None:
         """A pod as it is now."""
+        if pod.workflow in self._spoiled:
+            return
         run = self._of(pod.workflow, now)
         tracked = run.pods.get(pod.uid)
         if tracked is None:
@@ -209,7 +216,7 @@ class Tracker:
         touched, self._touched, self._waiting = self._touched | self._waiting, set(), set()
         for uid in sorted(touched):
             if (run := self._runs.get(uid)) is not None:
-                ended += self._settle(uid, run, now, logs)
+                ended += self._settled(uid, run, now, logs)
         began, self._began = self._began, []
         closed, self._closed = self._closed, []
         return Progress(began=began, ended=ended, closed=closed, logs=logs)
@@ -232,15 +239,33 @@ class Tracker:
 
     # Settling
 
-    def _settle(
+    def _settled(
         self, uid: str, run: _TrackedRun, now: float, logs: list[LogRequest]
     ) -> list[AttemptEnded | Ended | Lost]:
+        """The facts of a run; of one that raises an error, that it is lost: the others go on."""
+        found: list[AttemptEnded | Ended | Lost] = []
+        try:
+            self._settle(uid, run, now, logs, found)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this run alone
+            found += [Lost("pod", each.pod.uid, now) for each in run.pods.values() if not each.counted]
+            found.append(Lost("run", uid, now, error))
+            self._drop(uid)
+            self._spoiled.add(uid)
+        return found
+
+    def _settle(
+        self,
+        uid: str,
+        run: _TrackedRun,
+        now: float,
+        logs: list[LogRequest],
+        found: list[AttemptEnded | Ended | Lost],
+    ) -> None:
         workflow, began = run.workflow, run.began
         if workflow is None or began is None:
             self._settle_orphans(uid, run, now)
-            return []
+            return
         nodes = {node.id: node for node in workflow.nodes or ()}
-        found: list[AttemptEnded | Ended | Lost] = []
         for tracked in run.pods.values():
             if not tracked.counted:
                 node = nodes.get(tracked.pod.node)
@@ -256,7 +281,6 @@ class Tracker:
             found += [Lost("pod", each.pod.uid, now) for each in run.pods.values() if not each.counted]
             found.append(Lost("run", uid, now))
             self._drop(uid)
-        return found
 
     def _settle_orphans(self, uid: str, run: _TrackedRun, now: float) -> None:
         """Pods without a known Workflow: it is still to come, was counted, or is of a template that is not measured."""
@@ -311,8 +335,8 @@ class Tracker:
             ended = replace(ended, log_result="gone")
         if not (over and node_over) or (not pod.final and run.gone and not workflow.ended):
             return None
-        tracked.counted = True
         tracked.attempt = attempt_of(workflow, ended)
+        tracked.counted = True
         return tracked.attempt, ended
 
     def _run(

@@ -1,5 +1,6 @@
 """Models of the parts of hookline.yaml that are about runs: the `run:` block."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,7 +18,19 @@ from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
 __all__ = ["Retry", "Run", "Spot"]
 
-MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
+_KEPT = re.compile(r"(?:[^/]*\.)?(?:argoproj\.io|hookline\.dev)/(?!kill-cmd-)")
+"""Keys by which Argo and hookline tell pods apart; kill-cmd-<container> of Argo is the one that is for users."""
+
+
+def _metadata_key(key: str) -> str:
+    if _KEPT.match(check_metadata_key(key)):
+        raise ValueError(
+            f"{key} is set by Argo or hookline, and another value would hide a pod or count it elsewhere; choose another key"
+        )
+    return key
+
+
+MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 
 
 def _not_a_template(value: Any) -> Any:

@@ -14,9 +14,12 @@ from events.signatures import verify
 from hookline.plan.planning import Plan
 from hookline.plan.schedules import FiringSchedule
 
-__all__ = ["EventOptions", "incoming"]
+__all__ = ["LARGEST_EVENT_BYTES", "SCHEDULE", "EventOptions", "incoming", "read_files"]
 
 SCHEDULE = "schedule:"
+LARGEST_EVENT_BYTES = 64 * 1024 * 1024
+"""Most bytes of an event, and of a list of changed files; the largest deliveries of hosts have 25 MiB (GitHub, Webhook events and
+payloads)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from documents.diagnostics import InvalidInput, Position
 from documents.files import read_file
 from events.delivery import DeliveryError, Refusal
-from hookline.answers.incoming import SCHEDULE, EventOptions, incoming
+from hookline.answers.incoming import LARGEST_EVENT_BYTES, SCHEDULE, EventOptions, incoming
 from hookline.answers.simulation import result_of, simulate
 from hookline.declaration.loading import DeclaredTest
 from hookline.plan.planning import Plan
@@ -45,7 +45,7 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
         content = (
             None
             if case.event.startswith(SCHEDULE)
-            else read_file(Path(test.document.file).parent / case.event)
+            else read_file(Path(test.document.file).parent / case.event, LARGEST_EVENT_BYTES)
         )
         event = incoming(plan, case.event, content, EventOptions(case.source, case.headers))
         simulation = simulate(plan, event, case.files)

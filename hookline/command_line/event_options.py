@@ -13,7 +13,7 @@ import click
 from documents.diagnostics import InvalidInput
 from documents.files import read_file
 from events.delivery import BusEvent, DeliveryError, Refusal
-from hookline.answers.incoming import SCHEDULE, EventOptions, incoming, read_files
+from hookline.answers.incoming import LARGEST_EVENT_BYTES, SCHEDULE, EventOptions, incoming, read_files
 from hookline.command_line.common import (
     EXIT_NEGATIVE,
     fail,
@@ -29,7 +29,6 @@ __all__ = ["EventArguments", "event_options", "read_event"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LARGEST_EVENT_BYTES = 64 * 1024 * 1024
 LARGEST_SECRET_BYTES = 1024 * 1024
 """Most bytes that a Kubernetes Secret can hold."""
 
@@ -159,7 +158,7 @@ def _content(given: str) -> bytes:
         content = read_stdin(LARGEST_EVENT_BYTES)
         if len(content) > LARGEST_EVENT_BYTES:
             raise DeliveryError(
-                f"the event is larger than {LARGEST_EVENT_BYTES:,} bytes, and no host sends so much"
+                f"the event has more than {LARGEST_EVENT_BYTES:,} bytes; no larger one is read"
             )
         return content
     return _read(Path(given), LARGEST_EVENT_BYTES)
@@ -168,9 +167,6 @@ def _content(given: str) -> bytes:
 def _read(path: Path, most: int = LARGEST_EVENT_BYTES) -> bytes:
     """The content of a file; one that cannot be read, or is larger, ends the command."""
     try:
-        content = read_file(path, most)
+        return read_file(path, most)
     except InvalidInput as invalid:
         fail(f"{path}: {invalid.diagnostics[0].message}")
-    if len(content) > most:
-        fail(f"{path}: the file is larger than {most:,} bytes; expected a smaller one")
-    return content

@@ -4,13 +4,14 @@ import functools
 import gc
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from hookline.command_line.common import EXIT_UNREACHABLE, fail
 
@@ -22,7 +23,9 @@ __all__ = [
     "ClusterArguments",
     "address",
     "cluster_options",
+    "command_line_options",
     "config_option",
+    "given_options",
     "missing_package",
     "require_extra",
     "stop_signal",
@@ -91,6 +94,27 @@ def config_option(command: Command) -> Command:
         envvar=ENVIRONMENT + "CONFIG",
         help="File with the settings of the exporter (docs/exporter.md).",
     )(command)
+
+
+def given_options(context: click.Context) -> Mapping[str, str]:
+    """The options that somebody gave: name of the parameter → option, and the variable where that gave it."""
+    found = {}
+    for each in context.command.params:
+        source, name = context.get_parameter_source(each.name or ""), each.name or ""
+        if source is ParameterSource.COMMANDLINE:
+            found[name] = each.opts[-1]
+        elif source is ParameterSource.ENVIRONMENT:
+            found[name] = f"{each.opts[-1]} (from {each.envvar})"
+    return found
+
+
+def command_line_options(context: click.Context) -> frozenset[str]:
+    """The options that stand on the command line."""
+    return frozenset(
+        each.opts[-1]
+        for each in context.command.params
+        if context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+    )
 
 
 def missing_package() -> str:

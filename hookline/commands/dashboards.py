@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from hookline.command_line.common import fail
+from documents.scalars import check_metadata_key, check_namespace, check_pod_label
+from hookline.command_line.common import fail, print_line
 from hookline.command_line.writing import write_file
 from hookline.output import yaml_text
 
-LABEL = re.compile(r"[\w./-]+=[\w.-]*\Z")
+PREFIX = re.compile(r"[A-Za-z0-9:/._~%?=&#@+-]{0,500}")
 
 
 @click.command()
@@ -59,10 +60,16 @@ def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str
     """
     from dashboards.files import files  # noqa: PLC0415 - no other command needs it
 
-    for label in labels:
-        if not LABEL.match(label):
-            fail(f"--label {label}: write NAME=VALUE, as in release=kube-prometheus-stack")
-    made = files(namespace, dict(each.split("=", 1) for each in labels), runbooks)
+    try:
+        check_namespace(namespace)
+    except ValueError as error:
+        fail(f"-n {namespace}: {error}")
+    # Prometheus takes what stands in an annotation for a template: {{ would be run there.
+    if not PREFIX.fullmatch(runbooks):
+        fail(
+            f"--runbooks {runbooks}: expected the beginning of an address, as in https://docs.example.com/runbooks/"
+        )
+    made = files(namespace, dict(map(_label, labels)), runbooks)
     written = {
         name: content if isinstance(content, str) else yaml_text(content) for name, content in made.items()
     }
@@ -73,4 +80,14 @@ def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str
             write_file(path, text)
     except OSError as error:
         fail(f"{folder}: {error.strerror or error}")
-    click.echo(f"{len(written)} files in {folder}", err=True)
+    print_line(f"{len(written)} files in {folder}", err=True)
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        fail(f"--label {text}: write NAME=VALUE, as in release=kube-prometheus-stack")
+    try:
+        return check_metadata_key(name), check_pod_label(value)
+    except ValueError as error:
+        fail(f"--label {text}: {error}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from hookline.command_line.common import fail
+from hookline.command_line.common import fail, print_line
 from hookline.command_line.exporter_options import address, missing_package, stop_signal
 from hookline.version import VERSION
 
@@ -88,7 +88,7 @@ def _copy(files: Path, folder: Path) -> None:
         shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
     except OSError as error:
         fail(f"{folder}: cannot be written: {(error.strerror or str(error)).lower()}")
-    click.echo(f"wrote {folder}", err=True)
+    print_line(f"wrote {folder}", err=True)
 
 
 def _show(title: str, arguments: tuple[str, ...]) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 import click
 
 from documents.diagnostics import InvalidInput
-from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, fail, refuse
+from hookline.command_line.common import EXIT_NEGATIVE, DeclarationArguments, fail, print_line, refuse
 from hookline.command_line.exporter_options import (
     ENVIRONMENT,
     ClusterArguments,
     address,
     cluster_options,
+    command_line_options,
     config_option,
     require_extra,
     stop_signal,
@@ -69,7 +70,11 @@ PORT = 9893
     help="hookline.yaml, from which the exporter reads the coming fire times of schedules.",
 )
 @click.option("--forecast", is_flag=True, help="Print how many series a pipeline will have, and exit.")
-@click.option("--manifests", metavar="IMAGE", help="Print the objects that run IMAGE in a cluster, and exit.")
+@click.option(
+    "--manifests",
+    metavar="IMAGE",
+    help="Print the objects that run IMAGE in a cluster with -n, --listen and --lease as they are given, and exit.",
+)
 def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **settings: object) -> None:
     """Serve metrics of runs to Prometheus: outcomes, step durations, cache hit rates, spot capacity and cost.
 
@@ -83,26 +88,36 @@ def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **
       hookline exporter --forecast
       hookline exporter -n ci --manifests registry.example.com/hookline:0.2.0
     """
-    if forecast:
-        _print_forecast()
-        return
+    arguments = ServeArguments(**settings)  # type: ignore[arg-type]  # click checked them
     if manifests is not None:
-        from runs.exporter.manifests import exporter_manifests  # noqa: PLC0415
+        from hookline.command_line.exporter_pod import pod_objects  # noqa: PLC0415
         from triggers.image_references import is_pinned  # noqa: PLC0415
 
+        objects = pod_objects(
+            click.get_current_context(),
+            manifests,
+            cluster.namespace,
+            arguments.listen,
+            _lease(arguments.lease),
+        )
         if not is_pinned(manifests):
-            click.echo(
+            print_line(
                 f"warning: --manifests {manifests}: a tag can change what runs; a digest cannot, as in "
                 "registry.example.com/hookline@sha256:<64 hex digits>",
                 err=True,
             )
-        click.echo(
-            yaml_documents(exporter_manifests(cluster.namespace or "default", manifests, PORT)), nl=False
-        )
+        click.echo(yaml_documents(objects), nl=False)
+        return
+    if forecast:
+        if others := command_line_options(click.get_current_context()) - {"--forecast"}:
+            fail(
+                f"--forecast takes no other option, since it reads nothing; leave out {', '.join(sorted(others))}"
+            )
+        _print_forecast()
         return
     require_extra()
     configure("info")
-    _serve(cluster, ServeArguments(**settings))  # type: ignore[arg-type]  # click checked them
+    _serve(cluster, arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +155,7 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
     except InvalidInput as invalid:
         refuse(invalid)
     try:
-        well = instance.run(stop_signal(), lambda found: click.echo(f"listening on {host}:{found}", err=True))
+        well = instance.run(stop_signal(), lambda found: print_line(f"listening on {host}:{found}", err=True))
     except UnusableLedger as error:
         fail(str(error))
     except OSError as error:

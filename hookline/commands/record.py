@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from documents.diagnostics import InvalidInput
-from hookline.command_line.common import EXIT_NEGATIVE, fail, refuse
+from hookline.command_line.common import EXIT_NEGATIVE, fail, print_line, refuse
 from hookline.command_line.exporter_options import (
     ClusterArguments,
     cluster_options,
@@ -57,7 +57,7 @@ def command(
         live = Live(version=VERSION, prices=chosen.price_list)
         service = Service(sources, chosen, ledger, live, recorder=recorder)
         service.start()
-        click.echo(f"recording to {folder}; Ctrl-C ends it", err=True)
+        print_line(f"recording to {folder}; Ctrl-C ends it", err=True)
         stop_signal().wait(seconds)
         service.stop()
     if service.failed is not None or not all(each.synced for each in service.statistics.values()):

@@ -11,6 +11,7 @@ from hookline.command_line.common import (
     fail,
     objects_option,
     objects_to_print,
+    print_line,
     report,
 )
 from hookline.command_line.writing import write_folder
@@ -79,10 +80,10 @@ def command(
             written = write_folder(folder, rendered, output)
         except OSError as error:
             fail(f"{folder}: {error.strerror or error}")
-        click.echo(f"{written} files in {folder}; {needed.sentence}", err=True)
+        print_line(f"{written} files in {folder}; {needed.sentence}", err=True)
         return
     if output == "json":
         click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": rendered}), nl=False)
     else:
         click.echo(yaml_documents(rendered), nl=False)
-    click.echo(f"{needed.sentence}; hookline render --pods says why", err=True)
+    print_line(f"{needed.sentence}; hookline render --pods says why", err=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from documents.diagnostics import InvalidInput
-from hookline.command_line.common import fail, refuse
+from hookline.command_line.common import fail, print_line, refuse
 from hookline.command_line.exporter_options import address, config_option, require_extra, stop_signal
 from hookline.logs import configure
 from hookline.version import VERSION
@@ -55,6 +55,6 @@ def command(recording: Path, configuration: Path | None, listen: str | None, ope
         found = server.start()
     except OSError as error:
         fail(f"--listen {listen}: {error.strerror or error}")
-    click.echo(f"listening on http://{host}:{found}; Ctrl-C ends it", err=True)
+    print_line(f"listening on http://{host}:{found}; Ctrl-C ends it", err=True)
     stop_signal().wait()
     server.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from documents.lines import shows
 from events.host import host_names
 
 __all__ = ["Remote", "read_remote", "starter"]
@@ -58,7 +59,8 @@ def read_remote(folder: Path) -> Remote | None:
         return None
     head = _git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
     branch = head.removeprefix("origin/") if head else _git(folder, "symbolic-ref", "--short", "HEAD")
-    return Remote(match["server"], match["name"], branch or "main")
+    # A name on which something does not show could end the comments that it stands in; no declaration takes it.
+    return Remote(match["server"], match["name"], branch if branch and shows(branch) else "main")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -52,7 +52,7 @@ def read_templates(files: Sequence[Path]) -> dict[str, Template]:
     problems: list[Diagnostic] = []
     for path in files:
         try:
-            for each in templates_in(read_file(path), str(path)):
+            for each in templates_in(read_file(path, LARGEST_BYTES), str(path)):
                 found[each.template.name] = each.template
         except InvalidInput as invalid:
             problems += invalid.diagnostics
@@ -68,7 +68,7 @@ def templates_in(content: bytes, file: str) -> list[ReadTemplate]:
         InvalidInput: It holds no template; every problem with its place.
     """
     if len(content) > LARGEST_BYTES:
-        message = f"too large for a template; at most {LARGEST_BYTES:,} bytes are read"
+        message = f"the file has more than {LARGEST_BYTES:,} bytes; no larger one is read"
         raise InvalidInput((Diagnostic(Position(file, 1, 1), message),))
     document = read_document(content, file, MANIFEST)
     found: list[ReadTemplate] = []

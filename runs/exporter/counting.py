@@ -1,14 +1,20 @@
 """One place through which everything passes, live or replayed: changes in, counted observations out."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
-from runs.endings import AttemptEnded, Lost
+import structlog
+
+from runs.endings import AttemptBegan, AttemptEnded, Lost
 from runs.exporter.ledger import Ledger, Observation
 from runs.exporter.measuring import Rules, beginnings, measure_attempt, measure_latency, measure_run
 from runs.exporter.run_metrics import LOST
+from runs.exporter.series import Key
 from runs.facts import Began, Ended, Listener
+from runs.history import Attempt
 from runs.objects import Notice, Pod, Workflow, notice_of, pod_of, workflow_of
 from runs.step_logs import StepLog, read_step
 from runs.tracker import LogRequest, Progress, Tracker
@@ -22,6 +28,7 @@ LOGGED_STEPS = ("git-checkout-pr", "run-test", "build-push-image")
 CACHE_METRICS_OUTPUT = "image-cache-metrics"
 MODULES_NEEDED_OUTPUT = "go-modules-needed"
 """Output parameters by which a template reports what the stock ci-go-v1 does not."""
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,13 @@ def parse_log(
     return log, "complete" if log is None else log.completeness
 
 
+def _unmeasured(fact: AttemptEnded | Ended) -> Observation:
+    """The observation of a fact without its samples."""
+    if isinstance(fact, AttemptEnded):
+        return Observation(fact.attempt.key, fact.at, (), fact=fact)
+    return Observation(fact.key, fact.finished, (), closes=fact.run.uid, fact=fact)
+
+
 class Counting:
     """The tracker, measuring, the ledger, and the listeners. One thread calls it."""
 
@@ -83,6 +97,9 @@ class Counting:
         """
         self.ledger, self.rules = ledger, rules
         self._listeners = tuple(listeners)
+        self.untold = [0 for _ in self._listeners]
+        """Facts that each listener could not be told, since the start."""
+        self._logged: set[tuple[str, type[Exception]]] = set()
         self.tracker = Tracker(
             ledger, logged_steps=LOGGED_STEPS, resources=RESOURCES, missed=ledger.open_runs()
         )
@@ -102,7 +119,7 @@ class Counting:
         zeros = [
             key
             for each in progress.began
-            for key in beginnings(each, self.rules, LOGGED_STEPS)
+            for key in self._beginnings(each)
             if self.ledger.series.get(*key) is None
         ]
         if not (began or zeros or progress.ended or progress.closed):
@@ -113,6 +130,7 @@ class Counting:
             closed=progress.closed,
             zeros=zeros,
             tell=lambda counted, opened: self._tell([began[uid] for uid in opened], counted),
+            instead=self._instead,
         )
         return counted, progress.logs
 
@@ -124,41 +142,88 @@ class Counting:
             found[key] = found.get(key, 0.0) + 1
         return found
 
+    def _beginnings(self, began: Began | AttemptBegan) -> Sequence[Key]:
+        try:
+            return list(beginnings(began, self.rules, LOGGED_STEPS))
+        except Exception as error:  # noqa: BLE001 - its series then begin with their first sample
+            self._dropped("beginning", began.uid if isinstance(began, Began) else began.pod.uid, error)
+            return ()
+
     def _observations(self, progress: Progress) -> Iterator[Observation]:
-        measured = {}
+        measured: dict[str, Attempt] = {}
         for fact in progress.ended:
-            match fact:
-                case AttemptEnded():
-                    attempt, samples = measure_attempt(fact, self.rules)
-                    measured[attempt.uid] = attempt
-                    yield Observation(
-                        attempt.key, fact.at, samples, attempt=(fact.run.uid, attempt), fact=fact
-                    )
-                case Ended():
-                    uid, at = fact.run.uid, fact.finished
-                    known = {each.uid: each for each in self.ledger.attempts(uid)} | measured
-                    attempts = [known[each.uid] for each in fact.attempts]
-                    run, samples = measure_run(fact, attempts, self.rules)
-                    yield Observation(fact.key, at, samples, run=run, closes=uid, fact=fact)
-                    if latency := measure_latency(fact):
-                        # Of its own, since a run that is retried began only once.
-                        yield Observation(f"latency/{uid}", at, latency)
-                case Lost():
-                    samples = LOST.samples(fact.what)
-                    yield Observation(
-                        fact.key, fact.at, samples, closes=fact.uid if fact.what == "run" else ""
-                    )
+            if isinstance(fact, Lost):
+                if fact.error is not None:
+                    self._dropped(fact.what, fact.uid, fact.error)
+                closes = fact.uid if fact.what == "run" else ""
+                yield Observation(fact.key, fact.at, LOST.samples(fact.what), closes=closes)
+                continue
+            bare = _unmeasured(fact)
+            try:
+                found = self._measured(fact, bare, measured)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is about this fact alone
+                found = [self._instead(bare, error)]
+            yield from found
+
+    def _measured(
+        self, fact: AttemptEnded | Ended, bare: Observation, measured: dict[str, Attempt]
+    ) -> list[Observation]:
+        if isinstance(fact, AttemptEnded):
+            attempt, samples = measure_attempt(fact, self.rules)
+            measured[attempt.uid] = attempt
+            return [replace(bare, samples=samples, attempt=(fact.run.uid, attempt))]
+        uid = fact.run.uid
+        known = {each.uid: each for each in self.ledger.attempts(uid)} | measured
+        # An attempt that could not be measured is not known.
+        attempts = [known[each.uid] for each in fact.attempts if each.uid in known]
+        run, samples = measure_run(fact, attempts, self.rules)
+        return [replace(bare, samples=samples, run=run), *self._latency(fact)]
+
+    def _latency(self, ended: Ended) -> Iterator[Observation]:
+        """Counted apart from the run, since a run that is retried began only once."""
+        key = f"latency/{ended.run.uid}"
+        try:
+            if latency := measure_latency(ended):
+                yield Observation(key, ended.finished, latency)
+        except Exception as error:  # noqa: BLE001 - its run is counted without
+            self._dropped("latency", key, error)
+
+    def _instead(self, each: Observation, error: Exception) -> Observation:
+        """Count, in place of an observation that raised an error, that something was lost."""
+        what = {AttemptEnded: "pod", Ended: "run"}.get(type(each.fact), "")
+        self._dropped(what or "latency", each.key, error)
+        return replace(each, samples=LOST.samples(what) if what else (), run=None, attempt=None)
+
+    def _dropped(self, what: str, key: str, error: Exception) -> None:
+        """Log the first error of a kind: the same object may come again with every list."""
+        if (what, type(error)) not in self._logged:
+            self._logged.add((what, type(error)))
+            _log.error(
+                "dropped what raised an error in hookline; more of the same is only counted, in hookline_observations_lost_total",
+                what=what,
+                key=key,
+                exc_info=error,
+            )
 
     def _tell(self, began: Iterable[Began], counted: Iterable[Observation]) -> None:
-        for listener in self._listeners:
+        for number, listener in enumerate(self._listeners):
             for run in began:
-                listener.began(run)
+                self._told(number, run.uid, partial(listener.began, run))
             for each in counted:
                 match each.fact:
                     case AttemptEnded(run, attempt):
-                        listener.attempt_ended(run, attempt)
+                        self._told(number, each.key, partial(listener.attempt_ended, run, attempt))
                     case Ended() as ended:
-                        listener.ended(ended)
+                        self._told(number, each.key, partial(listener.ended, ended))
+
+    def _told(self, number: int, key: str, tell: Callable[[], None]) -> None:
+        try:
+            tell()
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - a message that cannot be made keeps nothing from being counted
+            self.untold[number] += 1
+            self._dropped("message", key, error)
 
     def _apply(self, change: Change, now: float) -> None:
         tracker = self.tracker

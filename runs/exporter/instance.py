@@ -138,7 +138,6 @@ class Instance:
             _log.warning("there is no ledger, so counters begin at 0 at each start")
         self._ledger = ledger
         told = Listeners(self._configuration, ledger)
-        self._live.messages, self._live.messages_waiting = told.results, told.waiting
         service = Service(
             self._sources,
             self._configuration,
@@ -148,6 +147,8 @@ class Instance:
             counted=told.wake,
             troubles=self._troubles,
         )
+        self._live.messages = lambda: told.results(service.counting.untold)
+        self._live.messages_waiting = told.waiting
         self._service, self._live.leader = service, True
         service.start()
         forgot = looked = time.monotonic()

@@ -1,5 +1,6 @@
 """Label values: a limited number of them, whatever names events contain."""
 
+import re
 from collections.abc import Collection, Sequence
 
 from documents.globs import matcher
@@ -7,6 +8,8 @@ from runs.exporter.family import EVENTS, OTHER
 from runs.facts import Began
 
 __all__ = ["Labels"]
+
+_NAME = re.compile(r"\w[\w./-]{0,199}")
 
 
 class Labels:
@@ -31,10 +34,11 @@ class Labels:
     def pipeline(self, run: Began) -> tuple[str, bool]:
         """The pipeline of a run, and whether that is an overflow.
 
-        A run that hookline did not start is known by its `repo_name`, if a pattern of the configuration takes that.
+        A run that hookline did not start is known by its `repo_name`, if a pattern of the configuration takes that, and if it is a name:
+        whoever starts such a run may write any text there, which alerts would carry into chats.
         """
         name = run.pipeline
-        if not name and self._adopted(run.repo_name):
+        if not name and _NAME.fullmatch(run.repo_name) and self._adopted(run.repo_name):
             name = run.repo_name
         if not name:
             return OTHER, False

@@ -8,7 +8,7 @@ are exposed. Without a file everything is in memory and starts anew with the pro
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -48,10 +48,17 @@ class Observation:
 
 @dataclass(slots=True)
 class _Changes:
-    """Changes of one commit, before it is written."""
+    """Changes of one commit, or of one observation of it, before they are written."""
 
     values: dict[Key, Value] = field(default_factory=dict)
     fresh: list[Observation] = field(default_factory=list)
+    before: Mapping[Key, Value] = field(default_factory=dict)
+    """Values of earlier observations of the same commit."""
+
+    def get(self, key: Key) -> Value | None:
+        """The newest value of a series, if this commit has changed it."""
+        value = self.values.get(key)
+        return self.before.get(key) if value is None else value
 
 
 class Ledger(RememberedRuns):
@@ -159,6 +166,7 @@ class Ledger(RememberedRuns):
         closed: Iterable[str] = (),
         zeros: Iterable[Key] = (),
         tell: Callable[[Sequence[Observation], Sequence[str]], None] = lambda *_: None,
+        instead: Callable[[Observation, Exception], Observation] | None = None,
     ) -> list[Observation]:
         """Count what is new, in one transaction.
 
@@ -168,13 +176,15 @@ class Ledger(RememberedRuns):
             closed: uids of runs that are no longer awaited.
             zeros: Series that begin at 0, if they are not there yet.
             tell: Is given the new observations and the newly opened runs before the transaction ends.
+            instead: Makes what is counted in place of an observation that raises an error other than the database's. Without
+                it the error ends the transaction.
 
         Returns:
             The observations that were new.
 
         Raises:
             UnusableLedger: Another process has written to the file.
-            ValueError: A sample has labels that its metric does not have.
+            ValueError: A sample has labels that its metric does not have, or is no finite number.
         """
         changes = _Changes()
         execute = self._database.execute
@@ -187,7 +197,7 @@ class Ledger(RememberedRuns):
                 for name, labels in zeros:
                     self._begin_series(name, labels, changes)
                 for each in observations:
-                    self._count(each, changes)
+                    self._count_or_replace(each, changes, instead)
                 self._database.executemany("DELETE FROM open WHERE uid = ?", ((uid,) for uid in closed))
                 self._database.executemany(
                     "INSERT OR REPLACE INTO series VALUES (?, ?, ?)",
@@ -207,6 +217,30 @@ class Ledger(RememberedRuns):
             self.series.update(changes.values)
             self.commits += 1
         return changes.fresh
+
+    def _count_or_replace(
+        self,
+        each: Observation,
+        changes: _Changes,
+        instead: Callable[[Observation, Exception], Observation] | None,
+    ) -> None:
+        if instead is None:
+            self._count(each, changes)
+            return
+        # One observation leaves all of its changes or none.
+        own = _Changes(before=changes.values)
+        self._database.execute("SAVEPOINT observation")
+        try:
+            self._count(each, own)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this observation alone
+            self._database.execute("ROLLBACK TO observation")
+            own = _Changes(before=changes.values)
+            self._count(instead(each, error), own)
+        self._database.execute("RELEASE observation")
+        changes.values.update(own.values)
+        changes.fresh += own.fresh
 
     def _count(self, each: Observation, changes: _Changes) -> None:
         execute = self._database.execute
@@ -228,8 +262,8 @@ class Ledger(RememberedRuns):
     def _begin_series(self, name: str, labels: tuple[str, ...], changes: _Changes) -> None:
         family = KEPT[name]
         family.check(labels)
-        if self.series.get(name, labels) is None:
-            changes.values.setdefault((name, labels), nothing(family))
+        if self.series.get(name, labels) is None and changes.get((name, labels)) is None:
+            changes.values[name, labels] = nothing(family)
 
     def _add(self, sample: Sample, changes: _Changes) -> None:
         family = KEPT.get(sample.family)
@@ -237,13 +271,13 @@ class Ledger(RememberedRuns):
             raise ValueError(f"{sample.family} is no metric that is kept")
         family.check(sample.labels)
         key = (sample.family, sample.labels)
-        value = changes.values.get(key)
+        value = changes.get(key)
         if value is None:
             value = self.series.get(*key)
         if value is None and family.zero:
             for sibling in family.siblings(sample.labels):
                 self._begin_series(sample.family, sibling, changes)
-            value = changes.values.get(key)
+            value = changes.get(key)
         changes.values[key] = added(family, value, sample)
 
     def forget(self, now: float) -> None:

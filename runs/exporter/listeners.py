@@ -1,7 +1,7 @@
 """Listeners of a running exporter, and the threads that deliver their messages: one a listener, so that none waits for another."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from runs.exporter.configuration import Configuration
 from runs.exporter.ledger import Ledger
@@ -36,14 +36,19 @@ class Listeners:
         for each in self._deliveries.values():
             each.close(max(0.0, end - time.monotonic()))
 
-    def results(self) -> Mapping[tuple[str, ...], float]:
-        """Listener and result (sent, dropped) → messages since the start."""
+    def results(self, untold: Sequence[int]) -> Mapping[tuple[str, ...], float]:
+        """Listener and result (sent, dropped) → messages since the start.
+
+        Args:
+            untold: Facts that each of the listeners could not be told.
+        """
+        lost = dict(zip(self._outboxes, untold, strict=True))
         return {
             key: count
             for name, each in self._deliveries.items()
             for key, count in (
                 ((name, "sent"), each.sent),
-                ((name, "dropped"), each.refused + self._outboxes[name].dropped),
+                ((name, "dropped"), each.refused + self._outboxes[name].dropped + lost[name]),
             )
         }
 

@@ -2,41 +2,59 @@
 
 from typing import Any
 
-__all__ = ["exporter_manifests"]
+__all__ = ["NAME", "exporter_manifests"]
 
 NAME = "hookline-exporter"
 LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/managed-by": "hookline"}
 RBAC = "rbac.authorization.k8s.io"
-RULES: list[dict[str, Any]] = [
-    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-    {
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-        "resourceNames": [NAME],
-        "verbs": ["get", "update"],
-    },
-    # Kubernetes cannot limit `create` to a name: the object has none yet when it is asked.
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-]
+
 MEMORY_MIB = (256, 512)
 """Requested memory, and its limit: 101 MiB were measured with 8,000 Workflows and 24,000 pods, 197 where their lists came in
 pages (docs/performance.md); each of four readers may then hold a log of 16 MiB as bytes, text and lines."""
 
 
-def exporter_manifests(namespace: str, image: str, port: int) -> list[dict[str, Any]]:
+def _rules(lease: str) -> list[dict[str, Any]]:
+    return [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [lease],
+            "verbs": ["get", "update"],
+        },
+        # Kubernetes cannot limit `create` to a name: the object has none yet when it is asked.
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    ]
+
+
+def exporter_manifests(
+    namespace: str,
+    image: str,
+    port: int,
+    *,
+    host: str = "0.0.0.0",  # noqa: S104 - a scraper is on another machine
+    lease: str = NAME,
+) -> list[dict[str, Any]]:
     """Account, rights, volume, Deployment, Service, NetworkPolicy and ServiceMonitor for the runs of one namespace.
 
     The ServiceMonitor carries the annotation by which Alibaba Cloud's managed Prometheus finds it
     (aliyun/terraform-provider-alicloud, arms_env_service_monitor).
+
+    Args:
+        namespace: Of the runs, and of the objects.
+        image: Of the exporter.
+        port: At which it serves.
+        host: Address at which it listens: every address of the pod, of IPv4 or of both.
+        lease: Name of the Lease in the namespace that instances share.
     """
     metadata = {"name": NAME, "namespace": namespace, "labels": LABELS}
     selector = {"app.kubernetes.io/name": NAME}
     subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": RULES},
+        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": _rules(lease)},
         {
             "apiVersion": f"{RBAC}/v1",
             "kind": "RoleBinding",
@@ -50,7 +68,18 @@ def exporter_manifests(namespace: str, image: str, port: int) -> list[dict[str, 
             "metadata": metadata,
             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
         },
-        _deployment(metadata, namespace, image, port),
+        _deployment(
+            metadata,
+            image,
+            port,
+            [
+                "exporter",
+                f"--namespace={namespace}",
+                "--ledger=/ledger/ledger.db",
+                f"--listen={f'[{host}]' if ':' in host else host}:{port}",
+                f"--lease={namespace}/{lease}",
+            ],
+        ),
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -80,17 +109,11 @@ def exporter_manifests(namespace: str, image: str, port: int) -> list[dict[str, 
     ]
 
 
-def _deployment(metadata: dict[str, Any], namespace: str, image: str, port: int) -> dict[str, Any]:
+def _deployment(metadata: dict[str, Any], image: str, port: int, arguments: list[str]) -> dict[str, Any]:
     container = {
         "name": "exporter",
         "image": image,
-        "args": [
-            "exporter",
-            f"--namespace={namespace}",
-            "--ledger=/ledger/ledger.db",
-            f"--listen=0.0.0.0:{port}",
-            f"--lease={namespace}/{NAME}",
-        ],
+        "args": arguments,
         "ports": [{"name": "http", "containerPort": port}],
         "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "http"}},
         "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http"}},

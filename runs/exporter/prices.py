@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from documents.blocks import Block
 from documents.files import read_model
+from documents.lines import check_line
 from documents.scalars import parse_date
 from documents.wanted import Wanted
 from runs.capacity import GIB
@@ -38,7 +39,7 @@ class Prices(Block):
     """Prices per hour, in one currency."""
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["CNY"])]
-    source: Annotated[str, Field(min_length=1, max_length=100)]
+    source: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_line)]
     date: Annotated[datetime.date, BeforeValidator(parse_date)]
     """The day on which the prices were read."""
     vcpu: _Rate

@@ -8,6 +8,7 @@ Types are those of a watch (ADDED, MODIFIED, DELETED), and SYNCED after a comple
 import contextlib
 import gzip
 import lzma
+import re
 import threading
 import zipfile
 import zlib
@@ -37,6 +38,7 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 """Several times what the API server stores of one object."""
 _UNREADABLE = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
 """Errors that the standard library raises for a damaged file; RuntimeError for a zip that is encrypted, or packed in an unknown way."""
+_UID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _HEAVY = ("storedTemplates", "storedWorkflowTemplateSpec")
 
 
@@ -73,7 +75,8 @@ class Recorder:
 
     def log(self, uid: str, data: bytes) -> None:
         """The log of a step's main container."""
-        (self._folder / "logs" / f"{uid}.log").write_bytes(data)
+        if (name := _log_name(uid)) is not None:
+            (self._folder / "logs" / name).write_bytes(data)
 
     def close(self) -> None:
         """Finish the file."""
@@ -91,6 +94,11 @@ def light(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(raw.get("status"), Mapping):
         found["status"] = {name: value for name, value in raw["status"].items() if name not in _HEAVY}
     return found
+
+
+def _log_name(uid: str) -> str | None:
+    """The file of a pod's log; None for a uid that no API server gives, which could lead out of the folder."""
+    return f"{uid}.log" if _UID.fullmatch(uid) else None
 
 
 class _Recording:
@@ -144,10 +152,11 @@ class _Recording:
 
     def log(self, request: LogRequest, limit_bytes: int) -> Change:
         """The answer to a request for a log; a log that was not recorded is `gone`."""
-        path = self._root / "logs" / f"{Path(request.uid).name}.log"
+        name = _log_name(request.uid)
+        path = self._root / "logs" / (name or "")
         try:
             # Whatever else has that name, a pipe for one, is not read.
-            if not path.is_file():
+            if name is None or not path.is_file():
                 return Change("logs", "read", uid=request.uid, result="gone")
             with path.open("rb") as file:
                 data = file.read(limit_bytes + 1)

@@ -145,7 +145,7 @@ def clock_skew(ended: Ended) -> Points:
     "hookline_observations_lost_total",
     "counter",
     ("object",),
-    "Runs and pods whose end the exporter did not see, or that the API did not report. No other metric counts them.",
+    "Runs and pods whose end the exporter did not see or could not measure, or that the API did not report. No other metric counts them.",
     values={"object": ("run", "pod", "node_status")},
 )
 def lost(what: str) -> Points:

@@ -5,6 +5,7 @@ last one. A gzip answer is a sequence of gzip members (RFC 1952, 2.2), one a fam
 """
 
 import gzip
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -44,7 +45,13 @@ def nothing(family: Family[Any]) -> Value:
 
 
 def added(family: Family[Any], value: Value | None, sample: Sample) -> Value:
-    """The value of a series after a sample; None is a series that was not there."""
+    """The value of a series after a sample; None is a series that was not there.
+
+    Raises:
+        ValueError: The sample is no finite number, and would make the series none for good.
+    """
+    if not math.isfinite(sample.value):
+        raise ValueError(f"{family.name}: {sample.value} is no finite number")
     if family.type == "histogram":
         counts = list(value.counts) if isinstance(value, Histogram) else [0] * (len(family.buckets) + 1)
         if isinstance(value, Histogram) and len(counts) != len(family.buckets) + 1:

@@ -152,14 +152,23 @@ def test_the_command_writes_each_form(tmp_path: Path) -> None:
     assert provider["apiVersion"] == 1
 
 
-@pytest.mark.parametrize("label", ["release", "=x", "a=b c", ""])
-def test_a_wrong_label_is_refused_before_anything_is_written(tmp_path: Path, label: str) -> None:
-    result = CliRunner().invoke(main, ["dashboards", "-o", str(tmp_path / "new"), "--label", label])
-    assert (result.exit_code, "write NAME=VALUE" in result.stderr, (tmp_path / "new").exists()) == (
-        2,
-        True,
-        False,
-    )
+@pytest.mark.parametrize(
+    ("option", "value", "accepted"),
+    [
+        ("--label", "release", "write NAME=VALUE"), ("--label", "=x", "expected the key of a label"), ("--label", "a=b c", "expected a label value"),
+        ("--label", "", "write NAME=VALUE"), ("--label", "ä=x", "expected the key of a label"), ("--label", "a=" + "b" * 64, "at most 63"),
+        ("-n", "A", "expected a namespace"), ("--runbooks", "https://x/{{ query }}", "expected the beginning of an address"),
+        ("--runbooks", "a\nb", "expected the beginning of an address"),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_is_refused_before_anything_is_written(
+    tmp_path: Path, option: str, value: str, accepted: str
+) -> None:
+    result = CliRunner().invoke(main, ["dashboards", "-o", str(tmp_path / "new"), option, value])
+    assert (result.exit_code, (tmp_path / "new").exists()) == (2, False)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: {option} ")
+    assert accepted in line
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -705,13 +705,22 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(
         read_file(tmp_path / name)
 
 
-def test_no_more_of_a_file_is_read_than_is_accepted(tmp_path: Path) -> None:
+def test_a_file_is_read_completely_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "large"
+    path.write_bytes(b"x" * 100)
+    assert read_file(path, 100) == b"x" * 100
+    with pytest.raises(
+        InvalidInput, match="large:1:1: error: the file has more than 99 bytes; no larger one is read"
+    ):
+        read_file(path, 99)
     with path.open("wb") as file:
-        file.truncate(10 * composing.LARGEST_BYTES)
-    content = read_file(path)
-    assert len(content) == composing.LARGEST_BYTES + 1
-    assert refusal(content) == "f:1:1: error: the file has more than 33,554,432 bytes; no larger one is read"
+        file.truncate(1 << 40)
+    with pytest.raises(InvalidInput, match="the file has more than 33,554,432 bytes; no larger one is read"):
+        read_file(path)
+    assert (
+        refusal(b" " * (composing.LARGEST_BYTES + 1))
+        == "f:1:1: error: the file has more than 33,554,432 bytes; no larger one is read"
+    )
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

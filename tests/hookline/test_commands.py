@@ -281,6 +281,19 @@ def test_the_tests_of_a_declaration_decide_the_exit_code(folder: Path) -> None:
     assert "cannot be read" in hookline("test").stdout
 
 
+def test_tests_take_every_event_that_simulate_takes(folder: Path) -> None:
+    case = "tests:\n  - {name: x, event: push.json, source: github, headers: {X-GitHub-Event: push}, expect: {shop: skip(PAYLOAD)}}\n"
+    (folder / "hookline.yaml").write_text(DECLARATION + case, "utf-8")
+    path = folder / "push.json"
+    path.write_bytes(path.read_bytes() + b" " * (33 * 1024**2))
+    assert "PAYLOAD" in hookline("simulate", *PUSH).stdout
+    assert hookline("test").stdout.startswith("ok ")
+    with path.open("wb") as file:
+        file.truncate(64 * 1024**2 + 1)
+    for each in (hookline("test").stdout, hookline("simulate", *PUSH).stderr):
+        assert "the file has more than 67,108,864 bytes; no larger one is read" in each
+
+
 SCHEDULE = 'schedule: {at: "30 2 * * *", timezone: Europe/Rome, spread: 20m, except: [2026-03-28]}'
 
 
@@ -596,3 +609,33 @@ def test_a_template_whose_parameters_nobody_fills_is_refused(
     result = hookline("validate", "--template", "our-ci.yaml")
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "\0",
+        "- a",
+        "clusters: x",
+        "a: [",
+        "clusters: [{name: [x]}]",
+        "current-context: {}",
+        "!!python/object:os.system x",
+    ],
+)
+@pytest.mark.parametrize("command", [["validate", "--template-from-cluster", "x"], ["exporter"]])
+def test_a_kubeconfig_that_cannot_be_used_ends_a_command_and_never_hangs_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], content: str | None
+) -> None:
+    path = folder / "kubeconfig"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content, "utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.setenv("HOOKLINE_EXPORTER_LISTEN", "127.0.0.1:0")
+    done = hookline(*command)
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1

@@ -328,7 +328,7 @@ HEAD = "kind: ClusterWorkflowTemplate\nmetadata: {name: x}\n"
         ("kind: List\nitems: 1\n", "(stdin):2:8: error: items: expected a list; a List has items"),
         (HEAD + "spec: {a: &a [x], b: !!python/none x}\n", "(stdin):3:22: error: the tag !!python/none is refused"),
         ("a: " + "[" * 200, "(stdin):1:"),
-        ("x" * (4 * 1024 * 1024 + 1), "(stdin):1:1: error: too large for a template; at most 4,194,304 bytes are read"),
+        ("x" * (4 * 1024 * 1024 + 1), "(stdin):1:1: error: the file has more than 4,194,304 bytes; no larger one is read"),
         (HEAD + "spec:\n  a: &a " + "x" * 100_000 + "\n  b: [" + "*a, " * 200 + "*a]\n", "(stdin):1:1: error: its texts have more than"),
     ],
 )  # fmt: skip

@@ -90,7 +90,7 @@ PARAMETERS = f"{SPEC}  arguments:\n    parameters:\n"
                 '6:27: error: metadata.annotations.hookline.dev/any-ref: expected "true" or "false", not yes',
             ],
         ),
-        ("x" * (4 * 1024 * 1024 + 1), ["1:1: error: too large for a template; at most 4,194,304 bytes are read"]),
+        ("x" * (4 * 1024 * 1024 + 1), ["1:1: error: the file has more than 4,194,304 bytes; no larger one is read"]),
         (f"{HEAD}spec:\n  a: &a " + "x" * 100_000 + "\n  b: [" + "*a, " * 200 + "*a]\n", ["1:1: error: its texts have more than"]),
         ("a: " + "[" * 200, ["1:"]),
     ],

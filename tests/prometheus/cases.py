@@ -216,7 +216,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         "40m",
         {"severity": "warning", "job": "h", "object": "run"},
         "The exporter did not see how runs ended.",
-        "About 3 (run) disappeared before the exporter saw their end. No other metric counts them.",
+        "About 3 (run) ended unseen, or could not be measured. No other metric counts them.",
         {'hookline_observations_lost_total{job="h",object="run"}': "3x90"},
     ),
     "HooklineWatchStale": AlertCase(

@@ -414,7 +414,7 @@ def test_a_path_that_is_too_long_to_try_is_not_a_silent_no() -> None:
 
 
 def test_a_pattern_that_the_offline_engine_gives_up_on_is_a_no() -> None:
-    rules = {"push": {"paths": {"include": expression(["*a*a*a*a*a*b"])}}}
+    rules = {"push": {"paths": {"include": "[^/]*a" * 5 + "[^/]*b"}}}
     body = github_push()
     body["commits"][0]["modified"] = ["a" * 1000]
     assert decide(rules, body)["verdict"] == "skip"

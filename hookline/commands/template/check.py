@@ -96,7 +96,7 @@ def _file(file: str) -> list[TemplateReport]:
         if file in shipped_names() and not Path(file).exists():
             sentence = f"cannot be read: there is no such file; a cluster is asked for its template with --live {file}"
             raise InvalidInput((Diagnostic(Position(file, 1, 1), sentence),))
-        content = read_file(Path(file))
+        content = read_file(Path(file), LARGEST_BYTES)
     return [check_template(each, VERSION) for each in templates_in(content, file)]
 
 

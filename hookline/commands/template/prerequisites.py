@@ -7,7 +7,7 @@ import click
 
 from documents.diagnostics import InvalidInput
 from documents.files import read_file
-from hookline.command_line.common import fail, objects_option
+from hookline.command_line.common import fail, objects_option, print_line
 from hookline.output import comment, json_text, yaml_text
 from triggers.prerequisites import (
     ClassStorage,
@@ -108,7 +108,7 @@ def command(
         click.echo("".join(map(_document, found)), nl=False)
     for each in found:
         if left := placeholders(each.manifest):
-            click.echo(f"to fill in: {', '.join(left)} in {each.title}", err=True)
+            print_line(f"to fill in: {', '.join(left)} in {each.title}", err=True)
 
 
 def _document(each: Prerequisite) -> str:
@@ -160,6 +160,6 @@ def _certificates(path: Path) -> str:
         )
     if "PRIVATE KEY" in text:
         fail(f"--private-ca {path}: it holds a private key; expected certificates alone")
-    if "-----BEGIN CERTIFICATE-----" not in text or len(text) > LARGEST_CA:
-        fail(f"--private-ca {path}: expected certificates in PEM, at most {LARGEST_CA // 1024} KiB")
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        fail(f"--private-ca {path}: expected certificates in PEM")
     return text

@@ -1,13 +1,13 @@
 """The pages: runs as a table, one run as a chart of its steps. No scripts, no assets from elsewhere; everything escaped."""
 
 import datetime
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 import jinja2
 
+from documents import lines
 from runs.exporter.family import CACHES, EVENTS, OUTCOMES
 from runs.history import Attempt, Query, Run
 
@@ -23,8 +23,6 @@ SYMBOLS: Mapping[str, str] = {
 }
 """Signs of the outcomes, so that pages do not depend on colour."""
 CLIP = 80
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-"""Characters without a picture, and those that turn the direction of writing, by which a name can pass for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ def visible(value: object) -> object:
     """A text with what nobody sees written out, as in `\\u202e`; anything else as it is."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+    return lines.visible(value)
 
 
 def clip(text: str, length: int = CLIP) -> str:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import pytest
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from hookline.cli import main
-from runs.exporter.manifests import exporter_manifests
+from hookline.commands.exporter import command
 
 IMAGE = "registry.example.com/hookline:1"
 NAME = {"app.kubernetes.io/name": "hookline-exporter"}
@@ -23,9 +24,13 @@ API_VERSIONS = {
 }
 
 
-def printed() -> dict[str, Any]:
+def asked(*options: str, **environment: str) -> Result:
+    return CliRunner().invoke(main, ["exporter", "--manifests", IMAGE, *options], env=environment)
+
+
+def printed(*options: str) -> dict[str, Any]:
     """The objects by their kind."""
-    done = CliRunner().invoke(main, ["exporter", "-n", "ci", "--manifests", IMAGE])
+    done = asked("-n", "ci", *options)
     assert done.exit_code == 0, done.stderr
     return {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
 
@@ -121,11 +126,13 @@ def test_one_pod_at_a_time_keeps_its_ledger_on_a_volume_of_its_own() -> None:
     }
 
 
-def test_what_asks_it_finds_its_port() -> None:
-    objects = {each["kind"]: each for each in exporter_manifests("ci", IMAGE, 9300)}
+@pytest.mark.parametrize("listen", ["0.0.0.0:9300", ":9300", "[::]:9300"])
+def test_what_asks_it_finds_its_port(listen: str) -> None:
+    objects = printed("--listen", listen)
     template = objects["Deployment"]["spec"]["template"]
     (container,) = template["spec"]["containers"]
-    assert "--listen=0.0.0.0:9300" in container["args"]
+    assert f"--listen={listen if '[' in listen else '0.0.0.0:9300'}" in container["args"]
+    assert objects["NetworkPolicy"]["spec"]["ingress"] == [{"ports": [{"port": 9300, "protocol": "TCP"}]}]
     assert container["ports"] == [{"name": "http", "containerPort": 9300}]
     assert container["livenessProbe"] == {"httpGet": {"path": "/-/healthy", "port": "http"}}
     assert container["readinessProbe"] == {"httpGet": {"path": "/-/ready", "port": "http"}}
@@ -139,3 +146,89 @@ def test_what_asks_it_finds_its_port() -> None:
         "selector": {"matchLabels": NAME},
         "endpoints": [{"port": "http", "interval": "30s", "scrapeTimeout": "10s"}],
     }
+
+
+GIVEN = {
+    "kubeconfig": "kubeconfig",
+    "context": "production",
+    "namespace": "builds",
+    "configuration": "exporter.yaml",
+    "ledger": "ledger.db",
+    "listen": "0.0.0.0:9300",
+    "web_configuration": "web.yaml",
+    "lease": "builds/other",
+    "declaration": "hookline.yaml",
+    "forecast": "",
+}
+"""A value for each option of the command: a new option needs one here."""
+IN_THE_POD = {"namespace", "listen", "lease"}
+OPTIONS = {each.name: each for each in command.params if each.name != "manifests"}
+
+
+def test_every_option_of_the_command_is_tried() -> None:
+    assert OPTIONS.keys() == GIVEN.keys()
+
+
+@pytest.mark.parametrize("by_variable", [False, True])
+@pytest.mark.parametrize("name", GIVEN)
+def test_an_option_is_what_the_pod_runs_or_is_refused_with_what_to_do(name: str, by_variable: bool) -> None:
+    option, value = OPTIONS[name].opts[-1], GIVEN[name]
+    variable = OPTIONS[name].envvar
+    if by_variable:
+        if not isinstance(variable, str):
+            return
+        done = asked(*(() if name == "namespace" else ("-n", "builds")), **{variable: value})
+    else:
+        done = asked("-n", "builds", option, *filter(None, [value]))
+    if name in IN_THE_POD:
+        assert done.exit_code == 0, done.stderr
+        objects = {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
+        (container,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+        assert f"{option}={value}" in container["args"]
+        return
+    assert (done.exit_code, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    told = (
+        f"error: {option} (from {variable}) with --manifests: "
+        if by_variable
+        else f"error: {option} with --manifests: "
+    )
+    assert line.startswith(told)
+    assert "leave" in line or "mount" in line
+
+
+def test_the_rights_of_the_pod_are_for_the_lease_that_it_shares() -> None:
+    objects = printed("--lease", "ci/other")
+    (named,) = [each["resourceNames"] for each in objects["Role"]["rules"] if "resourceNames" in each]
+    assert named == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "--manifests needs -n: the objects watch the runs of one namespace, and are made in it, as in -n ci"),
+        (("-n", "A b"), "-n A b: expected a namespace, as in ci"),
+        (("-n", "ci", "--listen", "127.0.0.1:9893"), "write 0.0.0.0:PORT or [::]:PORT"),
+        (("-n", "ci", "--listen", "0.0.0.0:80"), "write a port from 1024 to 65535"),
+        (("-n", "ci", "--listen", "9893"), "write HOST:PORT"),
+        (("-n", "ci", "--lease", "other/x"), "the pod has rights in -n ci alone; write ci/NAME"),
+        (("-n", "ci", "--lease", "ci/A B"), "expected the name of a Lease"),
+        (("-n", "ci", "--manifests", "a b"), "expected an image"),
+        (("-n", "ci", "--manifests", ""), "expected an image"),
+        (("-n", "ci", "--manifests", "a\n---\nkind: Pod"), "expected an image"),
+    ],
+)  # fmt: skip
+def test_what_no_pod_can_run_is_refused(options: tuple[str, ...], message: str) -> None:
+    done = asked(*options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert message in line
+
+
+def test_the_forecast_takes_no_option_that_it_would_ignore() -> None:
+    assert CliRunner().invoke(main, ["exporter", "--forecast"]).exit_code == 0
+    done = CliRunner().invoke(main, ["exporter", "--forecast", "--listen", ":1", "-n", "ci"])
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error: --forecast takes no other option, since it reads nothing; leave out --listen, --namespace\n",
+    )
