@@ -22,8 +22,9 @@ compiled: .venv/.ready
 demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo
 
+# pytest rewrites the asserts of every test file; each worker does it anew (3 s) where it may not keep the result.
 test: compiled  ## Run all tests; with COVERAGE=1 under branch coverage, which may not fall.
-	@$(RUN)pytest -q -n auto --dist worksteal $(if $(COVERAGE),--cov)
+	@PYTHONDONTWRITEBYTECODE= $(RUN)pytest -q -n auto --dist worksteal $(if $(COVERAGE),--cov)
 
 check: compiled  ## Lint, formatting, types, import contracts.
 	@$(RUN)ruff check .

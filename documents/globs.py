@@ -75,8 +75,8 @@ def check_glob(
         raise GlobError(f'"{pattern}" would match nothing: names have no empty parts')
     if _tried(pattern.removesuffix(literal_ending)) > _MOST_TRIED:
         raise GlobError(
-            f'"{pattern}" has too many wildcards to be matched with long names; accepted: one ** before the last one, or one * with several '
-            "characters and another * behind it"
+            f'"{pattern}" has too many wildcards: a long name would take minutes to compare; leave one out; '
+            "accepted, for example: *fix*, v*.*.*-rc*, **/test/**/*.go"
         )
     return pattern
 

@@ -54,6 +54,7 @@ _DESCRIPTORS = {
 }
 _LONGEST_MONTH = dict.fromkeys(range(1, 13), 31) | {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 _DAY_MINUTES = 1440
+_MINUTE = datetime.timedelta(minutes=1)
 _LONGEST_TEXT = 200
 _LONGEST_NUMBER = 4  # digits; robfig reads numbers with strconv.Atoi, which refuses what int64 cannot hold
 _FIVE = "expected five fields: minute, hour, day of month, month, day of week"
@@ -205,14 +206,32 @@ def _instants(day: datetime.date, hour: int, minute: int, zone: ZoneInfo) -> Ite
             yield back
 
 
-def _fires_on(schedule: CronSchedule, day: datetime.date, zone: ZoneInfo) -> list[datetime.datetime]:
-    """The fire times that the wall clock puts on a day, in order of the wall clock."""
+def _fires_on(
+    schedule: CronSchedule, day: datetime.date, zone: ZoneInfo, begin: datetime.datetime
+) -> list[tuple[datetime.datetime, datetime.datetime]]:
+    """The fire times that the wall clock puts on a day, as UTC and in the zone, in order of the wall clock.
+
+    Args:
+        schedule: What fires.
+        day: A day of the zone.
+        zone: Whose wall clock it follows.
+        begin: A time in UTC; every fire time is later.
+    """
     times = [(hour, minute) for hour in sorted(schedule.hours) for minute in sorted(schedule.minutes)]
     if _clock_changes_on(day, zone):
-        return [time for hour, minute in times for time in _instants(day, hour, minute, zone)]
-    return [
-        datetime.datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone) for hour, minute in times
-    ]
+        fires = (time for hour, minute in times for time in _instants(day, hour, minute, zone))
+    else:
+        # Times that have passed are left out before they are made: a day of every minute has 1,440.
+        midnight = datetime.datetime(day.year, day.month, day.day, tzinfo=zone)
+        offset = midnight.utcoffset() or datetime.timedelta()
+        passed = (begin.replace(tzinfo=None) - midnight.replace(tzinfo=None) + offset) // _MINUTE
+        fires = (
+            midnight.replace(hour=hour, minute=minute)
+            for hour, minute in times
+            if hour * 60 + minute > passed
+        )
+    pairs = ((time.astimezone(datetime.UTC), time) for time in fires)
+    return [(absolute, time) for absolute, time in pairs if absolute > begin]
 
 
 def fire_times(
@@ -234,8 +253,7 @@ def fire_times(
     waiting: list[tuple[datetime.datetime, datetime.datetime]] = []
     for day in _local_days(yesterday):
         if schedule.on(day):
-            fires = [(time.astimezone(datetime.UTC), time) for time in _fires_on(schedule, day, zone)]
-            waiting = sorted(waiting + [fire for fire in fires if fire[0] > begin], key=lambda fire: fire[0])
+            waiting = sorted(waiting + _fires_on(schedule, day, zone, begin), key=lambda fire: fire[0])
         if not waiting:
             continue
         following = day + datetime.timedelta(days=1)

@@ -12,7 +12,7 @@ def configure(level: str) -> None:
 
     import structlog  # noqa: PLC0415
 
-    _levels.append(level)
+    _levels[:] = [level]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -19,18 +19,16 @@ DEADLINES = (
     "exceeded its deadline",
     "Max duration limit exceeded",
     "active on the node longer than",
-    "Pod was pending longer than",
-    "pending timeout",
 )
 TIMEOUT = "timeout"
 """Argo's message for a pod that waited longer than its template allows."""
-SHUTDOWNS = ("shutdown with strategy", "Stopped with strategy", "workflow shutdown")
+SHUTDOWNS = ("workflow shutdown with strategy", "Stopped with strategy")
 CHECKOUT = "git-checkout-pr"
 EXECUTOR_CODES = frozenset({64, 65})
 """Exit codes of Argo's own program in the main container if it could not start the step's command."""
 NEVER_RAN = frozenset({"OOMKilled", "ContainerCannotRun", "ContainerStatusUnknown", "StartError"})
 _CONTAINER = re.compile(
-    r"\A(?:([a-z0-9][-a-z0-9]{0,62}): )?(?:(\w{0,64}) ?\(exit code (\d{1,9})\)|failed with exit code (\d{1,9}))"
+    r"(?:([a-z0-9][-a-z0-9]{0,62}): )?(?:(\w*) \(exit code (\d{1,9})\)|failed with exit code (\d{1,9}))"
 )
 """Argo's message for a container that failed: `main: Error (exit code 1): its termination message`."""
 
@@ -146,7 +144,7 @@ def _last_outcomes(nodes: Iterable[Node], attempts: Sequence[Attempt]) -> dict[s
     ends += [
         (node.finished or 0.0, node.id, node.task or node.id, _node_outcome(node.step, node))
         for node in nodes
-        if node.had_pod and node.ended and node.id not in seen
+        if node.had_pod and node.id not in seen
     ]
     return {task: outcome for _, _, task, outcome in sorted(ends)}
 

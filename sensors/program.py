@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Protocol, cast
 
@@ -21,7 +21,7 @@ _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
 class _Compiled(Protocol):
     """The part of the `jq` package that this module uses; the package ships no types."""
 
-    def input_text(self, text: str) -> Any: ...
+    def input_text(self, text: str, *, slurp: bool = False) -> Any: ...
 
 
 def _parts(text: str, wanted: frozenset[str]) -> str:
@@ -69,11 +69,7 @@ class Program:
     @property
     def text(self) -> str:
         """The text for `transform.jq`."""
-        return self.definitions + "\ncanonical | decide"
-
-    @cached_property
-    def _decide(self) -> _Compiled:
-        return _compile(self.text)
+        return _text(self.definitions, "canonical | decide")
 
     def decide(self, data: str, files: Sequence[str] | None = None) -> dict[str, Any]:
         """Run an event through the program of the Sensor's dependency.
@@ -85,10 +81,7 @@ class Program:
         Returns:
             The `hookline` object: action, verdict, reason, pipeline and, for `run`, what the Workflow gets.
         """
-        if files is None:
-            result = self._decide.input_text(data).first()
-        else:
-            result = self.ask(data, f"canonical | {_with_files(files)} | decide")
+        result = self._ask_with_files(data, files, "decide")
         return cast("dict[str, Any]", result["hookline"])
 
     def clauses(self, data: str, files: Sequence[str] | None = None) -> list[tuple[str, bool | None]]:
@@ -96,12 +89,11 @@ class Program:
 
         Empty where the table has no entry for the event.
         """
-        change = "." if files is None else _with_files(files)
         asked = (
-            f"canonical | {change} | used | . as $event | entry(key) as $entry"
+            "used | . as $event | entry(key) as $entry"
             " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind))] end"
         )
-        return [(code, result) for code, result in self.ask(data, asked)]
+        return [(code, result) for code, result in self._ask_with_files(data, files, asked)]
 
     def canonical(self, data: str) -> dict[str, Any]:
         """The canonical event that the host's program reads out of the data."""
@@ -121,17 +113,30 @@ class Program:
 
     def ask(self, data: str, question: str) -> Any:
         """Answer a question in jq about a JSON text, with the definitions of this program."""
-        return _compile(f"{self.definitions}\n{question}").input_text(data).first()
+        return _compile(self.definitions, question).input_text(data).first()
+
+    def _ask_with_files(self, data: str, files: Sequence[str] | None, question: str) -> Any:
+        """Answer a question about the canonical event; its changed files are those given, if any."""
+        if files is None:
+            return self.ask(data, f"canonical | {question}")
+        # The files are input and not part of the text, so that one compiled program answers for every event.
+        asked = (
+            f".[1] as $files | .[0] | canonical | . + {{files: $files, files_complete: true}} | {question}"
+        )
+        both = f"{data}\n{json.dumps(list(files))}"
+        return _compile(self.definitions, asked).input_text(both, slurp=True).first()
 
 
-def _with_files(files: Sequence[str]) -> str:
-    return f"(. + {{files: {json.dumps(list(files))}, files_complete: true}})"
+def _text(definitions: str, question: str) -> str:
+    return f"{definitions}\n{question}"
 
 
-def _compile(text: str) -> _Compiled:
+@lru_cache(maxsize=64)
+def _compile(definitions: str, question: str) -> _Compiled:
+    """Compile a program, once: that takes ten times as long as running it, and half a megabyte."""
     import jq  # noqa: PLC0415 - loading libjq is only worth it where a program runs
 
-    return cast("_Compiled", jq.compile(text))
+    return cast("_Compiled", jq.compile(_text(definitions, question)))
 
 
 def compose(

@@ -7,6 +7,7 @@ smuggled in, an exception that nobody foresaw. The same seed tries the same inpu
 import argparse
 import copy
 import json
+import pickle
 import random
 import sys
 import time
@@ -17,11 +18,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from click.testing import CliRunner
 from harmless import check_harmless, program, read_alone
 from mutations import OTHERS, TEXTS, change, events, places, targets
-from support import EXAMPLES
+from support import EXAMPLES, read_yaml
 
 from documents.diagnostics import InvalidInput
 from documents.lines import shows
@@ -92,6 +92,11 @@ def small(name: str) -> tuple[dict[str, Any], ...]:
 
 
 @cache
+def packed(name: str) -> tuple[bytes, ...]:
+    return tuple(pickle.dumps(each) for each in small(name))
+
+
+@cache
 def target_places(name: str) -> tuple[list[Any], ...]:
     return tuple(
         [each for each in places(event) if each in set(targets(name)[at])]
@@ -132,7 +137,7 @@ def deliveries(count: int, seed: int, tally: Tally) -> None:
     for number in range(count):
         name = host_names()[number % len(host_names())]
         index = chance.randrange(len(small(name)))
-        event = copy.deepcopy(small(name)[index])
+        event = pickle.loads(packed(name)[index])  # noqa: S301 - our own; a fifth of the time of a deep copy
         for _ in range(chance.randint(1, 3)):
             change(
                 event, chance.choice(target_places(name)[index]), chance.randrange(10), chance.choice(HOSTILE)
@@ -149,7 +154,7 @@ def examples() -> tuple[tuple[bytes, Any], ...]:
         for each in sorted(folder.glob("*.yaml"))
         if each.name == "hookline.yaml"
     ]
-    return tuple((content, yaml.safe_load(content)) for content in found)
+    return tuple((content, *read_yaml(content.decode())) for content in found)
 
 
 def declared(chance: random.Random) -> bytes:
@@ -187,7 +192,7 @@ def declaration(content: bytes) -> str:
         return "refused"
     text = yaml_documents(made)
     assert shows(text)
-    assert list(yaml.safe_load_all(text)) == json.loads(json.dumps(made))
+    assert read_yaml(text) == json.loads(json.dumps(made))
     for each in made:
         assert each["kind"] in KINDS, each["kind"]
         for rule in each.get("rules", ()):

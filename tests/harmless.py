@@ -3,11 +3,12 @@
 import json
 import re
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from mutations import Path, events, targets, text
+from pydantic import TypeAdapter
 
-from events.canonical import Kind
+from events.canonical import CanonicalEvent, Image, Kind, PullRequest
 from events.host import host
 from sensors.program import Program, compose, reader
 from sensors.reasons import REASONS
@@ -128,3 +129,25 @@ def read_alone(event: dict[str, Any], index: int, name: str) -> dict[str, Any]:
         return value
 
     return {key: pruned(value, (key,)) for key, value in event.items()}
+
+
+PARTS = {"pull_request": PullRequest, "image": Image}
+TYPES = {
+    part: {
+        name: TypeAdapter(hint) for name, hint in get_type_hints(part).items() if name not in {*PARTS, "also"}
+    }
+    for part in (CanonicalEvent, *PARTS.values())
+}
+"""Types of the plain fields of a canonical event and of its parts."""
+
+
+def check_types(part: dict[str, Any], declared: type = CanonicalEvent) -> None:
+    """Every field of a canonical event has the type that is declared."""
+    for name, value in part.items():
+        if name in PARTS:
+            check_types(value, PARTS[name])
+        elif name == "also":
+            for each in value:
+                check_types(each)
+        elif name != "number":  # as the host tells it: `whole_number` judges it
+            TYPES[declared][name].validate_python(value, strict=True)

@@ -206,6 +206,7 @@ class _Teller:
 
     def __init__(self, run: Told, recorded: _Recorded) -> None:
         self._run, self._recorded = run, recorded
+        self._told: dict[str, str] = {}
         self._name = re.compile(rf"\A{re.escape(recorded.name)}(?=\Z|[-.(])")
 
     def uid(self, old: str) -> str:
@@ -219,6 +220,12 @@ class _Teller:
         return datetime.fromtimestamp(int(told), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")[: len(text) - 1] + "Z"
 
     def _text(self, text: str) -> str:
+        # An object that changes says most of its texts again.
+        if (told := self._told.get(text)) is None:
+            told = self._told[text] = self._retold(text)
+        return told
+
+    def _retold(self, text: str) -> str:
         if text == "exporter":
             return NAMESPACE
         text = _TIME.sub(lambda match: self._moment(match[0]), text)

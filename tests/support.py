@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from events.canonical import Kind
 from events.delivery import BusEvent
 from events.host import host
@@ -26,6 +28,11 @@ ZERO = "0" * 40
 def payload(name: str) -> Any:
     """A payload of the corpus, such as github/push-branch."""
     return json.loads((PAYLOADS / f"{name}.json").read_text("utf-8"))
+
+
+def read_yaml(text: str) -> list[Any]:
+    """The documents of a YAML text, by libyaml: a tenth of the time, and kubectl's reader is a port of it."""
+    return list(yaml.load_all(text, yaml.CSafeLoader))
 
 
 def edited(base: Any, **changes: Any) -> Any:

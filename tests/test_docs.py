@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from pages import (
     command_words,
@@ -23,7 +22,7 @@ from pages import (
     with_table,
 )
 from stock_template import stock
-from support import ROOT
+from support import ROOT, read_yaml
 
 from events.host import Verification, host, host_names
 from hookline.cli import command_names, main
@@ -159,7 +158,7 @@ def test_every_command_of_the_page_of_templates_that_needs_no_cluster_runs() -> 
     for words in runnable:
         result = CliRunner().invoke(main, words[1:])
         assert result.exit_code == 0, words
-        assert list(yaml.safe_load_all(result.stdout)), words
+        assert read_yaml(result.stdout), words
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/template.md"])
@@ -184,7 +183,7 @@ def test_five_commands_make_everything_that_a_run_needs(
             applied.append({"kind": "Namespace", "metadata": {"name": words[3]}})
         elif words[0] == "kubectl":
             assert words[1:4] == ["apply", "--server-side", "-f"]
-            applied += yaml.safe_load_all((tmp_path / words[4]).read_text("utf-8"))
+            applied += read_yaml((tmp_path / words[4]).read_text("utf-8"))
         else:
             result = CliRunner().invoke(main, words[1:])
             assert result.exit_code == 0, result.stderr
@@ -192,7 +191,7 @@ def test_five_commands_make_everything_that_a_run_needs(
                 (tmp_path / file.strip()).write_text(result.stdout, "utf-8")
             else:
                 assert rest == "kubectl apply --server-side -f -"
-                applied += yaml.safe_load_all(result.stdout)
+                applied += read_yaml(result.stdout)
     names = [(each["kind"], each["metadata"]["name"]) for each in applied]
     assert names[0] == ("Namespace", "ci")
     for needed in (

@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
-from support import EXAMPLES, ROOT
+from support import EXAMPLES, ROOT, read_yaml
 
 from hookline.cli import main
 from hookline.declaration.loading import load
@@ -46,8 +45,8 @@ def test_it_renders_into_its_golden(example: Path) -> None:
     if os.environ.get("HOOKLINE_REGENERATE"):
         GOLDENS.mkdir(exist_ok=True)
         golden.write_text(result.stdout, "utf-8")
-    found = list(yaml.safe_load_all(result.stdout))
-    assert found == list(yaml.safe_load_all(golden.read_text("utf-8")))
+    found = read_yaml(result.stdout)
+    assert found == read_yaml(golden.read_text("utf-8"))
     for each in found:
         assert object_problems(each, on_ack_one=example.name == "ack-one") == []
 
@@ -60,7 +59,7 @@ def test_its_tests_pass(example: Path) -> None:
 
 
 def test_ack_one_keeps_its_limits() -> None:
-    objects = list(yaml.safe_load_all((GOLDENS / "ack-one.yaml").read_text("utf-8")))
+    objects = read_yaml((GOLDENS / "ack-one.yaml").read_text("utf-8"))
     kinds = {each["kind"] for each in objects}
     assert "CronWorkflow" in kinds
     bus = next(each for each in objects if each["kind"] == "EventBus")
@@ -84,7 +83,7 @@ def test_ack_one_keeps_its_limits() -> None:
 
 def test_sensors_may_touch_workflows_and_nothing_else() -> None:
     for path in GOLDENS.glob("*.yaml"):
-        for each in yaml.safe_load_all(path.read_text("utf-8")):
+        for each in read_yaml(path.read_text("utf-8")):
             assert each["kind"] not in {"ClusterRole", "ClusterRoleBinding"}
             if each["kind"] == "Role":
                 text = str(each["rules"])
@@ -101,7 +100,7 @@ def test_sensors_may_touch_workflows_and_nothing_else() -> None:
 
 def test_the_account_that_code_runs_as_may_do_nothing_in_any_example() -> None:
     for path in GOLDENS.glob("*.yaml"):
-        made = list(yaml.safe_load_all(path.read_text("utf-8")))
+        made = read_yaml(path.read_text("utf-8"))
         bound = [subject for each in made for subject in each.get("subjects", ())]
         assert "hookline-run" not in {subject["name"] for subject in bound}
         for each in made:
@@ -113,7 +112,7 @@ def test_the_account_that_code_runs_as_may_do_nothing_in_any_example() -> None:
 
 
 def test_the_sandbox_of_forks_has_rights_of_its_own_and_no_secret_text() -> None:
-    objects = list(yaml.safe_load_all((GOLDENS / "forks.yaml").read_text("utf-8")))
+    objects = read_yaml((GOLDENS / "forks.yaml").read_text("utf-8"))
     there = [each for each in objects if each["metadata"]["namespace"] == "ci-forks"]
     assert [(each["kind"], each["metadata"]["name"]) for each in there] == [
         ("ServiceAccount", "hookline-run"),

@@ -47,10 +47,11 @@ class FiringSchedule:
             time = next(fire_times(self.cron, self.zone, after), None)
             if time is None or time.date() not in self.excluded:
                 return time
-            # Nothing of an excluded day fires: go on with its last second.
-            following = datetime.datetime.combine(
-                time.date() + datetime.timedelta(days=1), datetime.time(), self.zone
-            )
+            # Nothing of an excluded day fires: go on with the last second of the last one in a row.
+            day = time.date()
+            while day in self.excluded and day < datetime.date.max:
+                day += datetime.timedelta(days=1)
+            following = datetime.datetime.combine(day, datetime.time(), self.zone)
             after = max(time, following - datetime.timedelta(seconds=1))
 
     def silence(self, time: datetime.datetime) -> str | None:

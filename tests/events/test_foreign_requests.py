@@ -102,11 +102,11 @@ def test_no_edit_of_one_value_makes_an_agit_request_trusted(name: str) -> None:
             continue
         if "repo" in place and place[-1] not in {"repo", "id", "full_name"}:
             continue
+        body = copy.deepcopy(AGIT)
+        node: Any = body
+        for part in place[:-1]:
+            node = node[part]
         for value in (*(each for each in TEXTS if len(each) < 1000), *OTHERS):
-            body = copy.deepcopy(AGIT)
-            node: Any = body
-            for part in place[:-1]:
-                node = node[part]
             node[place[-1]] = value
             assert decide(data(name, body, **HEADERS[name]))["action"] == "drop", (place, value)
             tried += 1

@@ -8,7 +8,7 @@ import copy
 from typing import Any
 
 import pytest
-from harmless import RULES, check_harmless, program, read_alone
+from harmless import RULES, check_harmless, check_types, program, read_alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import OTHERS, TEXTS, change, events, places, targets, text
@@ -112,7 +112,7 @@ def check_canonical(event: dict[str, Any]) -> None:
     assert event.get("message") is None or (
         isinstance(event["message"], str) and "\n" not in event["message"]
     )
-    assert event.get("occurrence") is None or isinstance(event["occurrence"], str)
+    check_types(event)
     if event["kind"] == "pull_request":
         assert isinstance(event["pull_request"]["fork"], bool)
         assert isinstance(event["pull_request"]["draft"], bool)

@@ -101,7 +101,8 @@ def test_a_moved_request_from_a_fork_needs_its_label_still(name: str) -> None:
 
 @pytest.mark.parametrize(
     "prefix",
-    ["WIP: ", "wip:", "[WIP] ", "[wip]", "Draft: ", "[Draft] ", "(draft) ", "DNM: ", "Do not merge: ", " WIP: ", "WIP : "],
+    ["WIP: ", "wip:", "[WIP] ", "[wip]", "Draft: ", "[Draft] ", "(draft) ", "DNM: ", "Do not merge: ", " WIP: ", "WIP : ",
+     "wip ", "Draft - ", "Work in progress: ", "[DNM] ", "(do not merge) ", "[work in progress] "],
 )  # fmt: skip
 @pytest.mark.parametrize("draft", [False, None])
 @pytest.mark.parametrize("name", ["gitea", "gitlab"])

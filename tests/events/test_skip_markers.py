@@ -14,6 +14,8 @@ MARKED = {
     "[skip ci]": "[skip ci]",
     "Fix the README [CI Skip]": "[ci skip]",
     "[skip-ci]": "[skip-ci]",
+    "[skip_ci]": "[skip_ci]",
+    "[ci-skip]": "[ci-skip]",
     "Update [ci_skip] docs": "[ci_skip]",
     "[No CI]": "[no ci]",
     "[skip actions]": "[skip actions]",

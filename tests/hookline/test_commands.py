@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from support import DECLARATION, ROOT, github_push
+from support import DECLARATION, ROOT, github_push, read_yaml
 
 from hookline.cli import command_names, main
 from hookline.declaration.starter import Remote, starter
@@ -95,7 +95,7 @@ def test_render_does_not_depend_on_the_order_of_anything(folder: Path) -> None:
 
 
 def test_yaml_and_json_are_the_same_objects(folder: Path) -> None:
-    as_yaml = list(yaml.safe_load_all(hookline("render").stdout))
+    as_yaml = read_yaml(hookline("render").stdout)
     assert json.loads(hookline("render", "-o", "json").stdout) == {
         "apiVersion": "v1",
         "kind": "List",
@@ -145,7 +145,7 @@ def test_a_folder_is_written_whole_and_what_is_gone_is_removed(folder: Path) -> 
     names = sorted(path.name for path in (folder / "deploy").iterdir())
     assert names == sorted([*index["resources"], "kustomization.yaml"])
     loaded = [yaml.safe_load((folder / "deploy" / name).read_text("utf-8")) for name in index["resources"]]
-    assert loaded == list(yaml.safe_load_all(hookline("render").stdout))
+    assert loaded == read_yaml(hookline("render").stdout)
     (folder / "hookline.yaml").write_text(
         DECLARATION.replace("namespace: ci", "namespace: ci, event_bus: {create: false}"), "utf-8"
     )
@@ -557,13 +557,13 @@ def test_a_wrong_command_is_answered_with_the_right_one() -> None:
 
 def test_logs_go_to_stderr_and_hold_no_event_above_debug(folder: Path) -> None:
     def logged(level: str) -> str:
-        command = [sys.executable, "-m", "hookline", "--log-level", level, "simulate", *PUSH, "-o", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert json.loads(done.stdout)["kind"] == "Simulation"
+        done = hookline("--log-level", level, "simulate", *PUSH, "-o", "json")
+        assert (done.exit_code, json.loads(done.stdout)["kind"]) == (0, "Simulation")
         return done.stderr
 
-    assert "event='planned'" in logged("info")
-    assert "refs/heads" not in logged("info")
+    told = logged("info")
+    assert "event='planned'" in told
+    assert "refs/heads" not in told
     assert "refs/heads" in logged("debug")
     assert logged("warning") == ""
 
@@ -579,7 +579,7 @@ def test_what_proves_nothing_is_said_above_the_object(folder: Path) -> None:
         "---\n# hub: weak: only the random endpoint path is secret, and the NetworkPolicy. Accepted because: Docker Hub cannot sign\napiVersion"
         in printed
     )
-    policy = next(each for each in yaml.safe_load_all(printed) if each["kind"] == "NetworkPolicy")
+    policy = next(each for each in read_yaml(printed) if each["kind"] == "NetworkPolicy")
     assert policy["spec"]["podSelector"]["matchLabels"] == {"eventsource-name": "hookline-hub"}
     assert policy["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "203.0.113.0/24"}}]
 

@@ -44,7 +44,8 @@ def fired(now: str | None, spread: str = "") -> str:
     options = EventOptions(now=at(now) if now else None)
     found = made(spread)
     event = incoming(found, "schedule:shop", None, options)
-    assert result_of(simulate(found, event), found, event, "shop").verdict == "run"
+    result = result_of(simulate(found, event), found, event, "shop")
+    assert (result.verdict, result.reason) == ("run", "MATCH")
     return event.context["time"]
 
 

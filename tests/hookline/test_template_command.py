@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from support import read_yaml
 
 from hookline.cli import main
 from hookline.declaration.templates import manifest_template
@@ -30,7 +31,7 @@ def test_without_arguments_the_templates_are_listed() -> None:
 def test_a_templates_name_prints_it(name: str) -> None:
     result = hookline(name)
     assert (result.exit_code, result.stderr) == (0, "")
-    (manifest,) = yaml.safe_load_all(result.stdout)
+    (manifest,) = read_yaml(result.stdout)
     assert manifest == json.loads(hookline(name, "-o", "json").stdout)
     assert manifest["kind"] == "ClusterWorkflowTemplate"
     assert manifest["spec"] == shipped(name)["spec"]

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_template import stock
-from support import DECLARATION, SHA, github_push
+from support import DECLARATION, SHA, github_push, read_yaml
 
 from hookline.cli import main
 from hookline.command_line import cluster_templates
@@ -313,7 +313,7 @@ def test_what_is_rendered_of_it_names_no_parameter_of_ci_go_v1(named: Path) -> N
     rendered = hookline("render", "--template", "ours.yaml")
     assert rendered.exit_code == 0
     assert not re.findall("repo_url|repo_name|target_branch|container_tag|container_image", rendered.stdout)
-    sensor = next(each for each in yaml.safe_load_all(rendered.stdout) if each["kind"] == "Sensor")
+    sensor = next(each for each in read_yaml(rendered.stdout) if each["kind"] == "Sensor")
     workflows = [trigger["template"]["k8s"]["source"]["resource"] for trigger in sensor["spec"]["triggers"]]
     (foreign,) = [each for each in workflows if each["metadata"]["namespace"] == "ci-forks"]
     assert {"untrusted", "image_ref"} <= _arguments(foreign).keys()

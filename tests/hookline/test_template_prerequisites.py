@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
+from support import read_yaml
 
 from hookline.cli import main
 from triggers.prerequisites import GUARD
@@ -35,7 +35,7 @@ def needed(*arguments: str) -> tuple[dict[str, Any], str]:
     """The objects by kind and name, and what is said on stderr."""
     result = hookline("prerequisites", *arguments)
     assert result.exit_code == 0, result.stderr
-    objects = list(yaml.safe_load_all(result.stdout))
+    objects = read_yaml(result.stdout)
     listed = json.loads(hookline("prerequisites", *arguments, "-o", "json").stdout)
     assert listed == {"apiVersion": "v1", "kind": "List", "items": objects}
     return {f"{each['kind']} {each['metadata']['name']}": each for each in objects}, result.stderr

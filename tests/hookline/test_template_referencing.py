@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from support import read_yaml
 
 from hookline.cli import main
 from triggers.workflow import TAKEN_BESIDE_A_TEMPLATE
@@ -74,7 +75,7 @@ def test_a_workflow_says_nothing_that_argo_takes_from_the_template_alone(
     (folder / "hookline.yaml").write_text(text, "utf-8")
     rendered = hookline("render")
     assert rendered.exit_code == 0, rendered.stderr
-    objects = list(yaml.safe_load_all(rendered.stdout))
+    objects = read_yaml(rendered.stdout)
     specs = list(workflow_specs(objects))
     assert len(specs) == 2
     for spec in specs:
@@ -90,7 +91,7 @@ def test_without_the_key_a_workflow_brings_its_account_itself(folder: Path) -> N
     (folder / "hookline.yaml").write_text(
         (HEAD + SHOP).replace("template_referencing: strict, ", ""), "utf-8"
     )
-    specs = list(workflow_specs(list(yaml.safe_load_all(hookline("render").stdout))))
+    specs = list(workflow_specs(read_yaml(hookline("render").stdout)))
     assert {spec["serviceAccountName"] for spec in specs} == {"hookline-run"}
 
 

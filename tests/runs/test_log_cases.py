@@ -370,7 +370,7 @@ def test_a_log_that_lost_its_beginning_or_end_gives_no_number_that_is_not_true(
 
 
 @settings(max_examples=300, deadline=None)
-@given(one=travelled(), other=travelled(), chance=st.randoms(use_true_random=False))
+@given(one=travelled(), other=travelled(), chance=st.randoms(use_true_random=True))
 def test_two_logs_that_were_written_into_one_give_no_number_that_is_not_true(
     one: tuple[str, bytes], other: tuple[str, bytes], chance: object
 ) -> None:

@@ -12,7 +12,7 @@ from events.canonical import Kind
 from events.declaration import Events, PullRequest
 from hookline.answers.explanation import explain
 from hookline.answers.incoming import EventOptions, incoming
-from sensors.clauses import CLAUSES, SETTINGS
+from sensors.clauses import CLAUSES, SETTINGS, named_artifacts
 from sensors.reasons import REASONS, meaning
 from sensors.routes import rule
 
@@ -144,3 +144,95 @@ def test_a_skip_of_a_fork_says_which_of_two_things_is_wrong() -> None:
         "the payload does not prove that the pull request comes from a branch"
     )
     assert meaning("TAGS", {}) == REASONS["TAGS"]
+
+
+SUBJECTS: list[tuple[str, dict[str, Any], str]] = [
+    ("EVENT", {"kind": "push"}, "push"),
+    ("DELETED", {"deleted": True}, "deleted"),
+    ("DELETED", {}, "exists"),
+    ("REF", {"branch": "main"}, "main"),
+    ("REF", {"tag": "v1"}, "v1"),
+    ("COMMIT", {"sha": "6113728f"}, "6113728f"),
+    ("BRANCHES", {"branch": "main"}, "main"),
+    ("TAGS", {"tag": "v1"}, "v1"),
+    ("TAGS", {"image": {"tag": "1.26"}}, "1.26"),
+    ("IMAGE_TAG", {}, "this push carries no tag"),
+    ("DIGEST", {"image": {"digest": "md5:x"}}, "md5:x"),
+    ("DIGEST", {}, "this push carries no digest"),
+    ("ARTIFACT", {"image": {"artifact": "referrer"}}, "a signature, an attestation or an SBOM, by its tag"),
+    ("ARTIFACT", {"image": {"artifact": "cache"}}, "a build cache"),
+    ("ARTIFACT", {"image": {"artifact": "chart"}}, "a Helm chart, by its media type"),
+    ("ARTIFACT", {"image": {"artifact": "artifact"}}, "no image, by its media type"),
+    ("ARTIFACT", {"image": {"artifact": None}}, "an image"),
+    ("ACTION", {"pull_request": {"action": "opened"}}, "opened"),
+    ("ACTION", {}, "None"),
+    ("FORKS", {"pull_request": {"head_repository": "mallory/shop", "fork": True}}, "head mallory/shop, foreign"),
+    ("FORKS", {"pull_request": {"head_repository": "acme/shop", "fork": False}}, "head acme/shop"),
+    ("APPROVAL", {"pull_request": {"added_labels": ["ok", "bug"]}}, "added ok, bug"),
+    ("APPROVAL", {"pull_request": {"added_labels": []}}, "adds no label"),
+    ("INTO", {"pull_request": {"base_ref": "main"}}, "main"),
+    ("DRAFTS", {"pull_request": {"draft": True}}, "a draft"),
+    ("DRAFTS", {"pull_request": {"draft": False}}, "ready for review"),
+    ("AUTHORS", {"actor": "octo"}, "octo"),
+    ("SKIP_MARKERS", {"skip_marker": "[skip ci]"}, "[skip ci]"),
+    ("SKIP_MARKERS", {}, "no marker"),
+    ("PATHS", {"files": None}, "no changed file is listed"),
+    ("PATHS", {"files": ["a", "b", "c"], "files_complete": True}, "3 listed (all of them): a, b, c"),
+    ("PATHS", {"files": ["a", "b", "c", "d"]}, "4 listed (not all that changed): a, b, c, …"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "event", "text"), SUBJECTS)
+def test_a_clause_shows_the_part_of_the_event_that_it_looks_at(
+    code: str, event: dict[str, Any], text: str
+) -> None:
+    assert next(each for each in CLAUSES if each.code == code).subject(event) == text
+
+
+def test_every_clause_is_shown() -> None:
+    assert {code for code, _, _ in SUBJECTS} == {clause.code for clause in CLAUSES}
+
+
+WRITTEN: list[tuple[Kind, dict[str, Any], dict[str, Any]]] = [
+    ("push", {}, {}),
+    ("push", {"branches": ["main"]}, {"branches": {"include": "main"}}),
+    ("push", {"branches": {"include": ["main"], "exclude": ["x"]}}, {"branches": {"include": "main", "exclude": "x"}}),
+    ("push", {"authors": {"exclude": ["Octo"]}}, {"authors": {"exclude": "octo"}}),
+    ("push", {"paths": ["a"]}, {"paths": {"include": "a"}}),
+    ("push", {"paths": {"include": ["a"], "unknown": "run"}}, {"paths": {"include": "a"}}),
+    ("push", {"paths": {"include": ["a"], "unknown": "skip"}}, {"paths": {"include": "a", "unknown": "skip"}}),
+    ("push", {"skip_markers": False}, {"skip_markers": False}),
+    ("push", {"skip_markers": True}, {}),
+    ("tag", {"branch": "main", "tags": ["v1"]}, {"tags": {"include": "v1"}}),
+    ("pull_request", {"forks": "never", "drafts": True, "into": ["main"]}, {"drafts": True, "into": {"include": "main"}}),
+    ("pull_request", {"forks": "never", "drafts": False}, {}),
+    ("pull_request", {"forks": "sandboxed", "approved_by": {"label": "ok"}}, {"approved_by": "ok"}),
+    ("image_push", {"source": "harbor", "image": "base/go"}, {}),
+    ("image_push", {"source": "harbor", "image": "base/go", "tags": ["v1"]}, {"tags": {"include": "v1"}, "artifacts": "v1"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "declared", "told"), WRITTEN)
+def test_the_table_of_a_program_holds_what_a_filter_says_and_nothing_where_it_says_nothing(
+    kind: Kind, declared: dict[str, Any], told: dict[str, Any]
+) -> None:
+    events = Events.model_validate({kind: declared})
+    assert rule(events, kind, {}) == told
+    assert rule(events, kind, {"version": "1"}) == {**told, "arguments": {"version": "1"}}
+
+
+def test_a_skip_for_the_tag_of_an_image_says_whether_there_was_one() -> None:
+    unusable = "the tag cannot name an image, or the template keeps it for itself"
+    assert meaning("IMAGE_TAG", {"tag": "latest"}) == unusable
+    assert meaning("IMAGE_TAG", {"image": {"tag": "a b"}}) == unusable
+    assert meaning("IMAGE_TAG", {"image": {"tag": None}}) == "this push carries no tag"
+    assert meaning("IMAGE_TAG", {}) == "this push carries no tag"
+
+
+def test_only_tags_that_name_one_let_something_start_that_is_no_image() -> None:
+    named = named_artifacts(["v*", "sha256-*.sig"])
+    assert named is not None
+    assert re.fullmatch(named, "sha256-1.sig")
+    assert not re.fullmatch(named, "v1")
+    assert named_artifacts(["v*"]) is None
+    assert named_artifacts(None) is None

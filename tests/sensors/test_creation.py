@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from support import DECLARATION, github_push, plan
 
 from hookline.cli import main
-from sensors.creation import CREATE, PATCH, Creation
+from sensors.creation import CREATE, PATCH, Creation, CreationMode
 from sensors.dependencies import Dependency, of_group
-from sensors.parameters import DataKey, Parameter
+from sensors.parameters import DataKey, Parameter, ScheduleHash, Sha256
 
 NOTE = Creation(
     {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ci"}},
@@ -92,3 +92,46 @@ def test_an_event_that_is_skipped_makes_nothing_beside_the_workflow(with_note: P
     text = printed("simulate", "-e", "push.json", "--source", "github", "--header", "X-GitHub-Event: push")
     assert "skip" in text
     assert "apiVersion" not in text
+
+
+def test_a_trigger_patches_where_that_leaves_an_object_as_it_is_and_creates_elsewhere() -> None:
+    shared = {
+        "source": {"resource": NOTE.resource},
+        "parameters": [{"src": {"dependencyName": "a", "dataKey": "hookline.name"}, "dest": "metadata.name"}],
+    }
+    patch = {"operation": "patch", "patchStrategy": "application/merge-patch+json"}
+    assert NOTE.trigger("a", PATCH) == {**patch, **shared}
+    assert NOTE.trigger("a", CREATE) == {"operation": "create", **shared}
+
+
+@pytest.mark.parametrize(("mode", "waits"), [(PATCH, [2.2, 4.4, 8.8, 17.6, 35.2]), (CREATE, [3.0])])
+def test_a_trigger_gives_up_in_little_more_than_a_minute(mode: CreationMode, waits: list[float]) -> None:
+    retry = mode.retry
+    first = float(retry["duration"].removesuffix("s")) * (1 + retry["jitter"])
+    assert [first * retry["factor"] ** number for number in range(retry["steps"] - 1)] == pytest.approx(waits)
+
+
+def test_a_hash_is_written_for_the_sensor_as_it_is_computed_here() -> None:
+    named = Sha256("hookline.identity", prefix="hookline.name")
+    assert named.argo() == {
+        "dataTemplate": "{{ .Input.hookline.name }}-{{ .Input.hookline.identity | sha256sum | trunc 16 }}"
+    }
+    assert Sha256("hookline.event").argo() == {
+        "dataTemplate": "{{ .Input.hookline.event | sha256sum | trunc 16 }}"
+    }
+    data = {"hookline": {"name": "shop", "identity": "", "event": "abc"}}
+    assert named.resolve({}, data) == "shop-e3b0c44298fc1c14"
+    assert Sha256("hookline.event").resolve({}, data) == "ba7816bf8f01cfea"
+
+
+def test_a_schedule_has_one_hash_a_minute() -> None:
+    hashed = ScheduleHash("nightly-", "abc")
+    assert hashed.argo() == {
+        "contextTemplate": 'nightly-{{ printf "abc %s" (.Input.time | trunc 16) | sha256sum | trunc 16 }}'
+    }
+    first, same, next_one = (
+        hashed.resolve({"time": f"2026-11-24T02:3{time}Z"}, {}) for time in ("0:00", "0:59", "1:00")
+    )
+    assert first == same != next_one
+    assert first.startswith("nightly-")
+    assert len(first) == len("nightly-") + 16

@@ -7,6 +7,7 @@ import re
 from functools import cache
 from typing import Any
 
+import jq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -316,6 +317,8 @@ def test_a_run_names_the_repository_that_is_built() -> None:
         (PR, "pull_request", "refs/pull/2/head"),
         (edited(PR, pull_request__number="2"), "pull_request", ""),
         (edited(PR, pull_request__number=-2), "pull_request", ""),
+        (edited(PR, pull_request__number=0), "pull_request", ""),
+        (edited(PR, pull_request__number=10**15), "pull_request", ""),
         (edited(PR, pull_request__number=...), "pull_request", ""),
     ],
 )
@@ -549,3 +552,24 @@ def test_every_kind_left_out_leaves_a_program_that_still_reads_everything() -> N
                     part.decide(data(name, body, X_Github_Event=event, X_Gitea_Event=event))["verdict"]
                     == "skip"
                 )
+
+
+def test_a_program_is_compiled_once_however_many_events_it_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compile_text = jq.compile
+    compiled: list[str] = []
+
+    def count(text: str) -> Any:
+        compiled.append(text)
+        return compile_text(text)
+
+    monkeypatch.setattr(jq, "compile", count)
+    for number in range(3):
+        asked = program("github", {"push": {"branches": {"include": "of-this-test-alone"}}}, (KEY,))
+        event = data("github", github_push(ref=f"refs/heads/{number}"), X_Github_Event="push")
+        asked.decide(event)
+        asked.decide(event, [f"{number}.go"])
+        asked.canonical(event)
+        asked.clauses(event, [f"{number}.go", 'it\'s "so".md'])
+    assert len(compiled) == 4

@@ -19,7 +19,8 @@ HEX = "c" * 64
 DIGEST, OTHER_DIGEST = ("sha256:" + letter * 64 for letter in "ab")
 REGISTRIES = [name for name in host_names() if "image_push" in host(name).kinds]
 NO_IMAGES = (
-    f"sha256-{HEX}.sig", f"sha256-{HEX}.att", f"sha256-{HEX}.sbom", f"sha256-{HEX}", f"sha256-{HEX}.vuln", f"sha512-{HEX}",
+    f"sha256-{HEX}.sig", f"sha256-{HEX}.att", f"sha256-{HEX}.sbom", f"sha256-{HEX}", f"sha256-{HEX}.vuln", f"sha512-{HEX}.",
+    f"sha384-{HEX}_2-a.B", "main.buildcache", "_buildcache", "1.26_build-cache", "buildcache.old_2", "buildcache-", "v1-2.x_y-buildcache",
     "buildcache", "main-buildcache", "buildcache-feature-x-0a1b2c3d", "build-cache",
 )  # fmt: skip
 IMAGES = (
@@ -230,6 +231,13 @@ def simulated(tags: str, *events: dict[str, Any]) -> str:
         ('["sha256-*"]', f"sha256-{HEX}.att", "run(MATCH)"),
         ('["*.sig"]', f"sha256-{HEX}.sig", "run(MATCH)"),
         ('["*.sig"]', f"sha256-{HEX}.att", "skip(ARTIFACT)"),
+        ('["sha384-*"]', f"sha384-{HEX}", "run(MATCH)"),
+        ('["sha512-*"]', f"sha512-{HEX}", "run(MATCH)"),
+        ('["*.att"]', f"sha256-{HEX}.att", "run(MATCH)"),
+        ('["*.sbom"]', f"sha256-{HEX}.sbom", "run(MATCH)"),
+        ('["*-build-cache"]', "main-build-cache", "run(MATCH)"),
+        ('["*-buildcache"]', "main-buildcache", "run(MATCH)"),
+        ('["*.signed"]', f"sha256-{HEX}.signed", "skip(ARTIFACT)"),
         ('["1.*", "buildcache"]', "buildcache", "run(MATCH)"),
         ('["1.*", "buildcache"]', "1.26", "run(MATCH)"),
         ('{include: ["sha256-*"], exclude: ["*.sbom"]}', f"sha256-{HEX}.sbom", "skip(TAGS)"),
@@ -259,7 +267,7 @@ def test_one_signed_base_image_gives_one_run() -> None:
 
 
 ROBOTS = [
-    ("robot$ci+push", "robot-ci+push"), ("robot$library+x", "robot-library+x"), ("robot$ci", "robot-ci"), ("system", "system"),
+    ("robot$ci+push", "robot-ci+push"), ("robot$library+x", "robot-library+x"), ("robot$ci", "robot-ci"), ("aZ09._@+[bot]-", "aZ09._@+[bot]-"), ("system", "system"),
     ("harbor#proxy-cache-service", "harbor-proxy-cache-service"), ("a\nb{{x}}", "a-b--x--"), ("李雷", "--"), ("x" * 300, "x" * 100), ("", ""), (None, ""),
 ]  # fmt: skip
 

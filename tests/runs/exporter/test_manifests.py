@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
+from support import read_yaml
 
 from hookline.cli import main
 from hookline.commands.exporter import command
@@ -32,7 +32,7 @@ def printed(*options: str) -> dict[str, Any]:
     """The objects by their kind."""
     done = asked("-n", "ci", *options)
     assert done.exit_code == 0, done.stderr
-    return {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
+    return {each["kind"]: each for each in read_yaml(done.stdout)}
 
 
 def test_the_manifests_give_least_rights_and_no_root() -> None:
@@ -182,7 +182,7 @@ def test_an_option_is_what_the_pod_runs_or_is_refused_with_what_to_do(name: str,
         done = asked("-n", "builds", option, *filter(None, [value]))
     if name in IN_THE_POD:
         assert done.exit_code == 0, done.stderr
-        objects = {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
+        objects = {each["kind"]: each for each in read_yaml(done.stdout)}
         (container,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
         assert f"{option}={value}" in container["args"]
         return

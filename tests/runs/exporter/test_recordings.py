@@ -40,8 +40,8 @@ def expected(runs: Iterable[Told]) -> Mapping[tuple[str, str, str], int]:
 
 
 def test_the_demos_day_is_made_of_the_recorded_runs(tmp_path: Path) -> None:
-    write(tmp_path / "day", DEMO_DAY)
     if REGENERATE:
+        write(tmp_path / "day", DEMO_DAY)
         pack(tmp_path / "day", DAY)
     lines, logs = tell(DEMO_DAY)
     with zipfile.ZipFile(DAY) as archive:

@@ -187,24 +187,28 @@ HOSTILE = st.one_of(
 )
 
 
+def skeletons(word: str) -> list[list[object]]:
+    """The markup of every page of a run that says nothing but this word."""
+    attempt = Attempt(word, word, "error", word, word, 1.0, 2.0, 3.0, word, cache_state=word)
+    run = a_run(
+        name=word, namespace=word, pipeline=word, event=word, outcome=word, ref=word, sha=word, actor=word,
+        reason=word, delivery=word, message=word, cache_state=word, currency=word, attempts=(attempt,),
+    )  # fmt: skip
+    return [
+        Skeleton(PAGES.run(run)).found,
+        Skeleton(PAGES.runs(Query(pipeline=word, text=word), [run], [word], "/runs?x=1")).found,
+        Skeleton(PAGES.landing({word: word}, word)).found,
+    ]
+
+
+PAGES = Pages("1", {"MATCH": "x"})
+HARMLESS = skeletons("harmless")
+
+
 @settings(max_examples=60, deadline=None)
 @given(text=HOSTILE)
 def test_no_text_becomes_markup(text: str) -> None:
-    pages = Pages("1", {"MATCH": "x"})
-
-    def made(word: str) -> list[list[object]]:
-        attempt = Attempt(word, word, "error", word, word, 1.0, 2.0, 3.0, word, cache_state=word)
-        run = a_run(
-            name=word, namespace=word, pipeline=word, event=word, outcome=word, ref=word, sha=word, actor=word,
-            reason=word, delivery=word, message=word, cache_state=word, currency=word, attempts=(attempt,),
-        )  # fmt: skip
-        return [
-            Skeleton(pages.run(run)).found,
-            Skeleton(pages.runs(Query(pipeline=word, text=word), [run], [word], "/runs?x=1")).found,
-            Skeleton(pages.landing({word: word}, word)).found,
-        ]
-
-    assert made(text) == made("harmless")
+    assert skeletons(text) == HARMLESS
 
 
 def test_no_name_passes_for_another_one() -> None:
