@@ -61,7 +61,9 @@ def merge(shape: Shape, default: Part, own: Part, *, holds_false: bool = True) -
         elif child.merges:
             under = part_at(default, key) if isinstance(default.data.get(key), dict) else None
             data[key], nodes[key] = _over(child, under or EMPTY, mine, holds_false)
-    pairs = [(key, nodes.get(key.value, node)) for key, node in own.pairs() if key.value in data]
+    pairs = list(own.pairs())
+    if nodes or len(data) < len(pairs):
+        pairs = [(key, nodes.get(key.value, node)) for key, node in pairs if key.value in data]
     for pair in default.pairs():
         if (name := pair[0].value) not in own.data:
             data[name] = default.data[name]
