@@ -69,6 +69,10 @@ def _below(annotation: Any, part: str | int) -> Iterator[Any]:
         yield from _members(arguments[-1])
     elif isinstance(part, int) and not issubclass(origin, Mapping):
         yield from _members(arguments[0])
+    elif isinstance(part, str):
+        # A mapping that stands for a list of one.
+        for each in _members(arguments[0]):
+            yield from _below(each, part)
 
 
 def annotations(model: type[BaseModel], path: Path) -> list[Any]:
@@ -81,7 +85,10 @@ def annotations(model: type[BaseModel], path: Path) -> list[Any]:
 
 def accepted_keys(model: type[BaseModel], found: Located) -> list[str]:
     """The keys that are accepted in place of an unknown one, in the order of the model."""
-    models = [each for each in annotations(model, found.path[:-1]) if _is_model(each)]
+    above = annotations(model, found.path[:-1])
+    # A mapping may stand for a list of one.
+    above += [item for each in above if typing.get_origin(each) is list for item in typing.get_args(each)]
+    models = [each for each in above if _is_model(each)]
     tried = [
         each
         for each in models

@@ -1,19 +1,50 @@
 """Blocks of files that people write: what their models share."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+)
+from pydantic_core import core_schema
 
 from documents.lines import check_line
 from documents.scalars import check_name, parse_duration
 
-__all__ = ["Block", "Duration", "Name", "Text", "Texts", "Url"]
+__all__ = ["Block", "Duration", "Name", "Once", "Text", "Texts", "Url"]
 
 
 class Block(BaseModel):
     """A mapping of a file: unknown keys and loose types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+
+class Once:
+    """Mark of a block that is made once for a mapping that stands at many places, as the settings of defaults do."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.with_info_wrap_validator_function(partial(_once, source), handler(source))
+
+
+def _once(source: Any, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """The block of a mapping; `info.context` holds those that were made in this validation, if there is one."""
+    if info.context is None:
+        return handler(value)
+    made = info.context.get((source, id(value)))
+    if made is None:
+        # Keeping the value keeps its id from being given to another one.
+        made = info.context[source, id(value)] = (value, handler(value))
+    return made[1]
 
 
 Name = Annotated[str, AfterValidator(check_name)]

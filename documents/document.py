@@ -9,14 +9,45 @@ import yaml
 from documents.diagnostics import Diagnostic, Position
 from documents.wanted import Wanted
 
-__all__ = ["MERGE_TAG", "Document", "merged", "position_of"]
+__all__ = ["MERGE_TAG", "Document", "Place", "merged", "placed", "position_of"]
 
 MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A mark that knows its file; line and column count from 0, as PyYAML's do."""
+
+    file: str
+    line: int
+    column: int
+
+
+def placed(node: yaml.Node, file: str) -> yaml.Node:
+    """A copy of a node for use in the document of another file: every mark in it names the file that it is from."""
+    return _placed(node, file, {})
+
+
+def _placed(node: yaml.Node, file: str, done: dict[int, yaml.Node]) -> yaml.Node:
+    if (found := done.get(id(node))) is not None:  # an alias stays one node
+        return found
+    mark: Any = Place(file, node.start_mark.line, node.start_mark.column) if node.start_mark else None
+    if isinstance(node, yaml.MappingNode):
+        pairs = [(_placed(key, file, done), _placed(value, file, done)) for key, value in node.value]
+        copy: yaml.Node = yaml.MappingNode(node.tag, pairs, mark)
+    elif isinstance(node, yaml.SequenceNode):
+        copy = yaml.SequenceNode(node.tag, [_placed(each, file, done) for each in node.value], mark)
+    else:
+        copy = yaml.ScalarNode(node.tag, node.value, mark)
+    done[id(node)] = copy
+    return copy
+
+
 def position_of(file: str, mark: Any) -> Position:
-    """The position of a mark of PyYAML's; without one, the start of the file."""
-    return Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
+    """The position of a mark of PyYAML's, or of a place in another file; without one, the start of the file."""
+    if mark is None:
+        return Position(file, 1, 1)
+    return Position(mark.file if isinstance(mark, Place) else file, mark.line + 1, mark.column + 1)
 
 
 def merged(value: yaml.Node) -> list[Any]:
@@ -34,6 +65,8 @@ class Document:
     wanted: Wanted = field(repr=False, compare=False)
     holds_nothing: bool = False
     """Whether a place is empty (null, or a key without a value)."""
+    holds_false: bool = False
+    """Whether a value is false."""
     holds_hidden: bool = False
     """Whether a text or a key has a character that is not plainly seen; only then is it asked which one."""
     surprises: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)

@@ -45,6 +45,9 @@ def _routes(data: Any, location: Path) -> Iterator[tuple[Path, frozenset[Path], 
     if isinstance(part, str):
         for path, unions, end in _routes(data, rest):
             yield path, unions | {()}, end
+    elif part == 0 and not isinstance(data, list):
+        # A value that stands for a list of one is its own first item.
+        yield from _routes(data, rest)
 
 
 _MOST_ROUTES = 64

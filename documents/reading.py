@@ -47,6 +47,7 @@ def read_document(text: str | bytes, file: str, wanted: Wanted) -> Document:
         root,
         wanted,
         holds_nothing=reader.holds_nothing,
+        holds_false=reader.holds_false,
         surprises=tuple(reader.surprises),
         holds_hidden=reader.holds_hidden,
     )
@@ -81,6 +82,7 @@ class _Reader:
         self.limited = False
         self.taken = 0
         self.holds_nothing = False
+        self.holds_false = False
         self.holds_hidden = False
 
     def problem(self, node: yaml.Node, message: str) -> None:
@@ -209,6 +211,7 @@ class _Reader:
             except (ValueError, KeyError, IndexError, OverflowError):
                 pass
             else:
+                self.holds_false = self.holds_false or value is False
                 self.look_at_number(node, value)
                 return value
         expected = (

@@ -29,7 +29,7 @@ def validate_document(document: Document, model: type[ModelT]) -> ModelT:
     unprintable = tuple(_unprintable(document)) if document.holds_hidden else ()
     empty = set(_empty(document.data, (), set())) if document.holds_nothing else set[Path]()
     try:
-        checked = model.model_validate(document.data)
+        checked = model.model_validate(document.data, context={})
     except ValidationError as error:
         errors = error.errors(include_url=False)
     else:

@@ -7,16 +7,19 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     Tag,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import core_schema
 
-from documents.blocks import Block, Duration
+from documents.blocks import Block, Duration, Name
 from documents.scalars import parse_date_range
 from documents.time_zones import check_timezone
 from events.canonical import Kind
-from events.cron import CronError, parse_cron
+from events.cron import parse_cron
 from events.patterns import check_branch_pattern, check_login_pattern, check_pattern, check_tag_pattern
 from events.scalars import check_branch, check_image_name
 from events.sources import SourceName
@@ -35,16 +38,29 @@ __all__ = [
 ]
 
 
-Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], Field(min_length=1, max_length=200)]
-BranchGlobs = Annotated[
-    list[Annotated[str, AfterValidator(check_branch_pattern)]], Field(min_length=1, max_length=200)
-]
-TagGlobs = Annotated[
-    list[Annotated[str, AfterValidator(check_tag_pattern)]], Field(min_length=1, max_length=200)
-]
-LoginGlobs = Annotated[
-    list[Annotated[str, AfterValidator(check_login_pattern)]], Field(min_length=1, max_length=200)
-]
+class _OneOrMore:
+    """A list, for which one item alone may stand: branches: main is branches: [main]."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: value if isinstance(value, list) or value is None else [value],
+            handler(source),
+        )
+
+    @staticmethod
+    def __get_pydantic_json_schema__(
+        schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        found = handler(schema)
+        return {"anyOf": [found, found["items"]]}
+
+
+_A_FEW = Field(min_length=1, max_length=200)
+Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], _A_FEW, _OneOrMore]
+BranchGlobs = Annotated[list[Annotated[str, AfterValidator(check_branch_pattern)]], _A_FEW, _OneOrMore]
+TagGlobs = Annotated[list[Annotated[str, AfterValidator(check_tag_pattern)]], _A_FEW, _OneOrMore]
+LoginGlobs = Annotated[list[Annotated[str, AfterValidator(check_login_pattern)]], _A_FEW, _OneOrMore]
 Branch = Annotated[str, AfterValidator(check_branch)]
 
 
@@ -95,7 +111,7 @@ class Paths(Selection):
 
 
 def _shape(value: Any) -> str:
-    return "list" if isinstance(value, list) else "mapping"
+    return "list" if isinstance(value, list | str) else "mapping"
 
 
 Chosen = Annotated[
@@ -238,32 +254,10 @@ def _check_cron(value: str) -> str:
     return parse_cron(value).text
 
 
-def _one_cron(value: Any) -> Any:
-    """The answer to several times in one key."""
-    if not isinstance(value, list) or not value:
-        return value
-    merged = _merged([each for each in value if isinstance(each, str)])
-    raise ValueError(
-        f'expected one text that holds all times; write "{merged}"'
-        if merged
-        else "expected one text that holds all times, and five fields cannot express these; give each a pipeline of its own, such as shop-day and "
-        "shop-night with the same repository"
-    )
-
-
-def _merged(crons: list[str]) -> str | None:
-    """Five fields that fire at all these times, if the times differ in one field only."""
-    rows = [cron.split() for cron in crons]
-    columns = list(zip(*rows, strict=False))
-    differing = [place for place, column in enumerate(columns) if len(set(column)) > 1]
-    if {len(row) for row in rows} != {5} or len(differing) != 1 or "*" in columns[differing[0]]:
-        return None
-    fields = rows[0]
-    fields[differing[0]] = ",".join(dict.fromkeys(columns[differing[0]]))
-    try:
-        return parse_cron(" ".join(fields)).text
-    except CronError:
-        return None
+def _each_once(values: list[str]) -> list[str]:
+    if twice := next((each for place, each in enumerate(values) if each in values[:place]), None):
+        raise ValueError(f'"{twice}" stands here twice')
+    return values
 
 
 def _check_date(value: str) -> str:
@@ -277,8 +271,18 @@ _DATES = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}(\.\.\d{4}-\d{2}-\d{2
 class Schedule(Block):
     """Fire times at which a pipeline starts."""
 
-    at: Annotated[str, BeforeValidator(_one_cron), AfterValidator(_check_cron)] = Field(
-        description="Five cron fields: minute, hour, day of month, month, day of week.",
+    name: Name | None = Field(
+        default=None,
+        description="Name of the schedule. Required for all but one of a list; next, simulate and the CronWorkflow show it.",
+        examples=["weekly"],
+    )
+    at: Annotated[
+        list[Annotated[str, AfterValidator(_check_cron)]],
+        Field(min_length=1, max_length=20),
+        AfterValidator(_each_once),
+        _OneOrMore,
+    ] = Field(
+        description="Five cron fields: minute, hour, day of month, month, day of week. A list of them fires at each.",
         examples=["30 2 * * 1-5"],
     )
     timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
@@ -305,12 +309,21 @@ class Schedule(Block):
     branch: Branch = Field(default="main", description="Branch to build.", examples=["main"])
 
 
-def _one_schedule(value: Any) -> Any:
-    if isinstance(value, list):
-        raise ValueError(  # noqa: TRY004 - one kind of error for the reader
-            "a pipeline has one schedule; one cron line may name several hours (0 2,14 * * *), and a second pipeline of the same "
-            "repository and image may have another schedule"
-        )
+def _told_apart(schedules: list[Schedule]) -> list[Schedule]:
+    names = [each.name for each in schedules]
+    if names.count(None) > 1:
+        raise ValueError("all but one of several schedules need a name, such as {name: weekly, at: …}")
+    if twice := next((each for place, each in enumerate(names) if each in names[:place]), None):
+        raise ValueError(f'two schedules are named "{twice}"')
+    return schedules
+
+
+def _schedules(value: Any) -> Any:
+    """The answer to a mapping of schedules."""
+    if isinstance(value, dict) and "at" not in value:
+        named = next((key for key, each in value.items() if isinstance(each, dict) and "at" in each), None)
+        if named is not None:
+            raise ValueError(f"{named}: expected a list of schedules, such as [{{name: {named}, at: …}}]")
     return value
 
 
@@ -348,9 +361,18 @@ class Events(Block):
     pull_request: PullRequest | None = Field(
         default=None, description="Pull or merge requests.", examples=[{"into": ["main"]}]
     )
-    schedule: Annotated[Schedule | None, BeforeValidator(_one_schedule)] = Field(
+    schedule: (
+        Annotated[
+            list[Schedule],
+            Field(min_length=1, max_length=20),
+            AfterValidator(_told_apart),
+            _OneOrMore,
+            BeforeValidator(_schedules),
+        ]
+        | None
+    ) = Field(
         default=None,
-        description="Fire times of a calendar.",
+        description="Fire times of a calendar: one schedule, or a list of them.",
         examples=[{"at": "30 2 * * 1-5", "timezone": "Asia/Shanghai"}],
     )
     image_push: ImagePush | None = Field(
@@ -381,6 +403,11 @@ class Events(Block):
     def sandboxed(self) -> bool:
         """Whether the pipeline runs only foreign code."""
         return self.pull_request is not None and self.pull_request.forks == "sandboxed"
+
+    def branch(self, kind: Kind) -> str | None:
+        """The branch to build where the event of a kind has none; of several schedules, the first one's."""
+        declared = (self.schedule or (None,))[0] if kind == "schedule" else getattr(self, kind)
+        return getattr(declared, "branch", None)
 
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds that are declared."""

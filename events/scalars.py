@@ -4,6 +4,8 @@ Each checker takes the value as written and returns what the program works with,
 sentence: what is wrong, and what would be accepted.
 """
 
+import re
+
 from documents.scalars import fullmatch
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "check_image_name",
     "check_repository_name",
     "check_source_name",
+    "check_url",
+    "is_placeholder",
 ]
 
 
@@ -49,12 +53,29 @@ def check_branch(value: str) -> str:
 
 
 def check_endpoint(value: str) -> str:
-    """A URL path for a webhook."""
+    """A URL path for a webhook, or a placeholder of one."""
+    if is_placeholder(value):
+        return value
+    if "${" in value:
+        raise ValueError(
+            "a placeholder stands for the whole path, such as ${ACR_ENDPOINT}: capital letters, digits and _; its value begins with /"
+        )
     return fullmatch(
         rf"(?:/{_NO_DOTS}[A-Za-z0-9._~-]+)+",
         value,
         "expected a path such as /github: parts of letters, digits and . _ ~ -, none of them . or .., no trailing slash, no query",
     )
+
+
+_PLACEHOLDER = re.compile(r"\$\{[A-Z_][A-Z0-9_]{0,62}\}")
+
+
+def is_placeholder(endpoint: str) -> bool:
+    """Whether an endpoint is left to whoever applies the objects: ${NAME} in place of the whole path.
+
+    Unfilled it has no slash at its start, so that the controller of Argo Events refuses it.
+    """
+    return _PLACEHOLDER.fullmatch(endpoint) is not None
 
 
 def check_image_name(value: str) -> str:
@@ -69,3 +90,28 @@ def check_image_name(value: str) -> str:
         value,
         "expected an image as the registry reports it, such as acme/go-base",
     )
+
+
+_URL = re.compile(
+    r"https://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
+    r"|ssh://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
+    r"|[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/-]+"
+)
+
+
+def check_url(value: str) -> str:
+    """A clone URL, without user and over a connection that nobody on the way can change."""
+    if re.match(r"https?://[^/]*@", value):
+        raise ValueError(
+            "a URL with a user or a token is refused, because every Workflow and .git/config on the cache volume would keep it"
+        )
+    if value.startswith("http://"):
+        raise ValueError(
+            "plain http:// is refused, because anybody on the network path could change the code; use https://"
+        )
+    path = value.partition("://")[2] or value
+    if not _URL.fullmatch(value) or "//" in path or {".", ".."} & set(re.split("[/:]", path)):
+        raise ValueError(
+            "expected a clone URL such as https://github.com/acme/shop.git, without //, . and .. in its path"
+        )
+    return value

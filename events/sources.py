@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from documents.blocks import Block, Name
 from documents.scalars import check_cidr, check_cidrs, matching
 from events.host import Verification, host, host_names
-from events.scalars import check_endpoint, check_source_name
+from events.repository_fields import fields_of, fill
+from events.scalars import check_endpoint, check_source_name, check_url, is_placeholder
 
 __all__ = ["SecretReference", "Source", "SourceName", "Unverified"]
 
@@ -64,6 +65,11 @@ def _check_host(value: str) -> str:
     return value
 
 
+def _check_url_pattern(value: str) -> str:
+    check_url(fill(value, fields_of("acme/shop", "shop")))
+    return value
+
+
 class Source(Block):
     """One source of events: a git host or a registry, and the endpoint that it delivers to."""
 
@@ -71,7 +77,8 @@ class Source(Block):
         description="Git host or registry that sends the events.", examples=["github"]
     )
     endpoint: Annotated[str, AfterValidator(check_endpoint)] = Field(
-        description="URL path to which the host delivers.", examples=["/github"]
+        description="URL path to which the host delivers. For a host that cannot sign, ${NAME} keeps the path out of Git: docs/sources.md.",
+        examples=["/github"],
     )
     secret: Annotated[SecretReference | None, BeforeValidator(_secret_is_a_reference)] = Field(
         default=None,
@@ -83,6 +90,18 @@ class Source(Block):
         description="Accept a host that can neither sign nor send a token. The endpoint path then needs at least 128 random bits of your own.",
         examples=[{"because": "ACR cannot sign its notifications", "allowed_cidrs": ["47.98.116.0/24"]}],
     )
+
+    url: Annotated[str, AfterValidator(_check_url_pattern)] | None = Field(
+        default=None,
+        description="Pattern of the clone URLs of its repositories: {repository} is acme/shop, {owner} acme, {repository_name} shop.",
+        examples=["https://git.example.com/{repository}.git"],
+    )
+
+    @model_validator(mode="after")
+    def _clones_where_it_holds_code(self) -> "Source":
+        if self.url is not None and "push" not in host(self.host).kinds:
+            raise ValueError(f"url: {host(self.host).title} is a registry and holds no code to clone")
+        return self
 
     @model_validator(mode="after")
     def _can_be_verified(self) -> "Source":
@@ -98,12 +117,16 @@ class Source(Block):
                     f"{record.title} can neither sign nor send a token; accept that with unverified: {{because, allowed_cidrs}} "
                     "and an endpoint path of your own with at least 128 random bits (hookline init --endpoint prints one)"
                 )
-            if not _has_random_part(self.endpoint):
+            if not is_placeholder(self.endpoint) and not _has_random_part(self.endpoint):
                 raise ValueError(
                     "endpoint: the path is the only secret of this source, so one part of it must be at least 128 random bits "
                     "(22 characters of base64url or 32 of hex); hookline init --endpoint prints one"
                 )
         else:
+            if is_placeholder(self.endpoint):
+                raise ValueError(
+                    f"endpoint: {record.title} can be verified, so its path is no secret; write it down, such as /{self.host}"
+                )
             if self.unverified is not None:
                 raise ValueError(
                     f"unverified: {record.title} can be verified; give secret: {{name, key}} instead"

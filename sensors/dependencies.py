@@ -163,19 +163,22 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
     """A trigger for a calendar event: everything is constant except the minute, and there is no program."""
     workload = route.workload
     name = workload.pipeline[:NAME_LENGTH].rstrip("-")
+    # One minute is one run, unless another branch than the pipeline's first is built.
+    built = workload.kind_arguments.get("schedule", {}).values()
+    other = "" if not built or route.branch in built else f" {digest(route.branch)}"
     return Dependency(
-        name=f"schedule-{workload.pipeline}",
+        name=f"schedule-{route.event_name}",
         event_source=route.event_source,
         event_name=route.event_name,
         program=None,
         creates=Creation(
-            scheduled(workload, "calendar"),
+            scheduled(workload, "calendar", route.branch),
             (
                 Parameter(
                     ("metadata", "name"),
-                    ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule"),
+                    ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule{other}"),
                 ),
-                Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule")),
+                Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule{other}")),
                 *_CONTEXT,
             ),
         ),

@@ -49,6 +49,8 @@ class ScheduledRoute:
     event_source: str
     event_name: str
     workload: Workload
+    branch: str
+    """The branch to build."""
 
     @property
     def pipeline(self) -> str:

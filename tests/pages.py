@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from events.host import host, host_names
 from hookline.cli import command_names, main
-from hookline.declaration.schema import json_schema
+from hookline.declaration.schema import models_schema
 from runs.exporter.metrics import FAMILIES, Family
 from sensors.reasons import REASONS
 from triggers.inspection.findings import CODES
@@ -70,9 +70,60 @@ def _model(schema: dict[str, Any], field: dict[str, Any]) -> list[str]:
     return [name for pair in found for name in pair if name and "properties" in schema["definitions"][name]]
 
 
+SAY_ONCE = """\
+## Say it once
+
+What several pipelines share stands once.
+
+```yaml
+version: 1
+cluster: {namespace: ci}
+sources:
+  github: {host: github, endpoint: /github, secret: {name: github-webhook, key: secret}, url: "https://github.com/{repository}.git"}
+defaults:
+  repository: {source: github}
+  image: registry.example.com/{owner}/{repository_name}
+  events: {push: {branches: [main]}, schedule: {timezone: Asia/Shanghai}}
+  run: {spot: {}, parameters: {enable_test: true}}
+pipelines:
+  shop: {repository: acme/shop}
+  cart: {repository: acme/cart, events: {push: false, schedule: {at: "0 3 * * *"}}, run: {spot: false}}
+  "{repository_name}": {for_each: [acme/search, acme/mail]}
+```
+
+**Defaults.** `defaults:` takes everything that a pipeline takes except `for_each:`. A pipeline's own key wins. Mappings merge key by key;
+texts, lists and selections (`branches`, `paths` and their like) are replaced as a whole. `false` removes a default, except
+where it is a value of its own: `drafts: false`, `spot: false`, a switch under `parameters:`. A `schedule:` without `at:`, or an
+`image_push:` without `image:`, starts nothing by itself: it completes those of the pipelines. No default image and no default account reaches a pipeline with `forks: sandboxed`.
+
+**Files.** The defaults beside `cluster:`, or in a file without pipelines, reach the pipelines of every file. The defaults of another file
+reach its own pipelines and win over those of all files.
+
+**Patterns.** `repository.url`, `image`, `events.image_push.image` and a source's `url` may name fields in braces. For the repository
+`acme/shop`: `{repository}` is `acme/shop`, `{owner}` is `acme`, `{repository_name}` is `shop`; `{pipeline}` is the pipeline's name. Names of images get the
+fields in lower case. In a GitLab subgroup `{owner}` has several parts. A source's `url` is used where neither the pipeline nor a default says one.
+
+**One pipeline each.** `for_each:` lists repositories, or names a file with one a line: `for_each: {file: repositories.txt}`. The pipeline's
+key is the pattern of the names. A key without a field gets `-{repository_name}` at its end. What a Kubernetes name cannot hold becomes `-`. Two repositories
+of one name are refused.
+
+**Schedules.** `schedule:` takes one schedule or a list of them, each with its own time zone, branch and days; `at:` takes one time or
+several. All but one of a list need a `name:`. A default with keys completes each schedule of the list. Two times in one minute start one run, unless they build
+different branches.
+
+**Folders.** `-f FOLDER` reads the folder with its sub-folders: `hookline.yaml`, `*.hookline.yaml`, and any other `*.yaml` or `*.yml` that
+says `version: 1` and has a key of a declaration at its left edge. Other YAML files and hidden folders are left out. A file that is named
+twice is read once.
+
+**Templates of your own.** `templates: {team-ci: {file: ci/team-ci.yaml}}` names the manifest of a ClusterWorkflowTemplate or a
+WorkflowTemplate; `run: {template: team-ci}` uses it. A WorkflowTemplate must be in the namespace of the Workflows. `--template` wins over the file.
+
+"""
+
+
 def declaration_page() -> str:
     """docs/declaration.md, from the JSON Schema."""
-    schema = json_schema()
+    schema = models_schema()
     introduction = (
         "# hookline.yaml\n\nThis page lists every key of hookline.yaml. It is generated from the models; `make goldens` writes it again. "
         "`hookline schema`\nprints the JSON Schema for editors. [Glossary](glossary.md).\n\n"
@@ -82,7 +133,8 @@ def declaration_page() -> str:
         "names would keep hookline busy for minutes.\n"
         "exclude wins over include, and a plain list means include. Unknown keys are errors. Write durations as 90s, 20m, 1h30m or 7d.\n\n"
         "A branch or tag builds only if the template can take its name. Stock `ci-go-v1` takes letters, digits and `. _ / -`.\n"
-        "`hookline-ci-go` takes every name that git allows ([the rules](security.md#branches-and-tags)). Other names are `skip(REF)`.\n"
+        "`hookline-ci-go` takes every name that git allows ([the rules](security.md#branches-and-tags)). Other names are `skip(REF)`.\n\n"
+        + SAY_ONCE
     )
     parts = [introduction]
     todo, done = [("(file)", schema)], set()

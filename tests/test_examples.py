@@ -1,5 +1,6 @@
 """Every shipped example: rendered into its golden, accepted by the controllers' rules, its tests pass."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from click.testing import CliRunner, Result
 from support import EXAMPLES, ROOT, read_yaml
 
 from hookline.cli import main
+from hookline.declaration.loading import load
 from hookline.plan.controller_check import object_problems
 
 GOLDENS = ROOT / "tests" / "data" / "goldens"
@@ -27,6 +29,7 @@ def test_the_examples_are_these() -> None:
         "ack-one",
         "base-image",
         "forks",
+        "forty",
         "minimal",
         "monorepo",
         "nightly",
@@ -134,3 +137,37 @@ def test_the_sandbox_of_forks_has_rights_of_its_own_and_no_secret_text() -> None
             assert each["automountServiceAccountToken"] is False
         if each["kind"] == "Secret":  # Kubernetes fills it
             assert each.keys() == {"apiVersion", "kind", "type", "metadata"}
+
+
+def test_explain_names_the_line_of_every_default_and_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "examples" / "forty")
+    event = ("-f", ".", "-e", "events/base.json", "--source", "harbor")
+    printed = CliRunner().invoke(main, ["explain", "pay-ledger", *event]).stdout
+    lines = [line.split() for line in printed.splitlines()]
+    for setting, value, place in (
+        ("repository.url", "https://git.example.com/pay/ledger.git", "platform.yaml:6:86"),
+        ("image", "registry-vpc.cn-hangzhou.aliyuncs.com/pay/ledger", "team-pay.yaml:6:10"),
+        ("run.spot", "false", "team-pay.yaml:8:15"),
+        ("run.template", "hookline-ci-go", "platform.yaml:17:15"),
+    ):
+        assert [setting, value, place] in lines
+    data = json.loads(CliRunner().invoke(main, ["explain", "pay-ledger", *event, "-o", "json"]).stdout)
+    assert {"setting": "run.spot", "value": "false", "position": "team-pay.yaml:8:15"} in data["inherited"]
+    # A default that the pipeline's file replaces is not told of, and a run that does not start tells of none.
+    assert printed.count("run.spot") == 1
+    docs = ("-f", ".", "-e", "events/docs.json", "--source", "ghe", "--header", "X-GitHub-Event: push")
+    assert "SETTING" not in CliRunner().invoke(main, ["explain", "checkout", *docs]).stdout
+
+
+def test_forty_repositories_of_four_teams_take_at_most_120_lines() -> None:
+    folder = ROOT / "examples" / "forty"
+    files = [path for path in folder.iterdir() if path.is_file()]
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in files) <= 120
+    declaration = load([folder])
+    assert len({each.pipeline.repository.url for each in declaration.pipelines.values()}) == 40
+    assert {each.owner for each in declaration.pipelines.values()} == {
+        "team-data",
+        "team-pay",
+        "team-shop",
+        "team-web",
+    }

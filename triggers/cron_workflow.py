@@ -8,18 +8,27 @@ __all__ = ["cron_workflow"]
 
 
 def cron_workflow(
-    workload: Workload, cron: str, timezone: str, catch_up_seconds: int | None, *, lists: bool
+    workload: Workload,
+    name: str,
+    branch: str,
+    cron: str,
+    timezone: str,
+    catch_up_seconds: int | None,
+    *,
+    lists: bool,
 ) -> dict[str, Any]:
     """The CronWorkflow of a pipeline.
 
     Args:
         workload: What it runs.
+        name: Of the object: the pipeline's, and another one for each further time.
+        branch: To build.
         cron: Five fields.
         timezone: IANA name.
         catch_up_seconds: Run a missed fire time that is at most this old; None = never.
         lists: Whether the release of Argo Workflows reads `schedules`; else `schedule` is written.
     """
-    resource = scheduled(workload, "schedule")
+    resource = scheduled(workload, "schedule", branch)
     fields: dict[str, Any] = {"schedules": [cron]} if lists else {"schedule": cron}
     if catch_up_seconds is not None:
         fields["startingDeadlineSeconds"] = catch_up_seconds
@@ -27,7 +36,7 @@ def cron_workflow(
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "CronWorkflow",
         "metadata": {
-            "name": workload.pipeline,
+            "name": name,
             "namespace": resource["metadata"]["namespace"],
             "labels": {"app.kubernetes.io/managed-by": "hookline"},
         },

@@ -16,7 +16,7 @@ from documents.lines import check_line
 from documents.scalars import check_metadata_key, check_pod_label, matching
 from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
-__all__ = ["Retry", "Run", "Spot", "merge"]
+__all__ = ["Retry", "Run", "Spot"]
 
 _KEPT = re.compile(r"(?:[^/]*\.)?(?:argoproj\.io|hookline\.dev)/(?!kill-cmd-)")
 """Keys by which Argo and hookline tell pods apart; kill-cmd-<container> of Argo is the one that is for users."""
@@ -101,7 +101,7 @@ class Retry(Block):
 
 
 class Run(Block):
-    """The settings of a pipeline's Workflow. Every key may stand in `defaults.run` and in a pipeline."""
+    """The settings of a pipeline's Workflow."""
 
     template: Name | None = Field(
         default=None, description="Workflow template to run. Default: ci-go-v1.", examples=["ci-go-v1"]
@@ -189,20 +189,3 @@ class Run(Block):
         if ACS_SPOT_LABEL in (self.pod_labels or {}):
             raise ValueError(f"pod_labels: {ACS_SPOT_LABEL} is set by spot:; use that with compute: acs")
         return self
-
-
-def merge(default: Run | None, own: Run | None) -> Run:
-    """A pipeline's own settings over the defaults: mappings merge, everything else is replaced."""
-    if default is None or own is None:
-        return own or default or Run.model_construct()
-    merged = {name: getattr(default, name) for name in default.model_fields_set}
-    for name in own.model_fields_set:
-        value = getattr(own, name)
-        if name in {"parameters", "pod_labels", "pod_annotations"} and merged.get(name) and value:
-            value = {**merged[name], **value}
-        elif name in {"spot", "retry"} and merged.get(name) and value:
-            value = type(value)(
-                **{**merged[name].model_dump(exclude_unset=True), **value.model_dump(exclude_unset=True)}
-            )
-        merged[name] = value
-    return Run.model_construct(_fields_set=set(merged), **merged)

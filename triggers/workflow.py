@@ -219,9 +219,9 @@ def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dic
     return resource
 
 
-def scheduled(workload: Workload, source: str) -> dict[str, Any]:
+def scheduled(workload: Workload, source: str, branch: str) -> dict[str, Any]:
     """The Workflow of a schedule: apart from the time, nothing of it comes from an event."""
-    arguments = {**workload.arguments, **workload.kind_arguments.get("schedule", {})}
+    arguments = {**workload.arguments, **dict.fromkeys(workload.kind_arguments.get("schedule", {}), branch)}
     resource = filled(workload, source, arguments)
     resource["metadata"]["labels"][PREFIX + "event-kind"] = "schedule"
     resource["metadata"]["annotations"] = {

@@ -1,6 +1,7 @@
 """Explanation: the clauses of one pipeline's decision, each with the line of hookline.yaml that it comes from."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from documents.diagnostics import Position
 from events.declaration import Approval
 from events.delivery import BusEvent
 from hookline.answers.simulation import Result, carriers, result_of, simulate
+from hookline.declaration.loading import DeclaredPipeline
 from hookline.plan.planning import Plan
 from sensors.clauses import CLAUSES, Clause
 from sensors.reasons import REASONS
@@ -28,12 +30,23 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Inherited:
+    """A setting that the pipeline has from a default or a pattern."""
+
+    setting: str
+    value: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Explanation of why an event does, or does not, start a pipeline."""
 
     event: Mapping[str, Any]
     result: Result
     clauses: tuple[Judgement, ...]
+    inherited: tuple[Inherited, ...]
+    """Settings of the run; those of events stand in the clauses."""
 
 
 def _listed(patterns: Any) -> str:
@@ -94,7 +107,14 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
             decided = decided or outcome is not True
     if not clauses:
         clauses.append(_without_program(plan, result, declared.position("events")))
-    return Explanation(canonical, result, tuple(clauses))
+    return Explanation(canonical, result, tuple(clauses), tuple(_inherited(declared)))
+
+
+def _inherited(declared: DeclaredPipeline) -> Iterator[Inherited]:
+    for path, value in declared.inherited():
+        if path[0] != "events":
+            text = value if isinstance(value, str) else json.dumps(value)
+            yield Inherited(".".join(path), text, declared.position(*path))
 
 
 def _without_program(plan: Plan, result: Result, position: Position) -> Judgement:

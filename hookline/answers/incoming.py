@@ -17,6 +17,7 @@ from events.delivery import (
 )
 from events.event_files import parse
 from events.host import Host
+from events.scalars import is_placeholder
 from events.signatures import verify
 from hookline.plan.planning import Plan
 from hookline.plan.schedules import FiringSchedule
@@ -84,37 +85,53 @@ def _known_host(plan: Plan, source: str | None) -> Host | None:
     return named[0].host if len(named) == 1 else None
 
 
-def _scheduled(
-    plan: Plan, pipeline: str, given: datetime.datetime | None, now: datetime.datetime
-) -> BusEvent:
+def _scheduled(plan: Plan, named: str, given: datetime.datetime | None, now: datetime.datetime) -> BusEvent:
     """The event of a schedule at a given minute; without one, at its next fire time.
+
+    Args:
+        plan: That has the schedules.
+        named: PIPELINE: whichever of its schedules fires; PIPELINE/NAME: the one of that name.
+        given: The minute.
+        now: The time after which the next fire time is looked for.
 
     Raises:
         DeliveryError: No event is part of it.
         Refusal: It does not fire then.
     """
-    schedule = plan.schedules.get(pipeline)
-    if schedule is None:
-        known = ", ".join(plan.schedules) or "none"
+    pipeline, slash, name = named.partition("/")
+    every = plan.schedules_of(pipeline)
+    if not every:
+        known = ", ".join(plan.scheduled) or "none"
         raise DeliveryError(f'pipeline "{pipeline}" has no schedule; with a schedule: {known}')
-    event_source = next(
-        (name for name, entries in plan.calendars.items() if any(each.name == pipeline for each in entries)),
-        None,
-    )
-    if event_source is None:
+    schedules = [each for each in every if not slash or each.schedule == name]
+    if not schedules:
+        known = ", ".join(dict.fromkeys(each.schedule for each in every if each.schedule)) or "none"
+        raise DeliveryError(f'"{pipeline}" has no schedule named "{name}"; named: {known}')
+    event_sources = {entry.name: name for name, entries in plan.calendars.items() for entry in entries}
+    if schedules[0].name not in event_sources:
         raise DeliveryError(
             f'the schedule of "{pipeline}" is a CronWorkflow, which fires without an event and a Sensor; see hookline render'
         )
-    upcoming = schedule.next_fire(now)
+    coming = [
+        (time, place) for place, each in enumerate(schedules) if (time := each.next_fire(now)) is not None
+    ]
+    upcoming, place = min(coming, default=(None, 0))
+    schedule = schedules[place]
     if given is None:
         if upcoming is None:
             raise Refusal("SCHEDULE", f"every fire time of {pipeline} is excluded")
         given = upcoming
-    elif reason := schedule.silence(given):
-        then = f"; it fires next on {upcoming:%a %Y-%m-%d %H:%M %z}" if upcoming else ""
-        raise Refusal("SCHEDULE", f"{pipeline} does not fire at {_minute(given, schedule)}: {reason}{then}")
-    time = rfc3339(given)
-    return BusEvent(event_source, pipeline, {"eventTime": time}, {"time": time})
+    else:
+        silences = [each.silence(given) for each in schedules]
+        if None not in silences:
+            then = f"; it fires next on {upcoming:%a %Y-%m-%d %H:%M %z}" if upcoming else ""
+            reasons = "; ".join(dict.fromkeys(each for each in silences if each))
+            raise Refusal(
+                "SCHEDULE", f"{pipeline} does not fire at {_minute(given, schedule)}: {reasons}{then}"
+            )
+        schedule = schedules[silences.index(None)]
+    fired = rfc3339(given)
+    return BusEvent(event_sources[schedule.name], schedule.name, {"eventTime": fired}, {"time": fired})
 
 
 def _minute(time: datetime.datetime, schedule: FiringSchedule) -> str:
@@ -133,7 +150,9 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
         if endpoint is None:
             raise DeliveryError(f'there is no source "{options.source}"; {accepted}')
     else:
-        candidates = [each for each in plan.endpoints.values() if delivery.path in {None, each.path}]
+        every = plan.endpoints.values()
+        candidates = [each for each in every if delivery.path in {None, each.path}]
+        candidates = candidates or [each for each in every if is_placeholder(each.path)]
         if not candidates:
             raise DeliveryError(
                 f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"

@@ -69,12 +69,13 @@ def complete_source(
 def complete_template(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The templates that pipelines name."""
+    """The templates that the declaration names."""
     declaration = _declaration(context)
     if declaration is None:
         return []
-    runs = (declaration.default_run, *(each.pipeline.run for each in declaration.pipelines.values()))
+    runs = (each.pipeline.run for each in declaration.pipelines.values())
     names = {run.template for run in runs if run is not None and run.template is not None}
+    names.update(declaration.templates)
     return _offered(((name, "") for name in sorted(names)), incomplete)
 
 

@@ -85,7 +85,7 @@ def event_options(command: Command) -> Command:
         required=True,
         metavar="EVENT",
         shell_complete=complete_event,
-        help="The event: a file, - for stdin, or schedule:PIPELINE.",
+        help="The event: a file, - for stdin, or schedule:PIPELINE or schedule:PIPELINE/NAME.",
     )
     @click.option(
         "--source",

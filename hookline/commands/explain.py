@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Say why an event starts PIPELINE or does not: every clause, with the line of hookline.yaml in which it is written.
 
-    Give EVENT as for simulate.
+    If the run starts, a second table lists its settings that come from a default or a pattern, with their lines. Give EVENT as for simulate.
 
     \b
     Examples:
@@ -78,6 +78,10 @@ def answer(found: Explanation) -> dict[str, object]:
             }
             for clause in found.clauses
         ],
+        "inherited": [
+            {"setting": each.setting, "value": each.value, "position": str(each.position)}
+            for each in found.inherited
+        ],
     }
 
 
@@ -92,6 +96,10 @@ def _print(found: Explanation) -> None:
         for clause in found.clauses
     ]
     click.echo(table(("RESULT", "CLAUSE", "THE EVENT", "WRITTEN AT"), rows), nl=False)
+    if found.inherited and result.action == "run":
+        click.echo()
+        settings = [(each.setting, each.value[:100], str(each.position)) for each in found.inherited]
+        click.echo(table(("SETTING", "FROM A DEFAULT OR A PATTERN", "WRITTEN AT"), settings), nl=False)
     if result.verdict == "unknown" and result.action == "run":
         click.echo(
             "\nThe payload does not hold enough to decide, so the pipeline runs. Give the changed files with --files to get an answer; "

@@ -180,12 +180,13 @@ def _next_fires(declaration: Path | None) -> Callable[[float], Mapping[str, floa
 
     def coming(now: float) -> Mapping[str, float]:
         after = datetime.datetime.fromtimestamp(now, datetime.UTC)
-        found = {}
-        for name, schedule in schedules.items():
+        found: dict[str, float] = {}
+        for schedule in schedules.values():
             # A schedule may exclude its next days, not the next thousand.
             for time, excluded in itertools.islice(schedule.fire_times(after), 1000):
                 if not excluded:
-                    found[name] = time.timestamp()
+                    first = found.get(schedule.pipeline, time.timestamp())
+                    found[schedule.pipeline] = min(first, time.timestamp())
                     break
         return found
 

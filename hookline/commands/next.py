@@ -56,13 +56,13 @@ def command(
       hookline next --pipeline shop --count 3 --now 2026-03-28T00:00:00Z
     """
     plan = declared.plan()
-    unknown = [name for name in pipelines if name not in plan.schedules]
+    unknown = [name for name in pipelines if name not in plan.scheduled]
     if unknown:
         fail(
-            f'pipeline "{unknown[0]}" has no schedule; with a schedule: {", ".join(plan.schedules) or "none"}'
+            f'pipeline "{unknown[0]}" has no schedule; with a schedule: {", ".join(plan.scheduled) or "none"}'
         )
     after = now or datetime.datetime.now(datetime.UTC)
-    chosen = [schedule for name, schedule in plan.schedules.items() if not pipelines or name in pipelines]
+    chosen = [each for each in plan.schedules.values() if not pipelines or each.pipeline in pipelines]
     times = list(
         itertools.islice(
             heapq.merge(
@@ -74,7 +74,7 @@ def command(
     )
     rows = [_row(time, schedule, excluded) for time, schedule, excluded in times]
     if output != "table":
-        keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded")
+        keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded", "schedule")
         items = [dict(zip(keys, row, strict=True)) for row in rows]
         notes = [] if not times else _notes(chosen, after, times[-1][0])
         print_data(
@@ -87,7 +87,7 @@ def command(
         return
     shown = [
         (
-            str(row[0]),
+            f"{row[0]}/{row[6]}" if row[6] else str(row[0]),
             str(row[1]),
             str(row[2]),
             str(row[3]),
@@ -112,7 +112,7 @@ def _times(
 
 def _row(
     time: datetime.datetime, schedule: FiringSchedule, excluded: bool
-) -> tuple[str, str, str, str, int, bool]:
+) -> tuple[str, str, str, str, int, bool, str | None]:
     return (
         schedule.pipeline,
         time.strftime("%a %Y-%m-%d %H:%M %z"),
@@ -120,6 +120,7 @@ def _row(
         schedule.timezone,
         schedule.offset_minutes,
         excluded,
+        schedule.schedule,
     )
 
 

@@ -1,39 +1,41 @@
 """Loading: the files of a declaration, read, checked by themselves and put together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from documents.diagnostics import Diagnostic, InvalidInput, Position
 from documents.document import Document
 from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
-from documents.wanted import KeyHint, Wanted
+from documents.wanted import Wanted
+from events.declaration import Schedule
 from events.sources import Source
+from hookline.declaration.folders import files_of
+from hookline.declaration.for_each import ReadBytes
+from hookline.declaration.key_hints import KEY_HINTS
+from hookline.declaration.layers import layered
 from hookline.declaration.model import Cluster, File, Pipeline, TestCase
-from triggers.declaration import Run
+from hookline.declaration.shared import SharedPlaces
+from triggers.template import Template
 
-__all__ = ["Declaration", "DeclaredPipeline", "DeclaredSource", "DeclaredTest", "load", "load_texts"]
+__all__ = [
+    "Declaration",
+    "DeclaredPipeline",
+    "DeclaredSource",
+    "DeclaredTemplate",
+    "DeclaredTest",
+    "load",
+    "load_texts",
+]
 
 WANTED = Wanted(
     mapping="such as version: 1",
     empty="hookline init writes a first one",
     merge_key="what several pipelines share goes under defaults:",
-    hints=(
-        KeyHint(frozenset({"on"}), beside="events", sentence="the key here is events", meant="events"),
-        KeyHint(
-            frozenset({"paths"}),
-            beside="into",
-            sentence="no host lists the changed files of a pull request, so paths: cannot be decided here; it belongs to "
-            "push:",
-        ),
-        KeyHint(
-            frozenset({"paths", "files"}),
-            beside="tags",
-            sentence="a tag carries no list of changed files; paths: belongs to push:",
-        ),
-    ),
+    hints=KEY_HINTS,
 )
 """A file of the declaration, for messages about one that is something else."""
 
@@ -55,10 +57,48 @@ class DeclaredPipeline:
     pipeline: Pipeline
     owner: str | None
     document: Document
+    own: Mapping[str, Any]
+    """The keys that the pipeline says itself, without defaults."""
+
+    def says(self, *path: str) -> bool:
+        """Whether the pipeline says a key itself."""
+        found: Any = self.own
+        for key in path:
+            if not isinstance(found, Mapping) or key not in found:
+                return False
+            found = found[key]
+        return True
+
+    def inherited(self) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Path and value of each setting that a default or a pattern gives."""
+        yield from _added(self.document.data["pipelines"][self.name], self.own, ())
+
+    def schedules(self) -> Iterator[tuple[tuple[str | int, ...], Schedule]]:
+        """The schedules, each with its path in the pipeline: a single one need not stand in a list."""
+        schedules = self.pipeline.events.schedule
+        if schedules is None:
+            return
+        path = ("events", "schedule")
+        listed = isinstance(self.document.data["pipelines"][self.name]["events"]["schedule"], list)
+        for place, each in enumerate(schedules):
+            yield ((*path, place) if listed else path), each
 
     def position(self, *path: str | int) -> Position:
         """Position of a part of the pipeline; for an absent part, that of the nearest part above it."""
         return self.document.position(("pipelines", self.name, *path))
+
+    def field(self, *path: str | int) -> str:
+        """A part of the pipeline as messages name it."""
+        return ".".join(("pipelines", self.name, *map(str, path)))
+
+
+def _added(data: Any, own: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Path and value of each part that is not the pipeline's own."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _added(value, own.get(key) if isinstance(own, Mapping) else None, (*path, key))
+    elif data != own:
+        yield path, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +111,28 @@ class DeclaredTest:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredTemplate:
+    """A template of one's own with the document that names its file."""
+
+    name: str
+    file: str
+    """As it is written: relative to the document."""
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """All files as one."""
 
     cluster: Cluster
     cluster_document: Document | None
-    default_run: Run | None
     sources: dict[str, DeclaredSource]
     pipelines: dict[str, DeclaredPipeline]
     tests: tuple[DeclaredTest, ...]
+    templates: Mapping[str, Template]
+    """Templates of one's own by name, read from the files that the declaration names."""
+    shared: SharedPlaces = field(repr=False, compare=False)
+    """The places that reach many pipelines."""
 
     def cluster_position(self, *path: str) -> Position:
         """Position of a part of `cluster:`; without one, the start of the first file."""
@@ -113,31 +166,6 @@ class _Together:
         return False
 
 
-def files_of(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files that a list of files and folders means; a folder's *.yaml and *.yml, sorted, not below it."""
-    for path in paths:
-        try:
-            # A device or a pipe in a folder is not passed over: reading refuses it.
-            found = (
-                [path]
-                if not path.is_dir()
-                else [
-                    each
-                    for each in sorted(path.iterdir())
-                    if each.suffix in {".yaml", ".yml"} and not each.is_dir()
-                ]
-            )
-        except OSError as error:
-            raise _refusal(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
-        if not found:
-            raise _refusal(path, "the folder holds no *.yaml file")
-        yield from found
-
-
-def _refusal(path: Path, message: str) -> InvalidInput:
-    return InvalidInput((Diagnostic(Position(str(path), 1, 1), message),))
-
-
 def load(paths: Sequence[Path]) -> Declaration:
     """Read a declaration from files and folders.
 
@@ -147,40 +175,84 @@ def load(paths: Sequence[Path]) -> Declaration:
     return load_texts([(str(path), read_file(path)) for path in files_of(paths)])
 
 
-def load_texts(texts: Sequence[tuple[str, bytes]]) -> Declaration:
-    """The same for (shown file name, content) pairs."""
+def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) -> Declaration:
+    """The same for (shown file name, content) pairs; `read` reads the files that they name."""
     together = _Together()
-    files: list[tuple[Document, File]] = []
-    for name, content in texts:
+    documents = _read(texts)
+    written, common = layered(documents, read)
+    together.problems += common.problems
+    files: list[tuple[Document, File, Mapping[str, Any]]] = []
+    for each in written:
         try:
-            document = read_document(content, name, WANTED)
-            files.append((document, validate_document(document, File)))
+            files.append((each.document, validate_document(each.document, File), each.own))
         except InvalidInput as invalid:
             together.problems.extend(invalid.diagnostics)
     cluster: tuple[Cluster, Document] | None = None
-    default_run: Run | None = None
     sources: dict[str, DeclaredSource] = {}
     pipelines: dict[str, DeclaredPipeline] = {}
     tests: list[DeclaredTest] = []
-    for document, file in files:
+    templates: dict[str, DeclaredTemplate] = {}
+    for document, file, own in files:
         if file.cluster is not None and together.claim(document, "cluster"):
             cluster = file.cluster, document
-        if file.defaults is not None and together.claim(document, "defaults"):
-            default_run = file.defaults.run
         for name, source in file.sources.items():
             if together.claim(document, "sources", name):
                 sources[name] = DeclaredSource(name, source, document)
+        for name in file.templates:
+            if together.claim(document, "templates", name):
+                templates[name] = DeclaredTemplate(name, file.templates[name].file, document)
         for name, pipeline in file.pipelines.items():
             if together.claim(document, "pipelines", name):
-                pipelines[name] = DeclaredPipeline(name, pipeline, pipeline.owner or file.owner, document)
+                owner = _owner(file, pipeline, own[name])
+                pipelines[name] = DeclaredPipeline(name, pipeline, owner, document, own[name])
         tests += [DeclaredTest(case, document, index) for index, case in enumerate(file.tests)]
+    settings = cluster[0] if cluster else Cluster()
+    own_templates, problems = _own_templates(templates, settings, read)
+    together.problems += problems
     if together.problems:
-        raise InvalidInput(tuple(together.problems))
+        raise InvalidInput(tuple(common.places.told_once(together.problems)))
     return Declaration(
-        cluster=cluster[0] if cluster else Cluster(),
+        cluster=settings,
         cluster_document=cluster[1] if cluster else None,
-        default_run=default_run,
         sources=dict(sorted(sources.items())),
         pipelines=dict(sorted(pipelines.items())),
         tests=tuple(tests),
+        templates=own_templates,
+        shared=common.places,
     )
+
+
+def _read(texts: Sequence[tuple[str, bytes]]) -> list[Document]:
+    """The files as documents.
+
+    Raises:
+        InvalidInput: One cannot be read. Then no file is looked at further: what it would say may be missing in others.
+    """
+    documents: list[Document] = []
+    problems: list[Diagnostic] = []
+    for name, content in texts:
+        try:
+            documents.append(read_document(content, name, WANTED))
+        except InvalidInput as invalid:
+            problems += invalid.diagnostics
+    if problems:
+        raise InvalidInput(tuple(problems))
+    return documents
+
+
+def _own_templates(
+    declared: Mapping[str, DeclaredTemplate], cluster: Cluster, read: ReadBytes
+) -> tuple[Mapping[str, Template], list[Diagnostic]]:
+    if not declared:
+        return {}, []
+    from hookline.declaration.own_templates import read_own  # noqa: PLC0415 - most declarations name none
+
+    namespaces = {cluster.namespace, *([cluster.sandbox.namespace] if cluster.sandbox else ())}
+    return read_own(declared.values(), namespaces, read)
+
+
+def _owner(file: File, pipeline: Pipeline, own: Mapping[str, Any]) -> str | None:
+    """Who answers for a pipeline: what it says, then what its file says, then what all files start from."""
+    if "owner" in own or (file.defaults is not None and file.defaults.owner is not None):
+        return pipeline.owner
+    return file.owner or pipeline.owner

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from documents.blocks import Block, Name
+from documents.blocks import Block, Name, Once
 from documents.scalars import check_label_value, matching
 from events.declaration import Events
 from events.eventsource import JETSTREAM_VERSION
-from events.scalars import check_repository_name
+from events.scalars import check_repository_name, check_url
 from events.sources import Source, SourceName
 from triggers.declaration import Run
 from triggers.release import OLDEST_UPSTREAM, Release
@@ -111,40 +111,6 @@ class Cluster(Block):
     )
 
 
-class Defaults(Block):
-    """The settings that every pipeline inherits."""
-
-    run: Run | None = Field(
-        default=None,
-        description="Settings of runs. The run: of a pipeline overrides them.",
-        examples=[{"template": "ci-go-v1"}],
-    )
-
-
-_URL = re.compile(
-    r"https://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?)/(?P<path>[A-Za-z0-9._~/-]+)"
-    r"|ssh://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+"
-    r"|[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/-]+"
-)
-
-
-def _check_url(value: str) -> str:
-    if re.match(r"https?://[^/]*@", value):
-        raise ValueError(
-            "a URL with a user or a token is refused, because every Workflow and .git/config on the cache volume would keep it"
-        )
-    if value.startswith("http://"):
-        raise ValueError(
-            "plain http:// is refused, because anybody on the network path could change the code; use https://"
-        )
-    path = value.partition("://")[2] or value
-    if not _URL.fullmatch(value) or "//" in path or {".", ".."} & set(re.split("[/:]", path)):
-        raise ValueError(
-            "expected a clone URL such as https://github.com/acme/shop.git, without //, . and .. in its path"
-        )
-    return value
-
-
 class Repository(Block):
     """The repository that a pipeline builds."""
 
@@ -156,8 +122,8 @@ class Repository(Block):
     name: Annotated[str, AfterValidator(check_repository_name)] = Field(
         description="Name of the repository, owner/name as the host spells it.", examples=["acme/shop"]
     )
-    url: Annotated[str, AfterValidator(_check_url)] = Field(
-        description="Clone URL. hookline takes it from here, never from an event.",
+    url: Annotated[str, AfterValidator(check_url)] = Field(
+        description="Clone URL, or a pattern of it. hookline takes it from here or from the url of the source, never from an event.",
         examples=["https://github.com/acme/shop.git"],
     )
 
@@ -177,31 +143,74 @@ def _check_image(value: str) -> str:
     return value
 
 
-class Pipeline(Block):
-    """One pipeline: a repository, the events that start a build, and the settings of the run."""
+def _check_file_name(value: str) -> str:
+    if not value or not value.isprintable():
+        raise ValueError("expected the name of a file")
+    return value
+
+
+class TemplateFile(Block):
+    """A workflow template of one's own."""
+
+    file: Annotated[str, AfterValidator(_check_file_name)] = Field(
+        description="Its manifest, relative to this file: a ClusterWorkflowTemplate or a WorkflowTemplate, as kubectl get -o yaml prints it.",
+        examples=["ci/team-ci.yaml"],
+    )
+
+
+class NamesFile(Block):
+    """A file with the name of one repository a line; what follows a # is a comment."""
+
+    file: Annotated[str, AfterValidator(_check_file_name)] = Field(
+        description="The file, relative to this one.", examples=["repositories.txt"]
+    )
+
+
+class Defaults(Block):
+    """The settings that pipelines inherit. A pipeline's own key overrides them, key by key; `false` removes a default."""
 
     owner: LabelValue | None = Field(
         default=None,
         description="Owner of the pipeline; every Workflow has it as a label.",
         examples=["team-shop"],
     )
-    repository: Repository = Field(
-        description="Repository to build.",
+    repository: Repository | None = Field(
+        default=None,
+        description="Repository to build. A text is its name.",
         examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
     )
     image: Annotated[str, AfterValidator(_check_image)] | None = Field(
         default=None,
-        description="Image to push: registry/namespace/name, without tag. Required if the template builds images. Refused if forks are "
-        "sandboxed, because such runs push nothing.",
+        description="Image to push: registry/namespace/name, without tag, or a pattern of it. Required if the template builds images. Refused if "
+        "forks are sandboxed, because such runs push nothing; they do not inherit it.",
         examples=["registry-vpc.cn-hangzhou.aliyuncs.com/acme/shop"],
     )
-    events: Events = Field(
+    events: Annotated[Events, Once] | None = Field(
+        default=None,
+        description="Events that start the pipeline. A schedule without at, or an image_push without image, in defaults starts nothing by itself: it "
+        "completes those of the pipelines.",
+        examples=[{"push": {"branches": ["main"]}}],
+    )
+    run: Annotated[Run, Once] | None = Field(
+        default=None, description="Settings of the run.", examples=[{"deadline": "1h"}]
+    )
+
+
+class Pipeline(Defaults):
+    """One pipeline: a repository, the events that start a build, and the settings of the run. Keys of `defaults:` may be left out."""
+
+    repository: Repository = Field(
+        description="Repository to build. A text is its name.",
+        examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
+    )
+    events: Annotated[Events, Once] = Field(
         description="Events that start the pipeline.", examples=[{"push": {"branches": ["main"]}}]
     )
-    run: Run | None = Field(
+    for_each: list[str] | NamesFile | None = Field(
         default=None,
-        description="Settings of the run. They override defaults.run.",
-        examples=[{"deadline": "1h"}],
+        description="Repositories, or a file of them: one pipeline each. The pipeline's key is then a pattern of their names; a key "
+        "without a field gets -{repository_name} at its end.",
+        examples=[["acme/shop", "acme/cart"]],
     )
 
 
@@ -234,7 +243,7 @@ class TestCase(Block):
         description="Name of the test.", examples=["docs only"]
     )
     event: str = Field(
-        description="File with the event, relative to this file, or schedule:PIPELINE.",
+        description="File with the event, relative to this file, or schedule:PIPELINE, or schedule:PIPELINE/NAME for one of its schedules.",
         examples=["tests/push-docs.json"],
     )
     source: SourceName | None = Field(
@@ -287,8 +296,14 @@ class File(Block):
     )
     defaults: Defaults | None = Field(
         default=None,
-        description="Settings that every pipeline inherits. In one file only.",
+        description="Settings that the pipelines of this file inherit. Beside cluster:, or in a file without pipelines, the pipelines of every file "
+        "inherit them, and the defaults of a file override them.",
         examples=[{"run": {"template": "ci-go-v1"}}],
+    )
+    templates: dict[Name, TemplateFile] = Field(
+        default={},
+        description="Workflow templates of your own, by name, for run.template; they may stand in place of a known one.",
+        examples=[{"team-ci": {"file": "ci/team-ci.yaml"}}],
     )
     pipelines: dict[Name, Pipeline] = Field(
         default={},
@@ -313,8 +328,10 @@ class File(Block):
 
     @model_validator(mode="after")
     def _not_empty(self) -> "File":
-        if not (self.pipelines or self.sources or self.defaults or self.cluster or self.tests):
+        if not (
+            self.pipelines or self.sources or self.defaults or self.cluster or self.tests or self.templates
+        ):
             raise ValueError(
-                "the file declares nothing; expected pipelines:, sources:, defaults:, cluster: or tests:"
+                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, cluster: or tests:"
             )
         return self

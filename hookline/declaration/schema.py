@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from hookline.declaration.model import File
+from hookline.declaration.model import Defaults, File, Pipeline
+from hookline.declaration.shapes import Shape, shape_of
 
-__all__ = ["json_schema"]
+__all__ = ["json_schema", "models_schema"]
 
 
 class _Draft07(GenerateJsonSchema):
@@ -46,8 +47,43 @@ def _nullless(node: Any) -> Any:
     return node
 
 
-def json_schema() -> dict[str, Any]:
-    """The schema of one file."""
+def models_schema() -> dict[str, Any]:
+    """The schema of one file in which nothing is left to defaults."""
     found: dict[str, Any] = _nullless(File.model_json_schema(by_alias=True, schema_generator=_Draft07))
     found["title"] = "hookline.yaml"
     return found
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of one file as people write it: what a default gives may be absent, and false removes it."""
+    found = models_schema()
+    for model in (Defaults, Pipeline):
+        _loosen(found["definitions"], shape_of(model), set())
+    for name in ("Defaults", "Pipeline"):
+        repository = found["definitions"][name]["properties"]["repository"]
+        found["definitions"][name]["properties"]["repository"] = _or(repository, {"type": "string"})
+    return found
+
+
+def _loosen(definitions: dict[str, Any], shape: Shape, done: set[str]) -> None:
+    if shape.model is not None and shape.model.__name__ not in done:
+        done.add(shape.model.__name__)
+        definition = definitions[shape.model.__name__]
+        definition.pop("required", None)
+        for key, child in shape.keys.items():
+            accepts = definition["properties"][key]
+            if not child.holds_false and {"const": False} not in accepts.get("anyOf", ()):
+                definition["properties"][key] = _or(accepts, {"const": False})
+            _loosen(definitions, child, done)
+    if shape.every is not None:
+        _loosen(definitions, shape.every, done)
+
+
+_ABOUT = ("default", "description", "examples", "title")
+
+
+def _or(schema: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """A field that accepts something else too."""
+    accepted = {key: value for key, value in schema.items() if key not in _ABOUT}
+    about = {key: value for key, value in schema.items() if key in _ABOUT}
+    return {"anyOf": [*(accepted["anyOf"] if accepted.keys() == {"anyOf"} else [accepted]), other], **about}

@@ -12,7 +12,7 @@ from hookline.plan.checks import check_declaration
 from hookline.plan.event_checks import check_names
 from hookline.plan.pipeline_checks import check_pipeline
 from hookline.plan.schedules import FiringSchedule, firing
-from triggers.declaration import Run, merge
+from triggers.declaration import Run
 from triggers.stock import StockTemplates
 from triggers.template import Template
 
@@ -25,9 +25,9 @@ class CheckedPipeline:
 
     declared: DeclaredPipeline
     run: Run
-    """The effective settings: its own over the defaults."""
+    """Its settings; empty where it says none."""
     template: Template
-    schedule: FiringSchedule | None
+    schedules: tuple[FiringSchedule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +46,59 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
 
     Args:
         declaration: The files, each right by itself.
-        templates: Capabilities by name that override or add to the stock ones.
+        templates: Capabilities by name that override or add to those of the declaration and the stock ones.
 
     Raises:
         InvalidInput: With every problem, each with its position.
     """
     restricted = declaration.cluster.template_referencing is not None
-    known = ChainMap(dict(templates), StockTemplates(restricted=restricted))  # type: ignore[arg-type]  # nothing writes to it
+    known = ChainMap(dict(templates), dict(declaration.templates), StockTemplates(restricted=restricted))  # type: ignore[arg-type]  # nothing writes to it
     problems = Problems()
     found_endpoints = endpoints(
         {name: each.source for name, each in declaration.sources.items()}, declaration.cluster.name
     )
     check_declaration(declaration, known, found_endpoints, problems)
     pipelines: list[CheckedPipeline] = []
+    names = dict.fromkeys(declaration.pipelines, "a pipeline")
     for declared in declaration.pipelines.values():
-        run = merge(declaration.default_run, declared.pipeline.run)
+        run = declared.pipeline.run or Run.model_construct()
         template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
-        schedule = _schedule(declared, problems)
+        schedules = _schedules(declared, names, problems)
         if template is not None:
             check_names(declared, template, problems)
-            pipelines.append(CheckedPipeline(declared, run, template, schedule))
+            pipelines.append(CheckedPipeline(declared, run, template, schedules))
+    problems.errors[:] = declaration.shared.told_once(problems.errors)
+    problems.warnings[:] = declaration.shared.told_once(problems.warnings)
     problems.raise_errors()
     return Checked(declaration, found_endpoints, tuple(pipelines), tuple(problems.warnings))
 
 
-def _schedule(declared: DeclaredPipeline, problems: Problems) -> FiringSchedule | None:
-    schedule = declared.pipeline.events.schedule
-    if schedule is None:
-        return None
-    try:
-        return firing(declared.name, schedule)
-    except CronError as error:
-        problems.error(
-            declared.position("events", "schedule", "spread"),
-            str(error),
-            f"pipelines.{declared.name}.events.schedule.spread",
-        )
-        return None
+def _schedules(
+    declared: DeclaredPipeline, names: dict[str, str], problems: Problems
+) -> tuple[FiringSchedule, ...]:
+    """The schedules of a pipeline.
+
+    Args:
+        declared: The pipeline.
+        names: What has a name that no further event may have; those of this pipeline's events are added.
+        problems: Takes what is found.
+    """
+    found: list[FiringSchedule] = []
+    for path, schedule in declared.schedules():
+        try:
+            times = firing(declared.name, schedule)
+        except CronError as error:
+            problems.error(declared.position(*path, "spread"), str(error), declared.field(*path, "spread"))
+            continue
+        for each in times:
+            if each.name == declared.name:  # the event has the pipeline's own name
+                continue
+            if each.name in names:
+                problems.error(
+                    declared.position(*path, "at"),
+                    f'the event of "{each.written}" would have the name {each.name}, which {names[each.name]} has; rename that, or the schedule',
+                    declared.field(*path, "at"),
+                )
+            names[each.name] = f"a schedule of {declared.name}"
+        found += times
+    return tuple(found)

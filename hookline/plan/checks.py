@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
-from events.host import Verification
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.source_checks import check_sources
-from triggers.declaration import merge
+from triggers.declaration import Run
 from triggers.template import Template
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
@@ -151,19 +150,13 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
                 f'no pipeline uses source "{name}"; it is left out',
                 f"sources.{name}",
             )
-        elif endpoint.host.verification is Verification.NONE:
-            problems.warn(
-                position,
-                f"{endpoint.host.title} cannot prove who sends: everybody who knows the path can start builds; keep the path out of logs and tickets",
-                f"sources.{name}.endpoint",
-            )
 
 
 def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], problems: Problems) -> None:
     """Refuse two repositories in one directory: ci-go-v1 ignores the URL once the directory exists, and builds its content."""
     by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
-        run = merge(declaration.default_run, declared.pipeline.run)
+        run = declared.pipeline.run or Run.model_construct()
         template = templates.get(run.template or DEFAULT_TEMPLATE)
         if template is not None and template.concurrent_runs:
             continue  # it keeps no checkout that another repository could find
@@ -200,7 +193,7 @@ def _image_path(image: str) -> tuple[str, str]:
 
 
 def _moves_latest(declaration: Declaration, templates: Mapping[str, Template], name: str) -> bool:
-    run = merge(declaration.default_run, declaration.pipelines[name].pipeline.run)
+    run = declaration.pipelines[name].pipeline.run or Run.model_construct()
     template = templates.get(run.template or DEFAULT_TEMPLATE)
     return template is not None and template.moves_latest
 

@@ -30,19 +30,18 @@ def check_names(declared: DeclaredPipeline, template: Template, problems: Proble
         template: What it runs.
         problems: Takes what is found.
     """
-    for kind in declared.pipeline.events.kinds():
-        branch = getattr(getattr(declared.pipeline.events, kind), "branch", None)
-        if branch is not None and not passes(branch, "ref_name", any_ref=template.takes_any_ref):
+    for path, branch in _branches(declared):
+        if not passes(branch, "ref_name", any_ref=template.takes_any_ref):
             problems.error(
-                declared.position("events", kind, "branch"),
+                declared.position(*path),
                 f'"{branch}" cannot be built: {_refused_ref(template, "branch")}',
-                f"pipelines.{declared.name}.events.{kind}.branch",
+                declared.field(*path),
             )
     for path, pattern, why in _dead_patterns(declared, template):
         problems.warn(
             declared.position(*path),
             f'"{pattern}" never matches: {why}',
-            ".".join(("pipelines", declared.name, *(str(part) for part in path))),
+            declared.field(*path),
         )
     events = declared.pipeline.events
     if events.push is not None and events.pull_request is not None and _takes_all(events.push.branches):
@@ -52,6 +51,15 @@ def check_names(declared: DeclaredPipeline, template: Template, problems: Proble
             "after a merge, such as branches: [main]",
             f"pipelines.{declared.name}.events.push",
         )
+
+
+def _branches(declared: DeclaredPipeline) -> Iterator[tuple[Path, str]]:
+    """The branches to build where an event has none, each with its path."""
+    for kind in declared.pipeline.events.kinds():
+        if kind == "schedule":
+            yield from (((*path, "branch"), each.branch) for path, each in declared.schedules())
+        elif (branch := declared.pipeline.events.branch(kind)) is not None:
+            yield ("events", kind, "branch"), branch
 
 
 def _takes_all(branches: "list[str] | Selection | None") -> bool:

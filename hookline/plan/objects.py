@@ -89,7 +89,9 @@ def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
         return []
     return [
         cron_workflow(
-            plan.workloads[name],
+            plan.workloads[schedule.pipeline],
+            name,
+            schedule.branch,
             schedule.cron.text,
             schedule.timezone,
             schedule.catch_up_seconds,

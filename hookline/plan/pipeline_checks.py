@@ -8,27 +8,14 @@ from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.account_checks import account_problem
+from hookline.plan.parameter_checks import parameter_problems
 from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
 from triggers.template import Template
-from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS, Role
+from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
 __all__ = ["check_pipeline"]
-
-SET_BY_HOOKLINE: Mapping[Role, str] = {
-    "url": "comes from repository.url",
-    "directory": "comes from the last part of repository.url",
-    "image": "comes from image",
-    "branch": "comes from the event, or its branch: key",
-    "commit": "takes the commit of the event",
-    "ref": "takes the full ref of the event",
-    "sandbox": "follows from pull_request.forks: true where it says sandboxed",
-}
-"""Roles of parameters that are not for the user: where the value comes from."""
-
-HARMLESS = re.compile(r"[A-Za-z0-9._/:@=+,%~-]*")
-"""Characters that a shell takes as they are; stock ci-go-v1 pastes parameters into sh -c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +25,11 @@ class _Pipeline:
     declared: DeclaredPipeline
     problems: Problems
 
-    def error(self, message: str, *path: str) -> None:
-        self.problems.error(
-            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
-        )
+    def error(self, message: str, *path: str | int) -> None:
+        self.problems.error(self.declared.position(*path), message, self.declared.field(*path))
 
-    def warn(self, message: str, *path: str) -> None:
-        self.problems.warn(
-            self.declared.position(*path), message, ".".join(("pipelines", self.declared.name, *path))
-        )
+    def warn(self, message: str, *path: str | int) -> None:
+        self.problems.warn(self.declared.position(*path), message, self.declared.field(*path))
 
 
 def check_pipeline(
@@ -65,7 +48,8 @@ def check_pipeline(
     if template is None:
         checked.error(
             f'hookline does not know the template "{name}"; known: {", ".join(sorted(templates))}. Save it with '
-            f"`kubectl get cwft {name} -o yaml > {name}.yaml` and give it with --template {name}.yaml",
+            f"`kubectl get cwft {name} -o yaml > {name}.yaml` and name it with templates: {{{name}: {{file: {name}.yaml}}}} "
+            f"or with --template {name}.yaml",
             "run",
             "template",
         )
@@ -143,8 +127,8 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
 
 def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template: Template) -> None:
     pipeline = checked.declared.pipeline
-    _check_parameters(checked, run, template)
-    _check_required(checked, run, template)
+    for path, message in parameter_problems(checked.declared, run, template):
+        checked.error(message, *path)
     directory = Subject(checked.declared.name, None, pipeline.repository.url, None).checkout_directory
     if "directory" in template.roles and (
         directory in {"pkg", ".", ".."} or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", directory)
@@ -215,62 +199,6 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
         checked.error("ACK One has no nodes of yours: compute: eci or acs", "run", "compute")
 
 
-def _check_required(checked: _Pipeline, run: Run, template: Template) -> None:
-    """Parameters without a default that neither hookline, the events nor the user fill."""
-    pipeline = checked.declared.pipeline
-    kinds = pipeline.events.kinds()
-    for name, default in template.parameters.items():
-        role = template.role(name)
-        if default is not None or name in (run.parameters or {}) or role in {"url", "directory", "image"}:
-            continue
-        if role == "sandbox" and pipeline.events.sandboxed:
-            continue
-        bare = [
-            kind
-            for kind in kinds
-            if name not in template.bindings(kind)
-            and not (role == "branch" and getattr(getattr(pipeline.events, kind), "branch", None))
-        ]
-        if role == "commit" and bare:
-            checked.error(
-                f"a {bare[0]} event has no commit, and the parameter {name} of {template.name} has no default to build instead",
-                "events",
-                bare[0],
-            )
-        elif bare:
-            checked.error(f"{template.name} needs a value for its parameter {name}", "run", "parameters")
-
-
-def _check_parameters(checked: _Pipeline, run: Run, template: Template) -> None:
-    for name, value in (run.parameters or {}).items():
-        path, role = ("run", "parameters", name), template.role(name)
-        if role is not None and role in SET_BY_HOOKLINE:
-            checked.error(f"{name} {SET_BY_HOOKLINE[role]}", *path)
-        elif name not in template.parameters:
-            declared = ", ".join(
-                sorted(each for each in template.parameters if template.role(each) not in SET_BY_HOOKLINE)
-            )
-            checked.error(
-                f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {declared}', *path
-            )
-        elif template.parameters[name] in {"true", "false"} and not isinstance(value, bool):
-            checked.error(
-                f"{name} is a switch; write true or false, without quotes, because the template reads every other value as off",
-                *path,
-            )
-        elif name in template.pasted and isinstance(value, str) and not HARMLESS.fullmatch(value):
-            checked.error(
-                f"{template.name} pastes {name} into a shell: letters, digits and . _ / : @ = + , % ~ - only",
-                *path,
-            )
-        elif role == "tag" and value in {"latest", "buildcache"}:
-            checked.error(f"{value} is a tag that the template keeps for itself", *path)
-        elif role == "tag" and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", str(value)):
-            checked.error("expected an image tag: letters, digits and _ . -, at most 100 characters", *path)
-        elif role == "dockerfile" and (str(value).startswith("/") or ".." in str(value).split("/")):
-            checked.error("expected a path inside the repository, such as ./Dockerfile", *path)
-
-
 def _check_events(declaration: Declaration, checked: _Pipeline, template: Template) -> None:
     events = checked.declared.pipeline.events
     builds_branches = "commit" not in template.roles
@@ -295,15 +223,14 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
             "events",
             "pull_request",
         )
-    if events.schedule is not None:
-        calendar = declaration.cluster.schedules or (
-            "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
-        )
-        if calendar == "cron_workflow" and events.schedule.except_:
+    calendar = declaration.cluster.schedules or (
+        "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
+    )
+    for path, schedule in checked.declared.schedules():
+        if calendar == "cron_workflow" and schedule.except_:
             checked.error(
                 "a CronWorkflow has no exclusion dates; use cluster.schedules: calendar, or leave except: out",
-                "events",
-                "schedule",
+                *path,
                 "except",
             )
 
@@ -341,7 +268,7 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
         )
     if pipeline.image is not None:
         checked.error("a sandboxed run pushes nothing; leave image: out", "image")
-    if pipeline.run is not None and pipeline.run.service_account is not None:
+    if checked.declared.says("run", "service_account"):
         checked.error(
             "the pods of a sandboxed run have no token, and an account without rights; leave service_account: out",
             "run",

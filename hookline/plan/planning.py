@@ -41,6 +41,7 @@ class Plan:
     workloads: Mapping[str, Workload]
     routes: tuple[Route, ...]
     schedules: Mapping[str, FiringSchedule]
+    """By the name of their event or CronWorkflow."""
     warnings: tuple[Diagnostic, ...]
 
     @property
@@ -80,6 +81,15 @@ class Plan:
     def on_ack_one(self) -> bool:
         """Whether the managed product's limits hold."""
         return self.declaration.cluster.platform == "ack-one"
+
+    def schedules_of(self, pipeline: str) -> tuple[FiringSchedule, ...]:
+        """The times at which a pipeline fires, in the order in which they are written."""
+        return tuple(each for each in self.schedules.values() if each.pipeline == pipeline)
+
+    @property
+    def scheduled(self) -> tuple[str, ...]:
+        """The pipelines with a schedule."""
+        return tuple(dict.fromkeys(each.pipeline for each in self.schedules.values()))
 
     @property
     def creation_mode(self) -> CreationMode:
@@ -131,7 +141,14 @@ class Plan:
         alone = [of_route(route) for route in wide]
         yield from self._lane_by_lane(groups, alone) if self.on_ack_one else self._by_shard(groups, alone)
         scheduled = [
-            of_schedule(ScheduledRoute(event_source, entry.name, self.workloads[entry.name]))
+            of_schedule(
+                ScheduledRoute(
+                    event_source,
+                    entry.name,
+                    self.workloads[self.schedules[entry.name].pipeline],
+                    self.schedules[entry.name].branch,
+                )
+            )
             for event_source, entries in self.calendars.items()
             for entry in entries
         ]
@@ -180,7 +197,7 @@ class Plan:
 def _event_branches(declared: DeclaredPipeline) -> dict[Kind, str | None]:
     """The kinds that start a pipeline, each with the branch to build where the event has none."""
     events = declared.pipeline.events
-    return {kind: getattr(getattr(events, kind), "branch", None) for kind in events.kinds()}
+    return {kind: events.branch(kind) for kind in events.kinds()}
 
 
 def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Plan:
@@ -222,7 +239,7 @@ def planned(checked: Checked) -> Plan:
             restricted=cluster.template_referencing is not None,
         )
         routes += _routes(declared, workloads[declared.name], checked.endpoints)
-    schedules = {each.declared.name: each.schedule for each in checked.pipelines if each.schedule is not None}
+    schedules = {schedule.name: schedule for each in checked.pipelines for schedule in each.schedules}
     return Plan(checked.declaration, checked.endpoints, workloads, tuple(routes), schedules, checked.warnings)
 
 

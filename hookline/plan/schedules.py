@@ -8,21 +8,27 @@ from zoneinfo import ZoneInfo
 from documents.scalars import parse_date_range
 from events.cron import CronSchedule, fire_times, largest_shift, parse_cron, shift_cron, spread_minutes
 from events.declaration import Schedule
+from triggers.workflow import digest
 
 __all__ = ["FiringSchedule", "firing"]
 
 
 @dataclass(frozen=True, slots=True)
 class FiringSchedule:
-    """A pipeline's schedule with everything applied."""
+    """One time of a pipeline's schedule with everything applied."""
 
+    name: str
+    """Of its event or CronWorkflow: the pipeline's, with the schedule's; for further times one that follows from their text."""
     pipeline: str
+    schedule: str | None
+    """The schedule's own name."""
     written: str
     cron: CronSchedule
     timezone: str
     offset_minutes: int
     excluded: tuple[datetime.date, ...]
     catch_up_seconds: int | None
+    branch: str
 
     @property
     def zone(self) -> ZoneInfo:
@@ -60,13 +66,29 @@ class FiringSchedule:
         return None
 
 
-def firing(pipeline: str, schedule: Schedule) -> FiringSchedule:
-    """Apply spread and exclusions.
+def firing(pipeline: str, schedule: Schedule) -> tuple[FiringSchedule, ...]:
+    """Apply spread and exclusions to each time of a schedule; the first time of one without a name has the pipeline's.
 
     Raises:
         CronError: The spread cannot be said in five cron fields.
     """
-    written = parse_cron(schedule.at)
+    first = pipeline if schedule.name is None else f"{pipeline}-{schedule.name}"
+    if len(first) > _LONGEST:
+        first = _short(pipeline, first)
+    names = [first, *(_short(pipeline, first, at) for at in schedule.at[1:])]
+    return tuple(_firing(name, pipeline, at, schedule) for name, at in zip(names, schedule.at, strict=True))
+
+
+_LONGEST = 52
+"""Characters of the name of a CronWorkflow."""
+
+
+def _short(pipeline: str, *parts: str) -> str:
+    return f"{pipeline[:45].rstrip('-')}-{digest(parts, 6)}"
+
+
+def _firing(name: str, pipeline: str, at: str, schedule: Schedule) -> FiringSchedule:
+    written = parse_cron(at)
     offset = 0
     if schedule.spread:
         minutes = schedule.spread // 60
@@ -78,11 +100,14 @@ def firing(pipeline: str, schedule: Schedule) -> FiringSchedule:
         first, last = parse_date_range(text)
         days |= {first + datetime.timedelta(days=number) for number in range((last - first).days + 1)}
     return FiringSchedule(
+        name=name,
         pipeline=pipeline,
-        written=schedule.at,
+        schedule=schedule.name,
+        written=at,
         cron=shift_cron(written, offset) if offset else written,
         timezone=schedule.timezone,
         offset_minutes=offset,
         excluded=tuple(sorted(days)),
         catch_up_seconds=schedule.missed.within if schedule.missed else None,
+        branch=schedule.branch,
     )

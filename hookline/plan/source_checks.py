@@ -24,18 +24,18 @@ def check_sources(
 
 
 def _check_catch_up(declared: DeclaredPipeline, problems: Problems) -> None:
-    schedule = declared.pipeline.events.schedule
-    if schedule is None or schedule.missed is None:
-        return
-    if names := unreadable_abbreviations(schedule.timezone):
-        # CronWorkflows cannot leave out days.
-        other = "" if schedule.except_ else ", or set cluster.schedules: cron_workflow"
-        problems.error(
-            declared.position("events", "schedule", "missed"),
-            f"Argo Events writes a fire time of {schedule.timezone} that it catches up on as {names[0]}, and cannot read that after "
-            f"a restart: the schedule would stop. Leave missed: out, or write the times in another zone such as UTC{other}",
-            f"pipelines.{declared.name}.events.schedule.missed",
-        )
+    for path, schedule in declared.schedules():
+        if schedule.missed is None:
+            continue
+        if names := unreadable_abbreviations(schedule.timezone):
+            # CronWorkflows cannot leave out days.
+            other = "" if schedule.except_ else ", or set cluster.schedules: cron_workflow"
+            problems.error(
+                declared.position(*path, "missed"),
+                f"Argo Events writes a fire time of {schedule.timezone} that it catches up on as {names[0]}, and cannot read that after "
+                f"a restart: the schedule would stop. Leave missed: out, or write the times in another zone such as UTC{other}",
+                declared.field(*path, "missed"),
+            )
 
 
 def _check_official_image(

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cluster.deliveries import ACR_PATH, DECLARATION, DELIVERIES, Sample
 from cluster.installation import TOKEN, Installation, Request, masked
 from cluster.waiting import until
 
+from hookline.plan.objects import objects
 from sensors.bus import consumer
 
 HOOKLINE = Path(sys.executable).with_name("hookline")
@@ -40,6 +42,22 @@ def test_every_delivery_becomes_the_workflow_that_simulate_prints(site: Installa
         printed += found
         assert site.deliver(sample.source, sample.request()) == (200, "success")
     assert by_name(site.until_workflows(len(DELIVERIES))) == by_name(printed)
+
+
+def test_a_path_that_whoever_applies_fills_is_served_and_an_open_one_is_refused(site: Installation) -> None:
+    site.declare(DECLARATION.replace(ACR_PATH, '"${ACR_ENDPOINT}"'))
+    for manifest in site.secrets():
+        site.api.apply(manifest)
+    text = json.dumps(objects(site.plan))
+    assert text.count("${") == 1
+    with pytest.raises(AssertionError, match="endpoint must start with"):
+        site.apply_objects(json.loads(text))
+    site.apply_objects(json.loads(text.replace("${ACR_ENDPOINT}", ACR_PATH)))
+    site.start()
+    sample = next(each for each in DELIVERIES if each.source == "acr").request()
+    assert site.deliver("acr", Request(ACR_PATH[:-1], sample.headers, sample.body))[0] == 404
+    assert site.deliver("acr", sample) == (200, "success")
+    site.until_workflows(1)
 
 
 def test_every_subscription_has_the_name_that_a_reader_of_the_bus_works_out(site: Installation) -> None:

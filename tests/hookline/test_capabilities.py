@@ -285,7 +285,7 @@ def test_an_account_of_the_defaults_does_not_reach_foreign_code() -> None:
         ),
         (
             ("{template: hookline-ci-go}", "{template: hookline-ci-go, pod_annotations: {k8s.aliyun.com/eci-ram-role-name: x}}"),
-            "k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; set it only on the other pipelines",
+            'k8s.aliyun.com/eci-ram-role-name would give foreign code the credentials of a role; set it only on the other pipelines (reaches the pipeline "forks")',
         ),
         (
             (", sandbox: {namespace: ci-forks}", ""),

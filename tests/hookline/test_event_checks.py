@@ -62,7 +62,7 @@ def test_brackets_stay_refused_where_names_have_none() -> None:
         ('tag: {tags: {exclude: ["refs/tags/v*"]}}', r'write "v\*"'),
         ('push: {branches: ["refs/tags/v*"]}', 'such as "main"'),
         ('push: {branches: ["refs/pull/*/head"]}', "bare names"),
-        ("schedule: [{at: 0 2 * * *}, {at: 0 4 * * 1}]", "second pipeline"),
+        ("schedule: [{at: 0 2 * * *}, {at: 0 4 * * 1}]", "need a name"),
         ("merge_group: {}", r"gh-readonly-queue/main/\*"),
         ("merge_queue: {}", r"gh-readonly-queue/main/\*"),
     ],

@@ -107,7 +107,7 @@ def test_dates_are_valid_quoted_or_not(date: str, tmp_path: Path) -> None:
         "{version: 1, defaults: {run: {deadline: 90}}}",
         "{version: 1, defaults: {run: {deadline: soon}}}",
         "{version: 1, defaults: {run: {spot: true}}}",
-        "{version: 1, pipelines: {shop: {}}}",
+        "{version: 1, pipelines: {shop: {image: 1}}}",
         SCHEDULED % "tomorrow",
         SCHEDULED % "31.12.2026",
         SCHEDULED % "20261231",

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from support import DECLARATION, plan
 
-from triggers.declaration import Run, merge
-
 
 def resource(settings: str = "{}", events: str = "push: {branches: [main]}") -> dict[str, Any]:
     text = DECLARATION.replace("    events:\n", f"    run: {settings}\n    events:\n").replace(
@@ -102,23 +100,6 @@ def test_the_code_of_a_run_holds_no_token_unless_an_account_is_named() -> None:
     own = resource("{service_account: ci-runner}")["spec"]
     assert own["serviceAccountName"] == "ci-runner"
     assert not {"automountServiceAccountToken", "executor"} & own.keys()
-
-
-def test_a_pipelines_settings_win_over_the_defaults_and_mappings_merge() -> None:
-    default = Run.model_validate(
-        {"spot": {"fallback": False}, "parameters": {"enable_test": True, "dockerfile": "a"}, "ttl": "1h"}
-    )
-    own = Run.model_validate({"spot": {"protection": 0}, "parameters": {"dockerfile": "b"}, "deadline": "1h"})
-    merged = merge(default, own)
-    assert merged.spot
-    assert (merged.spot.fallback, merged.spot.protection, merged.ttl, merged.deadline) == (
-        False,
-        0,
-        3600,
-        3600,
-    )
-    assert merged.parameters == {"enable_test": True, "dockerfile": "b"}
-    assert merge(default, Run.model_validate({"spot": False})).spot is False
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""Key hints: the words that other systems use for a key, each with the key that does it here."""
+
+from documents.wanted import KeyHint
+
+__all__ = ["KEY_HINTS"]
+
+
+def _words(*words: str) -> frozenset[str]:
+    return frozenset(each.replace("-", mark) for each in words for mark in ("-", "_"))
+
+
+_PATHS_IN_A_REQUEST = (
+    "no host lists the changed files of a pull request, so paths: cannot be decided here; it belongs to push:"
+)
+_MUTEX = "runs that share a checkout wait for each other already; give others a lock with run: {mutex: NAME}"
+
+KEY_HINTS = (
+    KeyHint(_words("on"), beside="events", sentence="the key here is events", meant="events"),
+    # Under a request
+    KeyHint(_words("paths", "paths-ignore"), beside="into", sentence=_PATHS_IN_A_REQUEST),
+    KeyHint(
+        _words("branch", "branches", "target-branch", "target-branches"),
+        beside="into",
+        sentence="the branches that a request goes into are into:",
+        meant="into",
+    ),
+    KeyHint(
+        _words("branches-ignore"),
+        beside="into",
+        sentence='write into: {exclude: ["release/*"]}',
+        meant="into",
+    ),
+    KeyHint(
+        _words("types", "actions"),
+        beside="into",
+        sentence="a request runs when it is opened, reopened, gets new commits or is ready for review; drafts: true takes drafts too",
+    ),
+    # Under a tag
+    KeyHint(
+        _words("paths", "paths-ignore", "files"),
+        beside="tags",
+        sentence="a tag carries no list of changed files; paths: belongs to push:",
+    ),
+    KeyHint(_words("tags-ignore"), beside="tags", sentence='write tags: {exclude: ["*-rc*"]}', meant="tags"),
+    # Under a push
+    KeyHint(
+        _words("paths-ignore"), beside="paths", sentence='write paths: {exclude: ["docs/**"]}', meant="paths"
+    ),
+    KeyHint(
+        _words("branches-ignore"),
+        beside="branches",
+        sentence='write branches: {exclude: ["wip/*"]}',
+        meant="branches",
+    ),
+    KeyHint(
+        _words("tags", "tags-ignore"),
+        beside="branches",
+        sentence='tags are an event of their own: events: {tag: {tags: ["v*"]}}',
+    ),
+    # Under a schedule, and where schedules stand
+    KeyHint(_words("cron", "crons"), beside="at", sentence="the key here is at", meant="at"),
+    KeyHint(
+        _words("cron", "crons"),
+        beside="schedule",
+        sentence='write schedule: {at: "0 3 * * *"}',
+        meant="schedule",
+    ),
+    # Under events
+    KeyHint(
+        _words("workflow-dispatch", "repository-dispatch", "manual", "dispatch"),
+        beside="pull_request",
+        sentence="no key is needed to start a run by hand: deliver an event again at the host, or argo submit --from "
+        "clusterworkflowtemplate/NAME",
+    ),
+    KeyHint(
+        _words("merge-request", "merge-requests", "pull-requests", "pr", "mr", "pull-request-target"),
+        beside="pull_request",
+        sentence="the key here is pull_request",
+        meant="pull_request",
+    ),
+    # Of runs
+    KeyHint(
+        _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),
+        beside="deadline",
+        sentence="the key here is deadline, such as deadline: 1h",
+        meant="deadline",
+    ),
+    KeyHint(_words("concurrency", "concurrency-group"), beside="mutex", sentence=_MUTEX, meant="mutex"),
+    # Of a pipeline or of defaults
+    KeyHint(
+        _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),
+        beside="run",
+        sentence="write run: {deadline: 1h}",
+    ),
+    KeyHint(_words("concurrency", "concurrency-group"), beside="run", sentence=_MUTEX),
+    KeyHint(
+        _words("cron", "schedule", "push", "tag", "pull-request", "image-push", "workflow-dispatch"),
+        beside="events",
+        sentence="what starts a pipeline stands under events:",
+    ),
+    KeyHint(
+        _words("branches", "paths", "paths-ignore", "branches-ignore"),
+        beside="events",
+        sentence="what chooses among pushes stands under events: {push: …}",
+    ),
+)
+"""The first one that fits counts: those beside a rarer key stand first."""

@@ -1,0 +1,54 @@
+"""Templates of one's own that a declaration names: `templates:`."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from documents.diagnostics import Diagnostic, InvalidInput
+from hookline.declaration.for_each import ReadBytes
+from hookline.declaration.loading import DeclaredTemplate
+from hookline.declaration.templates import templates_in
+from triggers.template import Template
+
+__all__ = ["read_own"]
+
+
+def read_own(
+    declared: Iterable[DeclaredTemplate], namespaces: Collection[str], read: ReadBytes
+) -> tuple[dict[str, Template], list[Diagnostic]]:
+    """The templates by name, and what is wrong with them or with their files.
+
+    Args:
+        declared: What the files of the declaration name.
+        namespaces: Where Workflows run: a WorkflowTemplate of another namespace cannot be found from there.
+        read: Reads a file.
+    """
+    found: dict[str, Template] = {}
+    problems: list[Diagnostic] = []
+    for each in declared:
+        place, field = each.document.position(("templates", each.name, "file")), f"templates.{each.name}.file"
+        path = Path(each.document.file).parent / each.file
+        try:
+            content = read(path)
+        except InvalidInput as invalid:
+            message = "; ".join(problem.message for problem in invalid.diagnostics)
+            problems.append(Diagnostic(place, f"{path} {message}", field=field))
+            continue
+        try:
+            held = {one.template.name: one for one in templates_in(content, str(path))}
+        except InvalidInput as invalid:
+            problems += invalid.diagnostics
+            continue
+        if each.name not in held:
+            message = f"{path} holds no template {each.name}; it holds: {', '.join(held)}"
+            problems.append(Diagnostic(place, message, field=field))
+            continue
+        template = held[each.name].template
+        namespace = held[each.name].manifest["metadata"].get("namespace")
+        if not template.cluster_scope and namespace is not None and namespace not in namespaces:
+            message = (
+                f"{path} is a WorkflowTemplate of the namespace {namespace}, and Workflows run in {', '.join(sorted(namespaces))}: Argo "
+                "would not find it; put it there, or make it a ClusterWorkflowTemplate"
+            )
+            problems.append(Diagnostic(place, message, field=field))
+        found[each.name] = template
+    return found, problems
