@@ -62,7 +62,12 @@ def test_the_page_of_metrics_is_their_declarations() -> None:
 def test_the_table_of_hosts_is_their_records() -> None:
     path = ROOT / "docs/sources.md"
     compare(
-        path, with_table(path.read_text("utf-8"), "| `host:` | at the host |\n|---|---|\n", sources_table())
+        path,
+        with_table(
+            path.read_text("utf-8"),
+            "| `host:` | where | fields | what to choose, by kind of event |\n|---|---|---|---|\n",
+            sources_table(),
+        ),
     )
 
 
