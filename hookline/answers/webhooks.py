@@ -85,21 +85,22 @@ def webhooks(plan: Plan) -> Webhooks:
         repositories.setdefault(route.source.name, set()).add(
             image.image if image is not None else declared.repository.name
         )
-    used = [endpoint for name, endpoint in plan.endpoints.items() if name in kinds]
+    ingress = plan.declaration.cluster.ingress
+    address = NO_ADDRESS if ingress is None else f"https://{ingress.host}"
     files: dict[str, dict[str, str]] = {}
-    for endpoint in used:
+    for endpoint in plan.received:
         if endpoint.secret is not None:
             files.setdefault(endpoint.secret.name, {})[endpoint.secret.key] = _file(endpoint)
     return Webhooks(
         tuple(
             Webhook(
                 endpoint,
-                f"{NO_ADDRESS}{endpoint.path}",
+                f"{address}{endpoint.path}",
                 tuple(sorted(repositories[endpoint.name])),
                 tuple(sorted(kinds[endpoint.name])),
                 _file(endpoint) if endpoint.secret is not None else None,
             )
-            for endpoint in used
+            for endpoint in plan.received
         ),
         tuple(
             SecretToMake(name, plan.namespace, dict(sorted(found.items())))
