@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["DEEPEST", "LEVELS", "NestedTooDeeplyError", "loads"]
+__all__ = ["DEEPEST", "LEVELS", "TOKEN", "NestedTooDeeplyError", "loads"]
 
 DEEPEST = 10_000
 """Go's limit of nested objects and lists (encoding/json scanner.go, maxNestingDepth)."""
@@ -16,7 +16,9 @@ DEEPEST = 10_000
 LEVELS = 200
 """Levels that one call of Python's parser reads here; well below its own limit."""
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""A string or a bracket. A string that does not end reaches to the end of the text: nothing is looked for in it again, which
+would take a time that grows with the square of its length."""
 
 
 class NestedTooDeeplyError(ValueError):
@@ -38,7 +40,7 @@ def loads(text: str, read: Callable[[str], Any]) -> Any:
         return read(text)
     pieces: list[list[str]] = [[]]
     depth, at = 0, 0
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         mark = token[0]
         if mark in {"[", "{"}:
             depth += 1

@@ -10,6 +10,7 @@ from events.delivery import BusEvent, Delivery, DeliveryError, Refusal, bus_even
 from events.event_files import parse
 from events.host import Host
 from events.signatures import verify
+from hookline.answers.receiving import chosen, receiver
 from hookline.plan.planning import Plan
 from hookline.plan.schedules import FiringSchedule
 
@@ -28,6 +29,8 @@ class EventOptions:
     source: str | None = None
     headers: Mapping[str, str] | None = None
     secret: bytes | None = None
+    number: int | None = None
+    """Which delivery of a file with several, from 1."""
     now: datetime.datetime | None = None
 
 
@@ -48,7 +51,8 @@ def incoming(plan: Plan, given: str, content: bytes | None, options: EventOption
     if content is None:
         event = _scheduled(plan, given.removeprefix(SCHEDULE), options.now, now)
     else:
-        parsed = parse(content, options.headers or {}, options.source, _known_host(plan, options.source))
+        found = parse(content, options.headers or {}, options.source, _known_host(plan, options.source))
+        parsed = chosen(plan, found, options.number, given)
         event = parsed if isinstance(parsed, BusEvent) else _received(plan, parsed, options)
     return replace(event, context={"id": "simulated", "time": rfc3339(now), **event.context})
 
@@ -97,22 +101,7 @@ def _minute(time: datetime.datetime, schedule: FiringSchedule) -> str:
 
 
 def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent:
-    if not plan.endpoints:
-        raise DeliveryError("nothing is declared under sources:, so no delivery can arrive")
-    accepted = f"sources: {', '.join(plan.endpoints)}"
-    if options.source is not None:
-        endpoint = plan.endpoints.get(options.source)
-        if endpoint is None:
-            raise DeliveryError(f'there is no source "{options.source}"; {accepted}')
-    else:
-        candidates = [each for each in plan.endpoints.values() if delivery.path in {None, each.path}]
-        if not candidates:
-            raise DeliveryError(
-                f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"
-            )
-        if len(candidates) > 1:
-            raise DeliveryError(f"name the source that receives it with --source; {accepted}")
-        endpoint = candidates[0]
+    endpoint = receiver(plan, delivery, options.source)
     named = endpoint.host.event_headers
     if named and not any(delivery.header(header) for header in named):
         raise DeliveryError(

@@ -205,7 +205,7 @@ def test_two_services_cannot_have_one_path_behind_an_ingress() -> None:
     assert [each.message for each in refused.value.diagnostics] == [
         f'source "acr" has the endpoint {ACR} too, and an ingress routes a path to one Service only; take another path'
     ]
-    assert plan(text.replace(", ingress: {host: ci.example.com, tls: cert}", ""))
+    assert objects(plan(text.replace(", ingress: {host: ci.example.com, tls: cert}", "")))
 
 
 def test_an_ingress_without_anything_to_route_is_left_out_and_said() -> None:
