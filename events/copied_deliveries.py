@@ -2,11 +2,12 @@
 
 import json
 import re
+import urllib.parse
 from collections.abc import Iterator, Mapping
 
 from events import nested_json
 from events.delivery import DeliveryError
-from events.request import Delivery, header_values, url_path
+from events.request import Delivery, header_values, is_form, url_path
 
 __all__ = ["copied_delivery"]
 
@@ -15,25 +16,28 @@ _NOTED_URL = re.compile(r"(?im)^[ \t]*Request URL:\s*(?:POST\s+)?(?P<url>https?:
 _NOTED_METHOD = re.compile(r"(?im)^[ \t]*Request method:\s*(?P<method>\S+)")
 _NO_HEADERS = frozenset({"headers", "payload", "body", "trigger", "request", "response"})
 """Words before a colon that are titles of the pages of GitHub, GitLab and Gitea."""
-_RESPONSE = re.compile(r"(?im)^[ \t]*response (?:headers|body)[ \t]*:?[ \t]*$")
-_TITLED_PAYLOAD = re.compile(r"(?im)^([ \t]*(?:request )?(?:payload|body)[ \t]*:)[ \t]*(?=[\[{])")
-_BLOCK = re.compile(r"(?m)^[ \t]*(?=[\[{])")
+_TITLE = re.compile(
+    r"(?:(?P<word>request|response)(?: headers| body| payload)?|payload|general)(?: \([0-9]+\))?",
+    re.IGNORECASE,
+)
+"""A title of a part; developer tools add how many headers there are."""
+_INDENTATION = re.compile(r"(?m)^[ \t\u00a0]+")
+_TITLED_PAYLOAD = re.compile(r"(?im)^((?:request )?(?:payload|body)[ \t]*:)[ \t]*(?=[\[{])")
+_BLOCK = re.compile(r"(?m)^(?=[\[{])")
 
 
 def copied_delivery(text: str, headers: Mapping[str, str]) -> Delivery | None:
     """The delivery whose headers and payload stand in a text, in any order; None where the text has no headers or no JSON.
 
     Read are: lines `Name: value`, also with the value on a line of its own; a JSON value that begins a line; the URL and
-    the method that pages note beside them. The response, from a title such as `Response headers` on, is left out.
+    the method that pages note beside them. The response, below a title such as `Response headers`, is left out.
 
     Raises:
         DeliveryError: It has headers, and what stands beside them is not one JSON value.
     """
-    text = text.replace("\r\n", "\n").replace("\u00a0", " ")
-    if response := _RESPONSE.search(text):
-        text = text[: response.start()]
+    text = _without_response(_INDENTATION.sub("", text.replace("\r\n", "\n")))
     text = _TITLED_PAYLOAD.sub(r"\1\n", text)
-    blocks = list(_blocks(text))
+    blocks = list(nested_json.blocks(text, _BLOCK))
     edges = [0, *(edge for block in blocks for edge in block), len(text)]
     around = "\n".join(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
     pairs = list(_headers(around.split("\n")))
@@ -54,25 +58,32 @@ def copied_delivery(text: str, headers: Mapping[str, str]) -> Delivery | None:
             f"the payload beside the headers is not JSON, so it was not copied whole or not as it is: {error}"
         ) from error
     url = _NOTED_URL.search(around)
+    merged = header_values([*pairs, *headers.items()])
+    # Pages show the payload of a form as it reads, not as it was sent.
+    body = urllib.parse.urlencode({"payload": payload}, errors="replace") if is_form(merged) else payload
     return Delivery(
-        header_values([*pairs, *headers.items()]),
-        payload.encode("utf-8", "replace"),
+        merged,
+        body.encode("utf-8", "replace"),
         webhook_path=url_path(url["url"]) if url else None,
         exact_body=False,
     )
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each JSON object or list that begins a line; one that does not end ends with the text."""
-    at = 0
-    while begin := _BLOCK.search(text, at):
-        depth, at = 0, len(text)
-        for token in nested_json.TOKEN.finditer(text, begin.end()):
-            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-            if depth <= 0:
-                at = token.end()
-                break
-        yield begin.end(), at
+def _without_response(text: str) -> str:
+    """The text without the parts below a title that says Response, up to the next part of the request.
+
+    Above the payload, Response alone is the name of the tab beside it.
+    """
+    kept: list[str] = []
+    inside = begun = False
+    for line in text.split("\n"):
+        title = _TITLE.fullmatch(line.strip().removesuffix(":").strip())
+        if title is not None and (begun or title[0].lower() != "response"):
+            inside = (title["word"] or "").lower() == "response"
+        if not inside:
+            kept.append(line)
+        begun = begun or line.lstrip()[:1] in {"{", "["}
+    return "\n".join(kept)
 
 
 def _headers(lines: list[str]) -> Iterator[tuple[str, str]]:

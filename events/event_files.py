@@ -21,6 +21,7 @@ from events.saved_deliveries import saved_deliveries
 __all__ = ["parse"]
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+) (?P<target>[^ \r\n]+) HTTP/[0-9.]+\r?\n")
+_BRACKET = re.compile(r"(?=[\[{])")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BAD_HEADER_BYTES = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 """Control characters with which Go's server refuses a request (golang.org/x/net/http/httpguts ValidHeaderFieldValue)."""
@@ -51,6 +52,8 @@ def parse(
     try:
         value = nested_json.loads(text, json.loads)
     except ValueError:
+        if values := _in_a_row(text):
+            return saved_deliveries(values, headers, host) or (_bare(content, headers),)
         read = curl_delivery(text, headers) or copied_delivery(text, headers)
         return (read or _bare(content, headers),)
     if isinstance(value, dict) and isinstance(value.get("specversion"), str):
@@ -62,6 +65,19 @@ def parse(
                 "this, name the source that receives it with --source"
             )
     return saved_deliveries(value, headers, host) or (_bare(content, headers),)
+
+
+def _in_a_row(text: str) -> list[Any]:
+    """The JSON objects and lists of a text that holds nothing else, as several calls of an API print them; empty if it does not."""
+    places = list(nested_json.blocks(text, _BRACKET))
+    ends = [0, *(end for _, end in places)]
+    between = [text[end:start] for end, (start, _) in zip(ends, places, strict=False)]
+    if len(places) < 2 or any(each.strip() for each in (*between, text[ends[-1] :])):
+        return []
+    try:
+        return [nested_json.loads(text[start:end], json.loads) for start, end in places]
+    except ValueError:
+        return []
 
 
 def _as_utf_8(content: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-__all__ = ["FORM", "Delivery", "Refusal", "canonical_header", "header_values", "url_path"]
+__all__ = ["FORM", "Delivery", "Refusal", "canonical_header", "header_values", "is_form", "url_path"]
 
 FORM: Final = "application/x-www-form-urlencoded"
 """Media type of a form, which GitHub sends where the webhook's content type is one."""
@@ -61,6 +61,12 @@ def header_values(pairs: Iterable[tuple[str, Any]]) -> dict[str, tuple[str, ...]
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def is_form(headers: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the first Content-Type is a form's."""
+    given = "".join(headers.get("Content-Type", ())[:1])
+    return given.partition(";")[0].strip().lower() == FORM
 
 
 def url_path(target: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from events.delivery import DeliveryError
 from events.host import Host
-from events.request import FORM, Delivery, header_values, url_path
+from events.request import Delivery, header_values, is_form, url_path
 
 __all__ = ["saved_deliveries"]
 
@@ -84,8 +84,7 @@ def _sent_by_github(saved: Mapping[str, Any], headers: Mapping[str, str]) -> Del
     if isinstance(saved.get("event"), str) and "X-Github-Event" not in merged:
         merged["X-Github-Event"] = (saved["event"],)
     body = payload if isinstance(payload, str) else json.dumps(payload)
-    content_type = ("".join(merged.get("Content-Type", ())[:1])).partition(";")[0].strip().lower()
-    if content_type == FORM and not (isinstance(payload, str) and payload.startswith("payload=")):
+    if is_form(merged) and not (isinstance(payload, str) and payload.startswith("payload=")):
         # GitHub saves the payload of a form as it reads, not as it was sent.
         inner = (
             payload.get("payload") if isinstance(payload, dict) and payload.keys() == {"payload"} else None

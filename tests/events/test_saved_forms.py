@@ -148,6 +148,90 @@ def test_a_value_may_stand_below_its_name() -> None:
     assert found.header("Referer") == "https://example.com:8080/a"
 
 
+WITH_THE_RESPONSE_FIRST = f"""\
+General
+Request URL:
+https://ci.example.com/github
+Request Method:
+POST
+Status Code:
+200 OK
+Response Headers (2)
+content-type:
+text/plain
+x-github-event:
+not this one
+Request Headers (2)
+content-type:
+application/json
+x-github-event:
+push
+Request Payload
+{TEXT}
+"""
+
+WITH_THE_RESPONSE_LAST = f"""\
+Request
+Response 200
+Headers
+Request URL: https://ci.example.com/github
+Content-Type: application/json
+X-GitHub-Event: push
+Payload
+{TEXT}
+Response
+Headers
+X-GitHub-Event: not this one
+Body
+{{"ok": true}}
+"""
+
+
+@pytest.mark.parametrize("text", [WITH_THE_RESPONSE_FIRST, WITH_THE_RESPONSE_LAST])
+def test_the_response_is_left_out_wherever_it_stands(text: str) -> None:
+    found = read(text)
+    check(found, PUSH, "/github", X_GitHub_Event="push", Content_Type="application/json")
+    assert {name: len(values) for name, values in found.headers.items()} == {
+        "Content-Type": 1,
+        "X-Github-Event": 1,
+    }
+
+
+def test_a_copied_form_reads_by_its_payload() -> None:
+    found = read(ON_GITHUB.replace("application/json", "application/x-www-form-urlencoded"))
+    assert bus_event(found, host("github"), "es", "github").data["body"]["ref"] == PUSH["ref"]
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\n\n  "])
+def test_what_several_calls_of_an_api_print_reads_in_order(between: str) -> None:
+    kept = [
+        json.dumps(
+            {
+                "guid": "g",
+                "delivered_at": "",
+                "event": "push",
+                "request": {"headers": {}, "payload": {"number": each}},
+            }
+        )
+        for each in range(3)
+    ]
+    found = parse(f"{between.join(kept)}\n".encode(), {})
+    assert [json.loads(each.body) for each in found if isinstance(each, Delivery)] == [
+        {"number": each} for each in range(3)
+    ]
+    listed = parse(f"[{kept[0]}]{between}[{kept[1]}]".encode(), {})
+    assert len(listed) == 2
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}{"b": 2}', "[1] [2]", '{"a": 1} and {"b": 2}', "{}{", "[[]]]"])
+def test_other_values_in_a_row_stay_a_bare_body(text: str) -> None:
+    assert read(text).body == text.encode()
+
+
+def test_a_space_that_does_not_break_stays_in_a_text() -> None:
+    assert json.loads(read('X-GitHub-Event: push\n\u00a0{"a": "b\u00a0c"}').body) == {"a": "b\u00a0c"}
+
+
 HEADERS = "X-GitHub-Event: push\nContent-Type: application/json"
 
 
