@@ -84,7 +84,7 @@ def event_options(command: Command) -> Command:
         "given",
         required=True,
         metavar="EVENT",
-        help="The event: a file, - for stdin, or schedule:PIPELINE. FILE#2 is the second delivery of a file with several.",
+        help="The event: a file, - for stdin, or schedule:PIPELINE.",
     )
     @click.option("--source", help="Source that receives the event, if EVENT does not say it.")
     @click.option(
