@@ -9,6 +9,7 @@ from hookline.command_line.common import DeclarationArguments, declaration_optio
 from hookline.output import table
 
 NOTHING = "nothing to choose"
+AFTERWARDS = "Set the content of each file at its host, then delete the file."
 MANY = 5
 """Repositories that are named in a line; JSON and Markdown name all of them."""
 
@@ -133,7 +134,7 @@ def _text(found: Webhooks) -> str:
             f"\n{each.endpoint.name}: {each.endpoint.host.title}\n{body}" + (f"  {note}\n" if note else "")
         )
     parts += [f"\nSecret {each.name}:\n{_indented(each)}" for each in found.secrets]
-    return "".join(parts)
+    return "".join(parts) + (f"\n{AFTERWARDS}\n" if found.secrets else "")
 
 
 def _indented(secret: SecretToMake) -> str:
@@ -163,4 +164,4 @@ def _markdown(found: Webhooks) -> str:
         f"\n## Secret {each.name}\n\n```sh\n{''.join(f'{line}{chr(10)}' for line in each.commands)}```\n"
         for each in found.secrets
     ]
-    return "".join(parts)
+    return "".join(parts) + (f"\n{AFTERWARDS}\n" if found.secrets else "")

@@ -187,6 +187,7 @@ def test_people_are_told_the_same(declared: str, output: str) -> None:
             assert choice["label"] in text
     assert "kubectl -n builds create secret generic hooks" in text
     assert "The URL is the only secret" in text
+    assert text.endswith("then delete the file.\n")
     assert ("acme/Cart4 and 3 more" in text) == (output == "table")
     assert ("`acme/Cart7`" in text) == (output == "markdown")
 
