@@ -112,7 +112,9 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
             verify(delivery, endpoint.host, options.secret)
         except ValueError as error:
             raise DeliveryError(str(error)) from error
-    return bus_event(delivery, endpoint.host, endpoint.event_source, endpoint.name)
+    concluded = options.source is None and delivery.path is None and len(plan.endpoints) > 1
+    found = bus_event(delivery, endpoint.host, endpoint.event_source, endpoint.name)
+    return replace(found, concluded=concluded)
 
 
 def read_files(content: bytes) -> list[str]:

@@ -150,6 +150,8 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
             }
             print_data(answer, output)
         sys.exit(EXIT_NEGATIVE)
+    if found.concluded:
+        print_line(f"received by {found.event_name}; --source names another source", err=True)
     log("info", "event read", event_source=found.event_source, event_name=found.event_name)
     log("debug", "event data", data=found.data)
     return found

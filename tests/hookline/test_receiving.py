@@ -190,6 +190,16 @@ def hookline(*arguments: str, text: bytes | None = None) -> Result:
     return CliRunner().invoke(main, list(arguments), input=text)
 
 
+def test_a_source_that_nobody_named_is_said(folder: Path) -> None:
+    (folder / "gitlab.json").write_text(json.dumps(saved_by_gitlab("https://jenkins.example.com/x")), "utf-8")
+    result = hookline("simulate", "-f", "ci/hookline.yaml", "-e", "gitlab.json", "-o", "json")
+    assert result.stderr == "received by gitlab; --source names another source\n"
+    assert json.loads(result.stdout)["event"]["kind"] == "push"
+    (folder / "raw").write_text(f"POST /gitlab HTTP/1.1\n\n{json.dumps(payload('gitlab/push'))}", "utf-8")
+    for named in (("-e", "gitlab.json", "--source", "gitlab"), ("-e", "raw")):
+        assert hookline("simulate", "-f", "ci/hookline.yaml", *named).stderr == ""
+
+
 def test_simulate_takes_the_number_of_a_delivery(folder: Path) -> None:
     result = hookline("simulate", "-f", "ci/hookline.yaml", "-e", "ci/all.har#2")
     assert result.exit_code == 0, result.output
