@@ -104,9 +104,9 @@ class Gateway(Block):
 
 
 def _secret_or_false(value: Any) -> Any:
-    if value is True:
+    if value is True or value in ("true", "false"):
         raise ValueError(
-            "expected the name of the Secret with the certificate, or false if something before the Ingress ends TLS"
+            "expected the name of the Secret with the certificate, or false, without quotes, if something before the Ingress ends TLS"
         )
     return value
 

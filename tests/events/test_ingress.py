@@ -169,6 +169,7 @@ def test_every_controller_that_can_be_declared_has_its_annotations() -> None:
     [
         ("{host: ci.example.com}", "say who ends TLS"),
         ("{host: ci.example.com, tls: true}", "expected the name of the Secret with the certificate, or false"),
+        ("{host: ci.example.com, tls: 'false'}", "or false, without quotes"),
         ("{host: 'https://ci.example.com', tls: cert}", "expected a DNS name"),
         ("{host: '*.example.com', tls: cert}", "expected a DNS name"),
         ("{host: ci.example.com/hooks, tls: cert}", "expected a DNS name"),
