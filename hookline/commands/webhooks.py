@@ -5,7 +5,13 @@ from typing import Any
 import click
 
 from hookline.answers.webhooks import NO_ADDRESS, SecretToMake, Webhook, Webhooks, webhooks
-from hookline.command_line.common import DeclarationArguments, declaration_options, print_data, report
+from hookline.command_line.common import (
+    DeclarationArguments,
+    declaration_options,
+    print_data,
+    print_line,
+    report,
+)
 from hookline.output import table
 
 NOTHING = "nothing to choose"
@@ -42,7 +48,9 @@ def command(declared: DeclarationArguments, output: str) -> None:
     elif not found.items:
         click.echo("no pipeline uses a source, so no host has to be told anything")
     else:
-        click.echo(_markdown(found) if output == "markdown" else _text(found), nl=False)
+        text = _markdown(found) if output == "markdown" else _text(found)
+        for line in text.splitlines():
+            print_line(line)
 
 
 def _data(found: Webhooks) -> dict[str, Any]:
