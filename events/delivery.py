@@ -28,6 +28,8 @@ class BusEvent:
     data: Mapping[str, Any]
     context: Mapping[str, str] = field(default_factory=dict)
     """id and time (RFC 3339, seconds, UTC) where known."""
+    concluded: bool = False
+    """Whether the source follows from the headers and the payload alone: neither the user nor a path names it."""
 
     def text(self) -> str:
         """The data as JSON; half of a surrogate pair becomes U+FFFD, as Go reads it (libjq would refuse it)."""

@@ -49,6 +49,11 @@ class Endpoint:
     event_source: str
     """Name of the EventSource object that receives it."""
 
+    @property
+    def service(self) -> str:
+        """The Service that Argo Events makes of the EventSource (argo-events pkg/reconciler/eventsource/resource.go)."""
+        return f"{self.event_source}-eventsource-svc"
+
 
 def endpoints(sources: Mapping[str, Source], prefix: str) -> dict[str, Endpoint]:
     """Name of a source to where it is received.

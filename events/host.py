@@ -9,6 +9,7 @@ from importlib import resources
 from events import hosts
 from events.canonical import Kind
 from events.receivers import Receiver, Verification
+from events.webhook_form import WebhookForm
 
 __all__ = ["Host", "Verification", "host", "host_names", "prelude_text", "program_text"]
 
@@ -25,8 +26,8 @@ class Host:
     receiver: Receiver
     """The event source of Argo Events that takes its deliveries."""
     verification: Verification
-    setup: str
-    """Sentence that says what a user sets at the host; printed by `validate` and in the rendered output."""
+    webhook: WebhookForm
+    """The form in which a user sets it up; `hookline webhooks` prints the part that a declaration needs."""
     event_headers: tuple[str, ...] = ()
     """Request headers of which one must name the event, in Go's canonical case; empty if the body names it."""
     delivery_header: str | None = None

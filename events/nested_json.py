@@ -5,10 +5,10 @@ that works with the value has to recurse.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["DEEPEST", "LEVELS", "NestedTooDeeplyError", "loads"]
+__all__ = ["DEEPEST", "LEVELS", "NestedTooDeeplyError", "blocks", "loads"]
 
 DEEPEST = 10_000
 """Go's limit of nested objects and lists (encoding/json scanner.go, maxNestingDepth)."""
@@ -16,11 +16,31 @@ DEEPEST = 10_000
 LEVELS = 200
 """Levels that one call of Python's parser reads here; well below its own limit."""
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""A string or a bracket. A string that does not end reaches to the end of the text: nothing is looked for in it again, which
+would take a time that grows with the square of its length."""
 
 
 class NestedTooDeeplyError(ValueError):
     """The text nests deeper than Go reads."""
+
+
+def blocks(text: str, begins: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of each object or list that stands at a place in a text; one that does not end ends with the text.
+
+    Args:
+        text: Any text.
+        begins: Where one may stand; its match ends before the bracket.
+    """
+    at = 0
+    while begin := begins.search(text, at):
+        depth, at = 0, len(text)
+        for token in _TOKEN.finditer(text, begin.end()):
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+            if depth <= 0:
+                at = token.end()
+                break
+        yield begin.end(), at
 
 
 def loads(text: str, read: Callable[[str], Any]) -> Any:

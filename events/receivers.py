@@ -103,7 +103,7 @@ class Receiver(ABC):
 
         Raises:
             Refusal: The event source would answer with `refusal_status`.
-            ValueError: The body is not byte for byte what was sent.
+            ValueError: The delivery was saved, and holds the body or the token not as it was sent.
         """
 
     @abstractmethod
@@ -238,6 +238,10 @@ class _WebhookSource(Receiver):
     def verify(self, delivery: Delivery, secret: bytes) -> None:
         given = (delivery.header("Authorization") or "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(given, b"Bearer " + _without_line_end(secret)):
+            if not delivery.exact_body:
+                raise ValueError(
+                    "hosts mask tokens in the deliveries that they save and show, so this one's token cannot be checked"
+                )
             raise self._mismatch(
                 f"the header Authorization: Bearer <token> is missing or wrong{_ends(secret)}"
             )

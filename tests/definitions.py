@@ -1,13 +1,14 @@
 """The rules that the engines' own releases have for their objects, as JSON Schemas, and a checker that goes by them.
 
 `tests/data/definitions` holds what of them hookline's objects touch, taken from the releases (Apache License 2.0):
-argo-workflows `manifests/base/crds/full`, argo-events `api/jsonschema/schema.json`, kubernetes `api/openapi-spec/v3` and
-prometheus-operator `example/prometheus-operator-crd`. Write a file again from a checkout or a Go module of the release:
+argo-workflows `manifests/base/crds/full`, argo-events `api/jsonschema/schema.json`, kubernetes `api/openapi-spec/v3`,
+prometheus-operator `example/prometheus-operator-crd` and gateway-api `config/crd/standard`. Write a file again from a checkout or a Go module of the release:
 
     python tests/definitions.py argo-workflows 3.7.18 FOLDER
     python tests/definitions.py argo-events 1.9.11 FOLDER
     python tests/definitions.py kubernetes 1.34.4 FOLDER
     python tests/definitions.py prometheus-operator 0.85.0 FOLDER
+    python tests/definitions.py gateway-api 1.3.0 FOLDER
 """
 
 import json
@@ -22,6 +23,7 @@ import yaml
 
 __all__ = [
     "EVENTS",
+    "GATEWAY_API",
     "KUBERNETES",
     "KUBERNETES_GROUPS",
     "PROMETHEUS_OPERATOR",
@@ -38,6 +40,7 @@ WORKFLOWS = ("3.5.15", "3.6.19", "3.7.18", "4.0.5", "4.0.10", "4.1.2")
 EVENTS = ("1.9.11",)
 KUBERNETES = "1.34.4"
 PROMETHEUS_OPERATOR = "0.85.0"
+GATEWAY_API = "1.3.0"
 KUBERNETES_GROUPS = {
     "api/v1": (
         "ConfigMap",
@@ -48,7 +51,7 @@ KUBERNETES_GROUPS = {
         "ServiceAccount",
     ),
     "apis/apps/v1": ("Deployment",),
-    "apis/networking.k8s.io/v1": ("NetworkPolicy",),
+    "apis/networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
     "apis/rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
 }
 """API group and version → the kinds of Kubernetes' own that hookline prints."""
@@ -111,10 +114,28 @@ def service_monitor_rules(folder: Path) -> Json:
     return {kind: schema}
 
 
+def http_route_rules(folder: Path) -> Json:
+    """The rules of an HTTPRoute's `spec`; filters, which hookline does not write, are only known by their name."""
+    kind, schema = _custom(folder / "gateway.networking.k8s.io_httproutes.yaml")
+    return {kind: _without_filters(schema)}
+
+
+def _without_filters(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_filters(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: {} if key == "filters" else _without_filters(each)
+        for key, each in value.items()
+        if key != "x-kubernetes-validations"
+    }
+
+
 def _custom(path: Path) -> tuple[str, Json]:
-    """Kind and rules of `spec` of a custom resource definition."""
+    """Kind and rules of `spec` of a custom resource definition, in the version that is stored."""
     definition = yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)["spec"]
-    (version,) = definition["versions"]
+    (version,) = (each for each in definition["versions"] if each["storage"])
     schema = _without_texts(version["schema"]["openAPIV3Schema"])
     return definition["names"]["kind"], schema["properties"]["spec"]
 
@@ -244,6 +265,8 @@ def main() -> None:
         found = kubernetes_rules(
             json.loads((folder / "api/openapi-spec/v3" / each).read_text("utf-8")) for each in files
         )
+    elif engine == "gateway-api":
+        found = http_route_rules(folder / "config/crd/standard")
     else:
         found = service_monitor_rules(folder / "example/prometheus-operator-crd")
     path = FOLDER / f"{engine}-{version}.json"

@@ -39,7 +39,7 @@ EXIT_CODES = {0, 1, 2, 3, 5}
 """Those of docs/commands.md, without 70: hookline's own fault is what is looked for."""
 KINDS = {
     "EventBus", "EventSource", "Sensor", "CronWorkflow", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "Secret",
-    "Namespace", "ConfigMap", "PodDisruptionBudget",
+    "Namespace", "ConfigMap", "PodDisruptionBudget", "Ingress", "HTTPRoute",
 }  # fmt: skip
 STRANGE = [each for each in TEXTS if len(each) < 1000]
 HOSTILE: list[Any] = [
@@ -119,7 +119,7 @@ def request(event: dict[str, Any], name: str, chance: random.Random) -> bytes:
 def delivery(name: str, any_ref: bool, content: bytes) -> str:
     """A request from the wire to the decision."""
     try:
-        found = parse(content, {}, name, host(name))
+        found = parse(content, {}, name, host(name))[0]
         if isinstance(found, Delivery):
             found = bus_event(found, host(name), "hookline-webhooks", name)
     except DeliveryError:

@@ -175,7 +175,16 @@ def _plain(value: Any) -> str:
 
 def sources_table() -> str:
     """The table of docs/sources.md on what to set at a host."""
-    return "\n".join(f"| `{name}` | {host(name).setup} |" for name in host_names())
+    rows = []
+    for name in host_names():
+        form = host(name).webhook
+        fields = "; ".join(f"{field}: `{value}`" for field, value in form.filled("URL", "SECRET"))
+        choices = "; ".join(
+            f"{kind}: {', '.join(each.label for each in chosen) or 'nothing to choose'}"
+            for kind, chosen in form.choices.items()
+        )
+        rows.append(f"| `{name}` | {form.place} | {fields} | {choices} |")
+    return "\n".join(rows)
 
 
 def reasons_table() -> str:

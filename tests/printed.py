@@ -17,7 +17,11 @@ __all__ = ["CASES", "minor", "printed"]
 
 EVERYTHING = """\
 version: 1
-cluster: {namespace: ci, schedules: cron_workflow, sandbox: {namespace: ci-forks}}
+cluster:
+  namespace: ci
+  schedules: cron_workflow
+  sandbox: {namespace: ci-forks}
+  ingress: {host: ci.example.com, class: nginx, tls: ci-example-com-tls, controller: nginx, rate_limit: 50, annotations: {example.com/note: "yes"}}
 sources:
   github: {host: github, endpoint: /github, secret: {name: hooks, key: github}}
   gitlab: {host: gitlab, endpoint: /gitlab, secret: {name: hooks, key: gitlab}}

@@ -5,8 +5,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from definitions import EVENTS, KUBERNETES, PROMETHEUS_OPERATOR, WORKFLOWS, problems, stored
-from printed import CASES, minor, printed
+from definitions import (
+    EVENTS,
+    GATEWAY_API,
+    KUBERNETES,
+    PROMETHEUS_OPERATOR,
+    WORKFLOWS,
+    problems,
+    stored,
+)
+from printed import CASES, EVERYTHING, minor, printed
 from support import EXAMPLES
 
 from runs.exporter.manifests import exporter_manifests
@@ -15,6 +23,10 @@ from triggers.release import OLDEST_UPSTREAM, Release
 
 EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
 SECRETS: dict[str, list[GitCredentials]] = {"git-creds": ["password", "ssh"], "gitlab-creds": ["ssh"]}
+THROUGH_A_GATEWAY = EVERYTHING.replace(
+    "class: nginx, tls: ci-example-com-tls, controller: nginx, rate_limit: 50,",
+    "gateway: {name: public, namespace: gateways, listener: https},",
+)
 NEEDED = [
     dict(each.manifest)
     for storage in (NasStorage(), NfsStorage(), ClassStorage())
@@ -61,8 +73,11 @@ def test_what_kubernetes_reads_is_valid_there(case: str) -> None:
 
 
 def test_every_kind_that_is_printed_has_rules() -> None:
-    found = [each for files in CASES.values() for each in printed(files, OLDEST_UPSTREAM)] + EXPORTER + NEEDED
+    files = [*CASES.values(), [("hookline.yaml", THROUGH_A_GATEWAY.encode())]]
+    found = [each for case in files for each in printed(case, OLDEST_UPSTREAM)] + EXPORTER + NEEDED
+    assert {"Ingress", "HTTPRoute"} <= {each["kind"] for each in found}
     known = {
+        *stored("gateway-api", GATEWAY_API),
         *stored("kubernetes", KUBERNETES),
         *stored("argo-events", EVENTS[-1]),
         *stored("argo-workflows", WORKFLOWS[-1]),
@@ -77,6 +92,30 @@ def test_what_the_prometheus_operator_reads_is_valid_there() -> None:
     wrong = copy.deepcopy(monitor)
     wrong["spec"]["endpoints"][0]["intervall"] = "30s"
     assert len(problems("prometheus-operator", PROMETHEUS_OPERATOR, wrong)) == 1
+
+
+def of_kind(kind: str, text: str) -> dict[str, Any]:
+    found = printed([("hookline.yaml", text.encode())], OLDEST_UPSTREAM)
+    return next(copy.deepcopy(each) for each in found if each["kind"] == kind)
+
+
+def test_what_the_gateway_api_reads_is_valid_there() -> None:
+    route = of_kind("HTTPRoute", THROUGH_A_GATEWAY)
+    assert problems("gateway-api", GATEWAY_API, route) == []
+    route["spec"]["parentRefs"][0]["listener"] = "https"
+    route["spec"]["rules"][0]["matches"][0]["path"]["type"] = "exact"
+    route["spec"]["rules"][0]["backendRefs"][0]["port"] = "12000"
+    assert len(problems("gateway-api", GATEWAY_API, route)) == 3
+
+
+def test_the_checker_refuses_an_ingress_that_kubernetes_does_not_know() -> None:
+    ingress = of_kind("Ingress", EVERYTHING)
+    assert problems("kubernetes", KUBERNETES, ingress) == []
+    ingress["spec"]["ingressClass"] = "nginx"
+    del ingress["spec"]["rules"][0]["http"]["paths"][0]["pathType"]
+    ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"]["number"] = "12000"
+    ingress["metadata"]["annotations"]["example.com/note"] = True
+    assert len(problems("kubernetes", KUBERNETES, ingress)) == 4
 
 
 @pytest.mark.parametrize(

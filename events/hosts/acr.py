@@ -2,6 +2,7 @@
 
 from events.host import Host, Verification
 from events.receivers import WEBHOOK
+from events.webhook_form import URL, Choice, WebhookForm
 
 HOST = Host(
     name="acr",
@@ -10,5 +11,10 @@ HOST = Host(
     receiver=WEBHOOK,
     # A trigger has a URL and nothing else: no secret, header or signature (CreateRepoTrigger, document_detail/451368).
     verification=Verification.NONE,
-    setup="Trigger of the repository with the URL of the endpoint, HTTPS on port 443.",
+    webhook=WebhookForm(
+        place="repository: Trigger → Create",
+        # HTTPS on port 443, with a certificate that is not self-signed.
+        fields=(("Trigger URL", URL),),
+        choices={"image_push": (Choice("All", "ALL"),)},
+    ),
 )

@@ -2,6 +2,7 @@
 
 from events.host import Host, Verification
 from events.receivers import WEBHOOK
+from events.webhook_form import SECRET, URL, WebhookForm
 
 HOST = Host(
     name="distribution",
@@ -9,5 +10,13 @@ HOST = Host(
     kinds=frozenset({"image_push", "other"}),
     receiver=WEBHOOK,
     verification=Verification.BEARER,
-    setup="notifications.endpoints of the registry's config with headers: {Authorization: [Bearer <token>]}; ignore.actions [pull] saves traffic.",
+    webhook=WebhookForm(
+        place="configuration of the registry, under notifications.endpoints",
+        fields=(
+            ("url", URL),
+            ("headers", f"{{Authorization: [Bearer {SECRET}]}}"),
+            ("ignore.actions", "[pull]"),
+        ),
+        choices={"image_push": ()},
+    ),
 )

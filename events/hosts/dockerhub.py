@@ -2,6 +2,7 @@
 
 from events.host import Host, Verification
 from events.receivers import WEBHOOK
+from events.webhook_form import URL, WebhookForm
 
 HOST = Host(
     name="dockerhub",
@@ -9,7 +10,11 @@ HOST = Host(
     kinds=frozenset({"image_push", "other"}),
     receiver=WEBHOOK,
     verification=Verification.NONE,
-    setup="Webhook of the repository with the URL of the endpoint.",
+    webhook=WebhookForm(
+        place="repository: Webhooks",
+        fields=(("Webhook URL", URL),),
+        choices={"image_push": ()},
+    ),
     ignores_case=True,
     official_namespace="library",
     registries=("docker.io", "index.docker.io", "registry-1.docker.io"),

@@ -2,6 +2,7 @@
 
 from events.host import Host, Verification
 from events.receivers import GITHUB
+from events.webhook_form import SECRET, URL, Choice, WebhookForm
 
 HOST = Host(
     name="ghcr",
@@ -9,7 +10,11 @@ HOST = Host(
     kinds=frozenset({"image_push", "ping", "other"}),
     receiver=GITHUB,
     verification=Verification.SIGNATURE,
-    setup="Webhook with content type application/json, the same secret, and the event packages (or registry packages).",
+    webhook=WebhookForm(
+        place="repository or organization: Settings → Webhooks → Add webhook",
+        fields=(("Payload URL", URL), ("Content type", "application/json"), ("Secret", SECRET)),
+        choices={"image_push": (Choice("Packages", "package"),)},
+    ),
     event_headers=("X-Github-Event",),
     delivery_header="X-Github-Delivery",
     ignores_case=True,

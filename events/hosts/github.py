@@ -2,6 +2,7 @@
 
 from events.host import Host, Verification
 from events.receivers import GITHUB
+from events.webhook_form import SECRET, URL, Choice, WebhookForm
 
 HOST = Host(
     name="github",
@@ -9,7 +10,15 @@ HOST = Host(
     kinds=frozenset({"push", "tag", "pull_request", "ping", "other"}),
     receiver=GITHUB,
     verification=Verification.SIGNATURE,
-    setup="Webhook with content type application/json, the same secret, and the events pushes and pull requests.",
+    webhook=WebhookForm(
+        place="repository or organization: Settings → Webhooks → Add webhook",
+        fields=(("Payload URL", URL), ("Content type", "application/json"), ("Secret", SECRET)),
+        choices={
+            "push": (Choice("Pushes", "push"),),
+            "tag": (Choice("Pushes", "push"),),
+            "pull_request": (Choice("Pull requests", "pull_request"),),
+        },
+    ),
     event_headers=("X-Github-Event",),
     delivery_header="X-Github-Delivery",
     ignores_case=True,

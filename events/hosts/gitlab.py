@@ -2,6 +2,7 @@
 
 from events.host import Host, Verification
 from events.receivers import WEBHOOK
+from events.webhook_form import SECRET, URL, Choice, WebhookForm
 
 HOST = Host(
     name="gitlab",
@@ -10,7 +11,19 @@ HOST = Host(
     # GitLab's own event source verifies nothing unless it manages the hooks (tried on argo-events 1.9.10).
     receiver=WEBHOOK,
     verification=Verification.BEARER,
-    setup="Webhook with the default body template, the custom header Authorization: Bearer <token>, and the triggers push, tag push and merge request events.",
+    webhook=WebhookForm(
+        place="project or group: Settings → Webhooks → Add new webhook",
+        fields=(
+            ("URL", URL),
+            ("Custom headers", f"Authorization: Bearer {SECRET}"),
+            ("Custom webhook template", "leave it empty"),
+        ),
+        choices={
+            "push": (Choice("Push events", "push_events"),),
+            "tag": (Choice("Tag push events", "tag_push_events"),),
+            "pull_request": (Choice("Merge request events", "merge_requests_events"),),
+        },
+    ),
     delivery_header="Idempotency-Key",
     ignores_case=True,
     lists_files=True,

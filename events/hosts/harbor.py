@@ -2,6 +2,7 @@
 
 from events.host import Host, Verification
 from events.receivers import WEBHOOK
+from events.webhook_form import SECRET, URL, Choice, WebhookForm
 
 HOST = Host(
     name="harbor",
@@ -9,5 +10,14 @@ HOST = Host(
     kinds=frozenset({"image_push", "other"}),
     receiver=WEBHOOK,
     verification=Verification.BEARER,
-    setup="Webhook policy of the project for artifact pushed, with the auth header Bearer <token>; both payload formats are read.",
+    webhook=WebhookForm(
+        place="project: Webhooks → New Webhook",
+        fields=(
+            ("Notify Type", "http"),
+            ("Payload Format", "Default or CloudEvents"),
+            ("Endpoint URL", URL),
+            ("Auth Header", f"Bearer {SECRET}"),
+        ),
+        choices={"image_push": (Choice("Artifact pushed", "PUSH_ARTIFACT"),)},
+    ),
 )

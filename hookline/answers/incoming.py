@@ -17,8 +17,8 @@ from events.delivery import (
 )
 from events.event_files import parse
 from events.host import Host
-from events.scalars import is_placeholder
 from events.signatures import verify
+from hookline.answers.receiving import chosen, receiver
 from hookline.plan.planning import Plan
 from hookline.plan.schedules import FiringSchedule
 
@@ -37,6 +37,8 @@ class EventOptions:
     source: str | None = None
     headers: Mapping[str, str] | None = None
     secret: bytes | None = None
+    number: int | None = None
+    """Which delivery of a file with several, from 1."""
     now: datetime.datetime | None = None
 
 
@@ -61,7 +63,8 @@ def incoming(plan: Plan, given: str, content: bytes | None, options: EventOption
             )
         event = _scheduled(plan, given.removeprefix(SCHEDULE), options.now, now)
     else:
-        parsed = parse(content, options.headers or {}, options.source, _known_host(plan, options.source))
+        found = parse(content, options.headers or {}, options.source, _known_host(plan, options.source))
+        parsed = chosen(plan, found, options.number, given)
         event = (
             _on_the_bus(parsed, options) if isinstance(parsed, BusEvent) else _received(plan, parsed, options)
         )
@@ -142,24 +145,7 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
     for name in options.headers or ():
         if len(delivery.headers.get(canonical_header(name), ())) > 1:
             raise DeliveryError(f"the request has the header {name} already; leave yours out")
-    if not plan.endpoints:
-        raise DeliveryError("nothing is declared under sources:, so no delivery can arrive")
-    accepted = f"sources: {', '.join(plan.endpoints)}"
-    if options.source is not None:
-        endpoint = plan.endpoints.get(options.source)
-        if endpoint is None:
-            raise DeliveryError(f'there is no source "{options.source}"; {accepted}')
-    else:
-        every = plan.endpoints.values()
-        candidates = [each for each in every if delivery.path in {None, each.path}]
-        candidates = candidates or [each for each in every if is_placeholder(each.path)]
-        if not candidates:
-            raise DeliveryError(
-                f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"
-            )
-        if len(candidates) > 1:
-            raise DeliveryError(f"name the source that receives it with --source; {accepted}")
-        endpoint = candidates[0]
+    endpoint = receiver(plan, delivery, options.source)
     named = endpoint.host.event_headers
     if named and not any(delivery.header(header) for header in named):
         raise DeliveryError(
@@ -170,7 +156,9 @@ def _received(plan: Plan, delivery: Delivery, options: EventOptions) -> BusEvent
             verify(delivery, endpoint.host, options.secret)
         except ValueError as error:
             raise DeliveryError(str(error)) from error
-    return bus_event(delivery, endpoint.host, endpoint.event_source, endpoint.name)
+    concluded = options.source is None and delivery.path is None and len(plan.endpoints) > 1
+    found = bus_event(delivery, endpoint.host, endpoint.event_source, endpoint.name)
+    return replace(found, concluded=concluded)
 
 
 def read_files(content: bytes) -> list[str]:

@@ -8,6 +8,7 @@ from documents.diagnostics import InvalidInput, Position
 from documents.files import read_file
 from events.delivery import DeliveryError, Refusal
 from hookline.answers.incoming import LARGEST_EVENT_BYTES, SCHEDULE, EventOptions, incoming
+from hookline.answers.receiving import file_and_number
 from hookline.answers.simulation import result_of, simulate
 from hookline.declaration.loading import DeclaredTest
 from hookline.plan.planning import Plan
@@ -44,12 +45,11 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
     case = test.case
     failure, readable = "", True
     try:
-        content = (
-            None
-            if case.event.startswith(SCHEDULE)
-            else read_file(Path(test.document.file).parent / case.event, LARGEST_EVENT_BYTES)
-        )
-        event = incoming(plan, case.event, content, EventOptions(case.source, case.headers))
+        folder = Path(test.document.file).parent
+        file, number = file_and_number(case.event, folder)
+        content = None if case.event.startswith(SCHEDULE) else read_file(folder / file, LARGEST_EVENT_BYTES)
+        options = EventOptions(case.source, case.headers, number=number)
+        event = incoming(plan, case.event, content, options)
         simulation = simulate(plan, event, case.files)
     except Refusal as refusal:
         failure = f"skip({refusal.reason})"

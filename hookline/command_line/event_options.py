@@ -14,6 +14,7 @@ from documents.diagnostics import InvalidInput
 from documents.files import read_file
 from events.delivery import BusEvent, DeliveryError, Refusal
 from hookline.answers.incoming import LARGEST_EVENT_BYTES, SCHEDULE, EventOptions, incoming, read_files
+from hookline.answers.receiving import file_and_number
 from hookline.command_line.common import (
     EXIT_NEGATIVE,
     fail,
@@ -135,9 +136,10 @@ def event_options(command: Command) -> Command:
 def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
     """The event on the bus; a refusal by the event source is an answer and ends the command with code 1."""
     try:
-        content = None if event.given.startswith(SCHEDULE) else _content(event.given)
+        file, number = file_and_number(event.given, Path())
+        content = None if event.given.startswith(SCHEDULE) else _content(file)
         secret = _read(event.secret_file, LARGEST_SECRET_BYTES) if event.secret_file else None
-        options = EventOptions(event.source, event.headers, secret, event.now)
+        options = EventOptions(event.source, event.headers, secret, number, event.now)
         found = incoming(plan, event.given, content, options)
     except DeliveryError as error:
         fail(f"{event.given}: {error}")
@@ -155,6 +157,8 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
             }
             print_data(answer, output)
         sys.exit(EXIT_NEGATIVE)
+    if found.concluded:
+        print_line(f"received by {found.event_name}; --source names another source", err=True)
     log("info", "event read", event_source=found.event_source, event_name=found.event_name)
     log("debug", "event data", data=found.data)
     return found

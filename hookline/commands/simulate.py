@@ -42,14 +42,16 @@ def command(
 ) -> None:
     """Say which pipelines an event would start, and print their Workflows.
 
-    EVENT is a file, - for stdin, or schedule:PIPELINE. The file holds a raw HTTP request, a delivery that GitHub or GitLab saved, a
-    CloudEvent as on the bus, or a bare body (with --source and --header). hookline decides by the same program text as the Sensor.
+    EVENT is a file, - for stdin, or schedule:PIPELINE. The file holds a raw HTTP request, deliveries that GitHub or GitLab saved,
+    headers and payload copied from a page, a recording (HAR), a curl command, a CloudEvent as on the bus, or a bare body (with --header).
+    FILE#2 is the second delivery of a file. hookline decides by the same program text as the Sensor.
 
     \b
     Examples:
       hookline simulate -e delivery.json
       hookline simulate -e push.json --source github --header 'X-GitHub-Event: push'
       hookline simulate -e push.http --secret-file webhook-secret
+      hookline simulate -e recorded.har#2
       hookline simulate -e schedule:shop --now 2026-11-25T02:30:00Z
       hookline simulate -e delivery.json -o manifest | kubectl create -f -
     """

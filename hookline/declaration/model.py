@@ -9,6 +9,7 @@ from documents.blocks import Block, Name, Once
 from documents.scalars import check_label_value, matching
 from events.declaration import Events
 from events.eventsource import JETSTREAM_VERSION
+from events.ingress import Ingress
 from events.scalars import check_repository_name, check_url
 from events.sources import Source, SourceName
 from triggers.declaration import Run
@@ -108,6 +109,11 @@ class Cluster(Block):
     )
     event_bus: EventBus = Field(
         default=EventBus(), description="The bus of Argo Events.", examples=[{"name": "default"}]
+    )
+    ingress: Ingress | None = Field(
+        default=None,
+        description="Render an Ingress or an HTTPRoute for the event sources. Default: none; route your own to their Services.",
+        examples=[{"host": "ci.example.com", "class": "nginx", "tls": "ci-example-com-tls"}],
     )
 
 

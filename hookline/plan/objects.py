@@ -9,6 +9,7 @@ from events.eventsource import (
     network_policy,
     webhook_manifest,
 )
+from events.ingress_objects import ingress_manifests
 from hookline.plan.planning import Plan
 from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
 from triggers.cron_workflow import cron_workflow
@@ -48,6 +49,8 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
     if plan.sensors:
         found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
     found += event_source_objects(plan)
+    if cluster.ingress is not None:
+        found += ingress_manifests(cluster.ingress, plan.received, f"{plan.prefix}-webhooks", plan.namespace)
     found += [sensor_object(plan, sensor) for sensor in plan.sensors]
     found += cron_workflows(plan)
     return found
@@ -67,9 +70,8 @@ def event_source_objects(plan: Plan) -> list[dict[str, Any]]:
     for route in plan.routes:
         owners[route.source.name].add(route.key.split("/")[0])
     found: list[dict[str, Any]] = []
-    used = [endpoint for name, endpoint in plan.endpoints.items() if owners[name]]
-    for name in sorted({endpoint.event_source for endpoint in used}):
-        received = [endpoint for endpoint in used if endpoint.event_source == name]
+    for name in sorted({endpoint.event_source for endpoint in plan.received}):
+        received = [endpoint for endpoint in plan.received if endpoint.event_source == name]
         found.append(tokenless_account(name, plan.namespace))
         found.append(webhook_manifest(name, received, owners, plan.namespace, bus))
         found += [network_policy(each, plan.namespace) for each in received if each.unverified is not None]

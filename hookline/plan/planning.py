@@ -50,6 +50,12 @@ class Plan:
         return self.declaration.cluster.namespace
 
     @property
+    def received(self) -> tuple[Endpoint, ...]:
+        """The endpoints of the sources that pipelines use, by name."""
+        used = {route.source.name for route in self.routes}
+        return tuple(each for name, each in self.endpoints.items() if name in used)
+
+    @property
     def sandboxed(self) -> frozenset[str]:
         """Pipelines of foreign code."""
         return frozenset(

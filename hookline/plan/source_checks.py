@@ -1,4 +1,4 @@
-"""Checks of where events come from: what a registry sends, and what a calendar can catch up on."""
+"""Checks of where events come from: what a registry sends, what a calendar can catch up on, what an ingress can route."""
 
 from collections.abc import Mapping
 
@@ -21,6 +21,8 @@ def check_sources(
         if calendar:
             _check_catch_up(declared, problems)
         _check_official_image(declared, endpoints, problems)
+    if declaration.cluster.ingress is not None:
+        _check_ingress(declaration, endpoints, problems)
 
 
 def _check_catch_up(declared: DeclaredPipeline, problems: Problems) -> None:
@@ -54,3 +56,30 @@ def _check_official_image(
         "a copy to a repository of yours and name that, or use a schedule",
         f"pipelines.{declared.name}.events.image_push.image",
     )
+
+
+def _check_ingress(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
+    used: set[str | None] = set()
+    for declared in declaration.pipelines.values():
+        events = declared.pipeline.events
+        if events.push or events.tag or events.pull_request:
+            used.add(declared.pipeline.repository.source)
+        if events.image_push is not None:
+            used.add(events.image_push.source)
+    routed = [endpoint for name, endpoint in endpoints.items() if name in used]
+    if not routed:
+        problems.warn(
+            declaration.cluster_position("ingress"),
+            "no pipeline uses a source, so there is no path to route; ingress: is left out",
+            "cluster.ingress",
+        )
+    by_path: dict[str, Endpoint] = {}
+    for endpoint in routed:
+        other = by_path.setdefault(endpoint.path, endpoint)
+        if other.event_source != endpoint.event_source:
+            problems.error(
+                declaration.sources[endpoint.name].document.position(("sources", endpoint.name, "endpoint")),
+                f'source "{other.name}" has the endpoint {endpoint.path} too, and an ingress routes a path to one Service only; take '
+                "another path",
+                f"sources.{endpoint.name}.endpoint",
+            )

@@ -21,6 +21,7 @@ PLURALS = {
     "Deployment": "deployments",
     "EventBus": "eventbus",
     "EventSource": "eventsources",
+    "Ingress": "ingresses",
     "Namespace": "namespaces",
     "NetworkPolicy": "networkpolicies",
     "Node": "nodes",

@@ -16,7 +16,7 @@ BODY = json.dumps(github_push()).encode()
 
 
 def delivery(content: bytes, **headers: str) -> Delivery:
-    found = parse(content, {key.replace("_", "-"): value for key, value in headers.items()})
+    (found,) = parse(content, {key.replace("_", "-"): value for key, value in headers.items()})
     assert isinstance(found, Delivery)
     return found
 
@@ -50,7 +50,7 @@ def test_a_cloud_event_is_an_event_on_the_bus() -> None:
         "specversion": "1.0", "id": "1f", "source": "hookline-webhooks", "subject": "github", "type": "github",
         "time": "2026-11-24T08:00:00.123+08:00", "data": {"headers": {}, "body": {}},
     }  # fmt: skip
-    found = parse(json.dumps(event).encode(), {})
+    (found,) = parse(json.dumps(event).encode(), {})
     assert found == BusEvent(
         "hookline-webhooks",
         "github",

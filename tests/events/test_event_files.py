@@ -1,6 +1,7 @@
 """Event files: whatever form a delivery has on disk, it reads as the cluster would receive it."""
 
 import json
+import time
 import urllib.parse
 from typing import Any
 
@@ -35,7 +36,8 @@ def read(
 ) -> Delivery | BusEvent:
     content = value if isinstance(value, bytes) else json.dumps(value).encode()
     named = {key.replace("_", "-"): text for key, text in headers.items()}
-    return parse(content, named, source, host(name) if name else None)
+    (found,) = parse(content, named, source, host(name) if name else None)
+    return found
 
 
 def received(value: Any, name: str = "github", **options: Any) -> dict[str, Any]:
@@ -102,6 +104,29 @@ def test_a_saved_delivery_of_a_form_reads_by_its_payload(kept: Any, content_type
     assert {key: body[key] for key in github_push()} == github_push()
 
 
+def test_every_delivery_of_a_list_that_has_its_request_is_read() -> None:
+    found = parse(json.dumps([[SAVED], [SUMMARY, saved({"ref": "refs/heads/x"})]]).encode(), {})
+    assert [json.loads(each.body)["ref"] for each in found if isinstance(each, Delivery)] == [
+        "refs/heads/main",
+        "refs/heads/x",
+    ]
+
+
+def test_the_request_alone_reads_as_the_delivery() -> None:
+    assert received(SAVED["request"])["body"]["ref"] == "refs/heads/main"
+    assert received(SAVED["request"], "harbor")["body"] == SAVED["request"]
+
+
+def test_a_saved_delivery_knows_the_path_of_its_webhook() -> None:
+    for kept in (
+        {**SAVED, "url": "https://ci.example.com/github?x=1"},
+        {**GITLAB, "url": "https://ci.example.com/github"},
+    ):
+        found = read(kept)
+        assert isinstance(found, Delivery)
+        assert (found.path, found.webhook_path) == (None, "/github")
+
+
 def test_headers_of_a_saved_delivery_may_be_lists() -> None:
     found = read(saved(github_push(), X_GitHub_Event=["push"], X_Number=7, X_Nothing=None), X_Number="8")
     assert isinstance(found, Delivery)
@@ -110,14 +135,18 @@ def test_headers_of_a_saved_delivery_may_be_lists() -> None:
     assert found.header("X-Nothing") is None
 
 
+GITLAB: dict[str, Any] = {
+    "id": 1, "url": "https://ci.example.com/gitlab", "trigger": "push_hooks", "response_status": "200",
+    "request_headers": {"Content-Type": "application/json", "X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": "[REDACTED]"},
+    "request_data": payload("gitlab/push"),
+}  # fmt: skip
 SUMMARY = {key: value for key, value in SAVED.items() if key != "request"}
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([SAVED, SAVED], "a list of 2 saved deliveries; give one"),
-        ([[SUMMARY], [SUMMARY]], "a list of 2 saved deliveries; give one"),
+        ([[SUMMARY], [SUMMARY]], "2 saved deliveries without their requests; `gh api"),
         (SUMMARY, "without its request; `gh api"),
         ([SUMMARY], "without its request; `gh api"),
         ({**SAVED, "request": {"headers": None, "payload": None}}, "holds no headers or no payload any more"),
@@ -142,6 +171,21 @@ def test_an_event_that_gitlab_saved_reads_as_it_was_sent() -> None:
     found = received(kept, "gitlab")
     assert found["header"]["X-Gitlab-Event"] == ["Push Hook"]
     assert found["body"] == payload("gitlab/push")
+
+
+def test_a_list_of_events_that_gitlab_saved_reads_as_they_were_sent() -> None:
+    found = parse(json.dumps([GITLAB, GITLAB]).encode(), {})
+    assert [json.loads(each.body) for each in found if isinstance(each, Delivery)] == [
+        payload("gitlab/push")
+    ] * 2
+    assert received([GITLAB], "gitlab")["header"]["X-Gitlab-Event"] == ["Push Hook"]
+    assert received({**GITLAB, "request_data": json.dumps(payload("gitlab/push"))}, "gitlab")["body"]["ref"]
+    assert received([GITLAB], "harbor")["body"] == [GITLAB]
+
+
+def test_a_payload_that_gitlab_did_not_keep_is_said() -> None:
+    with pytest.raises(DeliveryError, match="GitLab kept no payload"):
+        read({**GITLAB, "request_data": {"oversize": True}})
 
 
 def test_a_bare_form_reads_by_its_payload() -> None:
@@ -196,6 +240,15 @@ def test_a_request_without_headers_has_its_whole_body(end: bytes) -> None:
 
 
 # --- Nesting ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quotes", ['"', '\\"', '"\\'])
+def test_a_text_that_does_not_end_is_refused_in_a_time_that_grows_with_its_length(quotes: str) -> None:
+    started = time.process_time()
+    for prefix in ("[" * 201, "X-A: 1\n{", '{"a": "'):
+        with pytest.raises((Refusal, DeliveryError)):
+            received((prefix + quotes * 200_000).encode(), "harbor")
+    assert time.process_time() - started < 20
 
 
 def nested(depth: int, inner: str = "1") -> str:
@@ -273,9 +326,9 @@ SHAPES = st.fixed_dictionaries(
 def handled(content: bytes, source: str | None, name: str) -> None:
     message = "a sentence"
     try:
-        found = parse(content, {}, source, host(name))
-        event = found if isinstance(found, BusEvent) else bus_event(found, host(name), "es", name)
-        program(name).decide(event.text())
+        for found in parse(content, {}, source, host(name)):
+            event = found if isinstance(found, BusEvent) else bus_event(found, host(name), "es", name)
+            program(name).decide(event.text())
     except (DeliveryError, Refusal) as error:
         message = str(error)
     assert " " in message

@@ -39,7 +39,27 @@ def test_every_host_has_a_record_and_a_program() -> None:
     for name in host_names():
         assert isinstance(host(name), Host)
         assert "def canonical:" in program_text(name)
-        assert host(name).setup.endswith(".")
+
+
+@pytest.mark.parametrize("name", host_names())
+def test_a_host_says_what_to_choose_for_every_kind_of_event_that_it_sends(name: str) -> None:
+    record = host(name)
+    assert record.webhook.choices.keys() == record.kinds - {"ping", "other"}
+    values = " ".join(value for _, value in record.webhook.filled("<url>", "<secret>"))
+    assert values.count("<url>") == 1
+    assert values.count("<secret>") == (record.verification is not Verification.NONE)
+    assert values.count("Bearer <secret>") == (record.verification is Verification.BEARER)
+
+
+def test_what_is_chosen_for_several_kinds_is_said_once() -> None:
+    assert [each.name for each in host("github").webhook.chosen({"tag", "push"})] == ["push"]
+    assert [each.label for each in host("gitea").webhook.chosen({"push", "pull_request"})] == [
+        "Push",
+        "Pull Request",
+        "Pull Request Synchronized",
+    ]
+    assert [each.name for each in host("gitlab").webhook.chosen({"tag"})] == ["tag_push_events"]
+    assert host("dockerhub").webhook.chosen({"image_push"}) == ()
 
 
 def test_a_host_is_received_by_the_source_that_checks_what_the_host_can_prove() -> None:

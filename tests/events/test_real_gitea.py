@@ -54,7 +54,7 @@ ODD_NAMES: dict[str, dict[str, Any]] = {
 
 
 def on_bus(name: str) -> str:
-    delivery = parse((FOLDER / f"{name}.http").read_bytes(), {})
+    (delivery,) = parse((FOLDER / f"{name}.http").read_bytes(), {})
     assert isinstance(delivery, Delivery)
     verify(delivery, host("gitea"), b"s3cret")
     return bus_event(delivery, host("gitea"), "hookline-webhooks", "gitea").text()
