@@ -7,11 +7,12 @@ import click
 from hookline.answers.webhooks import NO_ADDRESS, SecretToMake, Webhook, Webhooks, webhooks
 from hookline.command_line.common import (
     DeclarationArguments,
-    declaration_options,
+    declaration_arguments,
     print_data,
     print_line,
     report,
 )
+from hookline.command_line.strict import StrictCommand
 from hookline.output import table
 
 NOTHING = "nothing to choose"
@@ -20,8 +21,8 @@ MANY = 5
 """Repositories that are named in a line; JSON and Markdown name all of them."""
 
 
-@click.command()
-@declaration_options
+@click.command(cls=StrictCommand)
+@declaration_arguments
 @click.option(
     "-o",
     "--output",
@@ -32,6 +33,8 @@ MANY = 5
 )
 def command(declared: DeclarationArguments, output: str) -> None:
     """Print what to set at each host so that the events of this declaration arrive, and the commands that make the Secrets.
+
+    FILE is a file or folder of the declaration, as with -f.
 
     \b
     Examples:

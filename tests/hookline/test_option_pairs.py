@@ -23,6 +23,7 @@ SAMPLES: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("validate",): {"--output": ("json",), "--strict": (), **DECLARED},
     ("render",): {"--output": ("json",), "--to": ("out",), "--pods": (), "--against": ("old.yaml",), **DECLARED},
     ("test",): {"--output": ("junit",), **DECLARED},
+    ("webhooks",): {"--output": ("json",), **DECLARED},
     ("next", *NOW): {"--output": ("json",), "--count": ("2",), "--pipeline": ("shop",), **DECLARED},
     ("simulate", *EVENT, *NOW): {
         "--output": ("json",), "--strict": (), "--files": ("files",), **DECLARED,
