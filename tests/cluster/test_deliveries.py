@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cluster.deliveries import ACR_PATH, DECLARATION, DELIVERIES, Sample
-from cluster.installation import TOKEN, Installation, Request, masked
+from cluster.installation import API, TOKEN, Installation, Request, masked
 from cluster.waiting import until
 
 from hookline.plan.objects import objects
@@ -52,6 +52,10 @@ def test_a_path_that_whoever_applies_fills_is_served_and_an_open_one_is_refused(
     assert text.count("${") == 1
     with pytest.raises(AssertionError, match="endpoint must start with"):
         site.apply_objects(json.loads(text))
+    # What the controller said of the open one would be taken for its word on the filled one.
+    for each in site.api.list(API, "EventSource", site.namespace):
+        site.api.delete(API, "EventSource", each["metadata"]["name"], site.namespace)
+    until(lambda: not site.api.list(API, "EventSource", site.namespace), "the open one is gone")
     site.apply_objects(json.loads(text.replace("${ACR_ENDPOINT}", ACR_PATH)))
     site.start()
     sample = next(each for each in DELIVERIES if each.source == "acr").request()
