@@ -10,7 +10,7 @@ from cluster.deliveries import DECLARATION, DELIVERIES
 from cluster.installation import Installation
 from cluster.kubelet import SERVICE_ACCOUNT_FOLDER, Pod
 from cluster.waiting import until
-from printed import CASES
+from printed import CASES, WITHOUT_RETRIES
 from support import ROOT
 
 from runs.exporter.manifests import exporter_manifests
@@ -87,7 +87,7 @@ def pod_specs(site: Installation) -> dict[str, Json]:
 @pytest.mark.parametrize("case", [name for name in CASES if name != "ack-one"])
 def test_a_namespace_that_enforces_restricted_takes_every_event_pod(site: Installation, case: str) -> None:
     place = namespace(site.api, f"{site.namespace}-restricted", "restricted")
-    site.declare_files(CASES[case])
+    site.declare_files(CASES[case], {WITHOUT_RETRIES.name: WITHOUT_RETRIES})
     site.apply()
     found = pod_specs(site)
     assert {"EventBus", "Sensor"} <= {name.partition("/")[0] for name in found}

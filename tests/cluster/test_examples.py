@@ -10,7 +10,7 @@ from hookline.plan.objects import objects
 
 
 def files(example: Path) -> list[tuple[str, bytes]]:
-    return [(path.name, path.read_bytes()) for path in sorted(example.glob("*.yaml"))]
+    return [(str(path), path.read_bytes()) for path in sorted(example.glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
