@@ -5,6 +5,7 @@ The edits here aim at what a program reads (the names in its text), so that most
 """
 
 import copy
+import os
 from typing import Any
 
 import pytest
@@ -17,6 +18,10 @@ from events.canonical import Kind
 from events.host import host, host_names
 
 STRANGE = st.sampled_from(TEXTS) | st.sampled_from(OTHERS)
+
+
+THOROUGH = bool(os.environ.get("HOOKLINE_THOROUGH"))
+"""Every text in every place, as CI has it. Else each place tries a third of the texts, and three neighbours all of them."""
 
 
 @st.composite
@@ -91,7 +96,7 @@ def test_no_strange_text_in_any_one_place_gets_through(name: str, any_ref: bool)
                         "\u2028",
                     )
                 ]
-            for value in strange:
+            for value in strange if THOROUGH else strange[places_tried % 3 :: 3]:
                 node[last] = value
                 check_harmless(decide(text(small)), any_ref=any_ref)
             node[last] = before
