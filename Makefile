@@ -23,10 +23,8 @@ demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo
 
 # pytest rewrites the asserts of every test file; each worker does it anew (3 s) where it may not keep the result.
-# Some tests wait for a thread or a process, so that there is work for half as many workers again as there are cores.
 test: compiled  ## Run all tests; with COVERAGE=1, as CI does, more tries of some, and under branch coverage, which may not fall.
-	@PYTHONDONTWRITEBYTECODE= $(if $(COVERAGE),HOOKLINE_THOROUGH=1) $(RUN)pytest -q --dist worksteal $(if $(COVERAGE),--cov) \
-	  -n $$($(RUN)python -c "import os; print((os.cpu_count() or 2) * 3 // 2)")
+	@PYTHONDONTWRITEBYTECODE= $(if $(COVERAGE),HOOKLINE_THOROUGH=1) $(RUN)pytest -q -n auto --dist worksteal $(if $(COVERAGE),--cov)
 
 check: compiled  ## Lint, formatting, types, import contracts.
 	@$(RUN)ruff check .
