@@ -11,30 +11,31 @@ from pydantic.fields import FieldInfo
 
 from documents.locating import Located, Path
 
-__all__ = ["accepted_keys", "annotations", "example"]
+__all__ = ["accepted_keys", "annotations", "example", "is_model", "members"]
 
 
-def _members(annotation: Any) -> Iterator[Any]:
+def members(annotation: Any) -> Iterator[Any]:
     """The members of a union, at any depth; of anything else, itself."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        yield from _members(typing.get_args(annotation)[0])
+        yield from members(typing.get_args(annotation)[0])
     elif origin in {typing.Union, types.UnionType}:
         for each in typing.get_args(annotation):
-            yield from _members(each)
+            yield from members(each)
     elif hasattr(annotation, "__value__"):
-        yield from _members(annotation.__value__)
+        yield from members(annotation.__value__)
     elif (
         isinstance(annotation, type)
         and issubclass(annotation, BaseModel)
         and "root" in annotation.model_fields
     ):
-        yield from _members(annotation.model_fields["root"].annotation)
+        yield from members(annotation.model_fields["root"].annotation)
     else:
         yield annotation
 
 
-def _is_model(annotation: Any) -> typing.TypeGuard[type[BaseModel]]:
+def is_model(annotation: Any) -> typing.TypeGuard[type[BaseModel]]:
+    """Whether an annotation is a model: a mapping with known keys."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
@@ -47,7 +48,7 @@ def _aliases(name: str, info: FieldInfo) -> list[str]:
 
 
 def _fields(annotation: Any, part: str | int) -> Iterator[FieldInfo]:
-    if _is_model(annotation):
+    if is_model(annotation):
         for name, info in annotation.model_fields.items():
             if part == name or part in _aliases(name, info):
                 yield info
@@ -56,8 +57,8 @@ def _fields(annotation: Any, part: str | int) -> Iterator[FieldInfo]:
 def _below(annotation: Any, part: str | int) -> Iterator[Any]:
     """The annotations of the value under a key or an index."""
     for info in _fields(annotation, part):
-        yield from _members(info.annotation)
-    if _is_model(annotation):
+        yield from members(info.annotation)
+    if is_model(annotation):
         return
     arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation)
@@ -66,18 +67,18 @@ def _below(annotation: Any, part: str | int) -> Iterator[Any]:
     if not arguments or not isinstance(origin, type):
         return
     if isinstance(part, str) and issubclass(origin, Mapping):
-        yield from _members(arguments[-1])
+        yield from members(arguments[-1])
     elif isinstance(part, int) and not issubclass(origin, Mapping):
-        yield from _members(arguments[0])
+        yield from members(arguments[0])
     elif isinstance(part, str):
         # A mapping that stands for a list of one.
-        for each in _members(arguments[0]):
+        for each in members(arguments[0]):
             yield from _below(each, part)
 
 
 def annotations(model: type[BaseModel], path: Path) -> list[Any]:
     """The annotations that may stand at a path, each member of a union by itself."""
-    found = list(_members(model))
+    found = list(members(model))
     for part in path:
         found = [below for each in found for below in _below(each, part)]
     return found
@@ -88,7 +89,7 @@ def accepted_keys(model: type[BaseModel], found: Located) -> list[str]:
     above = annotations(model, found.path[:-1])
     # A mapping may stand for a list of one.
     above += [item for each in above if typing.get_origin(each) is list for item in typing.get_args(each)]
-    models = [each for each in above if _is_model(each)]
+    models = [each for each in above if is_model(each)]
     tried = [
         each
         for each in models

@@ -16,6 +16,7 @@ __all__ = [
     "check_metadata_key",
     "check_name",
     "check_namespace",
+    "check_object_name",
     "check_pod_label",
     "fullmatch",
     "matching",
@@ -87,6 +88,15 @@ _SUBDOMAIN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,6
 _METADATA_KEY = re.compile(
     rf"(?:(?P<prefix>{_SUBDOMAIN})/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?"
 )
+
+
+def check_object_name(value: str) -> str:
+    """The name of a Kubernetes object (a DNS subdomain of at most 253 characters)."""
+    return fullmatch(
+        rf"(?=.{{1,253}}\Z){_SUBDOMAIN}",
+        value,
+        "expected the name of a Kubernetes object: lower-case letters, digits, - and .",
+    )
 
 
 def check_metadata_key(value: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from documents.blocks import Block, Name, Text
-from documents.scalars import check_metadata_key, matching
+from documents.scalars import check_metadata_key, check_object_name, matching
 from events.receivers import MAX_PAYLOAD_BYTES
 
 __all__ = ["CONTROLLERS", "Controller", "Gateway", "Ingress", "IngressController"]
@@ -22,15 +22,7 @@ _HostName = Annotated[
         )
     ),
 ]
-_ObjectName = Annotated[
-    str,
-    AfterValidator(
-        matching(
-            rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*",
-            "expected the name of a Kubernetes object: lower-case letters, digits, - and .",
-        )
-    ),
-]
+_ObjectName = Annotated[str, AfterValidator(check_object_name)]
 _MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
 _RATE = "{rate}"
 _MEBIBYTES = MAX_PAYLOAD_BYTES // (1024 * 1024)

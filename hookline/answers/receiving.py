@@ -87,7 +87,7 @@ def receiver(plan: Plan, delivery: Delivery, source: str | None) -> Endpoint:
     candidates = candidates or [each for each in every if is_placeholder(each.path)]
     if not candidates:
         raise DeliveryError(
-            f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in plan.endpoints.values())}"
+            f"no source has the endpoint {delivery.path}; endpoints: {', '.join(each.path for each in every)}"
         )
     at_its_path = [each for each in candidates if each.path == delivery.webhook_path]
     candidates = at_its_path or candidates

@@ -211,28 +211,20 @@ def declaration_options(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]  # click.option keeps the callable's type, functools.wraps does not say so
 
 
-def output_option(command: Command) -> Command:
-    """-o table, json or yaml: the format of an answer."""
+def format_option(*formats: str, help: str) -> Callable[[Command], Command]:  # noqa: A002 - as click names it
+    """-o: one of these formats; without it, the first."""
     return click.option(
         "-o",
         "--output",
-        type=click.Choice(["table", "json", "yaml"]),
-        default="table",
+        type=click.Choice(formats),
+        default=formats[0],
         show_default=True,
-        help="Format of the answer.",
-    )(command)
+        help=help,
+    )
 
 
-def objects_option(command: Command) -> Command:
-    """-o yaml or json: the format of objects to apply."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["yaml", "json"]),
-        default="yaml",
-        show_default=True,
-        help="Format of the objects.",
-    )(command)
+output_option = format_option("table", "json", "yaml", help="Format of the answer.")
+objects_option = format_option("yaml", "json", help="Format of the objects.")
 
 
 def header_option(

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
+from documents.scalars import check_object_name
 from hookline.command_line.common import fail
 from hookline.command_line.exporter_options import address, given_options
 from runs.exporter.manifests import NAME, exporter_manifests
 
 __all__ = ["pod_objects"]
 
-_LEASE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,510}")
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened at
 _RUN = frozenset({"manifests", "namespace", "listen", "lease"})
@@ -68,6 +68,8 @@ def pod_objects(
         fail(
             f"--lease {lease_namespace}/{lease_name} with --manifests: the pod has rights in -n {namespace} alone; write {namespace}/NAME"
         )
-    if len(lease_name) > 253 or not _LEASE.fullmatch(lease_name):
+    try:
+        check_object_name(lease_name)
+    except ValueError:
         fail(f"--lease {namespace}/{lease_name}: expected the name of a Lease, as in {namespace}/{NAME}")
     return exporter_manifests(namespace, image, port, host=host, lease=lease_name)

@@ -12,6 +12,7 @@ from hookline.command_line.common import (
     DeclarationArguments,
     declaration_options,
     fail,
+    format_option,
     print_data,
     print_line,
 )
@@ -24,12 +25,12 @@ from sensors.reasons import REASONS, meaning
 @click.command(cls=StrictCommand)
 @declaration_options
 @event_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "table", "manifest", "json", "yaml"]),
-    default="text",
-    show_default=True,
+@format_option(
+    "text",
+    "table",
+    "manifest",
+    "json",
+    "yaml",
     help="Format of the answer. text: the table and the Workflows. table: the table alone. manifest: the Workflows alone, for kubectl create "
     "-f -.",
 )

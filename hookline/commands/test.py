@@ -9,6 +9,7 @@ from hookline.command_line.common import (
     EXIT_NEGATIVE,
     DeclarationArguments,
     declaration_arguments,
+    format_option,
     print_line,
 )
 from hookline.command_line.strict import StrictCommand
@@ -16,12 +17,9 @@ from hookline.command_line.strict import StrictCommand
 
 @click.command(cls=StrictCommand)
 @declaration_arguments
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "junit"]),
-    default="text",
-    show_default=True,
+@format_option(
+    "text",
+    "junit",
     help="Format of the results. junit: JUnit XML, for CI servers.",
 )
 def command(declared: DeclarationArguments, output: str) -> None:

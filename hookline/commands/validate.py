@@ -12,6 +12,7 @@ from hookline.command_line.common import (
     EXIT_USAGE,
     DeclarationArguments,
     declaration_arguments,
+    format_option,
     objects_to_print,
     print_data,
     report,
@@ -26,12 +27,11 @@ from hookline.version import VERSION
 
 @click.command(cls=StrictCommand)
 @declaration_arguments
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json", "sarif", "github"]),
-    default="text",
-    show_default=True,
+@format_option(
+    "text",
+    "json",
+    "sarif",
+    "github",
     help="Format of the problems. sarif: SARIF 2.1.0, for code scanning. github: annotations of GitHub Actions.",
 )
 @click.option("--strict", is_flag=True, help="Fail with exit code 1 if there are warnings.")

@@ -8,6 +8,7 @@ from hookline.answers.webhooks import NO_ADDRESS, SecretToMake, Webhook, Webhook
 from hookline.command_line.common import (
     DeclarationArguments,
     declaration_arguments,
+    format_option,
     print_data,
     print_line,
     report,
@@ -23,12 +24,11 @@ MANY = 5
 
 @click.command(cls=StrictCommand)
 @declaration_arguments
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "markdown", "json", "yaml"]),
-    default="table",
-    show_default=True,
+@format_option(
+    "table",
+    "markdown",
+    "json",
+    "yaml",
     help="Format of the answer.",
 )
 def command(declared: DeclarationArguments, output: str) -> None:

@@ -109,9 +109,10 @@ def with_part(whole: Part, path: tuple[str, ...], part: Part | None) -> Part:
     if rest:
         below = children[key][1] if key in children and isinstance(children[key][1].data, dict) else None
         part = with_part(below or made({}, part.node.start_mark if part else None), tuple(rest), part)
-    children.pop(key, None) if part is None else children.update(
-        {key: (children[key][0] if key in children else _key(key, part), part)}
-    )
+    if part is None:
+        children.pop(key, None)
+    else:
+        children[key] = (children[key][0] if key in children else _key(key, part), part)
     return Part(
         {name: each.data for name, (_, each) in children.items()},
         yaml.MappingNode(

@@ -1,6 +1,5 @@
 """Shapes: how the keys of a pipeline are put over those of a default. They follow from the models."""
 
-import types
 import typing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from documents.annotations import is_model, members
 from events.declaration import Selection
 
 if typing.TYPE_CHECKING:
@@ -48,34 +48,19 @@ def shape_of(model: type[BaseModel]) -> Shape:
 
 
 def _shape(annotation: Any) -> Shape:
-    members = list(_members(annotation))
+    possible = list(members(annotation))
     holds_false = any(
         each is bool or (typing.get_origin(each) is Literal and False in typing.get_args(each))
-        for each in members
+        for each in possible
     )
-    for each in members:
-        if typing.get_origin(each) is list and _is_block(item := typing.get_args(each)[0]):
+    for each in possible:
+        if typing.get_origin(each) is list and is_model(item := typing.get_args(each)[0]):
             found = shape_of(item)
             return Shape(merges=True, keys=found.keys, listed=True, model=item)
         # A selection is one decision: parts of two would choose what nobody wrote.
-        if _is_block(each) and not issubclass(each, Selection):
+        if is_model(each) and not issubclass(each, Selection):
             found = shape_of(each)
             return Shape(merges=True, keys=found.keys, holds_false=holds_false, model=each)
         if typing.get_origin(each) is dict:
             return Shape(merges=True, every=_shape(typing.get_args(each)[1]), holds_false=holds_false)
     return Shape(holds_false=holds_false)
-
-
-def _is_block(annotation: Any) -> typing.TypeGuard[type[BaseModel]]:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _members(annotation: Any) -> typing.Iterator[Any]:
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        yield from _members(typing.get_args(annotation)[0])
-    elif origin in {typing.Union, types.UnionType}:
-        for each in typing.get_args(annotation):
-            yield from _members(each)
-    else:
-        yield annotation
