@@ -11,6 +11,7 @@ from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
+from events.canonical import Kind
 from events.declaration import Schedule
 from events.sources import Source
 from hookline.declaration.folders import files_of
@@ -19,6 +20,7 @@ from hookline.declaration.key_hints import KEY_HINTS
 from hookline.declaration.layers import layered
 from hookline.declaration.model import Cluster, File, Pipeline, TestCase
 from hookline.declaration.shared import SharedPlaces
+from triggers.declaration import Run
 from triggers.template import Template
 
 __all__ = [
@@ -68,6 +70,20 @@ class DeclaredPipeline:
                 return False
             found = found[key]
         return True
+
+    @property
+    def run(self) -> Run:
+        """Settings of its runs; empty where it says none."""
+        return self.pipeline.run or Run.model_construct()
+
+    def listened(self) -> Iterator[tuple[str, str, frozenset[Kind]]]:
+        """Source, the repository or image there, and the kinds of its events that start the pipeline. A schedule has no source."""
+        events, repository = self.pipeline.events, self.pipeline.repository
+        git = frozenset(events.kinds()) & {"push", "tag", "pull_request"}
+        if git and repository.source is not None:
+            yield repository.source, repository.name, git
+        if events.image_push is not None:
+            yield events.image_push.source, events.image_push.image, frozenset({"image_push"})
 
     def inherited(self) -> Iterator[tuple[tuple[str, ...], Any]]:
         """Path and value of each setting that a default or a pattern gives."""

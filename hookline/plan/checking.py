@@ -61,7 +61,7 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     pipelines: list[CheckedPipeline] = []
     names = dict.fromkeys(declaration.pipelines, "a pipeline")
     for declared in declaration.pipelines.values():
-        run = declared.pipeline.run or Run.model_construct()
+        run = declared.run
         template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
         schedules = _schedules(declared, names, problems)
         if template is not None:

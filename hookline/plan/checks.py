@@ -7,7 +7,6 @@ from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.source_checks import check_sources
-from triggers.declaration import Run
 from triggers.template import Template
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
@@ -108,19 +107,8 @@ def _check_sandbox_namespace(declaration: Declaration, problems: Problems) -> No
         )
 
 
-_GIT = {"push", "tag", "pull_request"}
-
-
 def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
-    used = {
-        name
-        for each in declaration.pipelines.values()
-        for name in (
-            # Schedules and images come from elsewhere.
-            each.pipeline.repository.source if _GIT & set(each.pipeline.events.kinds()) else None,
-            each.pipeline.events.image_push and each.pipeline.events.image_push.source,
-        )
-    }
+    used = {source for each in declaration.pipelines.values() for source, _, _ in each.listened()}
     by_path: dict[tuple[str, str], str] = {}
     for name, endpoint in endpoints.items():
         document = declaration.sources[name].document
@@ -156,7 +144,7 @@ def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template]
     """Refuse two repositories in one directory: ci-go-v1 ignores the URL once the directory exists, and builds its content."""
     by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
-        run = declared.pipeline.run or Run.model_construct()
+        run = declared.run
         template = templates.get(run.template or DEFAULT_TEMPLATE)
         if template is not None and template.concurrent_runs:
             continue  # it keeps no checkout that another repository could find
@@ -193,7 +181,7 @@ def _image_path(image: str) -> tuple[str, str]:
 
 
 def _moves_latest(declaration: Declaration, templates: Mapping[str, Template], name: str) -> bool:
-    run = declaration.pipelines[name].pipeline.run or Run.model_construct()
+    run = declaration.pipelines[name].run
     template = templates.get(run.template or DEFAULT_TEMPLATE)
     return template is not None and template.moves_latest
 

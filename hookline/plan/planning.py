@@ -250,13 +250,9 @@ def planned(checked: Checked) -> Plan:
 
 
 def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endpoint]) -> Iterator[Route]:
-    events, repository = declared.pipeline.events, declared.pipeline.repository
-    git = frozenset(events.kinds()) & {"push", "tag", "pull_request"}
-    listened = [(repository.source, repository.name, git)] if git else []
-    if events.image_push is not None:
-        listened.append((events.image_push.source, events.image_push.image, frozenset({"image_push"})))
-    for source, name, kinds in listened:
-        if source is not None and source in found:
+    events = declared.pipeline.events
+    for source, name, kinds in declared.listened():
+        if source in found:
             endpoint = found[source]
             key = name.lower() if endpoint.host.ignores_case else name
             yield Route(

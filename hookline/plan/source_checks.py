@@ -59,13 +59,7 @@ def _check_official_image(
 
 
 def _check_ingress(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
-    used: set[str | None] = set()
-    for declared in declaration.pipelines.values():
-        events = declared.pipeline.events
-        if events.push or events.tag or events.pull_request:
-            used.add(declared.pipeline.repository.source)
-        if events.image_push is not None:
-            used.add(events.image_push.source)
+    used = {source for each in declaration.pipelines.values() for source, _, _ in each.listened()}
     routed = [endpoint for name, endpoint in endpoints.items() if name in used]
     if not routed:
         problems.warn(
