@@ -136,10 +136,11 @@ class Connection:
         query: Mapping[str, str] | None = None,
         *,
         body: Any = None,
+        content_type: str = "application/json",
         read_seconds: float = 60.0,
         accept_gzip: bool = False,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        """One request; the answer is read by the caller, chunk by chunk.
+        """One request; the answer is read by the caller, chunk by chunk. The body is sent as JSON, whatever its type is called.
 
         Raises:
             Refused: An answer of 400 or more.
@@ -150,7 +151,7 @@ class Connection:
             for last_try in (False, True):
                 headers = self._headers() | ({"Accept-Encoding": "gzip"} if accept_gzip else {})
                 if body is not None:
-                    headers["Content-Type"] = "application/json"
+                    headers["Content-Type"] = content_type
                 response = self._pool.request(
                     method,
                     url,
@@ -202,6 +203,7 @@ class Connection:
         query: Mapping[str, str] | None = None,
         *,
         body: Any = None,
+        content_type: str = "application/json",
         read_seconds: float = 60.0,
     ) -> Any:
         """The decoded answer.
@@ -211,7 +213,13 @@ class Connection:
             orjson.JSONDecodeError: The answer is no JSON.
         """
         with self.open(
-            method, path, query, body=body, read_seconds=read_seconds, accept_gzip=True
+            method,
+            path,
+            query,
+            body=body,
+            content_type=content_type,
+            read_seconds=read_seconds,
+            accept_gzip=True,
         ) as response:
             return orjson.loads(response.data)
 

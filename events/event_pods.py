@@ -7,7 +7,15 @@ pkg/reconciler/{sensor,eventsource}/resource.go, pkg/reconciler/eventbus/install
 
 from typing import Any
 
-__all__ = ["METRICS_PORT", "USER", "container_security", "pod_security", "pod_template", "requests"]
+__all__ = [
+    "METRICS_PORT",
+    "USER",
+    "container_security",
+    "pod_security",
+    "pod_template",
+    "quantity",
+    "requests",
+]
 
 METRICS_PORT = 7777
 """Where event sources and Sensors serve their metrics (argo-events pkg/apis/events/v1alpha1/const.go)."""
@@ -37,7 +45,15 @@ def container_security() -> dict[str, Any]:
 
 def requests(cpu_millis: int, memory_mib: int) -> dict[str, Any]:
     """The resources that a container asks for, without a limit."""
-    return {"requests": {"cpu": f"{cpu_millis}m", "memory": f"{memory_mib}Mi"}}
+    return {"requests": {"cpu": f"{cpu_millis}m", "memory": quantity(memory_mib)}}
+
+
+def quantity(mib: int) -> str:
+    """MiB as Kubernetes spells a quantity: 1Gi, not 1024Mi.
+
+    The controller of event sources writes objects anew in this spelling; with another one, whoever applies would change it back for ever.
+    """
+    return f"{mib // 1024}Gi" if mib % 1024 == 0 else f"{mib}Mi"
 
 
 def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any]:
@@ -55,7 +71,7 @@ def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any
         "securityContext": pod_security(),
         "container": {
             "securityContext": container_security(),
-            "resources": {**requests(50, memory_mib), "limits": {"memory": f"{limit_mib}Mi"}},
+            "resources": {**requests(50, memory_mib), "limits": {"memory": quantity(limit_mib)}},
             # Go collects more often as it comes near this, instead of being ended at the limit.
             "env": [{"name": "GOMEMLIMIT", "value": f"{limit_mib * 9 // 10}MiB"}],
         },

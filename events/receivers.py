@@ -167,7 +167,6 @@ class _GithubSource(Receiver):
             "webhookSecret": {"name": secret.name, "key": secret.key},
             "contentType": "json",
             "active": True,
-            "insecure": False,
         }
 
     def verify(self, delivery: Delivery, secret: bytes) -> None:
