@@ -88,7 +88,7 @@ def test_what_is_gone_is_deleted_last_unless_it_is_kept(server: ObjectsServer, r
 
 
 def test_nothing_is_changed_when_one_object_would_be_refused(server: ObjectsServer, run: Run) -> None:
-    server.refuse = lambda method, path, trial: (
+    server.refuse = lambda method, path, _trial: (
         (422, "spec: no") if method == "PATCH" and path == SENSOR else None
     )
     result = run("apply", "--no-wait")
@@ -150,7 +150,7 @@ def test_a_cluster_without_argo_events_is_told_what_to_install(server: ObjectsSe
 
 
 def test_a_binding_of_a_role_that_is_not_there_yet_is_no_refusal(server: ObjectsServer, run: Run) -> None:
-    server.refuse = lambda method, path, trial: (
+    server.refuse = lambda _method, path, trial: (
         (403, "role not found") if trial and "/rolebindings/" in path else None
     )
     result = run("apply", "--no-wait")
