@@ -26,7 +26,7 @@ class UnknownKind(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the objects of a kind are."""
+    """The place of the objects of a kind."""
 
     root: str
     plural: str

@@ -58,7 +58,7 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What an apply would do, in the order in which it does it."""
+    """The changes of an apply, in the order in which it makes them."""
 
     changes: tuple[Change, ...]
     recorded: tuple[ObjectName, ...]
@@ -93,7 +93,7 @@ class Applier:
     def examine(
         self, desired: Sequence[Mapping[str, Any]], *, force_conflicts: bool, prune: bool
     ) -> Examined:
-        """What applying would change; the API server is asked to try it without effect.
+        """The changes that an apply would make; the API server is asked to try them without effect.
 
         Args:
             desired: The objects to apply; none of them to delete everything.
@@ -248,7 +248,7 @@ class Applier:
             self._resources.apply(manifest, MANAGER, force=force)
 
     def not_ready(self, names: Iterable[ObjectName], *, look_at_logs: bool = False) -> dict[ObjectName, str]:
-        """What each object waits for, of those that are not ready.
+        """The objects that are not ready, each with the words for what it waits for.
 
         Args:
             names: The objects.

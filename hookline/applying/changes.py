@@ -39,7 +39,7 @@ event source published before that would start nothing.
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one object."""
+    """The effect of an apply on one object."""
 
     name: ObjectName
     action: Action
@@ -78,7 +78,7 @@ def compared(
     applied: Mapping[str, Any],
     conflicts: Collection[str] = (),
 ) -> Change:
-    """What applying changes: the live object beside what the API server answered."""
+    """The change of one object: the live one beside what the API server answered."""
     after = _essence(applied)
     if live is None:
         return Change(name, "create", None, after)

@@ -43,7 +43,7 @@ class ObjectName:
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """What stays the same when the API server renames the version."""
+        """The parts that stay the same when the API server renames the version."""
         return self.group, self.kind, self.namespace, self.name
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ _TRANSIENT = ("EventBusNotReady", "GetEventBusFailed")
 
 
 def waits_for(live: Mapping[str, Any] | None, workloads: Collection[Mapping[str, Any]]) -> str | None:
-    """What an object waits for, in words; None if it is ready.
+    """The words for what an object waits for; None if it is ready.
 
     Args:
         live: The object, or None if there is none. Kinds that no controller runs are ready as soon as they are there.
@@ -81,7 +81,7 @@ def _carries(workload: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 
 def _essence(spec: Mapping[str, Any]) -> tuple[object, ...]:
-    """What of a spec tells its edits apart; Go writes a spec again without its empty fields."""
+    """The parts of a spec that tell its edits apart; Go writes a spec again without its empty fields."""
     return (
         {each["name"]: (each.get("transform") or {}).get("jq") for each in spec.get("dependencies") or []},
         [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from documents.lines import printable
 from hookline.applying.changes import Change
 from hookline.applying.inventory import inventory_name
 from hookline.applying.object_name import ObjectName
@@ -41,7 +42,7 @@ class TargetCluster:
     context: str | None
 
     def applier(self, plan: Plan) -> "Applier":
-        """What works in this cluster on the objects of a plan; if there is no such context, the command ends with code 3."""
+        """The applier of a plan in this cluster; if there is no such context, the command ends with code 3."""
         # The client of the cluster is slow to load, and most commands work offline.
         from apiserver.connection import Connection  # noqa: PLC0415
         from hookline.applying.applier import Applier  # noqa: PLC0415
@@ -134,7 +135,7 @@ class Waiting:
         if text == self._shown:
             return
         if sys.stderr.isatty():
-            click.echo(f"\r\033[K{text[: _columns()]}", nl=False, err=True)
+            click.echo(f"\r\033[K{printable(text[: _columns()])}", nl=False, err=True)
         else:
             print_line(text, err=True)
         self._shown = text

@@ -1,4 +1,4 @@
-"""Apply the declaration to a cluster, wait until it works, and delete what it no longer has."""
+"""Apply the declaration to a cluster, and delete what it no longer has."""
 
 import sys
 
@@ -29,11 +29,11 @@ from hookline.command_line.common import (
 from hookline.command_line.strict import StrictCommand
 
 
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
+def _seconds(timeout: str) -> int:
     try:
-        return parse_duration(value)
+        return parse_duration(timeout)
     except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+        fail(f"--timeout {timeout}: {error}")
 
 
 @click.command(cls=StrictCommand, excludes={"--no-wait": ["--timeout"]})
@@ -41,10 +41,8 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str) -
 @target_options
 @click.option(
     "--timeout",
-    "wait_seconds",
     default="5m",
     show_default=True,
-    callback=_seconds,
     help="Time in which the bus, all Sensors and all event sources must be ready.",
 )
 @click.option(
@@ -63,7 +61,7 @@ def command(
     declared: DeclarationArguments,
     target: TargetCluster,
     *,
-    wait_seconds: int,
+    timeout: str,
     no_wait: bool,
     no_prune: bool,
     force_conflicts: bool,
@@ -91,6 +89,7 @@ def command(
     """
     from hookline.applying.applier import NotReady  # noqa: PLC0415 - brings the client of the cluster
 
+    wait_seconds = 0 if no_wait else _seconds(timeout)
     plan = declared.plan_that_fits()
     desired = objects_to_print(plan)
     report(plan.warnings)
@@ -112,7 +111,7 @@ def command(
                 desired,
                 examined,
                 force_conflicts=force_conflicts,
-                wait_seconds=0 if no_wait else wait_seconds,
+                wait_seconds=wait_seconds,
                 tell=tell,
                 waiting=waiting,
             )

@@ -13,6 +13,7 @@ from hookline.command_line.common import (
     objects_to_print,
     output_option,
     print_data,
+    print_line,
 )
 from hookline.command_line.strict import StrictCommand
 from hookline.output import plural, table
@@ -63,7 +64,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, output: st
             nl=False,
         )
         if not recorded:
-            click.echo(
+            print_line(
                 f"hookline apply has not been here: there is no ConfigMap {plan.prefix}-inventory in {plan.namespace}"
             )
     else:
