@@ -14,6 +14,7 @@ from hookline.declaration.loading import Declaration, load
 
 __all__ = [
     "complete_event",
+    "complete_page",
     "complete_pipeline",
     "complete_scheduled",
     "complete_source",
@@ -89,6 +90,15 @@ def complete_event(
     # A shell asks for files only where nothing else is offered.
     files = ((each.name, "") for each in sorted(Path().iterdir()) if each.is_file())
     return _offered([*((SCHEDULE + name, about) for name, about in scheduled), *files], incomplete)
+
+
+def complete_page(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The pages of the documentation, with what they are about."""
+    from hookline.documentation import pages  # noqa: PLC0415 - no other word needs them
+
+    return _offered(((each.name, each.about) for each in pages()), incomplete)
 
 
 class _Bash(BashComplete):
