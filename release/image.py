@@ -4,7 +4,6 @@
 environment variables, which docs/releasing.md lists.
 """
 
-import hashlib
 import os
 import re
 import shlex
@@ -16,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BUILDERS", "Commit", "Settings", "commands", "public_address", "write_checksums"]
+from hookline.version import VERSION
+from release.checksums import ROOT, release_folder, write_checksums
 
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["BUILDERS", "Commit", "Settings", "commands", "public_address"]
+
 BUILDERS = ("podman", "buildah", "docker")
 """In the order in which they are looked for."""
 _TO_CONTAINERFILE = ("BASE", "BUILD_BASE", "INDEX", "UV_VERSION")
@@ -104,17 +105,6 @@ def commands(settings: Settings) -> list[list[str]]:
     return made
 
 
-def write_checksums(folder: Path, version: str) -> Path:
-    """Write SHA256SUMS of every file of a version in a folder, as `sha256sum --check` reads it."""
-    lines = []
-    for path in sorted(folder.glob(f"hookline-{version}[-.]*")):
-        with path.open("rb") as file:
-            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
-    sums = folder / "SHA256SUMS"
-    sums.write_text("".join(lines), "utf-8")
-    return sums
-
-
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -142,9 +132,6 @@ def _settings() -> Settings:
     if chosen not in BUILDERS:
         said = f"BUILDER is {chosen}" if chosen else "none of them is on the PATH"
         raise SystemExit(f"error: an image is built by {', '.join(BUILDERS)}; {said}")
-    sys.path.insert(0, str(ROOT))
-    from hookline.version import VERSION  # noqa: PLC0415 - of the checkout, which is on the path from here on
-
     archive = os.environ.get("IMAGE_ARCHIVE")
     return Settings(
         builder=chosen,
@@ -153,7 +140,7 @@ def _settings() -> Settings:
         commit=_commit(),
         arguments={name: os.environ[name] for name in _TO_CONTAINERFILE if os.environ.get(name)},
         flags=shlex.split(os.environ.get("IMAGE_FLAGS", "")),
-        folder=Path(os.environ.get("DIST") or ROOT / "dist").absolute(),
+        folder=release_folder(),
         archive=Path(archive).absolute() if archive else None,
     )
 

@@ -135,11 +135,3 @@ def _dependencies(folder: Path) -> Path:
         if "hookline" not in item.name and not item.name.endswith(".pth"):
             (links / item.name).symlink_to(item)
     return links
-
-
-def test_the_version_stands_in_one_place_and_the_project_agrees() -> None:
-    import tomllib
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["version"] == VERSION
-    assert f"## [{VERSION}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")

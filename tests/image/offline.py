@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from hookline.version import VERSION
+
 __all__ = ["ROOT", "SHELLS", "Store", "make_image"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,7 +115,7 @@ class Store:
 
 def make_image(store: Store, folder: Path, *flags: str, **settings: str) -> Path:
     """Run `make image` with the bases of a store; the archive of the image, in the folder of what stands beside it."""
-    archive = folder / "image.tar"
+    archive = folder / f"hookline-{VERSION}-image.tar"
     mounts = "--volume=/etc/ssl/certs:/etc/ssl/certs:ro"
     _run(
         "make", "image", "BUILDER=podman",
