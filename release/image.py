@@ -18,7 +18,7 @@ from pathlib import Path
 from hookline.version import VERSION
 from release.checksums import ROOT, release_folder, write_checksums
 
-__all__ = ["BUILDERS", "Commit", "Settings", "commands", "public_address"]
+__all__ = ["BUILDERS", "Commit", "Settings", "commands", "commit", "public_address"]
 
 BUILDERS = ("podman", "buildah", "docker")
 """In the order in which they are looked for."""
@@ -110,7 +110,8 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _commit() -> Commit:
+def commit() -> Commit:
+    """The state of the checkout; REVISION, SOURCE_DATE_EPOCH and SOURCE, where they are set, stand in for what git says."""
     # A folder without git may lie in somebody else's repository: its commit says nothing of these files.
     ours = _git("rev-parse", "--show-toplevel") == str(ROOT)
     revision, seconds, remote = (
@@ -137,7 +138,7 @@ def _settings() -> Settings:
         builder=chosen,
         version=VERSION,
         name=os.environ.get("IMAGE") or f"localhost/hookline:{VERSION}",
-        commit=_commit(),
+        commit=commit(),
         arguments={name: os.environ[name] for name in _TO_CONTAINERFILE if os.environ.get(name)},
         flags=shlex.split(os.environ.get("IMAGE_FLAGS", "")),
         folder=release_folder(),

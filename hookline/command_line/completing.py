@@ -98,7 +98,11 @@ def complete_page(
     """The pages of the documentation, with what they are about."""
     from hookline.documentation import pages  # noqa: PLC0415 - no other word needs them
 
-    return _offered(((each.name, each.about) for each in pages()), incomplete)
+    names = [(each.name, each.about) for each in pages()]
+    # A page in a folder is found by its last part, too.
+    return _offered(
+        [*names, *((name.rpartition("/")[2], about) for name, about in names if "/" in name)], incomplete
+    )
 
 
 class _Bash(BashComplete):

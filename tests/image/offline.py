@@ -16,7 +16,7 @@ from typing import Self
 
 from hookline.version import VERSION
 
-__all__ = ["ROOT", "SHELLS", "Store", "make_image"]
+__all__ = ["FLAGS", "ROOT", "SHELLS", "Store", "make_image"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = "python3,python3-venv,ca-certificates"
@@ -26,6 +26,8 @@ SHELLS = ("sh", "dash", "bash", "rbash")
 """What the base of the result lacks: hookline needs none of them."""
 _LIMITS = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=8192:8192")
 """podman's own are above what a container inside a container may set."""
+FLAGS = ("--network=host", "--volume=/etc/ssl/certs:/etc/ssl/certs:ro", *_LIMITS)
+"""Of a build: it reaches the package index as this machine does, with the authorities that this machine trusts."""
 
 
 def _run(*command: str, **environment: str) -> str:
@@ -113,14 +115,13 @@ class Store:
         ]  # fmt: skip
 
 
-def make_image(store: Store, folder: Path, *flags: str, **settings: str) -> Path:
+def make_image(store: Store, folder: Path, **settings: str) -> Path:
     """Run `make image` with the bases of a store; the archive of the image, in the folder of what stands beside it."""
     archive = folder / f"hookline-{VERSION}-image.tar"
-    mounts = "--volume=/etc/ssl/certs:/etc/ssl/certs:ro"
     _run(
         "make", "image", "BUILDER=podman",
         f"BASE={store.bases[False]}", f"BUILD_BASE={store.bases[True]}", f"DIST={folder}", f"IMAGE_ARCHIVE={archive}",
-        f"IMAGE_FLAGS={' '.join(('--network=host', mounts, *_LIMITS, *flags))}",
+        f"IMAGE_FLAGS={' '.join(FLAGS)}",
         *(f"{name}={value}" for name, value in settings.items()),
         **store.environment,
     )  # fmt: skip

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from email.parser import Parser
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from api_objects import START, workflow
 from exporter_process import Served
 from fake_api_server import FakeApiServer, fake_api_server
 from image.built import Archive, Built
-from image.offline import ROOT, SHELLS, make_image
+from image.offline import FLAGS, ROOT, SHELLS
 
 from hookline.version import VERSION
+from release.image import Settings, commands, commit
 from runs.exporter.manifests import exporter_manifests
 
 MOST_MIB = 150
@@ -43,15 +45,20 @@ def test_it_says_its_version(built: Built) -> None:
 
 def test_its_version_takes_less_than_a_third_of_a_second(built: Built) -> None:
     timed = (
-        "import subprocess, time\nfor _ in range(9):\n    begun = time.monotonic()\n"
+        "import os, resource, subprocess, time\nfor _ in range(9):\n"
+        "    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)\n"
         "    subprocess.run(['hookline', '--version'], check=True, stdout=subprocess.DEVNULL)\n"
-        "    print(time.monotonic() - begun)"
+        "    after = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "    print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.monotonic() - begun)"
     )
     done = run(built, "-c", timed, options=("--network=none", "--entrypoint=/opt/hookline/bin/python"))
-    seconds = sorted(map(float, done.stdout.split()))
-    print(f"\n--version: {seconds[0]:.3f} s at best, {seconds[4]:.3f} s in the middle, of 9", file=sys.stderr)
-    # The best: what others do on this machine is not the image's.
-    assert seconds[0] <= MOST_SECONDS
+    busy, passed = zip(*(map(float, line.split()) for line in done.stdout.splitlines()), strict=True)
+    print(
+        f"\n--version: {min(busy):.3f} s of CPU, {min(passed):.3f} s by the clock (best of 9)",
+        file=sys.stderr,
+    )
+    # It waits for nothing: what it works is what it takes, unless others keep this machine busy.
+    assert min(busy) <= MOST_SECONDS
 
 
 def test_it_is_small_beside_its_base(built: Built) -> None:
@@ -174,7 +181,7 @@ def test_it_holds_hookline_and_bytecode_and_nothing_else(built: Built) -> None:
         # Bytecode of the standard library, with the folders above it.
         r"|(usr|usr/lib|usr/lib/python3\.11)(/.*/?__pycache__(/[^/]+\.pyc)?)?|usr/lib/python3\.11/.*"
         # podman mounts these while a step runs.
-        r"|proc|sys|dev|run|etc|etc/(hosts|resolv\.conf|hostname|mtab)"
+        r"|run|etc|etc/(hosts|resolv\.conf)"
     )
     names = [member.name.rstrip("/") for member in built.archive.members]
     assert [name for name in names if not expected.fullmatch(name)] == []
@@ -191,7 +198,7 @@ def test_nobody_but_root_could_change_it(built: Built) -> None:
     for member in built.archive.members:
         assert (member.uid, member.gid) == (0, 0), member.name
         if not member.issym():
-            assert member.mode & 0o7022 == 0 or member.name in {"run", "proc", "sys", "dev"}, member.name
+            assert member.mode & 0o7022 == 0, member.name
 
 
 def test_no_token_of_the_build_is_in_it_or_beside_it(built: Built, token: str) -> None:
@@ -266,24 +273,30 @@ def test_the_checksums_are_those_of_the_files(built: Built) -> None:
     subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=built.beside, check=True, capture_output=True)  # fmt: skip
 
 
-def test_a_second_build_has_the_same_layers(built: Built, tmp_path: Path) -> None:
-    again = Archive(
-        make_image(
-            built.store, tmp_path, "--no-cache", IMAGE="localhost/hookline:again", SOURCE="https://git.example.com/ci/hookline"
-        )
+def settings(built: Built, folder: Path, version: str, *flags: str) -> Settings:
+    """Those of `make image` in `built`, under another name."""
+    return Settings(
+        builder="podman", version=version, name="localhost/hookline:again",
+        commit=replace(commit(), source="https://git.example.com/ci/hookline"),
+        arguments={"BASE": built.store.bases[False], "BUILD_BASE": built.store.bases[True]},
+        flags=(*FLAGS, *flags), folder=folder, archive=folder / "again.tar",
     )  # fmt: skip
-    first = built.archive
-    assert {
+
+
+def test_a_second_build_without_a_cache_is_the_same(built: Built, tmp_path: Path) -> None:
+    build, _, save = commands(settings(built, tmp_path, VERSION, "--no-cache"))
+    built.store.podman(*build[1:])
+    built.store.podman(*save[1:])
+    first, again = built.archive, Archive(tmp_path / "again.tar")
+    assert [
         name for name in first.files | again.files if first.files.get(name) != again.files.get(name)
-    } == set()
-    assert again.configuration["rootfs"] == first.configuration["rootfs"]
-    assert again.configuration["config"] == first.configuration["config"]
-    name = f"hookline-{VERSION}-image.cdx.json"
-    assert (tmp_path / name).read_bytes() == (built.beside / name).read_bytes()
+    ] == []
+    assert again.configuration == first.configuration
 
 
-def test_a_version_that_the_source_does_not_have_is_refused(built: Built) -> None:
+def test_a_version_that_the_source_does_not_have_is_refused(built: Built, tmp_path: Path) -> None:
+    build, *_ = commands(settings(built, tmp_path, "9.9.9"))
     with pytest.raises(
         RuntimeError, match=rf"VERSION is '9.9.9'; the source says hookline {re.escape(VERSION)}"
     ):
-        make_image(built.store, built.beside / "refused", "--build-arg=VERSION=9.9.9")
+        built.store.podman(*build[1:])
