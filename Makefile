@@ -57,8 +57,21 @@ prometheus-test: compiled  ## Ask every query of a real Prometheus, test every r
 	@command -v promtool >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install prometheus; } >/dev/null
 	@$(RUN)pytest -q tests/prometheus
 
+image-test: compiled  ## Build the image and run it as a pod would (root, Linux; installs podman and mmdebstrap on Debian).
+	@command -v podman mmdebstrap >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install podman runc mmdebstrap; } >/dev/null
+	@$(RUN)pytest -q -s tests/image
+
 pictures: compiled  ## Take the pictures of the docs again.
 	@$(RUN)python tests/browser/pictures.py
+
+# docs/releasing.md lists the settings of both. Files get the time of the commit, so that two builds give the same.
+export BUILDER BASE BUILD_BASE INDEX UV_VERSION IMAGE IMAGE_ARCHIVE IMAGE_FLAGS DIST SOURCE REVISION
+wheel: compiled  ## Build the wheel and the source archive into dist/, with checksums.
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) $(RUN)python -m hatchling build -d $(or $(DIST),dist)
+	@$(RUN)python -m release.checksums
+
+image:  ## Build the image with podman, buildah or docker; list its parts (SBOM) and checksums in dist/.
+	@$(PYTHON) -m release.image
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
 cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 25 min).
@@ -91,4 +104,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench fuzz audit browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template lint-manifests pictures recordings goldens
+.PHONY: help compiled demo test check format bench fuzz audit wheel image image-test browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template lint-manifests pictures recordings goldens

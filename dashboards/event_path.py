@@ -58,7 +58,7 @@ def bus() -> list[Panel]:
             (f"max by ({by}) ({select('jetstream_consumer_num_pending')}) > 0", "{{consumer_name}}: pending"),
             (f"max by ({by}) ({select('jetstream_consumer_num_ack_pending')}) > 0", "{{consumer_name}}: delivered"),
         ]),
-        lines("Stuck consumers", "Consumers with waiting events that acknowledged nothing for ten minutes. Restart the Sensor (runbook HooklineTriggerStuck).",
+        lines("Stuck consumers", "Consumers with waiting events that acknowledged nothing for ten minutes. Restart the Sensor (hookline docs HooklineTriggerStuck).",
               [(stuck(), "{{consumer_name}}")]),
     ]  # fmt: skip
 

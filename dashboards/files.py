@@ -18,13 +18,13 @@ def dashboard_texts() -> Mapping[str, str]:
     return {each.name: each.read_text("utf-8") for each in sorted(found, key=lambda each: each.name)}
 
 
-def files(namespace: str, labels: Mapping[str, str], runbooks: str) -> Mapping[str, Any]:
+def files(namespace: str, labels: Mapping[str, str], runbooks: str | None) -> Mapping[str, Any]:
     """Path → content: a text, or data to be written as YAML.
 
     Args:
         namespace: Of ConfigMaps and PrometheusRule.
         labels: More labels of the PrometheusRule, by which a Prometheus chooses its rules.
-        runbooks: What stands before the name of a runbook's file.
+        runbooks: Address of the runbooks, up to the name of a file; None if nobody publishes them.
     """
     texts = dashboard_texts()
     rules = groups(runbooks)

@@ -26,7 +26,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert; its runbook is docs/runbooks/<name>.md."""
+    """One alert; its runbook is docs/runbooks/<name>.md, which `hookline docs <name>` prints."""
 
     name: str
     expression: str
@@ -200,11 +200,11 @@ ALERTS: Sequence[Alert] = (
 )  # fmt: skip
 
 
-def groups(runbooks: str) -> Mapping[str, Any]:
+def groups(runbooks: str | None) -> Mapping[str, Any]:
     """The content of a rule file.
 
     Args:
-        runbooks: Where the runbooks are: what stands before `<name of the alert>.md`.
+        runbooks: Address of the runbooks, up to `<name of the alert>.md`; None if nobody publishes them.
     """
     records = [{"record": each.name, "expr": each.expression} for each in RECORDS]
     # One group: its rules are evaluated one after the other, so that alerts see the records of the same moment.
@@ -212,7 +212,7 @@ def groups(runbooks: str) -> Mapping[str, Any]:
     return {"groups": [{"name": "hookline", "interval": "1m", "rules": rules}]}
 
 
-def _alert(each: Alert, runbooks: str) -> Mapping[str, Any]:
+def _alert(each: Alert, runbooks: str | None) -> Mapping[str, Any]:
     return {
         "alert": each.name,
         "expr": each.expression,
@@ -221,6 +221,11 @@ def _alert(each: Alert, runbooks: str) -> Mapping[str, Any]:
         "annotations": {
             "summary": each.summary,
             "description": each.description,
-            "runbook_url": f"{runbooks}{each.name}.md",
+            # Alertmanager and Grafana make a link of runbook_url: a text that is no address does not belong there.
+            **(
+                {"runbook": f"hookline docs {each.name}"}
+                if runbooks is None
+                else {"runbook_url": f"{runbooks}{each.name}.md"}
+            ),
         },
     }

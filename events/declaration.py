@@ -156,7 +156,7 @@ class Push(Block):
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip a push whose head commit's message has a marker such as [skip ci], or that has the push option ci.skip: docs/sources.md.",
+        description="Skip a push whose head commit's message has a marker such as [skip ci], or that has the push option ci.skip: hookline docs sources#skip-markers.",
         examples=[True],
     )
 
@@ -227,7 +227,7 @@ class PullRequest(Block):
     )
     skip_markers: bool = Field(
         default=True,
-        description="Skip a request whose head commit's message has a marker such as [skip ci], if the host sends the message: docs/sources.md.",
+        description="Skip a request whose head commit's message has a marker such as [skip ci], if the host sends the message: hookline docs sources#skip-markers.",
         examples=[True],
     )
 

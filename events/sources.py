@@ -77,7 +77,7 @@ class Source(Block):
         description="Git host or registry that sends the events.", examples=["github"]
     )
     endpoint: Annotated[str, AfterValidator(check_endpoint)] = Field(
-        description="URL path to which the host delivers. For a host that cannot sign, ${NAME} keeps the path out of Git: docs/sources.md.",
+        description="URL path to which the host delivers. For a host that cannot sign, ${NAME} keeps the path out of Git: hookline docs sources#a-path-that-is-not-in-git.",
         examples=["/github"],
     )
     secret: Annotated[SecretReference | None, BeforeValidator(_secret_is_a_reference)] = Field(

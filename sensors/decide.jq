@@ -31,7 +31,7 @@ def chosen($patterns):
 def commit:
   type == "string" and test("\\A(?:[0-9a-f]{40}|[0-9a-f]{64})\\z") and (test("\\A0+\\z") | not);
 
-# What may become a parameter; docs/security.md lists the rules.
+# What may become a parameter; `hookline docs security` lists the rules.
 #if plain_ref
 # A template that pastes its parameters into scripts takes names of harmless characters.
 def ref_name:

@@ -14,6 +14,7 @@ from hookline.declaration.loading import Declaration, load
 
 __all__ = [
     "complete_event",
+    "complete_page",
     "complete_pipeline",
     "complete_scheduled",
     "complete_source",
@@ -89,6 +90,19 @@ def complete_event(
     # A shell asks for files only where nothing else is offered.
     files = ((each.name, "") for each in sorted(Path().iterdir()) if each.is_file())
     return _offered([*((SCHEDULE + name, about) for name, about in scheduled), *files], incomplete)
+
+
+def complete_page(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The pages of the documentation, with what they are about."""
+    from hookline.documentation import pages  # noqa: PLC0415 - no other word needs them
+
+    names = [(each.name, each.about) for each in pages()]
+    # A page in a folder is found by its last part, too.
+    return _offered(
+        [*names, *((name.rpartition("/")[2], about) for name, about in names if "/" in name)], incomplete
+    )
 
 
 class _Bash(BashComplete):

@@ -95,7 +95,7 @@ def config_option(command: Command) -> Command:
         "configuration",
         type=click.Path(path_type=Path),
         envvar=ENVIRONMENT + "CONFIG",
-        help="File with the settings of the exporter (docs/exporter.md).",
+        help="File with the settings of the exporter (hookline docs exporter#settings).",
     )(command)
 
 

@@ -40,12 +40,10 @@ PREFIX = re.compile(r"[A-Za-z0-9:/._~%?=&#@+-]{0,500}")
 )
 @click.option(
     "--runbooks",
-    default="docs/runbooks/",
-    show_default=True,
     metavar="PREFIX",
-    help="Address where you publish the runbooks. Alerts link to PREFIX<name of the alert>.md.",
+    help="Address where you publish the runbooks that hookline docs --to writes. Alerts link to PREFIX<name of the alert>.md.  [default: alerts name the command that prints their runbook]",
 )
-def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str) -> None:
+def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str | None) -> None:
     """Write Grafana dashboards, recording rules and alerts on the exporter's metrics, in every form in which they can be loaded.
 
     \b
@@ -63,7 +61,7 @@ def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str
     from dashboards.files import files  # noqa: PLC0415 - no other command needs it
 
     # Prometheus takes what stands in an annotation for a template: {{ would be run there.
-    if not PREFIX.fullmatch(runbooks):
+    if runbooks is not None and not PREFIX.fullmatch(runbooks):
         fail(
             f"--runbooks {runbooks}: expected the beginning of an address, as in https://docs.example.com/runbooks/"
         )

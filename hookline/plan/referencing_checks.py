@@ -10,7 +10,7 @@ from triggers.words import EXECUTOR_SERVICE_ACCOUNT, RUN_SERVICE_ACCOUNT
 
 __all__ = ["referencing_problems"]
 
-_OTHERWISE = "or let the workflow-controller take it (WORKFLOW_USER_OVERRIDE_ALLOWLIST, docs/template.md) and leave cluster.template_referencing: out"
+_OTHERWISE = "or let the workflow-controller take it (WORKFLOW_USER_OVERRIDE_ALLOWLIST; see hookline docs template#where-workflows-may-only-name-a-template) and leave cluster.template_referencing: out"
 _REFUSED = "cannot be set on a Workflow under templateReferencing"
 _ACCOUNTS = (
     f"serviceAccountName: {RUN_SERVICE_ACCOUNT}, automountServiceAccountToken: false and executor: {{serviceAccountName: "

@@ -48,7 +48,7 @@ def run_duration(run: MeasuredRun) -> Points:
     "hookline_runs_total",
     "counter",
     ("pipeline", "event", "outcome"),
-    "Finished runs. failure: the code failed; error: the infrastructure failed. docs/exporter.md explains all outcomes.",
+    "Finished runs. failure: the code failed; error: the infrastructure failed. hookline docs exporter#outcomes explains all outcomes.",
     values={"event": (*EVENTS, OTHER), "outcome": OUTCOMES},
     zero="outcome",
     begins="run",

@@ -58,7 +58,7 @@ def test_an_alert_fires(rules: Path, tmp_path: Path, name: str) -> None:
     said = {
         "summary": case.summary,
         "description": case.description,
-        "runbook_url": f"docs/runbooks/{name}.md",
+        "runbook": f"hookline docs {name}",
     }
     expected = [{"exp_labels": dict(case.labels), "exp_annotations": said}]
     test = {"eval_time": case.at, "alertname": name, "exp_alerts": expected}

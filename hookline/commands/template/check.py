@@ -161,7 +161,9 @@ def _text(report: TemplateReport) -> str:
     parts.append(table(("CONTRACT", "WHAT", "NAME", "EXPECTED", "INSTEAD"), clauses))
     if report.findings:
         lacks = table(("LACKS", "HERE"), [(each.code, each.sentence) for each in report.findings])
-        parts.append(f"{lacks}{plural(len(report.findings), 'finding')}; what each means: docs/template.md\n")
+        parts.append(
+            f"{lacks}{plural(len(report.findings), 'finding')}; what each means: hookline docs template#what-a-cluster-holds\n"
+        )
     else:
         parts.append("lacks nothing for events\n")
     if report.comparison is not None:

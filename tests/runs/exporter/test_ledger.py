@@ -99,7 +99,7 @@ def test_the_text_is_what_prometheus_reads() -> None:
     text = ledger.exposition().decode()
     assert "\n".join(line for line in text.splitlines() if "runs_total" in line) == (
         "# HELP hookline_runs_total Finished runs. failure: the code failed; error: the infrastructure failed. "
-        "docs/exporter.md explains all outcomes.\n"
+        "hookline docs exporter#outcomes explains all outcomes.\n"
         "# TYPE hookline_runs_total counter\n"
         'hookline_runs_total{pipeline="shop",event="push",outcome="cancellation"} 0\n'
         'hookline_runs_total{pipeline="shop",event="push",outcome="error"} 0\n'

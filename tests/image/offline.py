@@ -1,0 +1,133 @@
+"""Base images for a machine without a registry, a podman store of one's own, and hookline's image built in it by `make image`.
+
+`python tests/image/offline.py ARCHIVE` (as root) writes the image as an OCI archive, for tests that run it.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from hookline.version import VERSION
+
+__all__ = ["FLAGS", "ROOT", "SHELLS", "Store", "make_image"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = "python3,python3-venv,ca-certificates"
+SUITE = "bookworm"
+"""Its Python is the 3.11 that the Containerfile names."""
+SHELLS = ("sh", "dash", "bash", "rbash")
+"""What the base of the result lacks: hookline needs none of them."""
+_LIMITS = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=8192:8192")
+"""podman's own are above what a container inside a container may set."""
+FLAGS = ("--network=host", "--volume=/etc/ssl/certs:/etc/ssl/certs:ro", *_LIMITS)
+"""Of a build: it reaches the package index as this machine does, with the authorities that this machine trusts."""
+
+
+def _run(*command: str, **environment: str) -> str:
+    done = subprocess.run(
+        command, env=os.environ | environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(
+            f"{' '.join(command[:3])} failed:\n{done.stdout[-2_000:]}\n{done.stderr[-2_000:].strip()}"
+        )
+    return done.stdout.strip()
+
+
+def _wanted(member: tarfile.TarInfo, *, shells: bool) -> bool:
+    path = Path(member.name)
+    # As in Python's official images: the standard library comes without bytecode.
+    if "__pycache__" in path.parts or path.suffix == ".pyc":
+        return False
+    return shells or not (path.parent.name == "bin" and path.name in SHELLS)
+
+
+def _base(*, shells: bool) -> Path:
+    """A root of Debian's packages as a tar file, made once and kept: with or without shells."""
+    code = Path(__file__).read_text("utf-8").partition("def _wanted")[2].partition("class Store")[0]
+    digest = hashlib.sha256(f"{PACKAGES} {SUITE} {SHELLS} {code}".encode()).hexdigest()[:12]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hookline" / "image"
+    kept = cache / f"{'build' if shells else 'run'}-{digest}.tar"
+    if kept.exists():
+        return kept
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as folder:
+        made = Path(folder) / "root.tar"
+        _run(
+            "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}",
+            *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("doc", "man", "locale")),
+            SUITE, str(made),
+        )  # fmt: skip
+        for name, has_shells in (("build", True), ("run", False)):
+            reduced = Path(folder) / name
+            with tarfile.open(made) as source, tarfile.open(reduced, "w") as target:
+                for member in source:
+                    if _wanted(member, shells=has_shells):
+                        target.addfile(member, source.extractfile(member) if member.isreg() else None)
+            reduced.rename(cache / f"{name}-{digest}.tar")
+    return kept
+
+
+class Store:
+    """Images of podman in a folder: nothing of the machine's own is seen or changed."""
+
+    def __init__(self, folder: Path) -> None:
+        configuration = folder / "storage.conf"
+        configuration.write_text(
+            f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/images"\nrunroot = "{folder}/run"\n',
+            "utf-8",
+        )
+        self.environment = {"CONTAINERS_STORAGE_CONF": str(configuration)}
+        self.bases = {shells: f"localhost/python:{'build' if shells else 'run'}" for shells in (True, False)}
+
+    def __enter__(self) -> Self:
+        try:
+            for shells, name in self.bases.items():
+                self.podman("import", str(_base(shells=shells)), name)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # podman mounts its folder onto itself: only podman's own reset lets go of it.
+        subprocess.run(
+            ["podman", "system", "reset", "--force"],
+            env=os.environ | self.environment, capture_output=True, check=False,
+        )  # fmt: skip
+
+    def podman(self, *arguments: str) -> str:
+        """What a podman command prints; it may not fail."""
+        return _run("podman", *arguments, **self.environment)
+
+    def command(self, *arguments: str, image: str, options: Sequence[str] = ()) -> list[str]:
+        """The command of a container as a pod runs it: another user, nothing that can be written, no rights."""
+        return [
+            "podman", "run", "--rm", "--read-only", "--read-only-tmpfs=false", "--user=65532:65532", "--cap-drop=all",
+            "--security-opt=no-new-privileges", *_LIMITS, *options, image, *arguments,
+        ]  # fmt: skip
+
+
+def make_image(store: Store, folder: Path, **settings: str) -> Path:
+    """Run `make image` with the bases of a store; the archive of the image, in the folder of what stands beside it."""
+    archive = folder / f"hookline-{VERSION}-image.tar"
+    _run(
+        "make", "image", "BUILDER=podman",
+        f"BASE={store.bases[False]}", f"BUILD_BASE={store.bases[True]}", f"DIST={folder}", f"IMAGE_ARCHIVE={archive}",
+        f"IMAGE_FLAGS={' '.join(FLAGS)}",
+        *(f"{name}={value}" for name, value in settings.items()),
+        **store.environment,
+    )  # fmt: skip
+    return archive
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="hookline-image-") as scratch, Store(Path(scratch)) as own:
+        shutil.move(make_image(own, Path(scratch) / "dist"), sys.argv[1])
