@@ -7,16 +7,20 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from tries import tries
 
 from hookline import logs
 
 settings.register_profile(
     "hookline",
+    max_examples=tries(100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("hookline")
+# A traceback with the values of all variables, which structlog prints unless told otherwise, takes ten times as long.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 
 def pytest_collection_finish() -> None:

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
@@ -22,11 +23,24 @@ from prometheus_client.samples import Sample
 from support import ROOT
 
 from apiserver.connection import Connection
+from apiserver.reflector import Timing
 from hookline.logs import configure
 from runs.exporter.instance import Instance, Options
 from runs.exporter.ledger import Ledger
 from runs.exporter.service import ClusterScope
 from runs.exporter.web.web_config import Security
+
+
+@contextmanager
+def wait_less() -> Iterator[None]:
+    """What runs in this process waits a fraction of the time before it counts, and before it asks again after a failure."""
+    with (
+        patch("runs.exporter.service.PAUSE_SECONDS", 0.005),
+        patch("runs.outbox.FIRST_PAUSE_SECONDS", 0.02),
+        patch("apiserver.pod_logs.PAUSE_SECONDS", 0.01),
+        patch("apiserver.reflector.Timing", functools.partial(Timing, first_pause=0.01, longest_pause=0.1)),
+    ):
+        yield
 
 
 class Served:
@@ -142,7 +156,8 @@ def run_until_killed(
         version="1", host="127.0.0.1", port=0, reasons={}, configuration=configuration, ledger=ledger
     )
     scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
-    with patch("runs.exporter.instance.Ledger", functools.partial(Ledger, crash_point=killed_here)):
+    ledgers = functools.partial(Ledger, crash_point=killed_here)
+    with wait_less(), patch("runs.exporter.instance.Ledger", ledgers):
         Instance(options, scope, Security(None)).run(threading.Event())
 
 

@@ -46,14 +46,15 @@ class FakeApiServer:
         self.spoiled: dict[str, bytes] = {}
         """uid → what is sent in place of the object."""
         self.lock = threading.RLock()
+        self._ended = False
         handler = type("BoundHandler", (Handler,), {"api": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
 
     def stop(self) -> None:
-        self.end_watches()
+        self.end_all_watches()
         self._server.shutdown()
         self._server.server_close()
 
@@ -67,6 +68,13 @@ class FakeApiServer:
         return path
 
     # What tests do to it
+
+    def give_lease(self, name: str, holder: str) -> None:
+        """Another holder: whoever read the lease before may not write it."""
+        with self.lock:
+            self.version += 1
+            self.leases[name]["spec"]["holderIdentity"] = holder
+            self.leases[name]["metadata"]["resourceVersion"] = str(self.version)
 
     def put(self, uid: str, silently: bool = False, **fields: Any) -> Json:
         """Make or change a Workflow; silently: no watch hears of it."""
@@ -124,6 +132,19 @@ class FakeApiServer:
             for each in self.watchers:
                 each.put(None)
             self.watchers.clear()
+
+    def end_all_watches(self) -> None:
+        """End the watches, and from now on each new one at once: nobody that is ending waits for what never comes."""
+        with self.lock:
+            self._ended = True
+            self.end_watches()
+
+    def follow(self, watcher: Watcher) -> None:
+        """Tell it of what changes from now on; the caller has the lock."""
+        if self._ended:
+            watcher.put(None)
+        else:
+            self.watchers.append(watcher)
 
     def fail(self, kind: str, *faults: Fault) -> None:
         """The next requests of this kind (list, watch, log, lease) go wrong so, one each."""
@@ -286,7 +307,7 @@ class Handler(BaseHTTPRequestHandler):
                 for version, place, kind, raw in api.history:
                     if version > begin and place == collection:
                         events.put((kind, raw))
-            api.watchers.append(events)
+            api.follow(events)
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from support import ROOT
+from tries import tries
 
 from dashboards.files import dashboard_texts
 from dashboards.queries import select
@@ -203,7 +204,7 @@ def test_a_value_of_a_matcher_is_one_string(text: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["-n", "--label", "--runbooks"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXT)
 def test_an_option_of_dashboards_is_refused_or_changes_its_value_alone(
     option: str, text: str, tmp_path: Path
@@ -421,7 +422,7 @@ def test_commands_to_copy_hold_nothing_of_the_repository_that_a_shell_acts_on(se
     assert found[0].count("$") == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60))
 @given(
     st.sampled_from(["-n", "--nas-server", "--nas-path", "--mount-option", "--size", "--registry"]),
     TEXT.filter(bool),

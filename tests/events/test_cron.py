@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from events.cron import (
     CronError,
@@ -139,7 +140,7 @@ FIELD = st.sampled_from(["*", "0", "30", "1,31", "*/15", "0-5"])
 HOUR = st.sampled_from(["*", "0", "1", "2", "23", "*/3", "1-3"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150))
 @given(
     minute=FIELD,
     hour=HOUR,
@@ -207,7 +208,7 @@ def test_the_text_of_a_schedule_reads_as_the_same_schedule(fields: tuple[str, ..
     assert parse_cron(schedule.text) == schedule
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200))
 @given(fields=FIELDS, minutes=st.one_of(st.sampled_from([1, 59, 60, 120, 1380, 1439]), st.integers(0, 1439)))
 def test_any_schedule_that_can_be_shifted_fires_that_much_later(
     fields: tuple[str, ...], minutes: int
@@ -239,7 +240,7 @@ def test_a_shifted_schedule_is_written_in_five_fields(text: str, minutes: int, m
     assert shift_cron(parse_cron(text), minutes).text == moved
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100))
 @given(
     text=st.sampled_from(
         [

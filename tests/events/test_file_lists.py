@@ -64,7 +64,7 @@ def test_commits_that_are_none_are_unknown(name: str, commits: Any) -> None:
         ("gitea", {"commits": [COMMIT] * 5, "total_commits": None}),
         ("gitea", {"total_commits": "1"}),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )  # fmt: skip
 def test_a_list_at_the_limit_of_its_host_is_unknown(name: str, change: dict[str, Any]) -> None:
     assert verdict(name, {**HOSTS[name][0], **change}) == "unknown"

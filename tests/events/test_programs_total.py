@@ -5,7 +5,6 @@ The edits here aim at what a program reads (the names in its text), so that most
 """
 
 import copy
-import os
 from typing import Any
 
 import pytest
@@ -13,15 +12,12 @@ from harmless import RULES, check_harmless, check_types, program, read_alone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import OTHERS, TEXTS, change, events, places, targets, text
+from tries import THOROUGH, tries
 
 from events.canonical import Kind
 from events.host import host, host_names
 
 STRANGE = st.sampled_from(TEXTS) | st.sampled_from(OTHERS)
-
-
-THOROUGH = bool(os.environ.get("HOOKLINE_THOROUGH"))
-"""Every text in every place, as CI has it. Else each place tries a third of the texts, and three neighbours all of them."""
 
 
 @st.composite
@@ -96,7 +92,8 @@ def test_no_strange_text_in_any_one_place_gets_through(name: str, any_ref: bool)
                         "\u2028",
                     )
                 ]
-            for value in strange if THOROUGH else strange[places_tried % 3 :: 3]:
+            # Else six neighbours try all texts between them.
+            for value in strange if THOROUGH else strange[places_tried % 6 :: 6]:
                 node[last] = value
                 check_harmless(decide(text(small)), any_ref=any_ref)
             node[last] = before
@@ -126,7 +123,7 @@ def check_canonical(event: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", host_names())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100))
 @given(data=st.data())
 def test_no_edited_event_fails_or_gets_an_unsafe_value_through(name: str, data: st.DataObject) -> None:
     event = text(data.draw(edited_events(name)))
@@ -140,7 +137,7 @@ def test_no_edited_event_fails_or_gets_an_unsafe_value_through(name: str, data: 
     ("name", "kind"),
     [(name, kind) for name in host_names() for kind in sorted(host(name).kinds & RULES.keys())],
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30))
 @given(data=st.data())
 def test_no_edited_event_fails_where_a_program_reads_one_kind_alone(
     name: str, kind: Kind, data: st.DataObject

@@ -477,18 +477,18 @@ def test_no_recording_ends_in_a_traceback(entries: Any, request: Any, data: Any,
 @pytest.mark.parametrize(
     "text",
     [
-        "X-A: 1\n" + "{\n" * 100_000,
-        "X-A: 1\n" + "[]\n" * 100_000,
-        "X-A:" + " " * 1_000_000 + "b\n{}",
-        "X-A:\n" * 200_000 + "{}",
-        "Request URL: " + " " * 500_000 + "x\nX-A: 1\n{}",
-        "curl " + "\\ " * 200_000 + "'",
-        "curl -d $'" + "\\'" * 200_000,
-        'curl -d "' + '\\"' * 200_000,
-        "curl " + "$" * 200_000 + " -d x",
+        "X-A: 1\n" + "{\n" * 25_000,
+        "X-A: 1\n" + "[]\n" * 25_000,
+        "X-A:" + " " * 250_000 + "b\n{}",
+        "X-A:\n" * 50_000 + "{}",
+        "Request URL: " + " " * 125_000 + "x\nX-A: 1\n{}",
+        "curl " + "\\ " * 50_000 + "'",
+        "curl -d $'" + "\\'" * 50_000,
+        'curl -d "' + '\\"' * 50_000,
+        "curl " + "$" * 50_000 + " -d x",
     ],
 )
 def test_a_hostile_text_is_answered_in_a_time_that_grows_with_its_length(text: str) -> None:
     started = time.process_time()
     assert len(answered(text.encode())) < 500
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 3

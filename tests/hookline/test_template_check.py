@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_template import stock
+from tries import tries
 
 from documents.diagnostics import InvalidInput
 from hookline.answers.template_check import TemplateReport, check_template, report_data
@@ -386,14 +387,14 @@ def _answered(manifest: Any) -> None:
         assert json.loads(json.dumps(report_data(checked(manifest))))["contract"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60))
 @given(JSON)
 def test_any_json_value_is_answered(value: Any) -> None:
     _answered(value)
     _answered({"kind": "WorkflowTemplate", "metadata": {"name": "x"}, "spec": value})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100))
 @given(st.sampled_from(PLACES), JSON)
 def test_a_template_with_any_json_value_in_any_place_is_answered(
     place: tuple[int, tuple[str | int, ...]], value: Any
@@ -415,8 +416,8 @@ def test_a_template_with_any_json_value_in_any_place_is_answered(
 @pytest.mark.parametrize(
     "text",
     [
-        "git -C {{" * 30_000, "apk -" * 80_000, "{{ parameters " * 60_000, "git " * 200_000, "build-arg:GOPROXY " * 50_000,
-        "--export-cache '" * 60_000, "Start to Clone" + " " * 900_000, ":latest push" * 70_000, "\\ " * 400_000, "rm -" + "a" * 900_000,
+        "git -C {{" * 7_500, "apk -" * 20_000, "{{ parameters " * 15_000, "git " * 50_000, "build-arg:GOPROXY " * 12_500,
+        "--export-cache '" * 15_000, "Start to Clone" + " " * 225_000, ":latest push" * 17_500, "\\ " * 100_000, "rm -" + "a" * 225_000,
     ],
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:
@@ -426,7 +427,7 @@ def test_no_text_takes_long(text: str) -> None:
     manifest["spec"]["templates"][0]["dag"]["tasks"][0]["inline"]["container"]["args"] = [text]
     start = time.process_time()
     checked(manifest)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 1.5
 
 
 # --- a cluster ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_template import stock
 from support import DECLARATION, SHA, github_push, read_yaml
+from tries import tries
 
 from hookline.cli import main
 from hookline.command_line import cluster_templates
@@ -129,7 +130,7 @@ PLACES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80))
 @given(PLACES, WRONG)
 def test_a_file_and_a_cluster_are_answered_alike(place: tuple[str | int, ...], wrong: Any) -> None:
     from documents.diagnostics import InvalidInput

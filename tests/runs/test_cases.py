@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from hookline.cli import main
 from runs.exporter.configuration import Configuration
@@ -104,7 +105,7 @@ def places(raw: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...
     return [path, *(each for key, value in children for each in places(value, (*path, key)))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150))
 @given(data=st.data())
 def test_a_recording_that_somebody_edited_is_measured_or_refused_in_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -6,6 +6,7 @@ from typing import Any
 from api_objects import START, bid_failed, ended, green_run, node, notice, pod, running, with_status, workflow
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
@@ -61,7 +62,7 @@ def changed(raw: Any, path: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tries(250))
 @given(data=st.data())
 def test_no_sequence_of_objects_keeps_a_good_run_from_being_counted(data: st.DataObject) -> None:
     ledger = Ledger(None, START, count_from=START - 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from runs.step_logs import StepLog, read_step
 from runs.step_logs.results import Checkout, GoTest, ImageBuild
@@ -348,7 +349,7 @@ def travelled(draw: st.DrawFn) -> tuple[str, bytes]:
     return name, b"".join(lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300))
 @given(log=travelled())
 def test_a_log_is_read_the_same_whatever_was_added_on_its_way(log: tuple[str, bytes]) -> None:
     name, text = log
@@ -356,7 +357,7 @@ def test_a_log_is_read_the_same_whatever_was_added_on_its_way(log: tuple[str, by
     assert read(step, text, exit_code) == TRUTH[name]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300))
 @given(log=travelled(), begin=st.floats(0, 1), end=st.floats(0, 1), data=st.data())
 def test_a_log_that_lost_its_beginning_or_end_gives_no_number_that_is_not_true(
     log: tuple[str, bytes], begin: float, end: float, data: st.DataObject
@@ -369,7 +370,7 @@ def test_a_log_that_lost_its_beginning_or_end_gives_no_number_that_is_not_true(
     check(name, read(step, text[first:last], exit_code))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300))
 @given(one=travelled(), other=travelled(), chance=st.randoms(use_true_random=True))
 def test_two_logs_that_were_written_into_one_give_no_number_that_is_not_true(
     one: tuple[str, bytes], other: tuple[str, bytes], chance: object

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from apiserver.pages import read_page
 
@@ -32,7 +33,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150))
 @given(
     items=st.lists(
         st.one_of(st.dictionaries(TEXTS, VALUES, max_size=3).map(lambda each: (json.dumps(each).encode(), each)),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from runs.exporter.metrics import CACHE_STATES
 from runs.step_logs import StepLog, read_step
@@ -238,7 +239,7 @@ def test_steps_of_other_templates_have_no_parser() -> None:
     assert read_step("deploy", b"ok  \tx\t(cached)\n", 0) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200))
 @given(
     log=st.one_of(
         st.binary(max_size=2000),

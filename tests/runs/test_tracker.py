@@ -24,6 +24,7 @@ from api_objects import (
 from counting_core import Exporter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 
 from runs.exporter.counting import RESOURCES, Change
 
@@ -126,7 +127,7 @@ def test_what_a_stopped_run_took_down_is_cancelled_and_what_ended_by_itself_is_n
     assert found.value("runs_total", "shop", "push", "cancellation") == (1 if exit_code else 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60))
 @given(crashes=st.lists(st.integers(0, 40), max_size=4), seed=st.integers(0, 10_000))
 def test_a_crash_at_any_moment_changes_no_total(tmp_path_factory: Any, crashes: list[int], seed: int) -> None:
     histories = [green_run("a", START, LOGS), history("b", START + 50, FAILED, LOGS)]

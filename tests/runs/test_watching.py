@@ -13,6 +13,7 @@ from fake_api_server import FakeApiServer, Fault, fake_api_server, raw_stream, r
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes import client
+from tries import tries
 
 from apiserver.connection import Connection
 from apiserver.lease import Lease
@@ -70,7 +71,7 @@ class Watching:
         self.thread.start()
 
     def until(self, condition: Callable[[], object]) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < end, (self.known.told, self.reflector.statistics)
             time.sleep(0.002)
@@ -85,8 +86,9 @@ class Watching:
 
     def end(self) -> None:
         self.stop.set()
-        self.api.end_watches()
-        self.thread.join(5)
+        self.api.end_all_watches()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
 
 
 @pytest.fixture
@@ -381,7 +383,7 @@ def test_a_rotated_token_is_read_again(api: FakeApiServer, watching: Callable[..
     found.until_equal()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25))
 @given(
     steps=st.lists(
         st.one_of(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import OTHER_SHA, PAYLOADS, SHA, ZERO, data, edited, github_push, payload, program
+from tries import tries
 
 from documents.globs import expression
 from events.delivery import BusEvent
@@ -341,7 +342,7 @@ def test_an_approved_run_is_bound_to_the_commit_of_the_event() -> None:
     assert again["identity"] != found["identity"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150))
 @given(seed=st.integers(0, 2**32))
 def test_no_edited_request_starts_a_sandbox_without_the_label_or_trusted_code_from_a_fork(seed: int) -> None:
     """Whatever a payload says, one of the two pipelines at most takes a request, and the label has to be there."""
@@ -516,7 +517,7 @@ def check_harmless(found: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", host_names())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150))
 @given(seed=st.integers(0, 2**32), number=st.integers(0, 10**6))
 def test_no_edited_payload_makes_a_program_fail_or_lets_an_unsafe_value_through(
     name: str, seed: int, number: int
@@ -536,7 +537,7 @@ ANY_JSON = st.recursive(
 
 
 @pytest.mark.parametrize("name", host_names())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60))
 @given(body=ANY_JSON, header=ANY_JSON)
 def test_no_json_at_all_makes_a_program_fail(name: str, body: Any, header: Any) -> None:
     for event in ({"headers": header, "body": body}, {"header": header, "body": body}):

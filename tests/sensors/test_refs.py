@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import SHA, data, edited, github_push, payload, program
+from tries import tries
 
 from events.host import host_names
 from sensors.program import Program
@@ -94,7 +95,7 @@ PARTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300))
 @given(
     st.lists(PARTS, min_size=1, max_size=6).map("".join)
     | st.text(min_size=1, max_size=12)
@@ -111,7 +112,7 @@ def test_every_name_that_git_allows_runs_and_no_other(name: str) -> None:
         assert found["parameters"]["target_branch"] == name
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200))
 @given(st.lists(PARTS, max_size=6).map("".join) | st.text(max_size=12), st.booleans())
 def test_no_unsafe_text_reaches_a_parameter_a_label_or_an_annotation(name: str, any_ref: bool) -> None:
     for found in (

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import DECLARATION, github_push, plan
+from tries import tries
 
 from documents.diagnostics import InvalidInput
 from events.controller_rules import event_bus_problems, event_source_problems
@@ -230,14 +231,14 @@ def test_whatever_an_event_source_publishes_has_a_sensor_that_listens(cluster: s
         assert sensor_problems(manifest, one_dependency_per_event="ack-one" in cluster) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=60, unique=True), st.integers(1, 9))
 def test_one_shard_more_moves_only_what_goes_to_the_new_one(keys: list[str], count: int) -> None:
     before, after = ({key: rendezvous(key, number) for key in keys} for number in (count, count + 1))
     assert all(before[key] == after[key] or after[key] == count + 1 for key in keys)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.integers(1, 50), min_size=1, max_size=40))
 def test_bins_hold_what_fits_whatever_the_order(sizes: dict[str, int]) -> None:
     def packed(names: list[str]) -> dict[str, list[str]]:

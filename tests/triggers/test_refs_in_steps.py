@@ -6,6 +6,7 @@ Containers, servers and BuildKit are asked by tests/template.
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +25,11 @@ URL = "https://git.example.com/acme/shop.git"
 FOLDERS = ("/workdir", "/scratch", "/tmp/outputs", "/private-ca", "/git-secret", "/source", "/caches/image")  # noqa: S108 - of a container
 
 
-def git(*arguments: str, folder: Path) -> str:
-    names = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+def git(*arguments: str, folder: Path, said: str = "") -> str:
     done = subprocess.run(
-        ["git", *arguments],
-        cwd=folder,
-        env={**os.environ, **names},
-        check=True,
-        capture_output=True,
-        text=True,
+        ["git", *arguments], cwd=folder, input=said.encode(), check=True, stdout=subprocess.PIPE
     )
-    return done.stdout.strip()
+    return done.stdout.decode()
 
 
 @dataclass(frozen=True)
@@ -64,17 +59,31 @@ class Pod:
         return (self.root / "tmp/outputs" / name).read_text("utf-8")
 
 
+@dataclass(frozen=True)
+class Upstream:
+    """A repository, and the commit of each of its refs."""
+
+    folder: Path
+    commits: Mapping[str, str]
+
+
 @pytest.fixture(scope="module")
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Upstream:
     """A repository with a branch and a tag of every name, each at a commit of its own."""
     folder = tmp_path_factory.mktemp("upstream")
     git("init", "-q", "-b", "main", folder=folder)
-    for kind in ("heads", "tags"):
-        for name in NAMES:
-            git("commit", "-q", "--allow-empty", "-m", f"{kind} {name}", folder=folder)
-            git("update-ref", f"refs/{kind}/{name}", "HEAD", folder=folder)
-    git("commit", "-q", "--allow-empty", "-m", "last", folder=folder)
-    return folder
+    refs = [f"refs/{kind}/{name}" for kind in ("heads", "tags") for name in NAMES]
+    # One process makes them all (git-fast-import(1)).
+    history = "".join(
+        f"commit refs/heads/main\ncommitter x <x> {number} +0000\ndata 0\n\nreset {ref}\nfrom refs/heads/main\n\n"
+        for number, ref in enumerate([*refs, "refs/heads/last"])
+    )
+    git("fast-import", "--quiet", folder=folder, said=history)
+    lines = git("for-each-ref", "--format=%(objectname) %(refname)", folder=folder).splitlines()
+    commits = {ref: commit for commit, _, ref in (line.partition(" ") for line in lines)}
+    assert commits.keys() == {*refs, "refs/heads/main", "refs/heads/last"}
+    assert len({commits[ref] for ref in refs}) == len(refs)
+    return Upstream(folder, commits)
 
 
 @pytest.fixture
@@ -85,12 +94,12 @@ def pod(tmp_path: Path) -> Pod:
     return Pod(tmp_path)
 
 
-def checked_out(pod: Pod, upstream: Path, **values: str) -> None:
+def checked_out(pod: Pod, upstream: Upstream, **values: str) -> None:
     """Run git-checkout-pr; the commit that the event told is what comes out."""
-    commit = git("rev-parse", f"{values['REF']}^{{commit}}", folder=upstream)
+    commit = upstream.commits[values["REF"]]
     wanted = {
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.file://{upstream}.insteadOf",
+        "GIT_CONFIG_KEY_0": f"url.file://{upstream.folder}.insteadOf",
         "GIT_CONFIG_VALUE_0": URL,
     }
     done = pod.run(
@@ -111,7 +120,7 @@ def checked_out(pod: Pod, upstream: Path, **values: str) -> None:
     assert cache == "" or IMAGE_TAG.fullmatch(cache), cache
 
 
-def test_a_branch_or_a_tag_of_any_name_is_checked_out_at_its_commit(pod: Pod, upstream: Path) -> None:
+def test_a_branch_or_a_tag_of_any_name_is_checked_out_at_its_commit(pod: Pod, upstream: Upstream) -> None:
     caches = set()
     for name in NAMES:
         checked_out(pod, upstream, TARGET_BRANCH=name, REF=f"refs/heads/{name}")

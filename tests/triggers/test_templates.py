@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ROOT
+from tries import tries
 
 from triggers.inspection.anatomy import anatomy
 from triggers.inspection.capabilities import capabilities
@@ -393,7 +394,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100))
 @given(st.lists(PIECES, max_size=12).map("".join), st.lists(PIECES, max_size=12).map("".join))
 def test_whatever_stands_before_and_after_a_pasted_value_it_is_seen(before: str, after: str) -> None:
     """Argo looks for {{workflow.parameters.a}} also inside of a tag that it does not know."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
+from tries import tries
 
 from runs.exporter.family import Sample
 from runs.exporter.forecast import forecast
@@ -189,7 +190,7 @@ class _Crash(Exception):
     """The process ends here."""
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=tries(60))
 @given(PARTS, st.data())
 def test_any_order_grouping_and_crash_give_the_same_text(
     parts: list[tuple[str, float]], data: st.DataObject

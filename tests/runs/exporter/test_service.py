@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import pytest
 from api_objects import START, STEPS, History, green_run, history
 from click.testing import CliRunner, Result
-from exporter_process import ExporterProcess, ExporterThread, run_until_killed
+from exporter_process import ExporterProcess, ExporterThread, run_until_killed, wait_less
 from fake_api_server import FakeApiServer, fake_api_server, status
 from http_sink import http_sink
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -60,6 +60,12 @@ def threads() -> Iterator[list[ExporterThread]]:
     yield found
     for each in found:
         each.stop()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses() -> Iterator[None]:
+    with wait_less():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -200,7 +206,7 @@ def test_a_second_instance_waits_and_takes_over(
         threads.append(ExporterThread(kubeconfig, ledger=ledger, lease=lease, identity=name))
         threads[0].until(lambda: threads[0].value("hookline_leader") == 1)
     first, second = threads
-    api.leases["hookline-exporter"]["spec"]["holderIdentity"] = "another"
+    api.give_lease("hookline-exporter", "another")
     assert second.value("hookline_leader") == 0
     with pytest.raises(urllib.error.HTTPError) as refused:
         second.get("/runs")
@@ -209,7 +215,7 @@ def test_a_second_instance_waits_and_takes_over(
     assert "healthy" in second.get("/-/healthy")
     # The one that lost it to another stops counting, and says so by how it ends.
     first.until(lambda: first.ended_well is False)
-    api.leases["hookline-exporter"]["spec"]["holderIdentity"] = ""
+    api.give_lease("hookline-exporter", "")
     second.until(lambda: second.value("hookline_leader") == 1)
     assert second.stop() is True
 

@@ -14,6 +14,7 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 from web_site import TLS, Fake, Site, a_run, basic, client, config
 
 from runs.exporter.ledger import Ledger, Observation
@@ -205,7 +206,7 @@ PAGES = Pages("1", {"MATCH": "x"})
 HARMLESS = skeletons("harmless")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60))
 @given(text=HOSTILE)
 def test_no_text_becomes_markup(text: str) -> None:
     assert skeletons(text) == HARMLESS

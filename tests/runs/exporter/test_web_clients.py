@@ -12,6 +12,7 @@ import bcrypt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 from web_site import TLS, Fake, Site, a_run, basic, client, config
 
 from runs.exporter.web.web_config import Security
@@ -250,7 +251,7 @@ REQUEST_LINES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80))
 @given(line=REQUEST_LINES)
 def test_no_request_is_an_error_of_ours(steady: Site, line: bytes) -> None:
     with socket.create_connection(("127.0.0.1", steady.port), 10) as connection:

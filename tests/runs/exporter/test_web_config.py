@@ -9,6 +9,7 @@ import bcrypt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tries import tries
 from web_site import TLS, Fake, Site, a_run, basic, client, config
 
 from documents.diagnostics import InvalidInput
@@ -144,7 +145,7 @@ def test_a_hash_that_no_password_can_match_is_refused_with_its_place(
     assert value not in str(refused.value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30))
 @given(
     password=st.binary(max_size=72), place=st.integers(0, 59), letter=st.sampled_from(ALPHABET + "$=\n\u00e9")
 )

@@ -1,0 +1,11 @@
+"""How often a test tries what chance or a long list gives it."""
+
+import os
+
+THOROUGH = bool(os.environ.get("HOOKLINE_THOROUGH"))
+"""Everything is tried, as CI has it. Else a third: of examples another one in each run."""
+
+
+def tries(most: int) -> int:
+    """Number of examples that Hypothesis tries, of the most that are worth it."""
+    return most if THOROUGH else most // 3
