@@ -78,6 +78,17 @@ KEY_HINTS = (
         sentence="the key here is pull_request",
         meant="pull_request",
     ),
+    KeyHint(
+        _words("merge-queue", "merge-groups"),
+        beside="merge_group",
+        sentence="the key here is merge_group",
+        meant="merge_group",
+    ),
+    KeyHint(
+        _words("merge-train", "merge-trains"),
+        beside="merge_group",
+        sentence="GitLab sends no event about the commit of a merge train to webhooks; a job of the train starts the Workflow: docs/merge-queues.md",
+    ),
     # Of runs
     KeyHint(
         _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),
