@@ -35,6 +35,13 @@ KEY_HINTS = (
         beside="into",
         sentence="a request runs when it is opened, reopened, gets new commits or is ready for review; drafts: true takes drafts too",
     ),
+    # Under any kind of event
+    KeyHint(
+        _words("push", "push-image", "publish-image", "no-push"),
+        beside="publish",
+        sentence="write publish: true or publish: false",
+        meant="publish",
+    ),
     # Under a tag
     KeyHint(
         _words("paths", "paths-ignore", "files"),

@@ -35,7 +35,7 @@ def check_double_builds(checked: Sequence[tuple[DeclaredPipeline, Template]], pr
             branch = _head(push) if push is not None else ""
             if not branch or not requests:
                 continue
-            other = declared if declared in requests else requests[0]
+            other = declared if declared.pipeline.events.pull_request else requests[0]
             by = "as a request" if other is declared else f'as a request by the pipeline "{other.name}"'
             which = "a request" if _takes_all(push) else f'a request from a branch such as "{branch}"'
             problems.warn(

@@ -110,25 +110,33 @@ def check_overwritten(
             if template.moves_latest or not names_a_target(built, template):
                 found.setdefault(template.name, []).append((declared, template, path))
     for several in found.values():
-        # Those that stand at one shared place become one message by themselves.
-        own = [each for each in several if each[0].position(*each[2]) not in declaration.shared.fields]
-        shared = [each for each in several if each not in own]
-        for declared, template, path in (*shared, *own[:1]):
-            latest = " and move its :latest" if template.moves_latest else ""
-            also = _also(own[1:]) if own and declared is own[0][0] else ""
-            image = declared.pipeline.image
-            problems.warn(
-                declared.position(*path),
-                f"{template.name} cannot build without pushing, so {path[1]} events push {image} too{latest}; give them an image of their "
-                f"own, such as {path[1]}: {{image: {image}-pr}}, use a template that can, such as {_ABLE}, or write publish: true if that is "
-                f"meant{also}",
-                declared.field(*path),
-            )
+        own: list[tuple[DeclaredPipeline, Template, Path]] = []
+        for each in several:
+            # Those that stand at one shared place become one message by themselves.
+            if each[0].position(*each[2]) in declaration.shared.fields:
+                _warn_overwritten(each, "", problems)
+            else:
+                own.append(each)
+        if own:
+            others = sorted({declared.name for declared, _, _ in own} - {own[0][0].name})
+            _warn_overwritten(own[0], _also(others), problems)
 
 
-def _also(others: Sequence[tuple[DeclaredPipeline, Template, Path]]) -> str:
+def _warn_overwritten(found: tuple[DeclaredPipeline, Template, Path], also: str, problems: Problems) -> None:
+    declared, template, path = found
+    latest = " and move its :latest" if template.moves_latest else ""
+    image = declared.pipeline.image
+    problems.warn(
+        declared.position(*path),
+        f"{template.name} cannot build without pushing, so {path[1]} events push {image} too{latest}; give them an image of their own, such "
+        f"as {path[1]}: {{image: {image}-pr}}, use a template that can, such as {_ABLE}, or write publish: true if that is meant{also}",
+        declared.field(*path),
+    )
+
+
+def _also(others: Sequence[str]) -> str:
     if not others:
         return ""
     if len(others) == 1:
-        return f' (so does the pipeline "{others[0][0].name}")'
-    return f' (so do {len(others):,} more pipelines, such as "{others[0][0].name}")'
+        return f' (so does the pipeline "{others[0]}")'
+    return f' (so do {len(others):,} more pipelines, such as "{others[0]}")'

@@ -16,6 +16,8 @@ from hookline.answers.simulation import Result, simulate
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
 from sensors.reasons import REASONS
+from triggers.inspection.anatomy import anatomy
+from triggers.inspection.capabilities import capabilities
 
 IMAGE = "registry.example.com/acme/shop"
 HEAD = """\
@@ -253,6 +255,29 @@ def test_a_pipeline_of_requests_with_an_image_of_its_own_overwrites_nothing() ->
     assert warnings(made(pushes, requests)) == []
     assert len(warnings(made(pushes, requests.replace("shop-pr,", "shop,")))) == 1
     assert len(warnings(made(requests))) == 1
+
+
+def test_a_template_of_ones_own_names_its_switch_in_an_annotation_whatever_its_default() -> None:
+    manifest = {
+        "kind": "ClusterWorkflowTemplate",
+        "metadata": {
+            "name": "own",
+            "annotations": {
+                "hookline.dev/publish-parameter": "upload",
+                "hookline.dev/image-parameter": "target",
+            },
+        },
+        "spec": {
+            "arguments": {"parameters": [{"name": "upload", "value": "false"}, {"name": "target"}]},
+            "entrypoint": "main",
+            "templates": [{"name": "main", "container": {"image": "x", "env": []}}],
+        },
+    }
+    own = capabilities(anatomy(manifest), "own.yaml")
+    planned = plan(HEAD + "pipelines:\n" + shop("push: {}, pull_request: {}", "own"), own)
+    push, request = result(planned, github_push(), "push"), result(planned, REQUEST)
+    assert (push.pushes, arguments(push)["upload"]) == (IMAGE, "true")
+    assert (request.pushes, arguments(request)["upload"]) == ("", "false")
 
 
 # --- what has no effect is not accepted in silence ----------------------------------------------------------------
