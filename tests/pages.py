@@ -162,6 +162,7 @@ The first line that fits decides.
 - **Templates.** `hookline-ci-go` can leave the push out. Stock `ci-go-v1` pushes in every run, so `publish: false` is refused with it. Without the
   key, its runs of requests push the pipeline's image, and `validate` warns of that once. `image:` or `publish: true` ends the warning. A template of your
   own names its parameter in [an annotation](ci-go-v1.md#a-template-of-your-own).
+- **No boundary.** `publish: false` keeps the template from pushing. The build still holds the registry's password. Code of strangers needs `forks: sandboxed`.
 - **Forks.** A sandboxed run pushes nothing. `image:` and `publish: true` are refused, and no default of them reaches it.
 
 `hookline simulate`, `explain` and `test` say of a run that it builds and pushes nothing, or which image it pushes in place of the pipeline's.
