@@ -157,7 +157,7 @@ The first line that fits decides.
 - **Parameters.** `parameters:` of a kind go over `run.parameters`, name by name. What the event itself brings goes over both: the branch, the commit, and
   of a tag the image's tag. Each schedule of a list has settings of its own.
 - **Caches.** A build that pushes nothing reads the caches of its image in the registry, and writes none. Without an image it reads none. So `image:`
-  beside `publish: false` names the caches.
+  beside `publish: false` names the caches. An image of its own has caches of its own: the first build of each branch begins without.
 - **Base images.** `image_push.image` is the image that starts the run. Such a run pushes the pipeline's image, under a tag of its own if `parameters:` says so.
 - **Templates.** `hookline-ci-go` can leave the push out. Stock `ci-go-v1` pushes in every run, so `publish: false` is refused with it. Without the
   key, its runs of requests push the pipeline's image, and `validate` warns of that once. `image:` or `publish: true` ends the warning. A template of your

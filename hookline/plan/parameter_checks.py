@@ -38,6 +38,13 @@ def parameter_problems(
     for name, value in (run.parameters or {}).items():
         if problem := _open_field(value) or _problem(name, value, template):
             yield ("run", "parameters", name), problem
+        elif declared.says("run", "parameters", name) and all(
+            name in template.bindings(kind) for kind in declared.pipeline.events.kinds()
+        ):
+            yield (
+                ("run", "parameters", name),
+                f"{name} takes the {template.role(name)} of the event, and no other event starts this pipeline; leave it out",
+            )
     for path, kind, built in declared.blocks():
         for name, value in (built.parameters or {}).items():
             if problem := _open_field(value) or _problem(name, value, template, kind):

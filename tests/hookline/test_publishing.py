@@ -297,6 +297,10 @@ SANDBOXED = "forks: sandboxed, approved_by: {label: ok}"
             "pipelines.shop.events.tag.parameters.container_tag: container_tag takes the tag of the event",
         ),
         (
+            shop("tag: {}", more=", parameters: {container_tag: v1}"),
+            "pipelines.shop.run.parameters.container_tag: container_tag takes the tag of the event, and no other",
+        ),
+        (
             shop("push: {parameters: {publish: false}}"),
             "pipelines.shop.events.push.parameters.publish: publish follows from publish: under a kind of event",
         ),
@@ -343,6 +347,16 @@ def test_a_setting_of_a_kind_that_would_have_no_effect_is_refused_at_its_line(
 ) -> None:
     head = HEAD.replace("namespace: ci", "namespace: ci, sandbox: {namespace: ci-forks}")
     assert any(each.startswith(said) for each in refusals(pipeline, head=head)), refusals(pipeline, head=head)
+
+
+def test_a_tag_of_all_runs_serves_those_that_no_git_tag_starts() -> None:
+    more = ", parameters: {container_tag: v2}"
+    assert (
+        arguments(result(made(shop("push: {}, tag: {}", more=more)), github_push(), "push"))["container_tag"]
+        == "v2"
+    )
+    head = HEAD + "defaults: {run: {parameters: {container_tag: v2}}}\n"
+    assert made(shop("tag: {}"), head=head).workloads  # a default is for other pipelines, too
 
 
 def test_no_default_says_where_foreign_code_pushes() -> None:
