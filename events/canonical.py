@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, TypedDict
 
-__all__ = ["FROM_REPOSITORIES", "CanonicalEvent", "Kind", "PullRequest", "summary"]
+__all__ = ["FROM_REPOSITORIES", "CanonicalEvent", "Image", "Kind", "MergeGroup", "PullRequest", "summary"]
 
 Kind = Literal[
     "push", "tag", "pull_request", "merge_group", "image_push", "schedule", "manual", "ping", "other"
