@@ -2,10 +2,15 @@
 
 from typing import Any, Literal, TypedDict
 
-__all__ = ["CanonicalEvent", "Kind", "PullRequest", "summary"]
+__all__ = ["FROM_REPOSITORIES", "CanonicalEvent", "Image", "Kind", "MergeGroup", "PullRequest", "summary"]
 
-Kind = Literal["push", "tag", "pull_request", "image_push", "schedule", "manual", "ping", "other"]
+Kind = Literal[
+    "push", "tag", "pull_request", "merge_group", "image_push", "schedule", "manual", "ping", "other"
+]
 """Kind of an event. `ping` is a host's test of the hook; `other` is anything that never starts a build."""
+
+FROM_REPOSITORIES = frozenset[Kind]({"push", "tag", "pull_request", "merge_group"})
+"""Kinds of events that a git host sends about a repository."""
 
 
 class PullRequest(TypedDict, total=False):
@@ -23,6 +28,12 @@ class PullRequest(TypedDict, total=False):
     draft: bool | None
     fork: bool | None  # true unless the payload proves that the head is in the repository itself
     merged: bool | None
+
+
+class MergeGroup(TypedDict, total=False):
+    """Requests that a merge queue has put together, to be checked before they are merged."""
+
+    base_ref: str | None  # the branch that they go into
 
 
 class Image(TypedDict, total=False):
@@ -52,6 +63,7 @@ class CanonicalEvent(TypedDict, total=False):
     deleted: bool | None
     forced: bool | None
     pull_request: PullRequest
+    merge_group: MergeGroup
     image: Image
     also: "list[CanonicalEvent]"  # the other pushes of the delivery, where it tells several
     files: list[str] | None  # changed paths

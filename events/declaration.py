@@ -15,19 +15,22 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from documents.arguments import Arguments
 from documents.blocks import Block, Duration, Name
 from documents.scalars import parse_date_range
 from documents.time_zones import check_timezone
 from events.canonical import Kind
 from events.cron import parse_cron
 from events.patterns import check_branch_pattern, check_login_pattern, check_pattern, check_tag_pattern
-from events.scalars import check_branch, check_image_name
+from events.scalars import check_branch, check_image, check_image_name
 from events.sources import SourceName
 
 __all__ = [
     "Approval",
+    "Built",
     "Events",
     "ImagePush",
+    "MergeGroup",
     "Paths",
     "PullRequest",
     "Push",
@@ -35,6 +38,7 @@ __all__ = [
     "Selection",
     "Tag_",
     "included",
+    "own_image",
 ]
 
 
@@ -136,12 +140,43 @@ def included(chosen: "list[str] | Selection | None") -> Selection | None:
     return Selection.model_construct(include=chosen) if isinstance(chosen, list) else chosen
 
 
+OwnImage = Annotated[
+    Annotated[str, AfterValidator(check_image)] | None,
+    Field(
+        description="Image that runs of these events push, in place of the pipeline's: registry/namespace/name, without tag, or a pattern of it.",
+        examples=["registry.example.com/acme/shop-test"],
+    ),
+]
+Publish = Annotated[
+    bool | None,
+    Field(
+        description="false: runs of these events test and build, and push nothing. Refused if the template cannot. Default: true.",
+        examples=[False],
+    ),
+]
+PublishUnmerged = Annotated[
+    bool | None,
+    Field(
+        description="Whether runs of these events push the image. Default: false, unless image: or the parameter for the image's tag stands here, or the "
+        "template cannot build without pushing.",
+        examples=[False],
+    ),
+]
+OwnParameters = Annotated[
+    Arguments | None,
+    Field(
+        description="Arguments of the template for runs of these events, over those of run.parameters.",
+        examples=[{"coverage": False}],
+    ),
+]
+
+
 class Push(Block):
     """Pushes to branches."""
 
     branches: ChosenBranches | None = Field(
         default=None,
-        description="Branches, as globs. Default: every branch. GitHub's merge queue pushes gh-readonly-queue/main/….",
+        description="Branches, as globs. Default: every branch.",
         examples=[["main", "release/*"]],
     )
     paths: ChosenPaths | None = Field(
@@ -159,6 +194,9 @@ class Push(Block):
         description="Skip a push whose head commit's message has a marker such as [skip ci], or that has the push option ci.skip: hookline docs sources#skip-markers.",
         examples=[True],
     )
+    image: OwnImage = None
+    publish: Publish = None
+    parameters: OwnParameters = None
 
 
 class Tag_(Block):  # noqa: N801 - Tag is pydantic's
@@ -173,6 +211,9 @@ class Tag_(Block):  # noqa: N801 - Tag is pydantic's
         "the tag then names the image.",
         examples=["main"],
     )
+    image: OwnImage = None
+    publish: Publish = None
+    parameters: OwnParameters = None
 
 
 def _never_or_sandboxed(value: Any) -> Any:
@@ -230,6 +271,9 @@ class PullRequest(Block):
         description="Skip a request whose head commit's message has a marker such as [skip ci], if the host sends the message: hookline docs sources#skip-markers.",
         examples=[True],
     )
+    image: OwnImage = None
+    publish: PublishUnmerged = None
+    parameters: OwnParameters = None
 
     @model_validator(mode="after")
     def _foreign_code_is_approved(self) -> "PullRequest":
@@ -242,6 +286,19 @@ class PullRequest(Block):
                 "approved_by: belongs to forks: sandboxed; requests of the repository itself need no label"
             )
         return self
+
+
+class MergeGroup(Block):
+    """Groups of requests that a merge queue has put together, to be checked before they are merged: docs/merge-queues.md."""
+
+    into: ChosenBranches | None = Field(
+        default=None,
+        description="Branches into which the queue merges, as globs. Default: every branch.",
+        examples=[["main"]],
+    )
+    image: OwnImage = None
+    publish: PublishUnmerged = None
+    parameters: OwnParameters = None
 
 
 class Missed(Block):
@@ -307,6 +364,9 @@ class Schedule(Block):
         examples=[{"within": "3h"}],
     )
     branch: Branch = Field(default="main", description="Branch to build.", examples=["main"])
+    image: OwnImage = None
+    publish: Publish = None
+    parameters: OwnParameters = None
 
 
 def _told_apart(schedules: list[Schedule]) -> list[Schedule]:
@@ -344,9 +404,17 @@ class ImagePush(Block):
         examples=[["1.26*"]],
     )
     branch: Branch = Field(default="main", description="Branch to build.", examples=["main"])
+    publish: Publish = None
+    parameters: OwnParameters = None
 
 
-_MERGE_QUEUES = frozenset({"merge_group", "merge_queue"})
+Built = Push | Tag_ | PullRequest | MergeGroup | Schedule | ImagePush
+"""A block of `events:`, or one of its schedules: besides choosing events, it may change what their runs build and push."""
+
+
+def own_image(built: Built) -> str | None:
+    """The image that the runs of a block push in place of the pipeline's. The image of an image_push is the one that starts it."""
+    return None if isinstance(built, ImagePush) else built.image
 
 
 class Events(Block):
@@ -360,6 +428,9 @@ class Events(Block):
     )
     pull_request: PullRequest | None = Field(
         default=None, description="Pull or merge requests.", examples=[{"into": ["main"]}]
+    )
+    merge_group: MergeGroup | None = Field(
+        default=None, description="Groups of GitHub's merge queue.", examples=[{"into": ["main"]}]
     )
     schedule: (
         Annotated[
@@ -381,21 +452,11 @@ class Events(Block):
         examples=[{"source": "acr", "image": "acme/go-base"}],
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _merge_queues_are_branches(cls, value: Any) -> Any:
-        if isinstance(value, dict) and (found := value.keys() & _MERGE_QUEUES):
-            raise ValueError(
-                f"{found.pop()} is no kind of event here: GitHub's merge queue pushes branches, so write "
-                'push: {branches: ["gh-readonly-queue/main/*"]}'
-            )
-        return value
-
     @model_validator(mode="after")
     def _something_starts_it(self) -> "Events":
         if not self.kinds():
             raise ValueError(
-                "nothing starts this pipeline; name at least one of push, tag, pull_request, schedule, image_push"
+                "nothing starts this pipeline; name at least one of push, tag, pull_request, merge_group, schedule, image_push"
             )
         return self
 
@@ -404,12 +465,7 @@ class Events(Block):
         """Whether the pipeline runs only foreign code."""
         return self.pull_request is not None and self.pull_request.forks == "sandboxed"
 
-    def branch(self, kind: Kind) -> str | None:
-        """The branch to build where the event of a kind has none; of several schedules, the first one's."""
-        declared = (self.schedule or (None,))[0] if kind == "schedule" else getattr(self, kind)
-        return getattr(declared, "branch", None)
-
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds that are declared."""
-        every: tuple[Kind, ...] = ("push", "tag", "pull_request", "schedule", "image_push")
+        every: tuple[Kind, ...] = ("push", "tag", "pull_request", "merge_group", "schedule", "image_push")
         return tuple(kind for kind in every if getattr(self, kind) is not None)

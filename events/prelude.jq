@@ -12,7 +12,7 @@ def list: if type == "array" then . else [] end;
 def header($name):
   (at(["headers", $name]) // at(["header", $name])) | list | .[0] | text;
 
-#if push tag pull_request
+#if push tag pull_request merge_group
 def first_line: text | if . == null or . == "" then null else split("\n") | .[0] end;
 
 def zero_commit: type == "string" and test("\\A0+\\z");
@@ -45,7 +45,7 @@ def whole_number:
 def request_ref($folder): whole_number | if . == null then null else $folder + . + "/head" end;
 #end
 
-#if push tag
+#if push tag merge_group
 
 # Kind, branch and tag that follow from a full ref.
 def pushed($ref):

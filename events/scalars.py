@@ -11,6 +11,7 @@ from documents.scalars import fullmatch
 __all__ = [
     "check_branch",
     "check_endpoint",
+    "check_image",
     "check_image_name",
     "check_repository_name",
     "check_source_name",
@@ -114,4 +115,20 @@ def check_url(value: str) -> str:
         raise ValueError(
             "expected a clone URL such as https://github.com/acme/shop.git, without //, . and .. in its path"
         )
+    return value
+
+
+_IMAGE = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+)
+
+
+def check_image(value: str) -> str:
+    """The image that a run pushes: registry/namespace/name, without tag and digest."""
+    if "@" in value:
+        raise ValueError("expected an image without digest, because the run makes the digest")
+    if ":" in value.rsplit("/", 1)[-1]:
+        raise ValueError("expected an image without tag, because the tag is a parameter of the template")
+    if not _IMAGE.fullmatch(value) or len(value) > 255:
+        raise ValueError("expected an image such as registry.example.com/acme/shop: lower case, without tag")
     return value

@@ -31,7 +31,7 @@ class Began:
     ref: str = ""
     sha: str = ""
     event: str = ""
-    """push, tag, pull_request, image_push, schedule or manual."""
+    """push, tag, pull_request, merge_group, image_push, schedule or manual."""
     event_id: str = ""
     event_hash: str = ""
     """The label `hookline.dev/event`: the same for each Workflow that this event starts, under whatever configuration."""

@@ -30,7 +30,7 @@ class Run:
     name: str
     pipeline: str
     event: str
-    """push, tag, pull_request, image_push, schedule or manual."""
+    """push, tag, pull_request, merge_group, image_push, schedule or manual."""
     outcome: str
     created: float
     started: float | None

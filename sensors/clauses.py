@@ -60,6 +60,10 @@ def _approval(approval: Approval | None) -> str | None:
     return approval.label if approval is not None else None
 
 
+def _target(event: Mapping[str, Any]) -> Any:
+    return _request(event, "base_ref") or (event.get("merge_group") or {}).get("base_ref")
+
+
 def _request(event: Mapping[str, Any], key: str) -> Any:
     return (event.get("pull_request") or {}).get(key)
 
@@ -196,8 +200,8 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     Clause(
         "INTO",
         "the target branch is not chosen",
-        lambda event: str(_request(event, "base_ref")),
-        {"pull_request": "into"},
+        lambda event: str(_target(event)),
+        {"pull_request": "into", "merge_group": "into"},
         _patterns,
     ),
     Clause(
@@ -231,11 +235,16 @@ CLAUSES: Final[tuple[Clause, ...]] = (
 )
 """Every clause of `decide.jq`."""
 
+_OF_RUNS: Final = frozenset({"image", "publish", "parameters"})
+
 SETTINGS: Final[Mapping[Kind, frozenset[str]]] = {
-    "tag": frozenset({"branch"}),
-    "image_push": frozenset({"source", "image", "branch"}),
+    "push": _OF_RUNS,
+    "tag": _OF_RUNS | {"branch"},
+    "pull_request": _OF_RUNS,
+    "merge_group": _OF_RUNS,
+    "image_push": _OF_RUNS | {"source", "branch"},
 }
-"""Fields that choose no events: what is built, and where the event comes from."""
+"""Fields that choose no events: what is built and pushed, and where the event comes from."""
 
 _BY_FIELD: Final[Mapping[tuple[Kind, str], Clause]] = {
     (kind, name): clause for clause in CLAUSES for kind, name in clause.filters.items()

@@ -27,7 +27,7 @@ def chosen($patterns):
       and ($patterns.include == null or ($text | matches($patterns.include)))
       and ($patterns.exclude == null or ($text | matches($patterns.exclude) | not)));
 
-#if push tag pull_request
+#if push tag pull_request merge_group
 def commit:
   type == "string" and test("\\A(?:[0-9a-f]{40}|[0-9a-f]{64})\\z") and (test("\\A0+\\z") | not);
 
@@ -87,8 +87,8 @@ def paths($patterns):
 # Each clause: [reason code, true | false | null for "the event does not tell"], in the order of judgement.
 def clauses($event; $rule):
   ["EVENT", $rule != null],
-#if push tag
-  (select($event.kind == "push" or $event.kind == "tag")
+#if push tag merge_group
+  (select($event.kind == "push" or $event.kind == "tag" or $event.kind == "merge_group")
     | ["DELETED", $event.deleted != true],
       ["REF", ($event.branch // $event.tag | ref_name)],
       ["COMMIT", ($event.sha | commit)]),
@@ -105,6 +105,9 @@ def clauses($event; $rule):
     | ["TAGS", ($event.tag | chosen($rule.tags))],
       ["SKIP_MARKERS", ($event | marked($rule) | not)],
       ["IMAGE_TAG", ((bindings.tag // {} | any(.[]; . == "tag") | not) or ($event.tag | own_image_tag))]),
+#end
+#if merge_group
+  (select($event.kind == "merge_group") | ["INTO", ($event.merge_group.base_ref | chosen($rule.into))]),
 #end
 #if pull_request
   (select($event.kind == "pull_request")
@@ -155,6 +158,10 @@ def subject:
 #if pull_request
   if .kind == "pull_request" then [(.pull_request.number | whole_number // ""), .sha] + occurrence else . end |
 #end
+#if merge_group
+  # The push of the queue's branch and the merge_group event are the same news.
+  if type == "object" and .kind == "merge_group" then [.ref, .sha] else . end |
+#end
 #if push tag
   if type == "object" then [.ref, (if .before | commit then .before else "" end), .sha] + occurrence else . end |
 #end
@@ -176,7 +183,7 @@ def judged:
         elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
         else
           ({sha}
-#if push pull_request
+#if push pull_request merge_group
             + {branch: .branch}
 #end
 #if pull_request
@@ -188,7 +195,7 @@ def judged:
 #if tag
             + {tag: (.tag | as_image_tag)}
 #end
-#if push tag pull_request
+#if push tag pull_request merge_group
             + {ref: (.ref | full_ref)}
 #end
           ) as $safe

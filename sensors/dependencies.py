@@ -110,7 +110,7 @@ def of_group(group: Group) -> Dependency:
             lines={route.key: entry(route, with_constants=True) for route in group.routes},
             bindings=_bindings(group.routes),
             mutex_argument=first.workload.mutex_argument,
-            any_ref=first.workload.takes_any_ref,
+            any_ref=first.workload.template.takes_any_ref,
         ),
         creates=Creation(
             with_source(first.workload.resource, group.source),
@@ -144,7 +144,7 @@ def of_route(route: Route) -> Dependency:
             kinds=route.kinds,
             lines={route.key: line},
             bindings=_bindings((route,)),
-            any_ref=workload.takes_any_ref,
+            any_ref=workload.template.takes_any_ref,
         ),
         creates=Creation(
             filled(
@@ -163,16 +163,16 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
     """A trigger for a calendar event: everything is constant except the minute, and there is no program."""
     workload = route.workload
     name = workload.pipeline[:NAME_LENGTH].rstrip("-")
-    # One minute is one run, unless another branch than the pipeline's first is built.
-    built = workload.kind_arguments.get("schedule", {}).values()
-    other = "" if not built or route.branch in built else f" {digest(route.branch)}"
+    # One minute is one run, unless something else than by the pipeline's first schedule is built.
+    first = workload.kind_arguments.get("schedule", {})
+    other = "" if route.arguments == first else f" {digest(dict(route.arguments))}"
     return Dependency(
         name=f"schedule-{route.event_name}",
         event_source=route.event_source,
         event_name=route.event_name,
         program=None,
         creates=Creation(
-            scheduled(workload, "calendar", route.branch),
+            scheduled(workload, "calendar", route.arguments),
             (
                 Parameter(
                     ("metadata", "name"),

@@ -49,8 +49,8 @@ class ScheduledRoute:
     event_source: str
     event_name: str
     workload: Workload
-    branch: str
-    """The branch to build."""
+    arguments: Mapping[str, str]
+    """Of its runs, over the pipeline's."""
 
     @property
     def pipeline(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from mutations import Path, events, targets, text
 from pydantic import TypeAdapter
 
-from events.canonical import CanonicalEvent, Image, Kind, PullRequest
+from events.canonical import CanonicalEvent, Image, Kind, MergeGroup, PullRequest
 from events.host import host
 from sensors.program import Program, compose, reader
 from sensors.reasons import REASONS
@@ -17,11 +17,13 @@ BINDINGS: dict[Kind, dict[str, str]] = {
     "push": {"target_branch": "branch", "commit": "sha"},
     "tag": {"container_tag": "tag", "commit": "sha"},
     "pull_request": {"target_branch": "branch", "commit": "sha"},
+    "merge_group": {"target_branch": "branch", "commit": "sha"},
 }
 RULES: dict[str, Any] = {
     "push": {"paths": {"include": "(?:[^/]+/)*[^/]*[.](?:go|c|md)"}, "authors": {"exclude": ".*-bot"}},
     "tag": {},
     "pull_request": {"drafts": True},
+    "merge_group": {},
     "image_push": {},
 }
 
@@ -78,6 +80,7 @@ def subject(kind: str, name: str) -> str:
         "push": rf"refs/heads/{name} (?:{COMMIT})? {COMMIT}{TIME}",
         "tag": rf"refs/tags/{name} (?:{COMMIT})? {COMMIT}{TIME}",
         "pull_request": rf"[0-9]* {COMMIT}{TIME}",
+        "merge_group": rf"refs/heads/{name} {COMMIT}",
         "image_push": rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}} {OCCURRENCE}(?:[0-9a-f]{{7,}})?",
     }[kind]
 
@@ -131,7 +134,7 @@ def read_alone(event: dict[str, Any], index: int, name: str) -> dict[str, Any]:
     return {key: pruned(value, (key,)) for key, value in event.items()}
 
 
-PARTS = {"pull_request": PullRequest, "image": Image}
+PARTS = {"pull_request": PullRequest, "merge_group": MergeGroup, "image": Image}
 TYPES = {
     part: {
         name: TypeAdapter(hint) for name, hint in get_type_hints(part).items() if name not in {*PARTS, "also"}

@@ -95,7 +95,9 @@ def derived(name: str) -> list[tuple[str, Any]]:
             label__name=LABEL,
             pull_request__head__repo__full_name="mallory/Hello-World",
         )
+        queue = payload("github/octokit-merge_group-00")["merge_group"]["head_ref"]
         return [
+            ("push", edited(payload("github/push-branch"), ref=queue)),
             ("pull_request", edited(payload("github/pull_request-opened"), pull_request__draft=True)),
             ("pull_request", approved),
             ("pull_request", edited(approved, action="synchronize")),

@@ -99,7 +99,7 @@ where it is a value of its own: `drafts: false`, `spot: false`, a switch under `
 **Files.** The defaults beside `cluster:`, or in a file without pipelines, reach the pipelines of every file. The defaults of another file
 reach its own pipelines and win over those of all files.
 
-**Patterns.** `repository.url`, `image`, `events.image_push.image` and a source's `url` may name fields in braces. For the repository
+**Patterns.** `repository.url`, every `image` and a source's `url` may name fields in braces. For the repository
 `acme/shop`: `{repository}` is `acme/shop`, `{owner}` is `acme`, `{repository_name}` is `shop`; `{pipeline}` is the pipeline's name. Names of images get the
 fields in lower case. In a GitLab subgroup `{owner}` has several parts. A source's `url` is used where neither the pipeline nor a default says one.
 
@@ -121,6 +121,58 @@ WorkflowTemplate; `run: {template: team-ci}` uses it. A WorkflowTemplate must be
 """
 
 
+PUBLISHING = """\
+## What runs push
+
+Runs of pushes, tags, schedules and base images push the pipeline's `image`. Runs of requests and of a merge queue test and build, and push
+nothing, because their commits are not merged yet. Each kind of event may say otherwise:
+
+```yaml
+version: 1
+cluster: {namespace: ci}
+sources:
+  github: {host: github, endpoint: /github, secret: {name: github-webhook, key: secret}}
+pipelines:
+  shop:
+    repository: {source: github, name: acme/shop, url: https://github.com/acme/shop.git}
+    image: registry.example.com/acme/shop
+    events:
+      push: {branches: [main]}
+      pull_request: {into: [main], image: registry.example.com/acme/shop-pr, parameters: {container_tag: pr}}
+      schedule: {at: "0 3 * * *", publish: false, parameters: {go_test_flags: -race}}
+    run: {template: hookline-ci-go}
+```
+
+The first line that fits decides.
+
+| a kind of event says | its runs |
+|---|---|
+| `publish: false` | push nothing |
+| `publish: true` | push |
+| `image:` | push this image in place of the pipeline's |
+| `parameters:` with the parameter for the image's tag, such as `container_tag` | push under this tag |
+| none of these, and it is `pull_request` or `merge_group` | push nothing |
+| none of these, and it is another kind | push the pipeline's image |
+
+- **Parameters.** `parameters:` of a kind go over `run.parameters`, name by name. What the event itself brings goes over both: the branch, the commit, and
+  of a tag the image's tag. Each schedule of a list has settings of its own.
+- **Caches.** A build that pushes nothing reads the caches of its image in the registry, and writes none. Without an image it reads none. So `image:`
+  beside `publish: false` names the caches. An image of its own has caches of its own: the first build of each branch begins without.
+- **Base images.** `image_push.image` is the image that starts the run. Such a run pushes the pipeline's image, under a tag of its own if `parameters:` says so.
+- **Templates.** `hookline-ci-go` can leave the push out. Stock `ci-go-v1` pushes in every run, so `publish: false` is refused with it. Without the
+  key, its runs of requests push the pipeline's image, and `validate` warns of that once. `image:` or `publish: true` ends the warning. A template of your
+  own names its parameter in [an annotation](ci-go-v1.md#a-template-of-your-own).
+- **No boundary.** `publish: false` keeps the template from pushing. The build still holds the registry's password. Code of strangers needs `forks: sandboxed`.
+- **Forks.** A sandboxed run pushes nothing. `image:` and `publish: true` are refused, and no default of them reaches it.
+
+`hookline simulate`, `explain` and `test` say of a run that it builds and pushes nothing, or which image it pushes in place of the pipeline's.
+
+`validate` also says where a commit is built twice: as a push of the branch from which a request is made, and as the request. Either build only the
+branches into which requests are merged, such as `push: {branches: [main]}`, or leave `pull_request:` out.
+
+"""
+
+
 def declaration_page() -> str:
     """docs/declaration.md, from the JSON Schema."""
     schema = models_schema()
@@ -135,6 +187,7 @@ def declaration_page() -> str:
         "A branch or tag builds only if the template can take its name. Stock `ci-go-v1` takes letters, digits and `. _ / -`.\n"
         "`hookline-ci-go` takes every name that git allows ([the rules](security.md#branches-and-tags)). Other names are `skip(REF)`.\n\n"
         + SAY_ONCE
+        + PUBLISHING
     )
     parts = [introduction]
     todo, done = [("(file)", schema)], set()

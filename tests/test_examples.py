@@ -30,6 +30,7 @@ def test_the_examples_are_these() -> None:
         "base-image",
         "forks",
         "forty",
+        "merge-queue",
         "minimal",
         "monorepo",
         "nightly",

@@ -1,5 +1,6 @@
 """CronWorkflows: schedules that Argo Workflows fires itself, without an event pod."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from triggers.workflow import Workload, scheduled
@@ -10,7 +11,7 @@ __all__ = ["cron_workflow"]
 def cron_workflow(
     workload: Workload,
     name: str,
-    branch: str,
+    arguments: Mapping[str, str],
     cron: str,
     timezone: str,
     catch_up_seconds: int | None,
@@ -22,13 +23,13 @@ def cron_workflow(
     Args:
         workload: What it runs.
         name: Of the object: the pipeline's, and another one for each further time.
-        branch: To build.
+        arguments: Of its runs, over the pipeline's.
         cron: Five fields.
         timezone: IANA name.
         catch_up_seconds: Run a missed fire time that is at most this old; None = never.
         lists: Whether the release of Argo Workflows reads `schedules`; else `schedule` is written.
     """
-    resource = scheduled(workload, "schedule", branch)
+    resource = scheduled(workload, "schedule", arguments)
     fields: dict[str, Any] = {"schedules": [cron]} if lists else {"schedule": cron}
     if catch_up_seconds is not None:
         fields["startingDeadlineSeconds"] = catch_up_seconds

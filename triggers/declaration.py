@@ -1,7 +1,7 @@
 """Models of the parts of hookline.yaml that are about runs: the `run:` block."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,8 +11,8 @@ from pydantic import (
     model_validator,
 )
 
+from documents.arguments import Arguments, LiteralText
 from documents.blocks import Block, Duration, Name
-from documents.lines import check_line
 from documents.scalars import check_metadata_key, check_pod_label, matching
 from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
@@ -33,17 +33,7 @@ def _metadata_key(key: str) -> str:
 MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 
 
-def _not_a_template(value: Any) -> Any:
-    if isinstance(value, str):
-        if "{{" in value:
-            raise ValueError("{{ is refused, because Argo would expand it when the run starts")
-        check_line(value)
-    return value
-
-
-Text = Annotated[str, AfterValidator(_not_a_template)]
 PodLabel = Annotated[str, AfterValidator(check_pod_label)]
-ParameterValue = Annotated[str | bool | int, AfterValidator(_not_a_template)]
 
 
 _SWITCHED = Discriminator(lambda value: "off" if value is False else "on")
@@ -106,16 +96,7 @@ class Run(Block):
     template: Name | None = Field(
         default=None, description="Workflow template to run. Default: ci-go-v1.", examples=["ci-go-v1"]
     )
-    parameters: (
-        dict[
-            Annotated[
-                str,
-                AfterValidator(matching(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", "expected the name of a parameter")),
-            ],
-            ParameterValue,
-        ]
-        | None
-    ) = Field(
+    parameters: Arguments | None = Field(
         default=None,
         description="Arguments of the template that hookline does not set. Switches are true or false.",
         examples=[{"enable_test": True, "dockerfile": "./build/Dockerfile"}],
@@ -175,7 +156,7 @@ class Run(Block):
     pod_labels: dict[MetadataKey, PodLabel] | None = Field(
         default=None, description="Further labels of every pod.", examples=[{"team": "shop"}]
     )
-    pod_annotations: dict[MetadataKey, Text] | None = Field(
+    pod_annotations: dict[MetadataKey, LiteralText] | None = Field(
         default=None,
         description="Further annotations of every pod.",
         examples=[{"k8s.aliyun.com/eci-use-specs": "2-4Gi,4-8Gi"}],

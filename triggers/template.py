@@ -55,9 +55,9 @@ class Template:
     def bindings(self, kind: Kind) -> dict[str, str]:
         """Parameter → event field (branch, tag, sha or ref) that fills it, for an event of this kind."""
         filled: dict[Role, str] = {}
-        if kind in {"push", "tag", "pull_request"}:
+        if kind in {"push", "tag", "pull_request", "merge_group"}:
             filled |= {"commit": "sha", "ref": "ref"}
-        if kind in {"push", "pull_request"}:
+        if kind in {"push", "pull_request", "merge_group"}:
             filled["branch"] = "branch"
         if kind == "tag":
             filled["tag"] = "tag"

@@ -7,8 +7,9 @@ into a name, labels, annotations and named arguments, never into images, URLs, a
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from events.canonical import Kind
@@ -26,6 +27,7 @@ from triggers.words import (
 
 __all__ = [
     "ANNOTATIONS",
+    "KindSettings",
     "Shapes",
     "Subject",
     "Workload",
@@ -33,6 +35,7 @@ __all__ = [
     "digest",
     "filled",
     "mutex_path",
+    "pushed",
     "scheduled",
     "with_source",
     "workload",
@@ -87,6 +90,29 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class KindSettings:
+    """What a pipeline says about the runs of one kind of event, or of one schedule."""
+
+    branch: str | None = None
+    """To build where the event has none."""
+    image: str | None = None
+    """To push in place of the pipeline's."""
+    publish: bool = True
+    """Whether they push the image."""
+    parameters: Mapping[str, str | bool | int] = field(default_factory=lambda: MappingProxyType({}))
+    """Over those of the pipeline."""
+
+    def arguments(self, template: Template) -> dict[str, str]:
+        """The arguments in which these runs differ from others of the pipeline."""
+        roles = template.roles
+        said: dict[Role, str | None] = {"branch": self.branch, "image": self.image}
+        if "publish" in roles and template.parameters[roles["publish"]] != _text(self.publish):
+            said["publish"] = _text(self.publish)
+        found = {roles[role]: value for role, value in said.items() if role in roles and value is not None}
+        return found | {name: _text(value) for name, value in self.parameters.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """The Workflow of one pipeline, apart from what an event adds."""
 
@@ -105,12 +131,11 @@ class Workload:
     arguments: Mapping[str, str]
     """Constant arguments."""
     kind_arguments: Mapping[Kind, Mapping[str, str]]
-    """Constant arguments of one event kind."""
+    """Constant arguments of one event kind; of several schedules, the first one's."""
     bindings: Mapping[Kind, Mapping[str, str]]
     """Arguments that an event fills: kind → argument → event field."""
     mutex: str | None
-    takes_any_ref: bool
-    """Whether its template takes every branch and tag that git allows."""
+    template: Template
     service_account: str
     """Whom its pods run as."""
     executor: str
@@ -219,10 +244,9 @@ def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dic
     return resource
 
 
-def scheduled(workload: Workload, source: str, branch: str) -> dict[str, Any]:
-    """The Workflow of a schedule: apart from the time, nothing of it comes from an event."""
-    arguments = {**workload.arguments, **dict.fromkeys(workload.kind_arguments.get("schedule", {}), branch)}
-    resource = filled(workload, source, arguments)
+def scheduled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+    """The Workflow of a schedule, which has some arguments of its own: apart from the time, nothing of it comes from an event."""
+    resource = filled(workload, source, {**workload.arguments, **arguments})
     resource["metadata"]["labels"][PREFIX + "event-kind"] = "schedule"
     resource["metadata"]["annotations"] = {
         PREFIX + "reason": "MATCH",
@@ -231,12 +255,22 @@ def scheduled(workload: Workload, source: str, branch: str) -> dict[str, Any]:
     return resource
 
 
+def pushed(workload: Workload, resource: Mapping[str, Any]) -> str | None:
+    """The image that a Workflow of the pipeline pushes, without tag; empty = it pushes nothing, None = its template takes no image."""
+    template = workload.template
+    given = {each["name"]: each["value"] for each in resource["spec"]["arguments"]["parameters"]}
+    values = {role: given.get(name, template.parameters[name]) for role, name in template.roles.items()}
+    if "image" not in values:
+        return None
+    return "" if values.get("publish") == "false" or values.get("sandbox") == "true" else values["image"]
+
+
 def workload(
     subject: Subject,
     run: Run,
     template: Template,
     namespace: str,
-    event_branches: Mapping[Kind, str | None],
+    kinds: Mapping[Kind, Sequence[KindSettings]],
     shapes: Shapes,
     *,
     sandboxed: bool = False,
@@ -249,7 +283,7 @@ def workload(
         run: The effective settings.
         template: Capabilities of the template that `run` names.
         namespace: Where Workflows are created.
-        event_branches: The kinds that start the pipeline; with the branch to build where the event has none.
+        kinds: The kinds that start the pipeline, each with what it says about their runs: once, or once for each schedule.
         shapes: What earlier pipelines made already.
         sandboxed: Whether the code is foreign: the run has no token, pushes nothing and is told so.
         restricted: Whether the cluster takes a Workflow's settings from its template alone (templateReferencing); the checks have
@@ -267,16 +301,17 @@ def workload(
         # Said outright, whatever the template's defaults are.
         said: dict[Role, str] = {"image": "", "sandbox": "true"}
         arguments |= {roles[role]: value for role, value in said.items() if role in roles}
-    bindings = {kind: template.bindings(kind) for kind in event_branches}
-    kind_arguments = {
-        kind: {roles["branch"]: branch}
-        for kind, branch in event_branches.items()
-        if branch is not None and "branch" in roles
-    }
-    filled = {name for fields in (*bindings.values(), *kind_arguments.values()) for name in fields}
+    elif "publish" in roles:
+        # Said by every pipeline, so that those which differ only in who publishes share a trigger.
+        arguments[roles["publish"]] = declared[roles["publish"]] or "true"
+    bindings = {kind: template.bindings(kind) for kind in kinds}
+    of_kinds = {kind: [each.arguments(template) for each in settings] for kind, settings in kinds.items()}
+    kind_arguments = {kind: found[0] for kind, found in of_kinds.items() if found[0]}
+    each_filled = [{*bindings[kind], *found} for kind, several in of_kinds.items() for found in several]
+    filled = set[str]().union(*each_filled)
     # An argument that only some kinds fill keeps the template's default for the others.
     for name in sorted(filled - arguments.keys()):
-        if not all(name in bindings[kind] or name in kind_arguments.get(kind, {}) for kind in event_branches):
+        if not all(name in each for each in each_filled):
             arguments[name] = declared[name] or ""
     names = tuple(sorted(arguments.keys() | filled, key=list(declared).index))
     mutex = run.mutex
@@ -306,7 +341,7 @@ def workload(
         kind_arguments=kind_arguments,
         bindings=bindings,
         mutex=mutex if isinstance(mutex, str) else None,
-        takes_any_ref=template.takes_any_ref,
+        template=template,
         service_account=resource["spec"].get("serviceAccountName") or template.service_account or "",
         executor=resource["spec"].get("executor", {}).get("serviceAccountName") or template.executor or "",
         mutex_argument=roles.get("directory", ""),

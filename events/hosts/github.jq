@@ -1,7 +1,14 @@
 # GitHub deliveries as canonical events.
 # Field paths: npm @octokit/webhooks-schemas; limits: docs.github.com, "Webhook events and payloads".
 
-#if push tag
+#if push tag merge_group
+# What a branch is of which GitHub makes one for each group of its merge queue, gh-readonly-queue/main/pr-7-<commit>: the push is the
+# same news as the merge_group event, and no push of a person's (docs.github.com, "Managing a merge queue").
+def of_queue:
+  if .kind == "push" and (.branch | startswith("gh-readonly-queue/"))
+  then .kind = "merge_group" | .merge_group = {base_ref: (.branch | split("/") | .[1:-1] | join("/"))}
+  else . end;
+
 def push_event:
   pushed(at(["ref"]) | text) as $pushed
   | (at(["after"]) | text) as $after
@@ -31,7 +38,24 @@ def push_event:
       skip_marker: (at(["head_commit", "message"]) | skip_marker)
     } else {} end
 #end
-  ;
+  | of_queue;
+#end
+
+#if merge_group
+def merge_group_event:
+  (at(["action"]) | text) as $action
+  | at(["merge_group"])
+  | (at(["base_ref"]) | pushed(text) | .branch) as $base
+  | pushed(at(["head_ref"]) | text)
+  + {
+      kind: "merge_group",
+      tag: null,
+      sha: (at(["head_sha"]) | text),
+      # Any other action, such as destroyed, asks for no check.
+      deleted: ($action != "checks_requested"),
+      message: (at(["head_commit", "message"]) | first_line),
+      merge_group: {base_ref: $base}
+    };
 #end
 
 #if pull_request
@@ -82,8 +106,11 @@ def canonical:
       delivery: $delivery
     }
   + if $name == "ping" then {kind: "ping"}
-#if push tag
+#if push tag merge_group
     elif $name == "push" then push_event
+#end
+#if merge_group
+    elif $name == "merge_group" then merge_group_event
 #end
 #if pull_request
     elif $name == "pull_request" then

@@ -7,7 +7,7 @@ from events.webhook_form import SECRET, URL, Choice, WebhookForm
 HOST = Host(
     name="github",
     title="GitHub",
-    kinds=frozenset({"push", "tag", "pull_request", "ping", "other"}),
+    kinds=frozenset({"push", "tag", "pull_request", "merge_group", "ping", "other"}),
     receiver=GITHUB,
     verification=Verification.SIGNATURE,
     webhook=WebhookForm(
@@ -17,6 +17,7 @@ HOST = Host(
             "push": (Choice("Pushes", "push"),),
             "tag": (Choice("Pushes", "push"),),
             "pull_request": (Choice("Pull requests", "pull_request"),),
+            "merge_group": (Choice("Merge groups", "merge_group"),),
         },
     ),
     event_headers=("X-Github-Event",),

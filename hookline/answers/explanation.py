@@ -46,7 +46,10 @@ class Explanation:
     result: Result
     clauses: tuple[Judgement, ...]
     inherited: tuple[Inherited, ...]
-    """Settings of the run; those of events stand in the clauses."""
+    """Settings of the run; those that choose events stand in the clauses."""
+
+
+_OF_RUNS = {"image", "publish", "parameters"}
 
 
 def _listed(patterns: Any) -> str:
@@ -107,12 +110,14 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
             decided = decided or outcome is not True
     if not clauses:
         clauses.append(_without_program(plan, result, declared.position("events")))
-    return Explanation(canonical, result, tuple(clauses), tuple(_inherited(declared)))
+    kind = str(canonical.get("kind"))
+    return Explanation(canonical, result, tuple(clauses), tuple(_inherited(declared, kind)))
 
 
-def _inherited(declared: DeclaredPipeline) -> Iterator[Inherited]:
+def _inherited(declared: DeclaredPipeline, kind: str) -> Iterator[Inherited]:
+    """The inherited settings of a run that an event of a kind starts."""
     for path, value in declared.inherited():
-        if path[0] != "events":
+        if path[0] != "events" or (path[1:2] == (kind,) and set(path[2:3]) & _OF_RUNS):
             text = value if isinstance(value, str) else json.dumps(value)
             yield Inherited(".".join(path), text, declared.position(*path))
 

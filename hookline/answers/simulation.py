@@ -10,6 +10,7 @@ from sensors.dependencies import Dependency
 from sensors.manifests import SensorPlan
 from sensors.offline import decide, reached
 from sensors.program import reader
+from triggers.workflow import pushed
 
 __all__ = ["Result", "Simulation", "simulate"]
 
@@ -27,6 +28,15 @@ class Result:
     workflow: Mapping[str, Any] | None = None
     beside: tuple[Mapping[str, Any], ...] = ()
     """Other objects that the event makes."""
+    pushes: str | None = None
+    """The image that the run pushes, without tag; empty = it builds and pushes nothing, None = nothing runs, or the template takes no image."""
+
+    @property
+    def publishing(self) -> str:
+        """What the run pushes, in words; empty where that is not known."""
+        if self.pushes is None:
+            return ""
+        return f"builds, pushes {self.pushes}" if self.pushes else "builds, pushes nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
                     dependency.name,
                     outcome.workflow,
                     outcome.beside,
+                    pushed(plan.workloads[outcome.pipeline], outcome.workflow) if outcome.workflow else None,
                 )
             )
     about = {result.pipeline for result in results}

@@ -28,6 +28,8 @@ class Verdict:
     readable: bool
     """Whether the event could be read."""
     position: Position
+    publishing: str = ""
+    """What the run pushes, in words; empty where nothing runs or that is not known."""
 
     @property
     def passed(self) -> bool:
@@ -58,10 +60,10 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
     except InvalidInput as invalid:
         failure, readable = f"{case.event} {invalid.diagnostics[0].message}", False
     for pipeline, expected in case.expect.items():
-        found = failure
+        found, publishing = failure, ""
         if not failure:
             result = result_of(simulation, plan, event, pipeline)
-            found = f"{result.verdict}({result.reason})"
+            found, publishing = f"{result.verdict}({result.reason})", result.publishing
         yield Verdict(
             case.name,
             pipeline,
@@ -69,4 +71,5 @@ def _run(plan: Plan, test: DeclaredTest) -> Iterator[Verdict]:
             found,
             readable,
             test.document.position(("tests", test.index, "expect", pipeline), key=True),
+            publishing,
         )

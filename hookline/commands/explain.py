@@ -69,6 +69,7 @@ def answer(found: Explanation) -> dict[str, object]:
         "verdict": found.result.verdict,
         "reason": found.result.reason,
         "event": dict(found.event),
+        "pushes": found.result.pushes,
         "clauses": [
             {
                 "code": clause.code,
@@ -90,6 +91,8 @@ def _print(found: Explanation) -> None:
     why = meaning(result.reason, found.event)
     print_line(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {why}")
     print_line(f"event   {summary(dict(found.event))}")
+    if result.publishing:
+        print_line(f"run     {result.publishing}")
     click.echo()
     rows = [
         (clause.result, clause.code, clause.detail, str(clause.position) if clause.position else "(always)")

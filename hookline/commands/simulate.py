@@ -1,6 +1,7 @@
 """Say which pipelines an event would start."""
 
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -67,7 +68,7 @@ def command(
     if output in {"json", "yaml"}:
         print_data(answer(found), output)
     if output in {"text", "table"}:
-        _print(found)
+        _print(found, {name: each.pipeline.image for name, each in plan.declaration.pipelines.items()})
     if output in {"text", "manifest"} and created:
         click.echo(("\n" if output == "text" else "") + yaml_documents(created), nl=False)
     if output == "manifest" and not created:
@@ -91,6 +92,7 @@ def answer(found: Simulation) -> dict[str, object]:
                 "action": result.action,
                 "sensor": result.sensor,
                 "trigger": result.trigger,
+                "pushes": result.pushes,
                 "workflow": result.workflow,
             }
             for result in found.results
@@ -99,7 +101,8 @@ def answer(found: Simulation) -> dict[str, object]:
     }
 
 
-def _print(found: Simulation) -> None:
+def _print(found: Simulation, images: Mapping[str, str | None]) -> None:
+    """Print the table; what a run pushes is told where that is not the image of its pipeline."""
     print_line(f"event   {summary(dict(found.event))}")
     for event in found.unused:
         print_line(f"unused  {summary(dict(event))}   (one delivery, one Workflow a trigger)")
@@ -108,6 +111,8 @@ def _print(found: Simulation) -> None:
         rows = []
         for result in found.results:
             name = result.workflow["metadata"]["name"] if result.workflow else ""
+            if result.pushes is not None and result.pushes != images.get(result.pipeline):
+                name += f" ({result.publishing})"
             rows.append(
                 (result.pipeline, result.verdict, result.reason, name or meaning(result.reason, found.event))
             )

@@ -51,7 +51,8 @@ def command(declared: DeclarationArguments, output: str) -> None:
 def _print(verdicts: list[Verdict]) -> None:
     for verdict in verdicts:
         if verdict.passed:
-            print_line(f"ok     {verdict.name}: {verdict.pipeline} {verdict.found}")
+            what = f"   {verdict.publishing}" if verdict.publishing.endswith("nothing") else ""
+            print_line(f"ok     {verdict.name}: {verdict.pipeline} {verdict.found}{what}")
         else:
             print_line(
                 f"FAIL   {verdict.name}: {verdict.pipeline} expected {verdict.expected}, got {verdict.found}   {verdict.position}"

@@ -35,6 +35,13 @@ KEY_HINTS = (
         beside="into",
         sentence="a request runs when it is opened, reopened, gets new commits or is ready for review; drafts: true takes drafts too",
     ),
+    # Under any kind of event
+    KeyHint(
+        _words("push", "push-image", "publish-image", "no-push"),
+        beside="publish",
+        sentence="write publish: true or publish: false",
+        meant="publish",
+    ),
     # Under a tag
     KeyHint(
         _words("paths", "paths-ignore", "files"),
@@ -77,6 +84,17 @@ KEY_HINTS = (
         beside="pull_request",
         sentence="the key here is pull_request",
         meant="pull_request",
+    ),
+    KeyHint(
+        _words("merge-queue", "merge-groups"),
+        beside="merge_group",
+        sentence="the key here is merge_group",
+        meant="merge_group",
+    ),
+    KeyHint(
+        _words("merge-train", "merge-trains"),
+        beside="merge_group",
+        sentence="GitLab sends no event about the commit of a merge train to webhooks; a job of the train starts the Workflow: docs/merge-queues.md",
     ),
     # Of runs
     KeyHint(

@@ -23,9 +23,15 @@ from hookline.declaration.shared import SharedPlaces
 __all__ = ["Common", "Layered", "layered"]
 
 _SAMPLE = {"name": "acme/shop", "url": "https://git.example.com/acme/shop.git"}
+_IMAGE = "registry.example.com/acme/shop"
 _PATTERNS = {
     ("repository", "url"): _SAMPLE["url"],
-    ("image",): "registry.example.com/acme/shop",
+    ("image",): _IMAGE,
+    ("events", "push", "image"): _IMAGE,
+    ("events", "tag", "image"): _IMAGE,
+    ("events", "pull_request", "image"): _IMAGE,
+    ("events", "merge_group", "image"): _IMAGE,
+    ("events", "schedule", "image"): _IMAGE,
     ("events", "image_push", "image"): "acme/base",
 }
 """Where a pattern may stand, with a text that serves in place of a wrong one, of which more need not be said."""
@@ -168,9 +174,12 @@ def _merged(document: Document, name: str, own: Part, defaults: Part, common: Co
         value = events.get(kind)
         if isinstance(value, dict) and key not in value and data_at(own.data, "events", kind) is None:
             found = with_part(found, ("events", kind), None)
-    inherits_image = "image" in found.data and "image" not in own.data
-    if inherits_image and data_at(found.data, "events", "pull_request", "forks") == "sandboxed":
-        found = with_part(found, ("image",), None)  # such a run pushes nothing
+    if data_at(found.data, "events", "pull_request", "forks") == "sandboxed":
+        # Such a run pushes nothing: no default may say where.
+        for *above, key in (("image",), *(("events", "pull_request", key) for key in ("image", "publish"))):
+            said, inherited = (data_at(each.data, *above) or {} for each in (own, found))
+            if key in inherited and not (isinstance(said, dict) and key in said):
+                found = with_part(found, (*above, key), None)
     file = document.file
     return _filled(file, name, _with_url(file, name, own, found, common), common)
 
@@ -198,6 +207,11 @@ def _with_url(file: str, name: str, own: Part, found: Part, common: Common) -> P
 def _filled(file: str, name: str, pipeline: Part, common: Common) -> Part:
     """A pipeline with its patterns filled."""
     values: dict[str, str] = {}
+    schedules = part_at(pipeline, "events", "schedule") if _lists_schedules(pipeline.data) else None
+    if schedules is not None:
+        pipeline = with_part(
+            pipeline, ("events", "schedule"), _filled_list(file, name, pipeline, schedules, common)
+        )
     for path, text in _PATTERNS.items():
         part = part_at(pipeline, *path) if is_pattern(data_at(pipeline.data, *path)) else None
         if part is None:
@@ -212,6 +226,27 @@ def _filled(file: str, name: str, pipeline: Part, common: Common) -> Part:
             filled = text
         pipeline = with_part(pipeline, path, Part(filled, part.node))
     return pipeline
+
+
+def _lists_schedules(data: Any) -> bool:
+    return isinstance(data_at(data, "events", "schedule"), list)
+
+
+def _filled_list(file: str, name: str, pipeline: Part, schedules: Part, common: Common) -> Part:
+    """A list of schedules with their patterns filled, each as if it were the pipeline's only one."""
+    items = [
+        part_at(
+            _filled(file, name, with_part(pipeline, ("events", "schedule"), Part(data, node)), common),
+            "events",
+            "schedule",
+        )
+        or EMPTY
+        for data, node in zip(schedules.data, schedules.node.value, strict=True)
+    ]
+    return Part(
+        [each.data for each in items],
+        yaml.SequenceNode(schedules.node.tag, [each.node for each in items], schedules.node.start_mark),
+    )
 
 
 def _named(repository: Part | None) -> str:

@@ -11,8 +11,8 @@ from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
-from events.canonical import Kind
-from events.declaration import Schedule
+from events.canonical import FROM_REPOSITORIES, Kind
+from events.declaration import Built, Schedule
 from events.sources import Source
 from hookline.declaration.folders import files_of
 from hookline.declaration.for_each import ReadBytes
@@ -79,7 +79,7 @@ class DeclaredPipeline:
     def listened(self) -> Iterator[tuple[str, str, frozenset[Kind]]]:
         """Source, the repository or image there, and the kinds of its events that start the pipeline. A schedule has no source."""
         events, repository = self.pipeline.events, self.pipeline.repository
-        git = frozenset(events.kinds()) & {"push", "tag", "pull_request"}
+        git = frozenset(events.kinds()) & FROM_REPOSITORIES
         if git and repository.source is not None:
             yield repository.source, repository.name, git
         if events.image_push is not None:
@@ -98,6 +98,15 @@ class DeclaredPipeline:
         listed = isinstance(self.document.data["pipelines"][self.name]["events"]["schedule"], list)
         for place, each in enumerate(schedules):
             yield ((*path, place) if listed else path), each
+
+    def blocks(self) -> Iterator[tuple[tuple[str | int, ...], Kind, Built]]:
+        """The blocks of `events:` and its schedules, each with its path in the pipeline and its kind."""
+        events = self.pipeline.events
+        for kind in events.kinds():
+            if kind == "schedule":
+                yield from ((path, kind, each) for path, each in self.schedules())
+            else:
+                yield ("events", kind), kind, getattr(events, kind)
 
     def position(self, *path: str | int) -> Position:
         """Position of a part of the pipeline; for an absent part, that of the nearest part above it."""

@@ -10,7 +10,7 @@ from documents.scalars import check_label_value, matching
 from events.declaration import Events
 from events.eventsource import JETSTREAM_VERSION
 from events.ingress import Ingress
-from events.scalars import check_repository_name, check_url
+from events.scalars import check_image, check_repository_name, check_url
 from events.sources import Source, SourceName
 from triggers.declaration import Run
 from triggers.release import OLDEST_UPSTREAM, Release
@@ -134,21 +134,6 @@ class Repository(Block):
     )
 
 
-_IMAGE = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
-)
-
-
-def _check_image(value: str) -> str:
-    if "@" in value:
-        raise ValueError("expected an image without digest, because the run makes the digest")
-    if ":" in value.rsplit("/", 1)[-1]:
-        raise ValueError("expected an image without tag, because the tag is a parameter of the template")
-    if not _IMAGE.fullmatch(value) or len(value) > 255:
-        raise ValueError("expected an image such as registry.example.com/acme/shop: lower case, without tag")
-    return value
-
-
 def _check_file_name(value: str) -> str:
     if not value or not value.isprintable():
         raise ValueError("expected the name of a file")
@@ -185,7 +170,7 @@ class Defaults(Block):
         description="Repository to build. A text is its name.",
         examples=[{"source": "github", "name": "acme/shop", "url": "https://github.com/acme/shop.git"}],
     )
-    image: Annotated[str, AfterValidator(_check_image)] | None = Field(
+    image: Annotated[str, AfterValidator(check_image)] | None = Field(
         default=None,
         description="Image to push: registry/namespace/name, without tag, or a pattern of it. Required if the template builds images. Refused if "
         "forks are sandboxed, because such runs push nothing; they do not inherit it.",

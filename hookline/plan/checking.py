@@ -9,8 +9,10 @@ from events.cron import CronError
 from events.eventsource import Endpoint, endpoints
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.checks import check_declaration
+from hookline.plan.double_builds import check_double_builds
 from hookline.plan.event_checks import check_names
 from hookline.plan.pipeline_checks import check_pipeline
+from hookline.plan.publishing_checks import check_overwritten, check_publishing
 from hookline.plan.schedules import FiringSchedule, firing
 from triggers.declaration import Run
 from triggers.stock import StockTemplates
@@ -65,8 +67,13 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
         template = check_pipeline(declaration, declared, run, known, found_endpoints, problems)
         schedules = _schedules(declared, names, problems)
         if template is not None:
-            check_names(declared, template, problems)
+            source = declared.pipeline.repository.source
+            check_names(declared, template, found_endpoints.get(source or ""), problems)
+            check_publishing(declared, template, problems)
             pipelines.append(CheckedPipeline(declared, run, template, schedules))
+    usable = [(each.declared, each.template) for each in pipelines]
+    check_overwritten(declaration, usable, problems)
+    check_double_builds(usable, problems)
     problems.errors[:] = declaration.shared.told_once(problems.errors)
     problems.warnings[:] = declaration.shared.told_once(problems.warnings)
     problems.raise_errors()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.publishing import images_pushed
 from hookline.plan.source_checks import check_sources
 from triggers.template import Template
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
@@ -197,23 +198,31 @@ def _check_chains(
     One that starts from an image which it pushes itself, directly or through others, never stops; one that takes every
     tag of an image that is pushed under two starts twice.
     """
-    pushed: dict[str, list[str]] = defaultdict(list)
+    # Image → pipelines of which any run pushes it, with its registry; and those of which a run does that an image started.
+    pushed: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    passed_on: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for name, declared in declaration.pipelines.items():
-        if declared.pipeline.image is not None:
-            pushed[_image_path(declared.pipeline.image)[1].lower()].append(name)
+        for kind, image in images_pushed(declared, templates.get(declared.run.template or DEFAULT_TEMPLATE)):
+            registry, image_path = _image_path(image)
+            pushed[image_path.lower()].add((name, registry))
+            if kind == "image_push":
+                passed_on[image_path.lower()].add((name, registry))
 
-    def starters(name: str) -> Iterator[str]:
+    def starters(name: str, among: Mapping[str, set[tuple[str, str]]]) -> Iterator[str]:
         image_push = declaration.pipelines[name].pipeline.events.image_push
         if image_push is None or image_push.source not in endpoints:
             return
         registries = endpoints[image_push.source].host.registries
-        for other in pushed[image_push.image.lower()]:
-            registry = _image_path(declaration.pipelines[other].pipeline.image or "")[0]
+        for other, registry in sorted(among.get(image_push.image.lower(), ())):
             if not registries or registry in registries:
                 yield other
 
     for name, declared in declaration.pipelines.items():
-        path, seen, todo = f"pipelines.{name}.events.image_push.image", set[str](), list(starters(name))
+        path, seen, todo = (
+            f"pipelines.{name}.events.image_push.image",
+            set[str](),
+            list(starters(name, passed_on)),
+        )
         if name in todo:
             problems.error(
                 declared.position("events", "image_push", "image"),
@@ -223,7 +232,7 @@ def _check_chains(
             )
             continue
         image_push = declared.pipeline.events.image_push
-        twice = [other for other in todo if _moves_latest(declaration, templates, other)]
+        twice = [other for other in starters(name, pushed) if _moves_latest(declaration, templates, other)]
         if image_push is not None and image_push.tags is None and twice:
             problems.warn(
                 declared.position("events", "image_push", "image"),
@@ -242,4 +251,4 @@ def _check_chains(
                 break
             if other not in seen:
                 seen.add(other)
-                todo += starters(other)
+                todo += starters(other, passed_on)

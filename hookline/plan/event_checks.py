@@ -1,11 +1,12 @@
-"""Checks of the names in the events of one pipeline: branches that cannot be built, what never starts it, what starts it twice."""
+"""Checks of the names in the events of one pipeline: branches that cannot be built, what never starts it."""
 
 import re
 from collections.abc import Iterator
 from functools import partial
 
 from documents.diagnostics import Problems
-from events.declaration import Selection, included
+from events.declaration import Selection
+from events.eventsource import Endpoint
 from hookline.declaration.loading import DeclaredPipeline
 from sensors.names import Rule, passes
 from triggers.template import Template
@@ -19,15 +20,23 @@ _REFUSED_IMAGE_TAG = (
     f"{_IMAGE_TAG} (a / becomes -), at most 100 characters, and is neither latest nor buildcache; the git tag names the image, so tag "
     "releases like v1.2.3-rc.1 in place of v1.2.3+rc.1"
 )
+_QUEUE = "gh-readonly-queue"
+_QUEUED = (
+    "the branches of a merge queue are merge_group events, whose runs push nothing by default; write merge_group: {into: [main]} beside "
+    "push: (docs/merge-queues.md)"
+)
 _WILDCARD = re.compile(r"\*\*/|/\*\*\Z|\*+|\?")
 
 
-def check_names(declared: DeclaredPipeline, template: Template, problems: Problems) -> None:
-    """Refuse branches that the template cannot take; warn of patterns that match nothing, and of commits that are built twice.
+def check_names(
+    declared: DeclaredPipeline, template: Template, endpoint: Endpoint | None, problems: Problems
+) -> None:
+    """Refuse branches that the template cannot take; warn of patterns that match nothing.
 
     Args:
         declared: The pipeline.
         template: What it runs.
+        endpoint: Of its repository's source.
         problems: Takes what is found.
     """
     for path, branch in _branches(declared):
@@ -37,38 +46,24 @@ def check_names(declared: DeclaredPipeline, template: Template, problems: Proble
                 f'"{branch}" cannot be built: {_refused_ref(template, "branch")}',
                 declared.field(*path),
             )
-    for path, pattern, why in _dead_patterns(declared, template):
+    for path, pattern, why in _dead_patterns(declared, template, endpoint):
         problems.warn(
             declared.position(*path),
             f'"{pattern}" never matches: {why}',
             declared.field(*path),
         )
-    events = declared.pipeline.events
-    if events.push is not None and events.pull_request is not None and _takes_all(events.push.branches):
-        problems.warn(
-            declared.position("events", "push"),
-            "every commit of a request from this repository is built twice, as a push and as a request; choose the branches to build "
-            "after a merge, such as branches: [main]",
-            f"pipelines.{declared.name}.events.push",
-        )
 
 
 def _branches(declared: DeclaredPipeline) -> Iterator[tuple[Path, str]]:
     """The branches to build where an event has none, each with its path."""
-    for kind in declared.pipeline.events.kinds():
-        if kind == "schedule":
-            yield from (((*path, "branch"), each.branch) for path, each in declared.schedules())
-        elif (branch := declared.pipeline.events.branch(kind)) is not None:
-            yield ("events", kind, "branch"), branch
+    for path, _, built in declared.blocks():
+        if (branch := getattr(built, "branch", None)) is not None:
+            yield (*path, "branch"), branch
 
 
-def _takes_all(branches: "list[str] | Selection | None") -> bool:
-    """Whether the patterns choose the branches of requests, whatever their names."""
-    selection = included(branches)
-    return selection is None or selection.include is None or "**" in selection.include
-
-
-def _dead_patterns(declared: DeclaredPipeline, template: Template) -> Iterator[tuple[Path, str, str]]:
+def _dead_patterns(
+    declared: DeclaredPipeline, template: Template, endpoint: Endpoint | None
+) -> Iterator[tuple[Path, str, str]]:
     """Patterns of which no match can run: where, the pattern, and why with what to write."""
     events = declared.pipeline.events
     names_image = "tag" in template.bindings("tag").values()
@@ -76,6 +71,8 @@ def _dead_patterns(declared: DeclaredPipeline, template: Template) -> Iterator[t
         for path, pattern in _patterns(("events", "push", "branches"), events.push.branches):
             if not _can(pattern, "ref_name", template):
                 yield path, pattern, _refused_ref(template, "branch")
+            elif pattern.startswith(_QUEUE) and endpoint is not None and "merge_group" in endpoint.host.kinds:
+                yield path, pattern, _QUEUED
     if events.tag is not None:
         for path, pattern in _patterns(("events", "tag", "tags"), events.tag.tags):
             if not _can(pattern, "ref_name", template):

@@ -93,7 +93,7 @@ def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
         cron_workflow(
             plan.workloads[schedule.pipeline],
             name,
-            schedule.branch,
+            plan.schedule_arguments[name],
             schedule.cron.text,
             schedule.timezone,
             schedule.catch_up_seconds,

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 
+from events.canonical import Kind
 from events.repository_fields import FIELDS
 from hookline.declaration.loading import DeclaredPipeline
 from triggers.declaration import Run
@@ -20,6 +21,7 @@ _SET_BY_HOOKLINE: Mapping[Role, str] = {
     "commit": "takes the commit of the event",
     "ref": "takes the full ref of the event",
     "sandbox": "follows from pull_request.forks: true where it says sandboxed",
+    "publish": "follows from publish: under a kind of event, such as pull_request: {publish: false}",
 }
 """Roles of parameters that are not for the user: where the value comes from."""
 
@@ -31,11 +33,22 @@ _FIELD = re.compile(rf"\{{(?:{'|'.join(FIELDS)})\}}")
 
 def parameter_problems(
     declared: DeclaredPipeline, run: Run, template: Template
-) -> Iterator[tuple[tuple[str, ...], str]]:
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The path in the pipeline, and the sentence, of each problem with the parameters and annotations of a run."""
     for name, value in (run.parameters or {}).items():
         if problem := _open_field(value) or _problem(name, value, template):
             yield ("run", "parameters", name), problem
+        elif declared.says("run", "parameters", name) and all(
+            name in template.bindings(kind) for kind in declared.pipeline.events.kinds()
+        ):
+            yield (
+                ("run", "parameters", name),
+                f"{name} takes the {template.role(name)} of the event, and no other event starts this pipeline; leave it out",
+            )
+    for path, kind, built in declared.blocks():
+        for name, value in (built.parameters or {}).items():
+            if problem := _open_field(value) or _problem(name, value, template, kind):
+                yield (*path, "parameters", name), problem
     for name, annotation in (run.pod_annotations or {}).items():
         if problem := _open_field(annotation):
             yield ("run", "pod_annotations", name), problem
@@ -44,17 +57,17 @@ def parameter_problems(
 
 def _open_field(value: str | bool | int) -> str:
     if isinstance(value, str) and "{" in value and (field := _FIELD.search(value)):
-        return (
-            f"nothing fills {field[0]} here; patterns are repository.url, image and events.image_push.image"
-        )
+        return f"nothing fills {field[0]} here; patterns are repository.url and every image:"
     return ""
 
 
-def _problem(name: str, value: str | bool | int, template: Template) -> str:
-    """The problem with a parameter; empty if there is none."""
+def _problem(name: str, value: str | bool | int, template: Template, kind: Kind | None = None) -> str:
+    """The problem with a parameter, of all runs or of those of one kind of event; empty if there is none."""
     role = template.role(name)
     if role is not None and role in _SET_BY_HOOKLINE:
         return f"{name} {_SET_BY_HOOKLINE[role]}"
+    if kind is not None and name in template.bindings(kind):
+        return f"{name} takes the {role} of the event"
     if name not in template.parameters:
         yours = sorted(each for each in template.parameters if template.role(each) not in _SET_BY_HOOKLINE)
         near = difflib.get_close_matches(name.lower().replace("-", "_"), yours, 1)
@@ -75,24 +88,33 @@ def _problem(name: str, value: str | bool | int, template: Template) -> str:
 
 def _lacking(
     declared: DeclaredPipeline, run: Run, template: Template
-) -> Iterator[tuple[tuple[str, ...], str]]:
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Parameters without a default that neither hookline, the events nor the user fill."""
-    events = declared.pipeline.events
+    blocks = list(declared.blocks())
     for name, default in template.parameters.items():
         if default is not None or name in (run.parameters or {}):
             continue
         role = template.role(name)
-        if role in {"url", "directory", "image"} or (role == "sandbox" and events.sandboxed):
+        if role in {"url", "directory", "image", "publish"}:
+            continue
+        if role == "sandbox" and declared.pipeline.events.sandboxed:
             continue
         bare = [
-            kind
-            for kind in events.kinds()
-            if name not in template.bindings(kind) and not (role == "branch" and events.branch(kind))
+            (path, kind)
+            for path, kind, built in blocks
+            if name not in template.bindings(kind)
+            and name not in (built.parameters or {})
+            and not (role == "branch" and getattr(built, "branch", None))
         ]
         if role == "commit" and bare:
+            path, kind = bare[0]
             yield (
-                ("events", bare[0]),
-                f"a {bare[0]} event has no commit, and the parameter {name} of {template.name} has no default to build instead",
+                path,
+                f"a {kind} event has no commit, and the parameter {name} of {template.name} has no default to build instead",
             )
-        elif bare:
+        elif len(bare) == len(blocks):
             yield ("run", "parameters"), f"{template.name} needs a value for its parameter {name}"
+        elif bare:
+            path, kind = bare[0]
+            message = f"{template.name} needs a value for its parameter {name}, and {kind} events have none; write it here or under run.parameters"
+            yield (*path, "parameters"), message

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from documents.diagnostics import Problems
+from events.canonical import FROM_REPOSITORIES
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.account_checks import account_problem
 from hookline.plan.parameter_checks import parameter_problems
+from hookline.plan.publishing_checks import publishing_problems
 from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
 from triggers.template import Template
-from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS
+from triggers.words import RUN_SERVICE_ACCOUNT
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
 __all__ = ["check_pipeline"]
@@ -76,7 +78,7 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
     )
     source, needed = (
         pipeline.repository.source,
-        [kind for kind in pipeline.events.kinds() if kind in {"push", "tag", "pull_request"}],
+        [kind for kind in pipeline.events.kinds() if kind in FROM_REPOSITORIES],
     )
     if source is None:
         if needed:
@@ -87,7 +89,7 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
             )
     elif source not in endpoints:
         checked.error(f'there is no source "{source}"; {accepted}', "repository", "source")
-    elif not endpoints[source].host.kinds & {"push", "tag", "pull_request"}:
+    elif not endpoints[source].host.kinds & FROM_REPOSITORIES:
         checked.error(
             f"{endpoints[source].host.title} is a registry; expected a git host, or leave source: out",
             "repository",
@@ -96,7 +98,8 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
     else:
         for kind in needed:
             if kind not in endpoints[source].host.kinds:
-                checked.error(f"{endpoints[source].host.title} sends no {kind} events", "events", kind)
+                page = "; docs/merge-queues.md says what to do in its place" if kind == "merge_group" else ""
+                checked.error(f"{endpoints[source].host.title} sends no {kind} events{page}", "events", kind)
         push = pipeline.events.push
         if push is not None and push.paths is not None and not endpoints[source].host.lists_files:
             checked.error(
@@ -138,22 +141,8 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
             "repository",
             "url",
         )
-    image = template.roles.get("image")
-    if (
-        image is not None
-        and not template.parameters[image]
-        and pipeline.image is None
-        and not pipeline.events.sandboxed
-    ):
-        checked.error(
-            f"{template.name} pushes an image; name it with image: registry/namespace/name", "image"
-        )
-    if pipeline.image is not None and image is None:
-        checked.error(
-            f"{template.name} takes no image: it has no parameter {STOCK_PARAMETERS['image']}, and its annotation "
-            f"{PREFIX}image-parameter names no other",
-            "image",
-        )
+    for path, message in publishing_problems(checked.declared, template):
+        checked.error(message, *path)
     if run.retry and template.inline_tasks:
         checked.error(
             f"{template.name} writes its tasks inline: with a retry from outside Argo ends every run in "
@@ -216,13 +205,6 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
                 "events",
                 "tag",
             )
-    if events.pull_request is not None and template.moves_latest and not events.sandboxed:
-        checked.warn(
-            f"{template.name} pushes :latest in every run, so a pull request moves it too; give pull requests a pipeline with an "
-            "image of its own",
-            "events",
-            "pull_request",
-        )
     calendar = declaration.cluster.schedules or (
         "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
     )

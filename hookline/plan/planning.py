@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 from documents.diagnostics import Diagnostic
-from events.canonical import Kind
 from events.environment import go_json_bytes, usable_json_bytes
 from events.eventsource import (
     CalendarEntry,
@@ -15,6 +14,7 @@ from events.eventsource import (
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.output import plural
 from hookline.plan.checking import Checked, check
+from hookline.plan.publishing import settings, settings_by_kind
 from hookline.plan.schedules import FiringSchedule
 from sensors.assignment import LANES, Group, bins, lanes
 from sensors.creation import CREATE, PATCH, CreationMode
@@ -42,6 +42,8 @@ class Plan:
     routes: tuple[Route, ...]
     schedules: Mapping[str, FiringSchedule]
     """By the name of their event or CronWorkflow."""
+    schedule_arguments: Mapping[str, Mapping[str, str]]
+    """By the same name: the arguments of its runs, over the pipeline's."""
     warnings: tuple[Diagnostic, ...]
 
     @property
@@ -152,7 +154,7 @@ class Plan:
                     event_source,
                     entry.name,
                     self.workloads[self.schedules[entry.name].pipeline],
-                    self.schedules[entry.name].branch,
+                    self.schedule_arguments[entry.name],
                 )
             )
             for event_source, entries in self.calendars.items()
@@ -200,12 +202,6 @@ class Plan:
             )
 
 
-def _event_branches(declared: DeclaredPipeline) -> dict[Kind, str | None]:
-    """The kinds that start a pipeline, each with the branch to build where the event has none."""
-    events = declared.pipeline.events
-    return {kind: events.branch(kind) for kind in events.kinds()}
-
-
 def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Plan:
     """Check a declaration, then plan it.
 
@@ -239,14 +235,27 @@ def planned(checked: Checked) -> Plan:
             each.run,
             each.template,
             sandbox.namespace if sandbox is not None else cluster.namespace,
-            _event_branches(declared),
+            settings_by_kind(declared, each.template),
             shapes,
             sandboxed=pipeline.events.sandboxed,
             restricted=cluster.template_referencing is not None,
         )
         routes += _routes(declared, workloads[declared.name], checked.endpoints)
     schedules = {schedule.name: schedule for each in checked.pipelines for schedule in each.schedules}
-    return Plan(checked.declaration, checked.endpoints, workloads, tuple(routes), schedules, checked.warnings)
+    schedule_arguments = {
+        schedule.name: settings("schedule", schedule.declared, each.template).arguments(each.template)
+        for each in checked.pipelines
+        for schedule in each.schedules
+    }
+    return Plan(
+        checked.declaration,
+        checked.endpoints,
+        workloads,
+        tuple(routes),
+        schedules,
+        schedule_arguments,
+        checked.warnings,
+    )
 
 
 def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endpoint]) -> Iterator[Route]:

@@ -20,15 +20,23 @@ class FiringSchedule:
     name: str
     """Of its event or CronWorkflow: the pipeline's, with the schedule's; for further times one that follows from their text."""
     pipeline: str
-    schedule: str | None
-    """The schedule's own name."""
+    declared: Schedule
     written: str
     cron: CronSchedule
     timezone: str
     offset_minutes: int
     excluded: tuple[datetime.date, ...]
     catch_up_seconds: int | None
-    branch: str
+
+    @property
+    def schedule(self) -> str | None:
+        """The schedule's own name."""
+        return self.declared.name
+
+    @property
+    def branch(self) -> str:
+        """The branch to build."""
+        return self.declared.branch
 
     @property
     def zone(self) -> ZoneInfo:
@@ -102,12 +110,11 @@ def _firing(name: str, pipeline: str, at: str, schedule: Schedule) -> FiringSche
     return FiringSchedule(
         name=name,
         pipeline=pipeline,
-        schedule=schedule.name,
+        declared=schedule,
         written=at,
         cron=shift_cron(written, offset) if offset else written,
         timezone=schedule.timezone,
         offset_minutes=offset,
         excluded=tuple(sorted(days)),
         catch_up_seconds=schedule.missed.within if schedule.missed else None,
-        branch=schedule.branch,
     )

@@ -36,7 +36,7 @@ OUTCOMES = ("success", "failure", "error", "timeout", "cancellation", "skip")
 """OpenTelemetry's six results of a pipeline run (semantic conventions, attribute `cicd.pipeline.result`)."""
 RUN_STATES = ("pending", "executing", "finalizing")
 """OpenTelemetry's three states of a run (attribute `cicd.pipeline.run.state`)."""
-EVENTS = ("push", "tag", "pull_request", "image_push", "schedule", "manual")
+EVENTS = ("push", "tag", "pull_request", "merge_group", "image_push", "schedule", "manual")
 HOPS = ("bus", "sensor", "workflow", "pod", "container")
 CAPACITIES = ("spot", "on_demand")
 PLATFORMS = ("eci", "acs", "node")

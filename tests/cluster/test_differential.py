@@ -66,7 +66,7 @@ def declaration() -> str:
             found: dict[str, Any] = {"image": f"registry.example.com/out/{pipeline}"}
             if "push" in record.kinds:
                 found["repository"] = {"source": name, "name": key, "url": git}
-                found["events"] = GIT
+                found["events"] = GIT | ({"merge_group": {}} if "merge_group" in record.kinds else {})
                 if number % 2:  # one that takes any ref
                     found["run"] = {"template": go_template().name}
                 if record.tells_added_labels:

@@ -2,7 +2,7 @@
 
 tests/data/public/payloads.zip holds them as their sources do (tests/data/README.md names source and licence);
 verdicts.tsv has one line for each: the host that receives it, what the event header says ("-" without one), the
-kind of event, and the verdict of a pipeline that takes every push that changes no/such/…, every tag and every request.
+kind of event, and the verdict of a pipeline that takes every push that changes no/such/…, every tag, every request and every group of a merge queue.
 """
 
 import csv
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "public"
 HEADERS = {
     "github": "X-Github-Event", "gitlab": "X-Gitlab-Event", "gitea": "X-Gitea-Event", "gogs": "X-Gogs-Event",
 }  # fmt: skip
-RULES = {"push": {"paths": {"include": "no/such/.+"}}, "tag": {}, "pull_request": {}}
+RULES = {"push": {"paths": {"include": "no/such/.+"}}, "tag": {}, "pull_request": {}, "merge_group": {}}
 
 with (FOLDER / "verdicts.tsv").open(encoding="utf-8", newline="") as file:
     VERDICTS = list(csv.DictReader(file, delimiter="\t"))

@@ -63,8 +63,9 @@ def test_brackets_stay_refused_where_names_have_none() -> None:
         ('push: {branches: ["refs/tags/v*"]}', 'such as "main"'),
         ('push: {branches: ["refs/pull/*/head"]}', "bare names"),
         ("schedule: [{at: 0 2 * * *}, {at: 0 4 * * 1}]", "need a name"),
-        ("merge_group: {}", r"gh-readonly-queue/main/\*"),
-        ("merge_queue: {}", r"gh-readonly-queue/main/\*"),
+        ("merge_queue: {}", "the key here is merge_group"),
+        ("merge-group: {}", "did you mean merge_group"),
+        ("merge_train: {}", "a job of the train starts the Workflow: docs/merge-queues.md"),
     ],
 )
 def test_what_other_tools_write_is_refused_with_what_to_write(events: str, says: str) -> None:
@@ -89,6 +90,8 @@ def test_what_other_tools_write_is_refused_with_what_to_write(events: str, says:
         ('tag: {tags: ["v*+*"]}', "hookline-ci-go", "v1.2.3-rc.1 in place of v1.2.3+rc.1"),
         ('tag: {tags: ["v*", "发布*"]}', "hookline-ci-go", "an image tag has letters, digits"),
         ("tag: {tags: [latest]}", "hookline-ci-go", "is neither latest nor buildcache"),
+        ('push: {branches: ["gh-readonly-queue/main/*"]}', "ci-go-v1", "write merge_group: {into: [main]}"),
+        ('push: {branches: [main, "gh-readonly-queue/**"]}', "hookline-ci-go", "are merge_group events"),
         ('tag: {branch: main, tags: ["v*+*"]}', "ci-go-v1", "takes any ref"),
         (
             'image_push: {source: harbor, image: base/go, tags: ["v*+*"]}',
@@ -154,9 +157,68 @@ def test_a_request_whose_branch_has_any_name_is_built() -> None:
     assert found.workflow["metadata"]["annotations"]["hookline.dev/ref"] == "refs/pull/2/head"
 
 
-@pytest.mark.parametrize("branches", ["", 'branches: ["**"]', "branches: {exclude: [main]}"])
-def test_validate_warns_of_commits_that_a_push_and_a_request_build_twice(branches: str) -> None:
-    found = warnings(f"push: {{{branches}}}, pull_request: {{}}")
-    assert [("built twice" in each, "branches: [main]" in each) for each in found] == [(True, True)]
-    assert warnings("push: {branches: [main]}, pull_request: {}") == []
+@pytest.mark.parametrize(
+    ("branches", "which"),
+    [
+        ("", "every commit of a request in"),
+        ('branches: ["**"]', "every commit of a request in"),
+        ("branches: {exclude: [main]}", 'from a branch such as "topic"'),
+        ('branches: [main, "*"]', 'from a branch such as "topic"'),
+        ('branches: [main, "feature/**"]', 'from a branch such as "feature/topic"'),
+        ('branches: {exclude: ["*", "feature/*"]}', 'from a branch such as "features/topic"'),
+        ('branches: {include: ["*/*"], exclude: ["fe*/*"]}', 'from a branch such as "fix/topic"'),
+    ],
+)
+def test_validate_warns_of_commits_that_a_push_and_a_request_build_twice(branches: str, which: str) -> None:
+    (found,) = warnings(f"push: {{{branches}}}, pull_request: {{}}")
+    assert found.startswith("hookline.yaml:11:"), "it stands at the push"
+    assert which in found
+    for way in ("built twice, as a push and as a request", "branches: [main]", "leave pull_request: out"):
+        assert way in found
     assert warnings(f"push: {{{branches}}}") == []
+
+
+@pytest.mark.parametrize(
+    "branches",
+    ["[main]", '[main, "release/*", "v?.*"]', "[main, feature/one]", '{include: ["*"], exclude: ["*"]}'],
+)
+def test_branches_that_are_built_for_themselves_are_no_double_build(branches: str) -> None:
+    assert warnings(f"push: {{branches: {branches}}}, pull_request: {{}}") == []
+
+
+def test_two_pipelines_that_build_one_commit_twice_are_told_at_the_push() -> None:
+    head = DECLARATION[: DECLARATION.index("pipelines:")] + "pipelines:\n"
+    one = (
+        "  NAME: {repository: {source: github, name: acme/REPO, url: https://github.com/acme/REPO.git}, "
+        "image: registry.example.com/acme/NAME, run: {template: hookline-ci-goMORE}, events: {EVENTS}}\n"
+    )
+
+    def said(*pipelines: tuple[str, str, str, str]) -> list[str]:
+        text = head + "".join(
+            one.replace("NAME", name).replace("REPO", repo).replace("EVENTS", events).replace("MORE", more)
+            for name, repo, events, more in pipelines
+        )
+        return [
+            f"{each.field}: {each.message}" for each in plan(text).warnings if "built twice" in each.message
+        ]
+
+    (found,) = said(("shop", "shop", "push: {}", ""), ("shop-pr", "Shop", "pull_request: {}", ""))
+    assert found.startswith("pipelines.shop.events.push: every commit of a request")
+    assert 'as a request by the pipeline "shop-pr"' in found
+    assert said(("shop", "shop", "push: {}", ""), ("cart", "cart", "pull_request: {}", "")) == []
+    assert said(("shop", "shop", "push: {branches: [main]}", ""), ("b", "shop", "pull_request: {}", "")) == []
+    other = ", parameters: {dockerfile: web/Dockerfile}"
+    assert said(("shop", "shop", "push: {}", ""), ("web", "shop", "pull_request: {}", other)) == []
+
+
+def test_a_default_that_builds_commits_twice_is_told_once() -> None:
+    head = DECLARATION[: DECLARATION.index("pipelines:")]
+    text = head + (
+        "defaults: {repository: {source: github}, image: 'registry.example.com/{repository}', run: {template: hookline-ci-go},\n"
+        "  events: {push: {}, pull_request: {}}}\npipelines:\n"
+    )
+    for name in ("a", "b", "c"):
+        text += f"  {name}: {{repository: {{name: acme/{name}, url: https://github.com/acme/{name}.git}}}}\n"
+    (found,) = [str(each) for each in plan(text).warnings if "built twice" in each.message]
+    assert "defaults.events.push: " in found
+    assert found.endswith('(reaches 3 pipelines, such as "a")')

@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Any, get_args
 
 import pytest
-from support import DECLARATION, edited, github_push, payload, plan
+from support import DECLARATION, SHA, edited, github_push, payload, plan
 
 from events.canonical import Kind
 from events.declaration import Events, PullRequest
@@ -16,7 +16,7 @@ from sensors.clauses import CLAUSES, SETTINGS, named_artifacts
 from sensors.reasons import REASONS, meaning
 from sensors.routes import rule
 
-DECIDED: tuple[Kind, ...] = ("push", "tag", "pull_request", "image_push")
+DECIDED: tuple[Kind, ...] = ("push", "tag", "pull_request", "merge_group", "image_push")
 """Kinds that a program decides; a schedule's event starts its one pipeline."""
 PR = edited(payload("github/pull_request-opened"), repository__full_name="acme/shop")
 PR["pull_request"]["base"]["repo"]["full_name"] = PR["pull_request"]["head"]["repo"]["full_name"] = (
@@ -90,6 +90,12 @@ TRIED: dict[tuple[Kind, str], tuple[str, str, Any, Any]] = {
         "skip_markers: true",
         MERGE,
         edited(MERGE, object_attributes__last_commit__message="[skip ci]"),
+    ),
+    ("merge_group", "into"): (
+        "github",
+        "into: [main]",
+        github_push(ref=f"refs/heads/gh-readonly-queue/main/pr-7-{SHA}"),
+        github_push(ref=f"refs/heads/gh-readonly-queue/next/pr-7-{SHA}"),
     ),
     ("image_push", "tags"): (
         "harbor",
@@ -171,6 +177,7 @@ SUBJECTS: list[tuple[str, dict[str, Any], str]] = [
     ("APPROVAL", {"pull_request": {"added_labels": ["ok", "bug"]}}, "added ok, bug"),
     ("APPROVAL", {"pull_request": {"added_labels": []}}, "adds no label"),
     ("INTO", {"pull_request": {"base_ref": "main"}}, "main"),
+    ("INTO", {"merge_group": {"base_ref": "next"}}, "next"),
     ("DRAFTS", {"pull_request": {"draft": True}}, "a draft"),
     ("DRAFTS", {"pull_request": {"draft": False}}, "ready for review"),
     ("AUTHORS", {"actor": "octo"}, "octo"),
@@ -207,6 +214,7 @@ WRITTEN: list[tuple[Kind, dict[str, Any], dict[str, Any]]] = [
     ("pull_request", {"forks": "never", "drafts": True, "into": ["main"]}, {"drafts": True, "into": {"include": "main"}}),
     ("pull_request", {"forks": "never", "drafts": False}, {}),
     ("pull_request", {"forks": "sandboxed", "approved_by": {"label": "ok"}}, {"approved_by": "ok"}),
+    ("merge_group", {"into": ["main"], "publish": True}, {"into": {"include": "main"}}),
     ("image_push", {"source": "harbor", "image": "base/go"}, {}),
     ("image_push", {"source": "harbor", "image": "base/go", "tags": ["v1"]}, {"tags": {"include": "v1"}, "artifacts": "v1"}),
 ]  # fmt: skip

@@ -537,6 +537,37 @@ def test_foreign_code_gets_no_secret_and_pushes_nothing(world: World) -> None:
     assert "Secret docker-config with the key config.json is missing" in trusted.log
 
 
+def test_a_run_that_publishes_nothing_builds_from_the_registrys_cache_and_writes_nothing_there(
+    site: Site,
+) -> None:
+    assert site.build().succeeded
+    before = site.tags()
+    again = read(site.build(publish="false"), "build-push-image").image_build
+    assert again is not None
+    assert (again.cache_state, again.hits) == ("full", again.steps), (
+        "the cache of the default branch was read"
+    )
+    commit = site.repository.commit({}, "topic")
+    request = {"revision": commit, "ref": "refs/pull/7/head", "target_branch": "topic", "publish": "false"}
+    run = site.build(**request)
+    assert run.succeeded, run.log
+    assert site.tags() == before
+    assert [run.output("build-push-image", name) for name in ("digest", "tags")] == ["", ""]
+    assert "Build And Push Container Image nothing, publish is false Complete." in run.log
+    found = read(run, "build-push-image").image_build
+    assert found is not None
+    assert (found.cache_state, found.steps) == ("partial", again.steps)
+    # It is built for real: what does not build is red.
+    red = site.repository.commit({"Dockerfile": "FROM scratch\nCOPY missing.txt /\n"}, "topic")
+    assert not site.build(**(request | {"revision": red})).succeeded
+    # Without an image there is no cache to read, and without the Secret no password: it builds all the same.
+    plain = site.repository.commit({"Dockerfile": "FROM scratch\nCOPY stamp.txt /\n"}, "topic")
+    del site.namespace.files["docker-config"]
+    bare = site.build(**(request | {"revision": plain, "container_image": ""}))
+    assert bare.succeeded, bare.log
+    assert "expected registry/namespace/name" in site.build(container_image="").log
+
+
 def test_how_an_image_was_built_can_be_attested(site: Site) -> None:
     run = site.build(provenance="max")
     index, _ = site.registry.manifest(site.image, "latest")

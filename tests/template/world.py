@@ -175,8 +175,9 @@ class Site:
         kept = FOLDER / "warm-build-cache"
         if not kept.is_dir():
             first = self.world.site()
-            if not first.run().succeeded:
-                raise AssertionError("the first run of all failed")
+            first_run = first.run()
+            if not first_run.succeeded:
+                raise AssertionError("the first run of all failed:\n" + first_run.log)
             shutil.copytree(first.namespace.volume / "hookline/go/build" / first.key, kept)
         shutil.copytree(kept, target)
         return self

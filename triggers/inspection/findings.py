@@ -23,6 +23,7 @@ __all__ = ["CODES", "Finding", "findings"]
 CODES: Mapping[str, str] = {
     "PASTED_PARAMETERS": "Values of parameters become text of a script, so a branch name can run a command.",
     "NO_COMMIT_PARAMETER": "It builds the head of a branch, not the commit of the event; it cannot build tags, commits and pull requests.",
+    "ALWAYS_PUSHES": "No parameter keeps a run from pushing its image, so requests overwrite the image of merged commits.",
     "SHARED_CHECKOUT": "Runs of one repository share a working tree, so they have to wait for each other (hookline's mutex).",
     "CHECKOUT_BLOCKS": "After a forced push, a tag or a killed run, every later run fails because of the checkout that is left.",
     "STALE_CHECKOUT": "The working tree can be older than the commit in the image's name.",
@@ -115,6 +116,16 @@ def _no_commit(template: Anatomy) -> str:
     return (
         f"no parameter takes a commit (annotation {role_annotation('commit')}): events of tags need a branch: key, and the template builds "
         "the branch's head at that moment"
+    )
+
+
+def _always_pushes(template: Anatomy) -> str:
+    found = roles(template.parameters, template.annotations)
+    if "image" not in found or "publish" in found:
+        return ""
+    return (
+        f"no parameter keeps a run from pushing (annotation {role_annotation('publish')}): requests push to {found['image']} as merged "
+        "commits do, unless the pipeline names an image for them"
     )
 
 
@@ -350,6 +361,7 @@ def _broken(template: Anatomy) -> str:
 _CHECKS: Mapping[str, Callable[[Anatomy], str]] = {
     "PASTED_PARAMETERS": _pasted,
     "NO_COMMIT_PARAMETER": _no_commit,
+    "ALWAYS_PUSHES": _always_pushes,
     "SHARED_CHECKOUT": _shared_checkout,
     "CHECKOUT_BLOCKS": _blocks,
     "STALE_CHECKOUT": _stale,

@@ -30,28 +30,36 @@ set -- --frontend dockerfile.v0 \
 [ -z "$PROVENANCE" ] || set -- "$@" --opt "attest:provenance=mode=$PROVENANCE"
 [ -z "$SBOM_GENERATOR" ] || set -- "$@" --opt "attest:sbom=generator=$SBOM_GENERATOR"
 imports=
+tags=
 if [ "$SANDBOXED" = true ]; then
   # Foreign code: nothing is pushed, no cache of the registry is read or written, and no password of it is here.
   where="nothing, sandboxed"
-  tags=
 else
   case $CONTAINER_IMAGE in
-  '' | [/.-]* | *[!A-Za-z0-9._:/-]*) fail "container_image: expected registry/namespace/name, not '$CONTAINER_IMAGE'" ;;
+  '' | [/.-]* | *[!A-Za-z0-9._:/-]*)
+    # A build that pushes nothing needs an image for its caches alone.
+    [ "$PUBLISH" = false ] && [ -z "$CONTAINER_IMAGE" ] ||
+      fail "container_image: expected registry/namespace/name, not '$CONTAINER_IMAGE'" ;;
   esac
-  [ -s "$DOCKER_CONFIG/config.json" ] || fail "Secret docker-config with the key config.json is missing in this namespace"
-  tags=$tag
-  # Who looks for the image of a git tag looks for that tag.
-  case $REF in refs/tags/*) [ "$tag" = "$CONTAINER_TAG" ] || tags="$tags $CONTAINER_TAG" ;; esac
-  [ "$LATEST" != true ] || tags="$tags latest"
-  names=
-  for each in $tags; do names=${names:+$names,}$CONTAINER_IMAGE:$each; done
-  where=$(echo "$names" | sed 's/,/ and /g')
-  # The commit's time for the image's alone: as a build argument it would be a new time for every step, and none a hit.
-  set -- "$@" --output "type=image,\"name=$names\",push=true,source-date-epoch=$COMMIT_TIME"
   imports="buildcache"
   [ -z "$CACHE" ] || [ "$CACHE" = buildcache ] || imports="$CACHE buildcache"
-  # A cache that cannot be written is no reason to lose a good image.
-  [ -z "$CACHE" ] || set -- "$@" --export-cache "type=registry,mode=max,ignore-error=true,ref=$CONTAINER_IMAGE:$CACHE"
+  [ -n "$CONTAINER_IMAGE" ] || imports=
+  if [ "$PUBLISH" = false ]; then
+    where="nothing, publish is false"
+  else
+    [ -s "$DOCKER_CONFIG/config.json" ] || fail "Secret docker-config with the key config.json is missing in this namespace"
+    tags=$tag
+    # Who looks for the image of a git tag looks for that tag.
+    case $REF in refs/tags/*) [ "$tag" = "$CONTAINER_TAG" ] || tags="$tags $CONTAINER_TAG" ;; esac
+    [ "$LATEST" != true ] || tags="$tags latest"
+    names=
+    for each in $tags; do names=${names:+$names,}$CONTAINER_IMAGE:$each; done
+    where=$(echo "$names" | sed 's/,/ and /g')
+    # The commit's time for the image's alone: as a build argument it would be a new time for every step, and none a hit.
+    set -- "$@" --output "type=image,\"name=$names\",push=true,source-date-epoch=$COMMIT_TIME"
+    # A cache that cannot be written is no reason to lose a good image.
+    [ -z "$CACHE" ] || set -- "$@" --export-cache "type=registry,mode=max,ignore-error=true,ref=$CONTAINER_IMAGE:$CACHE"
+  fi
 fi
 
 # Cache mounts (RUN --mount=type=cache) live in BuildKit's daemon, which ends with the pod. What they hold is carried from run to run as
