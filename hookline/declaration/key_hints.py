@@ -94,7 +94,7 @@ KEY_HINTS = (
     KeyHint(
         _words("merge-train", "merge-trains"),
         beside="merge_group",
-        sentence="GitLab sends no event about the commit of a merge train to webhooks; a job of the train starts the Workflow: docs/merge-queues.md",
+        sentence="GitLab sends no event about the commit of a merge train to webhooks; a job of the train starts the Workflow: hookline docs merge-queues",
     ),
     # Of runs
     KeyHint(

@@ -23,7 +23,7 @@ _REFUSED_IMAGE_TAG = (
 _QUEUE = "gh-readonly-queue"
 _QUEUED = (
     "the branches of a merge queue are merge_group events, whose runs push nothing by default; write merge_group: {into: [main]} beside "
-    "push: (docs/merge-queues.md)"
+    "push: (hookline docs merge-queues)"
 )
 _WILDCARD = re.compile(r"\*\*/|/\*\*\Z|\*+|\?")
 

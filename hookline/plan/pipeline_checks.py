@@ -98,7 +98,7 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
     else:
         for kind in needed:
             if kind not in endpoints[source].host.kinds:
-                page = "; docs/merge-queues.md says what to do in its place" if kind == "merge_group" else ""
+                page = "; hookline docs merge-queues says what to do in its place" if kind == "merge_group" else ""
                 checked.error(f"{endpoints[source].host.title} sends no {kind} events{page}", "events", kind)
         push = pipeline.events.push
         if push is not None and push.paths is not None and not endpoints[source].host.lists_files:
