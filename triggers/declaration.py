@@ -149,6 +149,14 @@ class Run(Block):
             examples=["shop"],
         )
     )
+    limit: Annotated[Annotated[Name, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (
+        Field(
+            default=None,
+            description="Name of a limit under limits: at most so many runs that name it are under way at once, and others wait; false "
+            "removes a default.",
+            examples=["nightly"],
+        )
+    )
     ttl: Duration | None = Field(
         default=None, description="Delete a finished Workflow after this time. Default: 1d.", examples=["1d"]
     )
@@ -169,7 +177,8 @@ class Run(Block):
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
         default=None,
-        description="Priority in Argo Workflows: under a parallelism limit, runs with a higher number start earlier.",
+        description="Priority in Argo Workflows, where runs wait: for a limit, a mutex or the controller's parallelism. Those with a higher "
+        "number start earlier, and of one number the older ones. Default: 0.",
         examples=[10],
     )
     pod_labels: dict[MetadataKey, PodLabel] | None = Field(

@@ -58,6 +58,7 @@ def stock(name: str, *, restricted: bool = False) -> Template:
         service_account=facts["service_account"],
         executor=None,
         synchronized=facts["synchronized"],
+        own_semaphores=False,
         origin="what hookline knows of the stock template",
     )
 

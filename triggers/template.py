@@ -40,6 +40,8 @@ class Template:
     """The account of Argo's own containers, where its own spec names one and keeps tokens from all others."""
     synchronized: bool
     """Whether its spec names a mutex or a semaphore for the whole run."""
+    own_semaphores: bool
+    """Whether its spec names semaphores for the whole run."""
     origin: str
     """Source of these facts, for messages."""
 

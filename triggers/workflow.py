@@ -13,6 +13,7 @@ from typing import Any
 
 from events.canonical import Kind
 from triggers.declaration import Run, Spot
+from triggers.locks import LimitsObject, locked, synchronization
 from triggers.retry import retry_strategy
 from triggers.template import Template
 from triggers.words import (
@@ -32,7 +33,6 @@ __all__ = [
     "argument_path",
     "digest",
     "filled",
-    "mutex_path",
     "scheduled",
     "with_source",
     "workload",
@@ -109,6 +109,8 @@ class Workload:
     bindings: Mapping[Kind, Mapping[str, str]]
     """Arguments that an event fills: kind → argument → event field."""
     mutex: str | None
+    limit: str | None
+    """The limit that its runs share with those of other pipelines."""
     takes_any_ref: bool
     """Whether its template takes every branch and tag that git allows."""
     service_account: str
@@ -128,12 +130,6 @@ def digest(value: Any, length: int = 12) -> str:
 def argument_path(index: int) -> str:
     """Path of the value of the argument with this index in a Workflow."""
     return f"spec.arguments.parameters.{index}.value"
-
-
-def mutex_path(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    """Path of the mutex's name in a Workflow that has one."""
-    lists = "mutexes" in resource["spec"]["synchronization"]
-    return ("spec", "synchronization", *(("mutexes", "0") if lists else ("mutex",)), "name")
 
 
 def _text(value: str | bool | int) -> str:
@@ -170,6 +166,7 @@ class _Form:
     arguments: tuple[str, ...]
     has_owner: bool
     has_mutex: bool
+    has_limit: bool
     sandboxed: bool
     restricted: bool
 
@@ -177,12 +174,14 @@ class _Form:
 class Shapes:
     """Workflows without their constants, made once for all pipelines that have the same settings and form."""
 
-    def __init__(self, *, lists: bool = True) -> None:
+    def __init__(self, limits: LimitsObject, *, lists: bool = True) -> None:
         """Begin with none.
 
         Args:
-            lists: Whether the release of Argo Workflows reads `mutexes`; else `mutex` is written.
+            limits: Where the numbers of limits stand.
+            lists: Whether the release of Argo Workflows reads `mutexes` and `semaphores`; else `mutex` and `semaphore` are written.
         """
+        self._limits = limits
         self._lists = lists
         self._made: dict[tuple[int, _Form], tuple[Run, dict[str, Any], str]] = {}
 
@@ -190,7 +189,7 @@ class Shapes:
         """The resource with its digest."""
         found = self._made.get((id(run), form))
         if found is None:
-            resource = _resource(run, form, lists=self._lists)
+            resource = _resource(run, form, self._limits, lists=self._lists)
             # Keeping the run keeps its id from being given to another one.
             found = self._made[id(run), form] = (run, resource, digest(resource, 16))
         return found[1], found[2]
@@ -211,9 +210,7 @@ def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dic
     labels[PREFIX + "config"] = workload.config
     if workload.owner is not None:
         labels[PREFIX + "owner"] = workload.owner
-    if workload.mutex is not None:
-        lock = spec["synchronization"]
-        (lock["mutexes"][0] if "mutexes" in lock else lock["mutex"])["name"] = workload.mutex
+    locked(spec, workload.mutex, workload.limit)
     for item in spec["arguments"]["parameters"]:
         item["value"] = arguments.get(item["name"], item["value"])
     return resource
@@ -282,6 +279,7 @@ def workload(
     mutex = run.mutex
     if mutex is None:
         mutex = subject.checkout_directory if template.shares_checkout and not restricted else False
+    limit = run.limit or None
     form = _Form(
         template=template.name,
         cluster_scope=template.cluster_scope,
@@ -289,11 +287,14 @@ def workload(
         arguments=names,
         has_owner=subject.owner is not None,
         has_mutex=mutex is not False,
+        has_limit=limit is not None,
         sandboxed=sandboxed,
         restricted=restricted,
     )
     resource, shape = shapes.get(run, form)
-    constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
+    constants: tuple[Any, ...] = (subject.owner, mutex, arguments, kind_arguments, bindings)
+    if limit:
+        constants = (*constants, limit)
     return Workload(
         pipeline=subject.pipeline,
         owner=subject.owner,
@@ -306,6 +307,7 @@ def workload(
         kind_arguments=kind_arguments,
         bindings=bindings,
         mutex=mutex if isinstance(mutex, str) else None,
+        limit=limit,
         takes_any_ref=template.takes_any_ref,
         service_account=resource["spec"].get("serviceAccountName") or template.service_account or "",
         executor=resource["spec"].get("executor", {}).get("serviceAccountName") or template.executor or "",
@@ -321,7 +323,7 @@ def _accounts(run: Run, form: _Form) -> dict[str, Any]:
     return {"serviceAccountName": own}
 
 
-def _resource(run: Run, form: _Form, *, lists: bool) -> dict[str, Any]:
+def _resource(run: Run, form: _Form, limits: LimitsObject, *, lists: bool) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": "hookline"}
     if form.has_owner:
         labels[f"{PREFIX}owner"] = ""
@@ -339,8 +341,9 @@ def _resource(run: Run, form: _Form, *, lists: bool) -> dict[str, Any]:
     }
     if pod_metadata := _pod_metadata(run):
         spec["podMetadata"] = pod_metadata
-    if form.has_mutex:
-        spec["synchronization"] = {"mutexes": [{"name": ""}]} if lists else {"mutex": {"name": ""}}
+    semaphore = limits.reference(form.namespace) if form.has_limit else None
+    if locks := synchronization(mutex=form.has_mutex, semaphore=semaphore, lists=lists):
+        spec["synchronization"] = locks
     if run.retry:
         spec["templateDefaults"] = {"retryStrategy": retry_strategy(run.retry.limit)}
     if run.priority is not None:

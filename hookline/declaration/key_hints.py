@@ -86,6 +86,12 @@ KEY_HINTS = (
         meant="deadline",
     ),
     KeyHint(_words("concurrency", "concurrency-group"), beside="mutex", sentence=_MUTEX, meant="mutex"),
+    KeyHint(
+        _words("parallelism", "semaphore", "max-parallel", "max-concurrent", "concurrency-limit", "limits"),
+        beside="mutex",
+        sentence="write limits: {nightly: 10} at the top of a file, and run: {limit: nightly}",
+        meant="limit",
+    ),
     # Of a pipeline or of defaults
     KeyHint(
         _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),

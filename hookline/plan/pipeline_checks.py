@@ -8,6 +8,7 @@ from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.account_checks import account_problem
+from hookline.plan.limit_checks import limit_problems
 from hookline.plan.parameter_checks import parameter_problems
 from hookline.plan.referencing_checks import referencing_problems
 from triggers.declaration import Run
@@ -61,7 +62,10 @@ def check_pipeline(
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:
         _check_sandboxed(declaration, checked, run, template)
-    if declaration.cluster.template_referencing is not None:
+    if declaration.cluster.template_referencing is None:
+        for message in limit_problems(declaration, run, template):
+            checked.error(message, "run", "limit")
+    else:
         for path, message in referencing_problems(declared, run, template):
             checked.error(message, *path)
     return template if len(problems.errors) == before else None

@@ -52,6 +52,7 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         service_account=None,
         executor=None,
         synchronized=False,
+        own_semaphores=False,
         origin="file",
     )  # fmt: skip
     assert found.bindings("tag") == {"revision": "sha", "container_tag": "tag"}

@@ -77,6 +77,7 @@ def capabilities(template: Anatomy, origin: str) -> Template:
         service_account=template.service_account or None,
         executor=template.executor or None,
         synchronized=template.synchronized,
+        own_semaphores=template.own_semaphores,
         origin=origin,
     )
 

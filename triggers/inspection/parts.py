@@ -160,6 +160,8 @@ class Anatomy:
     """The account of Argo's own containers, where the spec names one and keeps tokens from all others; empty = no such thing."""
     synchronized: bool
     """The spec names a mutex or a semaphore for the whole run."""
+    own_semaphores: bool
+    """The spec names semaphores for the whole run."""
     settings: frozenset[str]
     """Keys of the spec."""
 
