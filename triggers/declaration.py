@@ -14,6 +14,7 @@ from pydantic import (
 from documents.blocks import Block, Duration, Name
 from documents.lines import check_line
 from documents.scalars import check_metadata_key, check_pod_label, matching
+from triggers.step_resources import StepResources
 from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
 __all__ = ["Retry", "Run", "Spot"]
@@ -133,6 +134,11 @@ class Run(Block):
             examples=[{"strategy": "SpotAsPriceGo"}],
         )
     )
+    resources: dict[str, StepResources] | None = Field(
+        default=None,
+        description="CPU and memory of steps, by the step's name. The template must take them: docs/capacity.md.",
+        examples=[{"run-test": {"cpu": 4, "memory": "8Gi"}}],
+    )
     retry: (
         Annotated[Annotated[Retry, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None
     ) = Field(
@@ -189,6 +195,11 @@ class Run(Block):
         description="Further annotations of every pod.",
         examples=[{"k8s.aliyun.com/eci-use-specs": "2-4Gi,4-8Gi"}],
     )
+
+    @property
+    def effective_compute(self) -> Literal["eci", "acs", "node"]:
+        """Where pods run, said or not."""
+        return self.compute or ("eci" if isinstance(self.spot, Spot) else "node")
 
     @model_validator(mode="after")
     def _spot_is_said_once(self) -> "Run":

@@ -59,6 +59,7 @@ def stock(name: str, *, restricted: bool = False) -> Template:
         executor=None,
         synchronized=facts["synchronized"],
         own_semaphores=False,
+        sizes={},
         origin="what hookline knows of the stock template",
     )
 

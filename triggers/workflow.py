@@ -15,6 +15,7 @@ from events.canonical import Kind
 from triggers.declaration import Run, Spot
 from triggers.locks import LimitsObject, locked, synchronization
 from triggers.retry import retry_strategy
+from triggers.step_resources import resource_arguments
 from triggers.template import Template
 from triggers.words import (
     ACS_SPOT_LABEL,
@@ -140,7 +141,7 @@ def _pod_metadata(run: Run) -> dict[str, Any]:
     labels: dict[str, str] = dict(run.pod_labels or {})
     annotations: dict[str, str] = dict(run.pod_annotations or {})
     spot = run.spot if isinstance(run.spot, Spot) else None
-    compute = run.compute or ("eci" if spot else "node")
+    compute = run.effective_compute
     if compute == "eci":
         labels["alibabacloud.com/eci"] = "true"
         if spot:
@@ -260,6 +261,7 @@ def workload(
     }
     arguments = {roles[role]: value for role, value in derived.items() if role in roles and value is not None}
     arguments |= {name: _text(value) for name, value in (run.parameters or {}).items()}
+    arguments |= resource_arguments(run.resources or {}, template.sizes)
     if sandboxed:
         # Said outright, whatever the template's defaults are.
         said: dict[Role, str] = {"image": "", "sandbox": "true"}

@@ -92,6 +92,19 @@ KEY_HINTS = (
         sentence="write limits: {nightly: 10} at the top of a file, and run: {limit: nightly}",
         meant="limit",
     ),
+    KeyHint(
+        _words("cpu", "memory", "requests", "instance-types"),
+        beside="mutex",
+        sentence="each step has its own: write resources: {run-test: {cpu: 4, memory: 8Gi}}",
+        meant="resources",
+    ),
+    # Of the resources of a step
+    KeyHint(
+        _words("requests", "request"),
+        beside="instance_types",
+        sentence="cpu: and memory: are what the step requests",
+        meant="cpu",
+    ),
     # Of a pipeline or of defaults
     KeyHint(
         _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),

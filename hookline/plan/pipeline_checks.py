@@ -11,6 +11,7 @@ from hookline.plan.account_checks import account_problem
 from hookline.plan.limit_checks import limit_problems
 from hookline.plan.parameter_checks import parameter_problems
 from hookline.plan.referencing_checks import referencing_problems
+from hookline.plan.resource_checks import resource_problems
 from triggers.declaration import Run
 from triggers.template import Template
 from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT, STOCK_PARAMETERS
@@ -59,6 +60,8 @@ def check_pipeline(
     if problem := account_problem(declaration, declared, run, template):
         checked.error(problem, "run", "service_account")
     _check_run(declaration, checked, run, template)
+    for path, message in resource_problems(declaration, run, template):
+        checked.error(message, *path)
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:
         _check_sandboxed(declaration, checked, run, template)

@@ -78,6 +78,14 @@ class Step:
     """Some container of it does not drop all capabilities."""
     has_memory_limit: bool
     """Every container of it has one."""
+    requests: Mapping[str, str]
+    """Resource → what its main container requests."""
+    limits: Mapping[str, str]
+    """Resource → the most that its main container may use."""
+    patch: str
+    """Its podSpecPatch."""
+    pod_annotations: str
+    """Keys and values of the annotations that it gives its pod."""
 
     def lines(self) -> Iterator[str]:
         """Lines of its scripts, a command over several lines as one."""
