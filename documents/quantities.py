@@ -44,7 +44,7 @@ def amount(value: Any) -> float:
 
 _MOST_CPUS, _MOST_MEMORY = 1_000, 2**47
 """CPUs and bytes (128 Ti) of no node that there is: more was meant otherwise."""
-_MISWRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt])(?:i?b)?", re.IGNORECASE)
+_MISWRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt])(?:i?b|i)?", re.IGNORECASE)
 
 
 def check_cpu(value: object) -> str:

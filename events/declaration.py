@@ -7,13 +7,10 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     Tag,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import core_schema
 
 from documents.blocks import Block, Duration, Name, OneOrMore
 from documents.scalars import parse_date_range

@@ -118,6 +118,9 @@ twice is read once.
 **Templates of your own.** `templates: {team-ci: {file: ci/team-ci.yaml}}` names the manifest of a ClusterWorkflowTemplate or a
 WorkflowTemplate; `run: {template: team-ci}` uses it. A WorkflowTemplate must be in the namespace of the Workflows. `--template` wins over the file.
 
+**How many, and how large.** `limits: {nightly: 10}` and `run: {limit: nightly}` let at most ten runs be under way at once;
+`run: {resources: {run-test: {cpu: 4, memory: 8Gi}}}` gives a step its CPU and memory: [capacity](capacity.md).
+
 """
 
 

@@ -50,6 +50,7 @@ pipelines:
     repository: {source: gitlab, name: acme/cart, url: "https://gitlab.com/acme/cart.git"}
     image: registry.example.com/acme/cart
     events: {push: {branches: [main]}}
+    run: {resources: {run-test: {cpu: 4, memory: 8Gi, limits: {cpu: 8}, instance_types: 4-8Gi}}}
   stock:
     repository: {source: gitlab, name: acme/stock, url: "https://gitlab.com/acme/stock.git"}
     image: registry.example.com/acme/stock

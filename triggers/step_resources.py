@@ -99,7 +99,9 @@ class StepResources(Block):
         return {key: value for key, value in limits.items() if value}
 
 
-def resource_arguments(resources: Mapping[str, StepResources], sizes: Mapping[str, StepSize]) -> dict[str, str]:
+def resource_arguments(
+    resources: Mapping[str, StepResources], sizes: Mapping[str, StepSize]
+) -> dict[str, str]:
     """Arguments of a template that give its steps these resources.
 
     Args:

@@ -98,6 +98,12 @@ KEY_HINTS = (
         sentence="each step has its own: write resources: {run-test: {cpu: 4, memory: 8Gi}}",
         meant="resources",
     ),
+    # Of the cluster
+    KeyHint(
+        _words("limits", "limit", "parallelism", "semaphores"),
+        beside="argo_workflows",
+        sentence="write limits: {nightly: 10} at the top of a file, and run: {limit: nightly}",
+    ),
     # Of the resources of a step
     KeyHint(
         _words("requests", "request"),

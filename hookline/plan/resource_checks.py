@@ -19,11 +19,11 @@ def resource_problems(declaration: Declaration, run: Run, template: Template) ->
     """Each problem with the resources of a run."""
     path = ("run", "resources")
     if run.resources and not template.sizes:
-        yield (
-            path,
-            f"{template.name} says itself how large its steps are, and takes nothing else; use hookline-ci-go, or a template whose "
-            f"annotation {RESOURCES_ANNOTATION} names parameters for them (docs/capacity.md)",
+        message = (
+            f"the steps of {template.name} have a fixed size, and a run cannot choose another; use hookline-ci-go, or a template whose "
+            f"annotation {RESOURCES_ANNOTATION} names parameters for it (docs/capacity.md)"
         )
+        yield path, message
         return
     for step, wanted in (run.resources or {}).items():
         if step not in template.sizes:
@@ -33,11 +33,11 @@ def resource_problems(declaration: Declaration, run: Run, template: Template) ->
         for key, message in _of_step(step, wanted, size, template):
             yield (*path, step, *key), message
         if wanted.instance_types and size.instance_types and not _on_eci(declaration, run):
-            yield (
-                (*path, step, "instance_types"),
+            message = (
                 f"instance types are those of ECI, and these pods run on {_PLACES[run.effective_compute]}; write compute: eci, or leave "
-                "instance_types: out",
+                "instance_types: out"
             )
+            yield (*path, step, "instance_types"), message
 
 
 _PLACES = {"acs": "ACS (compute: acs)", "node": "nodes (compute: node)"}
@@ -52,7 +52,9 @@ def _unknown(step: str, template: Template) -> str:
     known = list(template.sizes)
     near = difflib.get_close_matches(step, known, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f'{template.name} takes no resources for a step "{step}"; it takes them for: {", ".join(known)}{hint}'
+    return (
+        f'{template.name} takes no resources for a step "{step}"; it takes them for: {", ".join(known)}{hint}'
+    )
 
 
 def _of_step(
@@ -67,14 +69,12 @@ def _of_step(
         yield (), message
     if (found := exceeded(wanted, size)) is not None:
         key, request, limit = found
-        whose = "" if key in wanted.requests else f", by {template.name} itself,"
-        most = "limit" if key in wanted.most else f"limit of {template.name}"
-        said = (key,) if key in wanted.requests else ("limits", key)
-        yield (
-            said,
-            f"{step} requests {request} of {key}{whose} which is more than the {most}, {limit}: Kubernetes would refuse the pod; raise the "
-            f"limit ({'limits: {' + key + ': ' + request + '}'}), or request less",
+        own = f" in {template.name}"
+        message = (
+            f"the request, {request}{'' if key in wanted.requests else own}, is above the limit, {limit}{'' if key in wanted.most else own}: "
+            f"Kubernetes would refuse the pod of {step}; raise the limit with limits: {{{key}: {request}}}, or request less with {key}:"
         )
+        yield (key,) if key in wanted.requests else ("limits", key), message
     if (small := too_small(wanted, size)) is not None:
         instance, request = small
         message = f"{instance} is too small: {step} requests {request}; leave it out, or request less"

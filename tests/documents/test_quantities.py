@@ -1,6 +1,7 @@
 """Quantities: every form that the API has, and nothing that could spoil a sum."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 
-from documents.quantities import LARGEST, amount
+from documents.quantities import LARGEST, amount, check_cpu, check_memory
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,26 @@ def test_what_is_no_quantity_or_a_hostile_one_counts_as_absent(value: Any) -> No
 def test_it_reads_what_the_client_library_reads(number: str, suffix: str) -> None:
     expected = parse_quantity(number + suffix)  # type: ignore[no-untyped-call]  # the client has no annotations
     assert amount(number + suffix) == (float(expected) if expected <= LARGEST else 0.0)
+
+
+@given(
+    st.one_of(
+        st.integers(-10, 10**9),
+        st.floats(),
+        st.booleans(),
+        st.none(),
+        st.from_regex(r"[0-9.]{1,6} ?[munkKMGTPEibB]{0,3}", fullmatch=True),
+    ),
+    st.sampled_from([check_cpu, check_memory]),
+)
+def test_what_a_person_may_write_is_read_by_kubernetes_as_it_is_meant(
+    value: object, check: Callable[[object], str]
+) -> None:
+    try:
+        written = check(value)
+    except ValueError:
+        return
+    assert written == str(value)
+    expected = parse_quantity(written)  # type: ignore[no-untyped-call]  # the client has no annotations
+    assert 0 < float(expected) == amount(written)
+    assert not isinstance(value, int | float) or amount(written) == value

@@ -67,7 +67,9 @@ class _Reader:
         except (ValueError, RecursionError):
             read = None
         if not isinstance(read, Mapping) or not all(isinstance(name, str) for name in read.values()):
-            message = 'expected JSON that names a parameter for each step, such as {"run-test": "test_resources"}'
+            message = (
+                'expected JSON that names a parameter for each step, such as {"run-test": "test_resources"}'
+            )
             self.problems.append((("metadata", "annotations", annotation), message))
             return
         yield from read.items()
@@ -85,5 +87,7 @@ class _Reader:
         if self.template.parameters[name] is None:
             return f"{name} needs a default for runs that say nothing of {step}"
         if f"workflow.parameters.{name}" not in text(found):
-            return f"the {place} of {step} does not read workflow.parameters.{name}, which would have no effect"
+            return (
+                f"the {place} of {step} does not read workflow.parameters.{name}, which would have no effect"
+            )
         return ""
