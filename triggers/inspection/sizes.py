@@ -75,7 +75,7 @@ class _Reader:
         yield from read.items()
 
     def problem(self, step: str, name: str, place: str, text: Callable[[Step], str]) -> str:
-        """What is wrong with a pair; empty if nothing is."""
+        """The problem with a pair; empty if there is none."""
         found = self.template.step(step)
         if found is None:
             steps = listed(each.name for each in self.template.steps)
