@@ -11,9 +11,11 @@ from documents.diagnostics import InvalidInput
 from events.delivery import BusEvent
 from hookline.cli import main
 from hookline.declaration.loading import load_texts
+from hookline.declaration.templates import manifest_template
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
 from triggers.release import Release
+from triggers.template import Template
 
 HEAD = """\
 version: 1
@@ -41,13 +43,13 @@ FORKS = """\
 """
 
 
-def planned(text: str) -> Plan:
-    return make_plan(load_texts([("hookline.yaml", text.encode())]), {})
+def planned(text: str, *templates: Template) -> Plan:
+    return make_plan(load_texts([("hookline.yaml", text.encode())]), {each.name: each for each in templates})
 
 
-def refusals(text: str) -> list[str]:
+def refusals(text: str, *templates: Template) -> list[str]:
     with pytest.raises(InvalidInput) as found:
-        planned(text)
+        planned(text, *templates)
     return [str(each) for each in found.value.diagnostics]
 
 
@@ -226,3 +228,44 @@ def test_under_template_referencing_a_limit_is_refused_with_the_way_out() -> Non
     text = (HEAD + SHOP).replace("cluster: {", "cluster: {template_referencing: strict, ")
     (message,) = refusals(text)
     assert "run.limit: synchronization cannot be set on a Workflow under templateReferencing" in message
+
+
+def locked_template(**synchronization: Any) -> dict[str, Any]:
+    """A template that lets runs overlap, and has locks of its own."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ClusterWorkflowTemplate",
+        "metadata": {"name": "team-ci", "annotations": {"hookline.dev/concurrent-runs": "true"}},
+        "spec": {
+            "entrypoint": "main",
+            "synchronization": synchronization,
+            "arguments": {"parameters": [{"name": "container_image", "value": ""}]},
+            "templates": [{"name": "main", "container": {"image": "alpine", "command": ["true"]}}],
+        },
+    }
+
+
+def test_a_limit_that_would_replace_semaphores_of_the_template_is_refused() -> None:
+    text = (HEAD + SHOP).replace("template: hookline-ci-go", "template: team-ci")
+    reference = {"configMapKeyRef": {"name": "team", "key": "builds"}}
+    own = manifest_template(locked_template(semaphores=[reference]), "own").template
+    (message,) = refusals(text, own)
+    assert (
+        "team-ci names semaphores for the whole run in its own spec, which a limit would replace" in message
+    )
+    mutex = manifest_template(locked_template(mutexes=[{"name": "team"}]), "own").template
+    assert planned(text, mutex).limits == {"nightly": 10}
+    (message,) = refusals(text.replace("cluster: {", 'cluster: {argo_workflows: "3.5", '), mutex)
+    assert "Argo Workflows 3.5 takes one lock a run" in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD.replace("cluster: {", "cluster: {parallelism: 10, ") + SHOP,
+        HEAD.replace("cluster: {", "cluster: {limits: {nightly: 10}, ") + SHOP,
+        (HEAD + SHOP).replace("limit: nightly}", "max_parallel: 10}"),
+    ],
+)
+def test_the_words_of_others_are_answered_with_the_key_that_does_it(text: str) -> None:
+    assert any("write limits: {nightly: 10} at the top of a file" in each for each in refusals(text))

@@ -5,13 +5,15 @@ import json
 from typing import Any
 
 import pytest
-from support import github_push
+import yaml
+from support import ROOT, github_push
 
 from documents.diagnostics import InvalidInput
 from events.delivery import BusEvent
 from hookline.declaration.loading import load_texts
 from hookline.declaration.templates import manifest_template
 from hookline.plan.planning import Plan, make_plan
+from triggers.pod_size import instance_types_metadata, resources_patch
 from triggers.shipped import shipped
 from triggers.template import Template
 
@@ -339,3 +341,26 @@ def test_a_size_without_a_default_is_refused() -> None:
     with pytest.raises(InvalidInput) as found:
         manifest_template(manifest, "own")
     assert "size needs a default for runs that say nothing of build" in str(found.value)
+
+
+def test_the_template_that_the_page_shows_takes_sizes_as_ours_does() -> None:
+    page = (ROOT / "docs" / "capacity.md").read_text("utf-8")
+    (shown,) = (
+        yaml.safe_load(each.partition("```")[0])
+        for each in page.split("```yaml\n")[1:]
+        if "podSpecPatch" in each.partition("```")[0]
+    )
+    manifest = own()
+    manifest["metadata"]["annotations"] = shown["metadata"]["annotations"]
+    manifest["spec"]["arguments"] = shown["spec"]["arguments"]
+    (build,) = shown["spec"]["templates"]
+    assert build["podSpecPatch"].strip() == resources_patch("build_resources")
+    (ours,) = instance_types_metadata("build_instance_types")["annotations"].items()
+    (key,) = build["metadata"]["annotations"]
+    assert (
+        key.replace("example.com/no-types", "hookline.dev/instance-types"),
+        build["metadata"]["annotations"][key],
+    ) == ours
+    manifest["spec"]["templates"][1] = build | {"container": {"image": "alpine", "command": ["true"]}}
+    template = manifest_template(manifest, "the page").template
+    assert template.size_parameters == {"build_resources", "build_instance_types"}
