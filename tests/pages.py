@@ -59,9 +59,13 @@ def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
         return f"list of {_type(schema, field['items'])}"
     if field.get("additionalProperties"):
         return f"name → {_type(schema, field['additionalProperties'])}"
-    return {"string": "text", "boolean": "true or false", "integer": "whole number", "object": "mapping"}.get(
-        field.get("type", ""), "value"
-    )
+    return {
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "whole number",
+        "number": "number",
+        "object": "mapping",
+    }.get(field.get("type", ""), "value")
 
 
 def _model(schema: dict[str, Any], field: dict[str, Any]) -> list[str]:
