@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
@@ -19,7 +20,7 @@ from pydantic_core import core_schema
 from documents.lines import check_line
 from documents.scalars import check_name, parse_duration
 
-__all__ = ["Block", "Duration", "Name", "Once", "Text", "Texts", "Url"]
+__all__ = ["Block", "Duration", "Name", "Once", "OneOrMore", "Text", "Texts", "Url"]
 
 
 class Block(BaseModel):
@@ -45,6 +46,24 @@ def _once(source: Any, value: Any, handler: ValidatorFunctionWrapHandler, info: 
         # Keeping the value keeps its id from being given to another one.
         made = info.context[source, id(value)] = (value, handler(value))
     return made[1]
+
+
+class OneOrMore:
+    """A list, for which one item alone may stand: branches: main is branches: [main]."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: value if isinstance(value, list) or value is None else [value],
+            handler(source),
+        )
+
+    @staticmethod
+    def __get_pydantic_json_schema__(
+        schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        found = handler(schema)
+        return {"anyOf": [found, found["items"]]}
 
 
 Name = Annotated[str, AfterValidator(check_name)]

@@ -7,16 +7,13 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     Tag,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import core_schema
 
 from documents.arguments import Arguments
-from documents.blocks import Block, Duration, Name
+from documents.blocks import Block, Duration, Name, OneOrMore
 from documents.scalars import parse_date_range
 from documents.time_zones import check_timezone
 from events.canonical import Kind
@@ -42,29 +39,11 @@ __all__ = [
 ]
 
 
-class _OneOrMore:
-    """A list, for which one item alone may stand: branches: main is branches: [main]."""
-
-    @staticmethod
-    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            lambda value: value if isinstance(value, list) or value is None else [value],
-            handler(source),
-        )
-
-    @staticmethod
-    def __get_pydantic_json_schema__(
-        schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        found = handler(schema)
-        return {"anyOf": [found, found["items"]]}
-
-
 _A_FEW = Field(min_length=1, max_length=200)
-Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], _A_FEW, _OneOrMore]
-BranchGlobs = Annotated[list[Annotated[str, AfterValidator(check_branch_pattern)]], _A_FEW, _OneOrMore]
-TagGlobs = Annotated[list[Annotated[str, AfterValidator(check_tag_pattern)]], _A_FEW, _OneOrMore]
-LoginGlobs = Annotated[list[Annotated[str, AfterValidator(check_login_pattern)]], _A_FEW, _OneOrMore]
+Globs = Annotated[list[Annotated[str, AfterValidator(check_pattern)]], _A_FEW, OneOrMore]
+BranchGlobs = Annotated[list[Annotated[str, AfterValidator(check_branch_pattern)]], _A_FEW, OneOrMore]
+TagGlobs = Annotated[list[Annotated[str, AfterValidator(check_tag_pattern)]], _A_FEW, OneOrMore]
+LoginGlobs = Annotated[list[Annotated[str, AfterValidator(check_login_pattern)]], _A_FEW, OneOrMore]
 Branch = Annotated[str, AfterValidator(check_branch)]
 
 
@@ -337,7 +316,7 @@ class Schedule(Block):
         list[Annotated[str, AfterValidator(_check_cron)]],
         Field(min_length=1, max_length=20),
         AfterValidator(_each_once),
-        _OneOrMore,
+        OneOrMore,
     ] = Field(
         description="Five cron fields: minute, hour, day of month, month, day of week. A list of them fires at each.",
         examples=["30 2 * * 1-5"],
@@ -437,7 +416,7 @@ class Events(Block):
             list[Schedule],
             Field(min_length=1, max_length=20),
             AfterValidator(_told_apart),
-            _OneOrMore,
+            OneOrMore,
             BeforeValidator(_schedules),
         ]
         | None

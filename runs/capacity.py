@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apiserver.raw_values import Json, list_of, map_of, text
-from runs.quantities import amount
+from documents.quantities import amount
 
 __all__ = ["GIB", "platform_of", "size_of"]
 

@@ -218,6 +218,9 @@ def judged:
             }
             # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
             + {mutex: ($entry.mutex // (arguments + $entry.arguments)[mutex_argument] // "")}
+#if limited
+            + {limit: $entry.limit}
+#end
             + if $entry.owner == null then {} else {owner: $entry.owner} end
         end
     end;

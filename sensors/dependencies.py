@@ -9,6 +9,7 @@ from sensors.creation import Creation
 from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256
 from sensors.program import Program, compose
 from sensors.routes import Route, ScheduledRoute, entry
+from triggers.locks import limit_path, mutex_path
 from triggers.words import PREFIX
 from triggers.workflow import (
     ANNOTATIONS,
@@ -17,7 +18,6 @@ from triggers.workflow import (
     argument_path,
     digest,
     filled,
-    mutex_path,
     scheduled,
     with_source,
 )
@@ -99,6 +99,8 @@ def of_group(group: Group) -> Dependency:
         constants.append(Parameter(_label("owner"), DataKey("hookline.owner")))
     if first.workload.mutex is not None:
         constants.append(Parameter(mutex_path(first.workload.resource), DataKey("hookline.mutex")))
+    if first.workload.limit is not None:
+        constants.append(Parameter(limit_path(first.workload.resource), DataKey("hookline.limit")))
     return Dependency(
         name=group.name,
         event_source=first.source.event_source,

@@ -29,7 +29,7 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
 
     `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` and `plain_ref` are the
-    two rules for names of branches and tags, of which a program has one.
+    two rules for names of branches and tags, of which a program has one; `limited` is for tables whose entries name limits.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -54,8 +54,7 @@ def string_literal(text: str) -> str:
 
 
 @cache
-def _definitions(host: str, kinds: frozenset[Kind], any_ref: bool) -> str:
-    parts = kinds | {"any_ref" if any_ref else "plain_ref"}
+def _definitions(host: str, parts: frozenset[str]) -> str:
     decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
     return "\n".join(_parts(text, parts) for text in (prelude_text(), program_text(host), decide))
 
@@ -173,7 +172,10 @@ def compose(
         f"def source: {json.dumps(source)};\n"
         f"def ignores_case: {json.dumps(host.ignores_case)};\n"
     )
-    return Program(constants + _definitions(host.name, kinds, any_ref))
+    parts = {"any_ref" if any_ref else "plain_ref"}
+    if any("limit" in line for line in lines.values()):
+        parts.add("limited")
+    return Program(constants + _definitions(host.name, kinds | parts))
 
 
 def reader(host: Host, source: str) -> Program:

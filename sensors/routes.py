@@ -98,5 +98,6 @@ def entry(route: Route, *, with_constants: bool) -> dict[str, Any]:
             "arguments": dict(workload.arguments),
             "owner": workload.owner,
             "mutex": workload.mutex if workload.mutex != implied else None,
+            "limit": workload.limit,
         }
     return {key: value for key, value in found.items() if value is not None}

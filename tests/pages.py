@@ -59,9 +59,13 @@ def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
         return f"list of {_type(schema, field['items'])}"
     if field.get("additionalProperties"):
         return f"name → {_type(schema, field['additionalProperties'])}"
-    return {"string": "text", "boolean": "true or false", "integer": "whole number", "object": "mapping"}.get(
-        field.get("type", ""), "value"
-    )
+    return {
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "whole number",
+        "number": "number",
+        "object": "mapping",
+    }.get(field.get("type", ""), "value")
 
 
 def _model(schema: dict[str, Any], field: dict[str, Any]) -> list[str]:
@@ -117,6 +121,9 @@ twice is read once.
 
 **Templates of your own.** `templates: {team-ci: {file: ci/team-ci.yaml}}` names the manifest of a ClusterWorkflowTemplate or a
 WorkflowTemplate; `run: {template: team-ci}` uses it. A WorkflowTemplate must be in the namespace of the Workflows. `--template` wins over the file.
+
+**How many, and how large.** `limits: {nightly: 10}` and `run: {limit: nightly}` let at most ten runs be under way at once;
+`run: {resources: {run-test: {cpu: 4, memory: 8Gi}}}` gives a step its CPU and memory: [capacity](capacity.md).
 
 """
 

@@ -26,9 +26,11 @@ sources:
   github: {host: github, endpoint: /github, secret: {name: hooks, key: github}}
   gitlab: {host: gitlab, endpoint: /gitlab, secret: {name: hooks, key: gitlab}}
   harbor: {host: harbor, endpoint: /harbor, secret: {name: hooks, key: harbor}}
+limits: {nightly: 10}
 defaults:
   run:
     template: hookline-ci-go
+    limit: nightly
     spot: {strategy: SpotWithPriceLimit, price_limit: "0.35", fallback: true, protection: 1}
     retry: {limit: 2}
     priority: 5
@@ -43,16 +45,17 @@ pipelines:
     repository: {source: github, name: acme/shop, url: "https://github.com/acme/shop.git"}
     image: registry.example.com/acme/shop
     events: {push: {branches: [main]}, tag: {tags: ["v*"]}, schedule: {at: "30 2 * * *", branch: main, missed: {within: 1h}}}
-    run: {mutex: shop}
+    run: {mutex: shop, limit: false}
   cart:
     repository: {source: gitlab, name: acme/cart, url: "https://gitlab.com/acme/cart.git"}
     image: registry.example.com/acme/cart
     events: {push: {branches: [main]}}
+    run: {resources: {run-test: {cpu: 4, memory: 8Gi, limits: {cpu: 8}, instance_types: 4-8Gi}}}
   stock:
     repository: {source: gitlab, name: acme/stock, url: "https://gitlab.com/acme/stock.git"}
     image: registry.example.com/acme/stock
     events: {push: {branches: [main]}}
-    run: {template: ci-go-v1, retry: false}
+    run: {template: ci-go-v1, retry: false, limit: false}
   base:
     repository: {name: acme/base, url: "https://github.com/acme/base.git"}
     image: registry.example.com/acme/other

@@ -14,6 +14,7 @@ from pydantic import (
 from documents.arguments import Arguments, LiteralText
 from documents.blocks import Block, Duration, Name
 from documents.scalars import check_metadata_key, check_pod_label, matching
+from triggers.step_resources import StepResources
 from triggers.words import ACS_SPOT_LABEL, SPOT_ANNOTATION_PREFIX, SpotStrategy
 
 __all__ = ["Retry", "Run", "Spot"]
@@ -114,6 +115,11 @@ class Run(Block):
             examples=[{"strategy": "SpotAsPriceGo"}],
         )
     )
+    resources: dict[str, StepResources] | None = Field(
+        default=None,
+        description="CPU and memory of steps, by the step's name. The template must take them: docs/capacity.md.",
+        examples=[{"run-test": {"cpu": 4, "memory": "8Gi"}}],
+    )
     retry: (
         Annotated[Annotated[Retry, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None
     ) = Field(
@@ -128,6 +134,14 @@ class Run(Block):
             description="Name of a lock: runs with the same mutex wait for each other. Default: one per checkout directory; none if the "
             "template says that runs of one repository may overlap. false is refused if runs share a checkout.",
             examples=["shop"],
+        )
+    )
+    limit: Annotated[Annotated[Name, Tag("on")] | Annotated[Literal[False], Tag("off")], _SWITCHED] | None = (
+        Field(
+            default=None,
+            description="Name of a limit under limits: at most so many runs that name it are under way at once, and others wait; false "
+            "removes a default.",
+            examples=["nightly"],
         )
     )
     ttl: Duration | None = Field(
@@ -150,7 +164,8 @@ class Run(Block):
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
         default=None,
-        description="Priority in Argo Workflows: under a parallelism limit, runs with a higher number start earlier.",
+        description="Priority in Argo Workflows, where runs wait: for a limit, a mutex or the controller's parallelism. Those with a higher "
+        "number start earlier, and of one number the older ones. Default: 0.",
         examples=[10],
     )
     pod_labels: dict[MetadataKey, PodLabel] | None = Field(
@@ -161,6 +176,11 @@ class Run(Block):
         description="Further annotations of every pod.",
         examples=[{"k8s.aliyun.com/eci-use-specs": "2-4Gi,4-8Gi"}],
     )
+
+    @property
+    def effective_compute(self) -> Literal["eci", "acs", "node"]:
+        """Where pods run, said or not."""
+        return self.compute or ("eci" if isinstance(self.spot, Spot) else "node")
 
     @model_validator(mode="after")
     def _spot_is_said_once(self) -> "Run":

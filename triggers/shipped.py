@@ -2,8 +2,8 @@
 
 A template is a folder with `template.yaml` and its scripts, which are plain files so that they can be read and run as they are.
 Tags of ours stand where something is put in: `!script FILE` (in which a line `!include FILE` is replaced by that file), `!image NAME`
-(one of IMAGES), `!lost-infrastructure` (the retry strategy) and `!artifacts LIST` (left out unless wanted: a cluster without an
-artifact repository fails every step that has artifacts).
+(one of IMAGES), `!lost-infrastructure` (the retry strategy), `!resources PARAMETER` and `!instance-types PARAMETER` (the size of a pod) and
+`!artifacts LIST` (left out unless wanted: a cluster without an artifact repository fails every step that has artifacts).
 """
 
 import copy
@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from triggers.pod_size import instance_types_metadata, resources_patch
 from triggers.retry import retry_strategy
 from triggers.words import CONCURRENT_ANNOTATION, RUN_ACCOUNTS, STOCK_PARAMETERS
 
@@ -129,6 +130,10 @@ def _filled(node: Any, images: Mapping[str, str], *, artifacts: bool) -> Any:
         case _Part(kind="lost-infrastructure"):
             # No backoff: Argo waits for it before it looks whether there is anything to retry, after a red test too.
             return retry_strategy(FURTHER_ATTEMPTS)
+        case _Part(kind="resources"):
+            return resources_patch(node.value)
+        case _Part(kind="instance-types"):
+            return instance_types_metadata(node.value)
         case _Part(kind="artifacts"):
             return _filled(node.value, images, artifacts=artifacts)
         case dict():

@@ -58,6 +58,8 @@ def stock(name: str, *, restricted: bool = False) -> Template:
         service_account=facts["service_account"],
         executor=None,
         synchronized=facts["synchronized"],
+        own_semaphores=False,
+        sizes={},
         origin="what hookline knows of the stock template",
     )
 

@@ -7,7 +7,21 @@ from typing import Literal
 from events.canonical import Kind
 from triggers.words import Role
 
-__all__ = ["Template"]
+__all__ = ["StepSize", "Template"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepSize:
+    """Ways in which a run chooses the size of one step."""
+
+    resources: str
+    """The parameter that takes a container's `resources` as JSON; empty = there is none."""
+    instance_types: str
+    """The parameter that takes instance types of ECI; empty = there is none."""
+    requests: Mapping[str, str]
+    """Resource → what the step requests by itself."""
+    limits: Mapping[str, str]
+    """Resource → the most that it may use by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,10 @@ class Template:
     """The account of Argo's own containers, where its own spec names one and keeps tokens from all others."""
     synchronized: bool
     """Whether its spec names a mutex or a semaphore for the whole run."""
+    own_semaphores: bool
+    """Whether its spec names semaphores for the whole run."""
+    sizes: Mapping[str, StepSize]
+    """Step → how a run chooses its size; a step that is not there has the size that the template says."""
     origin: str
     """Source of these facts, for messages."""
 
@@ -47,6 +65,13 @@ class Template:
     def shares_checkout(self) -> bool:
         """Whether runs of one repository work in one directory, named by a parameter."""
         return "directory" in self.roles and not self.concurrent_runs
+
+    @property
+    def size_parameters(self) -> frozenset[str]:
+        """Parameters that take the sizes of steps."""
+        return frozenset(
+            name for each in self.sizes.values() for name in (each.resources, each.instance_types) if name
+        )
 
     def role(self, parameter: str) -> Role | None:
         """Role of each parameter; None if hookline does not know the roles."""

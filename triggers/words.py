@@ -7,7 +7,9 @@ __all__ = [
     "ACS_SPOT_LABEL",
     "CONCURRENT_ANNOTATION",
     "EXECUTOR_SERVICE_ACCOUNT",
+    "INSTANCE_TYPES_ANNOTATION",
     "PREFIX",
+    "RESOURCES_ANNOTATION",
     "RUN_ACCOUNTS",
     "RUN_SERVICE_ACCOUNT",
     "SPOT_ANNOTATION_PREFIX",
@@ -41,6 +43,12 @@ such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_tokens.p
 
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 """Annotation of a template: "true" if runs of one repository may overlap."""
+
+RESOURCES_ANNOTATION = f"{PREFIX}resources-parameters"
+"""Annotation of a template: JSON of step → parameter that takes the `resources` of its main container, as JSON."""
+
+INSTANCE_TYPES_ANNOTATION = f"{PREFIX}instance-types-parameters"
+"""Annotation of a template: JSON of step → parameter that takes instance types of ECI, with commas between them."""
 
 SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 """Annotations of a pod by which ECI gives it spot capacity."""

@@ -14,7 +14,9 @@ from typing import Any
 
 from events.canonical import Kind
 from triggers.declaration import Run, Spot
+from triggers.locks import LimitsObject, locked, synchronization
 from triggers.retry import retry_strategy
+from triggers.step_resources import resource_arguments
 from triggers.template import Template
 from triggers.words import (
     ACS_SPOT_LABEL,
@@ -34,7 +36,6 @@ __all__ = [
     "argument_path",
     "digest",
     "filled",
-    "mutex_path",
     "pushed",
     "scheduled",
     "with_source",
@@ -136,6 +137,8 @@ class Workload:
     """Arguments that an event fills: kind → argument → event field."""
     mutex: str | None
     template: Template
+    limit: str | None
+    """The limit that its runs share with those of other pipelines."""
     service_account: str
     """Whom its pods run as."""
     executor: str
@@ -155,12 +158,6 @@ def argument_path(index: int) -> str:
     return f"spec.arguments.parameters.{index}.value"
 
 
-def mutex_path(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    """Path of the mutex's name in a Workflow that has one."""
-    lists = "mutexes" in resource["spec"]["synchronization"]
-    return ("spec", "synchronization", *(("mutexes", "0") if lists else ("mutex",)), "name")
-
-
 def _text(value: str | bool | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -169,7 +166,7 @@ def _pod_metadata(run: Run) -> dict[str, Any]:
     labels: dict[str, str] = dict(run.pod_labels or {})
     annotations: dict[str, str] = dict(run.pod_annotations or {})
     spot = run.spot if isinstance(run.spot, Spot) else None
-    compute = run.compute or ("eci" if spot else "node")
+    compute = run.effective_compute
     if compute == "eci":
         labels["alibabacloud.com/eci"] = "true"
         if spot:
@@ -195,6 +192,7 @@ class _Form:
     arguments: tuple[str, ...]
     has_owner: bool
     has_mutex: bool
+    has_limit: bool
     sandboxed: bool
     restricted: bool
 
@@ -202,12 +200,14 @@ class _Form:
 class Shapes:
     """Workflows without their constants, made once for all pipelines that have the same settings and form."""
 
-    def __init__(self, *, lists: bool = True) -> None:
+    def __init__(self, limits: LimitsObject, *, lists: bool = True) -> None:
         """Begin with none.
 
         Args:
-            lists: Whether the release of Argo Workflows reads `mutexes`; else `mutex` is written.
+            limits: Where the numbers of limits stand.
+            lists: Whether the release of Argo Workflows reads `mutexes` and `semaphores`; else `mutex` and `semaphore` are written.
         """
+        self._limits = limits
         self._lists = lists
         self._made: dict[tuple[int, _Form], tuple[Run, dict[str, Any], str]] = {}
 
@@ -215,7 +215,7 @@ class Shapes:
         """The resource with its digest."""
         found = self._made.get((id(run), form))
         if found is None:
-            resource = _resource(run, form, lists=self._lists)
+            resource = _resource(run, form, self._limits, lists=self._lists)
             # Keeping the run keeps its id from being given to another one.
             found = self._made[id(run), form] = (run, resource, digest(resource, 16))
         return found[1], found[2]
@@ -236,9 +236,7 @@ def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dic
     labels[PREFIX + "config"] = workload.config
     if workload.owner is not None:
         labels[PREFIX + "owner"] = workload.owner
-    if workload.mutex is not None:
-        lock = spec["synchronization"]
-        (lock["mutexes"][0] if "mutexes" in lock else lock["mutex"])["name"] = workload.mutex
+    locked(spec, workload.mutex, workload.limit)
     for item in spec["arguments"]["parameters"]:
         item["value"] = arguments.get(item["name"], item["value"])
     return resource
@@ -297,6 +295,7 @@ def workload(
     }
     arguments = {roles[role]: value for role, value in derived.items() if role in roles and value is not None}
     arguments |= {name: _text(value) for name, value in (run.parameters or {}).items()}
+    arguments |= resource_arguments(run.resources or {}, template.sizes)
     if sandboxed:
         # Said outright, whatever the template's defaults are.
         said: dict[Role, str] = {"image": "", "sandbox": "true"}
@@ -317,6 +316,7 @@ def workload(
     mutex = run.mutex
     if mutex is None:
         mutex = subject.checkout_directory if template.shares_checkout and not restricted else False
+    limit = run.limit or None
     form = _Form(
         template=template.name,
         cluster_scope=template.cluster_scope,
@@ -324,11 +324,14 @@ def workload(
         arguments=names,
         has_owner=subject.owner is not None,
         has_mutex=mutex is not False,
+        has_limit=limit is not None,
         sandboxed=sandboxed,
         restricted=restricted,
     )
     resource, shape = shapes.get(run, form)
-    constants = (subject.owner, mutex, arguments, kind_arguments, bindings)
+    constants: tuple[Any, ...] = (subject.owner, mutex, arguments, kind_arguments, bindings)
+    if limit:
+        constants = (*constants, limit)
     return Workload(
         pipeline=subject.pipeline,
         owner=subject.owner,
@@ -342,6 +345,7 @@ def workload(
         bindings=bindings,
         mutex=mutex if isinstance(mutex, str) else None,
         template=template,
+        limit=limit,
         service_account=resource["spec"].get("serviceAccountName") or template.service_account or "",
         executor=resource["spec"].get("executor", {}).get("serviceAccountName") or template.executor or "",
         mutex_argument=roles.get("directory", ""),
@@ -356,7 +360,7 @@ def _accounts(run: Run, form: _Form) -> dict[str, Any]:
     return {"serviceAccountName": own}
 
 
-def _resource(run: Run, form: _Form, *, lists: bool) -> dict[str, Any]:
+def _resource(run: Run, form: _Form, limits: LimitsObject, *, lists: bool) -> dict[str, Any]:
     labels = {"app.kubernetes.io/managed-by": "hookline"}
     if form.has_owner:
         labels[f"{PREFIX}owner"] = ""
@@ -374,8 +378,9 @@ def _resource(run: Run, form: _Form, *, lists: bool) -> dict[str, Any]:
     }
     if pod_metadata := _pod_metadata(run):
         spec["podMetadata"] = pod_metadata
-    if form.has_mutex:
-        spec["synchronization"] = {"mutexes": [{"name": ""}]} if lists else {"mutex": {"name": ""}}
+    semaphore = limits.reference(form.namespace) if form.has_limit else None
+    if locks := synchronization(mutex=form.has_mutex, semaphore=semaphore, lists=lists):
+        spec["synchronization"] = locks
     if run.retry:
         spec["templateDefaults"] = {"retryStrategy": retry_strategy(run.retry.limit)}
     if run.priority is not None:

@@ -104,6 +104,31 @@ KEY_HINTS = (
         meant="deadline",
     ),
     KeyHint(_words("concurrency", "concurrency-group"), beside="mutex", sentence=_MUTEX, meant="mutex"),
+    KeyHint(
+        _words("parallelism", "semaphore", "max-parallel", "max-concurrent", "concurrency-limit", "limits"),
+        beside="mutex",
+        sentence="write limits: {nightly: 10} at the top of a file, and run: {limit: nightly}",
+        meant="limit",
+    ),
+    KeyHint(
+        _words("cpu", "memory", "requests", "instance-types"),
+        beside="mutex",
+        sentence="each step has its own: write resources: {run-test: {cpu: 4, memory: 8Gi}}",
+        meant="resources",
+    ),
+    # Of the cluster
+    KeyHint(
+        _words("limits", "limit", "parallelism", "semaphores"),
+        beside="argo_workflows",
+        sentence="write limits: {nightly: 10} at the top of a file, and run: {limit: nightly}",
+    ),
+    # Of the resources of a step
+    KeyHint(
+        _words("requests", "request"),
+        beside="instance_types",
+        sentence="cpu: and memory: are what the step requests",
+        meant="cpu",
+    ),
     # Of a pipeline or of defaults
     KeyHint(
         _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),

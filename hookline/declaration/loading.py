@@ -25,6 +25,7 @@ from triggers.template import Template
 
 __all__ = [
     "Declaration",
+    "DeclaredLimit",
     "DeclaredPipeline",
     "DeclaredSource",
     "DeclaredTemplate",
@@ -146,6 +147,15 @@ class DeclaredTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredLimit:
+    """A limit with the document that declares it."""
+
+    most: int
+    """Runs at once."""
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """All files as one."""
 
@@ -156,6 +166,8 @@ class Declaration:
     tests: tuple[DeclaredTest, ...]
     templates: Mapping[str, Template]
     """Templates of one's own by name, read from the files that the declaration names."""
+    limits: Mapping[str, DeclaredLimit]
+    """Limits by name."""
     shared: SharedPlaces = field(repr=False, compare=False)
     """The places that reach many pipelines."""
 
@@ -217,6 +229,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
     pipelines: dict[str, DeclaredPipeline] = {}
     tests: list[DeclaredTest] = []
     templates: dict[str, DeclaredTemplate] = {}
+    limits: dict[str, DeclaredLimit] = {}
     for document, file, own in files:
         if file.cluster is not None and together.claim(document, "cluster"):
             cluster = file.cluster, document
@@ -226,6 +239,9 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         for name in file.templates:
             if together.claim(document, "templates", name):
                 templates[name] = DeclaredTemplate(name, file.templates[name].file, document)
+        for name, most in file.limits.items():
+            if together.claim(document, "limits", name):
+                limits[name] = DeclaredLimit(most, document)
         for name, pipeline in file.pipelines.items():
             if together.claim(document, "pipelines", name):
                 owner = _owner(file, pipeline, own[name])
@@ -243,6 +259,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         pipelines=dict(sorted(pipelines.items())),
         tests=tuple(tests),
         templates=own_templates,
+        limits=dict(sorted(limits.items())),
         shared=common.places,
     )
 

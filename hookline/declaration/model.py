@@ -296,6 +296,11 @@ class File(Block):
         description="Workflow templates of your own, by name, for run.template; they may stand in place of a known one.",
         examples=[{"team-ci": {"file": "ci/team-ci.yaml"}}],
     )
+    limits: dict[Name, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default={},
+        description="Most runs at once, by name, for run.limit. Runs of every pipeline and namespace count together.",
+        examples=[{"nightly": 10}],
+    )
     pipelines: dict[Name, Pipeline] = Field(
         default={},
         description="Pipelines, by name.",
@@ -320,9 +325,15 @@ class File(Block):
     @model_validator(mode="after")
     def _not_empty(self) -> "File":
         if not (
-            self.pipelines or self.sources or self.defaults or self.cluster or self.tests or self.templates
+            self.pipelines
+            or self.sources
+            or self.defaults
+            or self.cluster
+            or self.tests
+            or self.templates
+            or self.limits
         ):
             raise ValueError(
-                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, cluster: or tests:"
+                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, limits:, cluster: or tests:"
             )
         return self

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.limit_checks import check_limits
 from hookline.plan.publishing import images_pushed
 from hookline.plan.source_checks import check_sources
 from triggers.template import Template
@@ -28,6 +29,7 @@ def check_declaration(
     _check_checkouts(declaration, templates, problems)
     _check_chains(declaration, templates, endpoints, problems)
     check_sources(declaration, endpoints, problems)
+    check_limits(declaration, problems)
     known = set(declaration.pipelines)
     for test in declaration.tests:
         for name in test.case.expect:

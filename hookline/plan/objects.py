@@ -46,6 +46,9 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
         found += run_rights(plan.namespace)
     if cluster.sandbox is not None and plan.sandboxed:
         found += run_rights(cluster.sandbox.namespace)
+    if plan.limits:
+        # Before anything that starts runs: a run whose limit is not there fails at once.
+        found.append(plan.limits_object.manifest(plan.limits))
     if plan.sensors:
         found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
     found += event_source_objects(plan)

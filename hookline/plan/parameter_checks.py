@@ -68,8 +68,17 @@ def _problem(name: str, value: str | bool | int, template: Template, kind: Kind 
         return f"{name} {_SET_BY_HOOKLINE[role]}"
     if kind is not None and name in template.bindings(kind):
         return f"{name} takes the {role} of the event"
+    if name in template.size_parameters:
+        step = next(
+            step for step, each in template.sizes.items() if name in {each.resources, each.instance_types}
+        )
+        return f"{name} comes from run: {{resources: {{{step}: …}}}}"
     if name not in template.parameters:
-        yours = sorted(each for each in template.parameters if template.role(each) not in _SET_BY_HOOKLINE)
+        yours = sorted(
+            each
+            for each in template.parameters
+            if template.role(each) not in _SET_BY_HOOKLINE and each not in template.size_parameters
+        )
         near = difflib.get_close_matches(name.lower().replace("-", "_"), yours, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {", ".join(yours)}{hint}'

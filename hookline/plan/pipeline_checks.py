@@ -9,9 +9,11 @@ from events.canonical import FROM_REPOSITORIES
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.account_checks import account_problem
+from hookline.plan.limit_checks import limit_problems
 from hookline.plan.parameter_checks import parameter_problems
 from hookline.plan.publishing_checks import publishing_problems
 from hookline.plan.referencing_checks import referencing_problems
+from hookline.plan.resource_checks import resource_problems
 from triggers.declaration import Run
 from triggers.template import Template
 from triggers.words import RUN_SERVICE_ACCOUNT
@@ -60,10 +62,15 @@ def check_pipeline(
     if problem := account_problem(declaration, declared, run, template):
         checked.error(problem, "run", "service_account")
     _check_run(declaration, checked, run, template)
+    for path, message in resource_problems(declaration, run, template):
+        checked.error(message, *path)
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:
         _check_sandboxed(declaration, checked, run, template)
-    if declaration.cluster.template_referencing is not None:
+    if declaration.cluster.template_referencing is None:
+        for message in limit_problems(declaration, run, template):
+            checked.error(message, "run", "limit")
+    else:
         for path, message in referencing_problems(declared, run, template):
             checked.error(message, *path)
     return template if len(problems.errors) == before else None
@@ -98,7 +105,11 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
     else:
         for kind in needed:
             if kind not in endpoints[source].host.kinds:
-                page = "; hookline docs merge-queues says what to do in its place" if kind == "merge_group" else ""
+                page = (
+                    "; hookline docs merge-queues says what to do in its place"
+                    if kind == "merge_group"
+                    else ""
+                )
                 checked.error(f"{endpoints[source].host.title} sends no {kind} events{page}", "events", kind)
         push = pipeline.events.push
         if push is not None and push.paths is not None and not endpoints[source].host.lists_files:

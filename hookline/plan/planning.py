@@ -25,6 +25,7 @@ from sensors.manifests import (
     room,
 )
 from sensors.routes import BusSource, Route, ScheduledRoute
+from triggers.locks import LimitsObject
 from triggers.release import takes_lists
 from triggers.template import Template
 from triggers.workflow import Shapes, Subject, Workload, digest, workload
@@ -84,6 +85,17 @@ class Plan:
             if rule not in rules:
                 rules.append(rule)
         return found
+
+    @property
+    def limits_object(self) -> LimitsObject:
+        """The ConfigMap with the limits of all runs, in whatever namespace they are."""
+        return _limits_object(self.declaration)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Limits that some pipeline names, with the most runs at once."""
+        used = {each.limit for each in self.workloads.values()}
+        return {name: each.most for name, each in self.declaration.limits.items() if name in used}
 
     @property
     def on_ack_one(self) -> bool:
@@ -202,6 +214,10 @@ class Plan:
             )
 
 
+def _limits_object(declaration: Declaration) -> LimitsObject:
+    return LimitsObject(f"{declaration.cluster.name}-limits", declaration.cluster.namespace)
+
+
 def make_plan(declaration: Declaration, templates: Mapping[str, Template]) -> Plan:
     """Check a declaration, then plan it.
 
@@ -219,7 +235,7 @@ def planned(checked: Checked) -> Plan:
     """Plan what was checked: the second pass, in which nothing is refused."""
     cluster = checked.declaration.cluster
     workloads: dict[str, Workload] = {}
-    shapes = Shapes(lists=takes_lists(cluster.argo_workflows))
+    shapes = Shapes(_limits_object(checked.declaration), lists=takes_lists(cluster.argo_workflows))
     routes: list[Route] = []
     for each in checked.pipelines:
         declared, pipeline = each.declared, each.declared.pipeline

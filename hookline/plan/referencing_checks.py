@@ -56,6 +56,11 @@ def referencing_problems(
             "template's spec"
         )
         yield ("run", "template"), message
+    if run.limit:
+        yield (
+            ("run", "limit"),
+            f"synchronization {_REFUSED}: write a semaphore into the template's spec, with a ConfigMap of your own, and leave limit: out",
+        )
     for key in _METADATA:
         value = getattr(run, key)
         if value and value != "node":

@@ -65,7 +65,7 @@ def test_brackets_stay_refused_where_names_have_none() -> None:
         ("schedule: [{at: 0 2 * * *}, {at: 0 4 * * 1}]", "need a name"),
         ("merge_queue: {}", "the key here is merge_group"),
         ("merge-group: {}", "did you mean merge_group"),
-        ("merge_train: {}", "a job of the train starts the Workflow: docs/merge-queues.md"),
+        ("merge_train: {}", "a job of the train starts the Workflow: hookline docs merge-queues"),
     ],
 )
 def test_what_other_tools_write_is_refused_with_what_to_write(events: str, says: str) -> None:

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from printed import CASES, printed
 
+from documents.quantities import amount
 from events.environment import go_json_bytes
 from hookline.cli import main
 from runs.exporter.manifests import exporter_manifests
-from runs.quantities import amount
 from sensors.creation import PATCH
 from sensors.manifests import FRAME_BYTES, SensorPlan, sensor_manifest
 

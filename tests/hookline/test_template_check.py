@@ -61,7 +61,7 @@ def test_what_hookline_renders_is_recognised_whoever_stored_it(name: str, artifa
     for template in manifest["spec"]["templates"]:
         template |= {
             "inputs": template.get("inputs", {}),
-            "metadata": {},
+            "metadata": template.get("metadata", {}),
             "outputs": template.get("outputs", {}),
         }
     manifest["spec"]["templates"].reverse()

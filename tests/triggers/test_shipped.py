@@ -36,7 +36,9 @@ def test_every_image_is_pinned_by_digest(name: str) -> None:
 def test_every_parameter_is_used_and_every_variable_is_read(name: str) -> None:
     manifest = shipped(name)
     declared = {each["name"] for each in manifest["spec"]["arguments"]["parameters"]}
-    used = set(re.findall(r"\{\{workflow\.parameters\.(\w+)\}\}", str(manifest["spec"]["templates"])))
+    used = set(
+        re.findall(r"\{\{[^{}]*workflow\.parameters\.(\w+)[^{}]*\}\}", str(manifest["spec"]["templates"]))
+    )
     assert used == declared
     by_tools = {"BUILDKITD_FLAGS", "DOCKER_CONFIG", "GOPROXY"}
     for container in containers(name):

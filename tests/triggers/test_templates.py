@@ -53,6 +53,8 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         service_account=None,
         executor=None,
         synchronized=False,
+        own_semaphores=False,
+        sizes={},
         origin="file",
     )  # fmt: skip
     assert found.bindings("tag") == {"revision": "sha", "container_tag": "tag"}

@@ -84,6 +84,7 @@ class _Reader(Containers):
             service_account=self.text(spec, "serviceAccountName", spec_at),
             executor=self.text(executor, "serviceAccountName", executor_at) if keeps_tokens else "",
             synchronized=bool(lock),
+            own_semaphores=bool(lock.get("semaphore") or lock.get("semaphores")),
             settings=frozenset(str(key) for key, value in spec.items() if value is not None),
         )
 

@@ -6,9 +6,10 @@ from typing import Literal, get_args
 
 from triggers.inspection.anatomy import KINDS
 from triggers.inspection.parts import Anatomy, Malformed, Path, Step
+from triggers.inspection.sizes import sizes
 from triggers.inspection.values import ANNOTATIONS, Flow, flow
 from triggers.inspection.words import listed, shortened
-from triggers.template import Template
+from triggers.template import StepSize, Template
 from triggers.words import CONCURRENT_ANNOTATION, PREFIX, STOCK_PARAMETERS, Role
 
 __all__ = [
@@ -48,9 +49,13 @@ def capabilities(template: Anatomy, origin: str) -> Template:
     found_roles = roles(template.parameters, template.annotations, problems)
     concurrent = _switch(template.annotations, CONCURRENT_ANNOTATION, problems)
     any_ref = _switch(template.annotations, ANY_REF_ANNOTATION, problems)
+    found_sizes = sizes(template, problems)
+    _told_apart(found_roles, found_sizes, problems)
     values = flow(template)
     pasted = {each for each in values.scripts if each in template.parameters or each == ANNOTATIONS}
     pasted |= values_in_conditions(template, values).keys()
+    # Sizes are written by hookline, from amounts that it has read, and never come from an event.
+    pasted -= {name for each in found_sizes.values() for name in (each.resources, each.instance_types)}
     if any_ref and pasted:
         names = listed(each for each in (*template.parameters, ANNOTATIONS) if each in pasted)
         message = (
@@ -77,6 +82,8 @@ def capabilities(template: Anatomy, origin: str) -> Template:
         service_account=template.service_account or None,
         executor=template.executor or None,
         synchronized=template.synchronized,
+        own_semaphores=template.own_semaphores,
+        sizes=found_sizes,
         origin=origin,
     )
 
@@ -113,6 +120,17 @@ def roles(
         if role_annotation(role) not in annotations and name in parameters and name not in found.values():
             found[role] = name
     return found
+
+
+def _told_apart(
+    found_roles: Mapping[Role, str], found_sizes: Mapping[str, StepSize], problems: list[tuple[Path, str]]
+) -> None:
+    """Refuse a parameter that takes both a value of hookline's or of an event and a size."""
+    for role, name in found_roles.items():
+        for step, each in found_sizes.items():
+            if name in {each.resources, each.instance_types}:
+                message = f"the annotation names {name}, which takes the size of {step}"
+                problems.append((("metadata", "annotations", role_annotation(role)), message))
 
 
 def values_in_conditions(template: Anatomy, values: Flow) -> dict[str, list[str]]:

@@ -127,7 +127,24 @@ class Containers(Fields):
             asks_for_token=node.get("automountServiceAccountToken") is True,
             keeps_capabilities=running.keeps_capabilities,
             has_memory_limit=running.has_memory_limit,
+            requests=self.amounts(containers[0], "requests") if containers else {},
+            limits=self.amounts(containers[0], "limits") if containers else {},
+            patch=self.text(node, "podSpecPatch", path),
+            pod_annotations=self.pod_annotations(node, path),
         ), pasted
+
+    def amounts(self, container: tuple[Mapping[str, Any], Path], key: str) -> dict[str, str]:
+        """Resource → amount, of a container's requests or limits."""
+        node, path = container
+        resources, at = self.mapping(node, "resources", path)
+        found, found_at = self.mapping(resources, key, at)
+        return {str(name): self.scalar(found, name, found_at) or "" for name in found}
+
+    def pod_annotations(self, node: Mapping[str, Any], path: Path) -> str:
+        """Keys and values of the annotations that a template gives its pods."""
+        metadata, at = self.mapping(node, "metadata", path)
+        found, found_at = self.mapping(metadata, "annotations", at)
+        return "\n".join(f"{key}: {self.text(found, key, found_at)}" for key in found)
 
     def container(self, node: Mapping[str, Any], path: Path, running: _Running) -> None:
         """The command that one container runs, and the data that it sees."""

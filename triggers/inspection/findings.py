@@ -13,6 +13,7 @@ from triggers.inspection.capabilities import (
 )
 from triggers.inspection.contract import PARAMETERS, STEPS
 from triggers.inspection.parts import Anatomy, Step
+from triggers.inspection.sizes import sizes
 from triggers.inspection.values import flow
 from triggers.inspection.words import listed
 from triggers.shipped import shipped_names
@@ -98,11 +99,13 @@ def _named(template: Anatomy, holds: Callable[[Step], object]) -> str:
 
 def _pasted(template: Anatomy) -> str:
     values = flow(template)
+    ours = {name for each in sizes(template).values() for name in (each.resources, each.instance_types)}
+    scripts = {name: steps for name, steps in values.scripts.items() if name not in ours}
     found = [
         f"{listed(pasted)} {'is' if len(pasted) == 1 else 'are'} pasted into the {where} of "
         f"{listed(step for steps in pasted.values() for step in steps)}"
         for where, pasted in (
-            ("text", values.scripts),
+            ("text", scripts),
             ("conditions", values_in_conditions(template, values)),
         )
         if pasted

@@ -78,6 +78,14 @@ class Step:
     """Some container of it does not drop all capabilities."""
     has_memory_limit: bool
     """Every container of it has one."""
+    requests: Mapping[str, str]
+    """Resource → what its main container requests."""
+    limits: Mapping[str, str]
+    """Resource → the most that its main container may use."""
+    patch: str
+    """Its podSpecPatch."""
+    pod_annotations: str
+    """Keys and values of the annotations that it gives its pod."""
 
     def lines(self) -> Iterator[str]:
         """Lines of its scripts, a command over several lines as one."""
@@ -160,6 +168,8 @@ class Anatomy:
     """The account of Argo's own containers, where the spec names one and keeps tokens from all others; empty = no such thing."""
     synchronized: bool
     """The spec names a mutex or a semaphore for the whole run."""
+    own_semaphores: bool
+    """The spec names semaphores for the whole run."""
     settings: frozenset[str]
     """Keys of the spec."""
 
