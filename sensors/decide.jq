@@ -212,6 +212,9 @@ def judged:
             # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
             + {mutex: ($entry.mutex // (arguments + $entry.arguments)[mutex_argument] // "")}
             + if $entry.owner == null then {} else {owner: $entry.owner} end
+#if namespaces
+            + {namespace: $entry.namespace}
+#end
         end
     end;
 

@@ -29,7 +29,7 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
 
     `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` and `plain_ref` are the
-    two rules for names of branches and tags, of which a program has one.
+    two rules for names of branches and tags, of which a program has one; `namespaces` is for a table over several namespaces.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -54,8 +54,8 @@ def string_literal(text: str) -> str:
 
 
 @cache
-def _definitions(host: str, kinds: frozenset[Kind], any_ref: bool) -> str:
-    parts = kinds | {"any_ref" if any_ref else "plain_ref"}
+def _definitions(host: str, kinds: frozenset[Kind], any_ref: bool, namespaces: bool) -> str:
+    parts = kinds | {"any_ref" if any_ref else "plain_ref"} | ({"namespaces"} if namespaces else set())
     decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
     return "\n".join(_parts(text, parts) for text in (prelude_text(), program_text(host), decide))
 
@@ -148,6 +148,7 @@ def compose(
     bindings: Mapping[Kind, Mapping[str, str]],
     mutex_argument: str = "",
     any_ref: bool = False,
+    namespaces: bool = False,
 ) -> Program:
     """Put a program together.
 
@@ -159,6 +160,7 @@ def compose(
         bindings: Per kind, template parameter to the event field (branch, tag, sha, ref) that fills it.
         mutex_argument: The argument that names the mutex of an entry without one of its own.
         any_ref: Whether the templates take every branch and tag that git allows, or harmless characters alone.
+        namespaces: Whether each entry names the namespace of its Workflows.
     """
     shared_arguments = _common(lines.values())
     table = "".join(
@@ -173,7 +175,7 @@ def compose(
         f"def source: {json.dumps(source)};\n"
         f"def ignores_case: {json.dumps(host.ignores_case)};\n"
     )
-    return Program(constants + _definitions(host.name, kinds, any_ref))
+    return Program(constants + _definitions(host.name, kinds, any_ref, namespaces))
 
 
 def reader(host: Host, source: str) -> Program:

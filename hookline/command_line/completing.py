@@ -14,6 +14,7 @@ from hookline.declaration.loading import Declaration, load
 
 __all__ = [
     "complete_event",
+    "complete_owner",
     "complete_pipeline",
     "complete_scheduled",
     "complete_source",
@@ -55,6 +56,15 @@ def complete_scheduled(
 ) -> list[CompletionItem]:
     """The pipelines with a schedule."""
     return _offered(_pipelines(_declaration(context), scheduled=True), incomplete)
+
+
+def complete_owner(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The owners of pipelines."""
+    declaration = _declaration(context)
+    found = {each.owner for each in declaration.pipelines.values()} if declaration else set()
+    return _offered(((name, "") for name in sorted(found - {None})), incomplete)  # type: ignore[type-var]  # None is taken out
 
 
 def complete_source(

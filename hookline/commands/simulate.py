@@ -67,7 +67,7 @@ def command(
     if output in {"json", "yaml"}:
         print_data(answer(found), output)
     if output in {"text", "table"}:
-        _print(found)
+        _print(found, places=len(plan.namespaces) > 1)
     if output in {"text", "manifest"} and created:
         click.echo(("\n" if output == "text" else "") + yaml_documents(created), nl=False)
     if output == "manifest" and not created:
@@ -86,6 +86,7 @@ def answer(found: Simulation) -> dict[str, object]:
         "results": [
             {
                 "pipeline": result.pipeline,
+                "namespace": result.namespace,
                 "verdict": result.verdict,
                 "reason": result.reason,
                 "action": result.action,
@@ -99,7 +100,13 @@ def answer(found: Simulation) -> dict[str, object]:
     }
 
 
-def _print(found: Simulation) -> None:
+def _print(found: Simulation, *, places: bool) -> None:
+    """The answer as a table.
+
+    Args:
+        found: The answer.
+        places: Whether Workflows are created in several namespaces, so that each is named.
+    """
     print_line(f"event   {summary(dict(found.event))}")
     for event in found.unused:
         print_line(f"unused  {summary(dict(event))}   (one delivery, one Workflow a trigger)")
@@ -109,9 +116,16 @@ def _print(found: Simulation) -> None:
         for result in found.results:
             name = result.workflow["metadata"]["name"] if result.workflow else ""
             rows.append(
-                (result.pipeline, result.verdict, result.reason, name or meaning(result.reason, found.event))
+                (
+                    result.pipeline,
+                    *((result.namespace,) if places else ()),
+                    result.verdict,
+                    result.reason,
+                    name or meaning(result.reason, found.event),
+                )
             )
-        click.echo(table(("PIPELINE", "VERDICT", "REASON", "WORKFLOW"), rows), nl=False)
+        head = ("PIPELINE", *(("NAMESPACE",) if places else ()), "VERDICT", "REASON", "WORKFLOW")
+        click.echo(table(head, rows), nl=False)
     else:
         click.echo("no pipeline is about this event")
     for reason, count in found.others.items():

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from documents.diagnostics import Problems
+from documents.diagnostics import Position, Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.source_checks import check_sources
@@ -23,6 +23,7 @@ def check_declaration(
     _check_platform(declaration, endpoints, problems)
     _check_bus(declaration, problems)
     _check_sandbox_namespace(declaration, problems)
+    _check_namespaces(declaration, problems)
     _check_endpoints(declaration, endpoints, problems)
     _check_checkouts(declaration, templates, problems)
     _check_chains(declaration, templates, endpoints, problems)
@@ -107,6 +108,31 @@ def _check_sandbox_namespace(declaration: Declaration, problems: Problems) -> No
         )
 
 
+def _check_namespaces(declaration: Declaration, problems: Problems) -> None:
+    """Refuse trusted code where foreign code runs, and a namespace that counts for nothing."""
+    sandbox = declaration.cluster.sandbox
+    used: dict[Position, bool] = {}
+    for declared in declaration.pipelines.values():
+        pipeline, place = declared.pipeline, declared.position("namespace")
+        if pipeline.namespace is None or (pipeline.events.sandboxed and declared.says("namespace")):
+            continue  # the pipeline's own check refuses it there
+        used[place] = used.get(place, False) or not pipeline.events.sandboxed
+        if sandbox is not None and pipeline.namespace == sandbox.namespace and not pipeline.events.sandboxed:
+            problems.error(
+                place,
+                f"{sandbox.namespace} is cluster.sandbox.namespace: what foreign code leaves on its volume would reach trusted runs, and their "
+                "Secrets foreign code; expected another namespace",
+                declared.field("namespace"),
+            )
+    for declared in declaration.pipelines.values():
+        if used.get(declared.position("namespace")) is False:
+            problems.error(
+                declared.position("namespace"),
+                "every pipeline that this namespace reaches says forks: sandboxed, and runs in cluster.sandbox.namespace; leave namespace: out",
+                declared.field("namespace"),
+            )
+
+
 def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
     used = {source for each in declaration.pipelines.values() for source, _, _ in each.listened()}
     by_path: dict[tuple[str, str], str] = {}
@@ -142,15 +168,15 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
 
 def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], problems: Problems) -> None:
     """Refuse two repositories in one directory: ci-go-v1 ignores the URL once the directory exists, and builds its content."""
-    by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
+    by_directory: dict[tuple[str, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
         run = declared.run
         template = templates.get(run.template or DEFAULT_TEMPLATE)
         if template is not None and template.concurrent_runs:
             continue  # it keeps no checkout that another repository could find
         subject = Subject(name, None, declared.pipeline.repository.url, None)
-        volume = declared.pipeline.events.sandboxed  # a sandbox has volumes of its own
-        other = by_directory.setdefault((volume, subject.checkout_directory), declared)
+        namespace = declaration.namespace_of(declared.pipeline)  # a claim of the same name is another volume there
+        other = by_directory.setdefault((namespace, subject.checkout_directory), declared)
         if _same_repository(other.pipeline.repository.url) != _same_repository(
             declared.pipeline.repository.url
         ):

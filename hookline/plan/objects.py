@@ -38,14 +38,12 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
                 service_account=account,
             )
         )
-    if any(
-        each.executor == EXECUTOR_SERVICE_ACCOUNT
-        for name, each in plan.workloads.items()
-        if name not in plan.sandboxed
-    ):
-        found += run_rights(plan.namespace)
-    if cluster.sandbox is not None and plan.sandboxed:
-        found += run_rights(cluster.sandbox.namespace)
+    reporting = {
+        each.namespace for each in plan.workloads.values() if each.executor == EXECUTOR_SERVICE_ACCOUNT
+    }
+    for namespace in plan.namespaces:
+        if namespace in reporting:
+            found += run_rights(namespace)
     if plan.sensors:
         found += sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
     found += event_source_objects(plan)
