@@ -105,7 +105,8 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     )
     if len(pushes) > 1:
         results += [
-            Result(pipeline, plan.workloads[pipeline].namespace, "skip", "ANOTHER_PUSH") for pipeline in passed_over
+            Result(pipeline, plan.workloads[pipeline].namespace, "skip", "ANOTHER_PUSH")
+            for pipeline in passed_over
         ]
         about.update(passed_over)
     used = (

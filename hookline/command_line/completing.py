@@ -63,8 +63,9 @@ def complete_owner(
 ) -> list[CompletionItem]:
     """The owners of pipelines."""
     declaration = _declaration(context)
-    found = {each.owner for each in declaration.pipelines.values()} if declaration else set()
-    return _offered(((name, "") for name in sorted(found - {None})), incomplete)  # type: ignore[type-var]  # None is taken out
+    pipelines = declaration.pipelines.values() if declaration else ()
+    found = {each.owner for each in pipelines if each.owner is not None}
+    return _offered(((name, "") for name in sorted(found)), incomplete)
 
 
 def complete_source(

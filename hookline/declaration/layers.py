@@ -148,7 +148,9 @@ def _of_the_file(file: str, whole: Part, common: Common) -> Part:
         common.places.add(file, part.node, name, whole=False)
     return Part(
         {name: part.data for name, (_, part) in found.items()},
-        yaml.MappingNode(whole.node.tag, [(key, part.node) for key, part in found.values()], whole.node.start_mark),
+        yaml.MappingNode(
+            whole.node.tag, [(key, part.node) for key, part in found.values()], whole.node.start_mark
+        ),
     )
 
 

@@ -45,7 +45,13 @@ class SharedPlaces:
         groups: dict[tuple[Position, str, str], dict[str, list[Diagnostic]]] = {}
         for each in diagnostics:
             top, _, rest = each.field.partition(".")
-            if each.position not in self.fields or top not in {"pipelines", "defaults", "sources", "owner", "namespace"}:
+            if each.position not in self.fields or top not in {
+                "pipelines",
+                "defaults",
+                "sources",
+                "owner",
+                "namespace",
+            }:
                 yield each
                 continue
             pipeline, _, below = rest.partition(".") if top == "pipelines" else ("", "", rest)

@@ -175,7 +175,9 @@ def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template]
         if template is not None and template.concurrent_runs:
             continue  # it keeps no checkout that another repository could find
         subject = Subject(name, None, declared.pipeline.repository.url, None)
-        namespace = declaration.namespace_of(declared.pipeline)  # a claim of the same name is another volume there
+        namespace = declaration.namespace_of(
+            declared.pipeline
+        )  # a claim of the same name is another volume there
         other = by_directory.setdefault((namespace, subject.checkout_directory), declared)
         if _same_repository(other.pipeline.repository.url) != _same_repository(
             declared.pipeline.repository.url

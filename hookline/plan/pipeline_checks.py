@@ -276,7 +276,8 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
         )
     if checked.declared.says("namespace"):
         checked.error(
-            "requests from forks run in cluster.sandbox.namespace, apart from trusted code; leave namespace: out", "namespace"
+            "requests from forks run in cluster.sandbox.namespace, apart from trusted code; leave namespace: out",
+            "namespace",
         )
     if pipeline.image is not None:
         checked.error("a sandboxed run pushes nothing; leave image: out", "image")

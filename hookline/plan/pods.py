@@ -7,7 +7,7 @@ from hookline.plan.objects import event_source_objects
 from hookline.plan.owners import received_by
 from hookline.plan.planning import Plan
 
-__all__ = ["Pod", "PlanChange", "Pods", "changes", "pods_needed"]
+__all__ = ["PlanChange", "Pod", "Pods", "changes", "pods_needed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,9 @@ def changes(old: Plan, new: Plan) -> list[PlanChange]:
 
     before, after = places(old), places(new)
     found = [
-        PlanChange("pipeline", name, f"its Workflows move from {old.workloads[name].namespace} to {load.namespace}")
+        PlanChange(
+            "pipeline", name, f"its Workflows move from {old.workloads[name].namespace} to {load.namespace}"
+        )
         for name, load in new.workloads.items()
         if name in old.workloads and old.workloads[name].namespace != load.namespace
     ]
