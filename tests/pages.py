@@ -118,6 +118,9 @@ twice is read once.
 **Templates of your own.** `templates: {team-ci: {file: ci/team-ci.yaml}}` names the manifest of a ClusterWorkflowTemplate or a
 WorkflowTemplate; `run: {template: team-ci}` uses it. A WorkflowTemplate must be in the namespace of the Workflows. `--template` wins over the file.
 
+**Owner and namespace.** `owner:` and `namespace:` may stand beside `pipelines:` too: the pipelines of this file inherit them, and its defaults
+win over them. [Teams](teams.md) says what a namespace keeps apart.
+
 """
 
 

@@ -120,8 +120,8 @@ def _check_namespaces(declaration: Declaration, problems: Problems) -> None:
         if sandbox is not None and pipeline.namespace == sandbox.namespace and not pipeline.events.sandboxed:
             problems.error(
                 place,
-                f"{sandbox.namespace} is cluster.sandbox.namespace: what foreign code leaves on its volume would reach trusted runs, and their "
-                "Secrets foreign code; expected another namespace",
+                f"{sandbox.namespace} is cluster.sandbox.namespace, where foreign code runs: it would share a volume and Secrets with this "
+                "pipeline; expected another namespace",
                 declared.field("namespace"),
             )
     for declared in declaration.pipelines.values():

@@ -1,6 +1,7 @@
 """Teams: a namespace for the runs of each, rights there and nowhere else, and the objects of one owner."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import EXAMPLES, github_push, go_template, read_yaml
+from support import EXAMPLES, ROOT, github_push, go_template, read_yaml
 
 from documents.diagnostics import InvalidInput
 from hookline.answers.incoming import EventOptions, incoming
@@ -22,6 +23,7 @@ from hookline.plan.objects import objects
 from hookline.plan.owners import objects_of
 from hookline.plan.planning import Plan, make_plan
 from hookline.plan.pods import changes, pods_needed
+from runs.exporter.manifests import exporter_manifests
 from sensors.controller_rules import sensor_problems
 
 FORTY = next(path for path in EXAMPLES if path.name == "forty")
@@ -276,8 +278,8 @@ def test_trusted_code_never_runs_where_foreign_code_does() -> None:
     forks = f"version: 1\npipelines:\n  forks: {{repository: f/one, events: {FORKS}}}\n"
     (message,) = said(SANDBOX, text, forks)
     assert message == (
-        "1.yaml:3:12: error: namespace: ci-forks is cluster.sandbox.namespace: what foreign code leaves on its volume would reach "
-        'trusted runs, and their Secrets foreign code; expected another namespace (reaches 2 pipelines, such as "a-one")'
+        "1.yaml:3:12: error: namespace: ci-forks is cluster.sandbox.namespace, where foreign code runs: it would share a volume and Secrets "
+        'with this pipeline; expected another namespace (reaches 2 pipelines, such as "a-one")'
     )
     # Nothing sandboxed is there yet: the name is kept for it.
     assert said(SANDBOX, text)[0].startswith(
@@ -503,7 +505,31 @@ def test_fire_times_name_the_namespace(folder: Path) -> None:
     assert item["namespace"] == "team-b"
 
 
-def test_an_own_template_serves_sandbox_and_teams_by_the_same_rule() -> None:
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/teams.md").read_text("utf-8"), re.DOTALL)
+
+
+def test_the_two_files_of_the_page_are_a_declaration() -> None:
+    plan = planned(*BLOCKS[:2])
+    assert places(plan) == {"cart": "team-shop", "orders": "team-shop"}
+    assert plan.warnings == ()
+
+
+def test_the_page_gives_the_exporter_of_all_teams_what_that_of_one_may_and_no_lease() -> None:
+    role, binding = yaml.safe_load_all(BLOCKS[2])
+    (one,) = (each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Role")
+    assert role["rules"] == [each for each in one["rules"] if "leases" not in each["resources"]]
+    assert (role["kind"], binding["kind"], binding["roleRef"]["name"]) == (
+        "ClusterRole",
+        "ClusterRoleBinding",
+        one["metadata"]["name"],
+    )
+    (deployment,) = (each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Deployment")
+    assert "--namespace=ci" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_sandbox_and_teams_get_accounts_and_rights_by_one_rule() -> None:
     """cluster.sandbox is one more namespace: accounts and rights are made there as for a team."""
     forks = f"  forks: {{repository: a/one, events: {FORKS}}}\n"
     files = [("p.yaml", SANDBOX.encode()), ("a.yaml", (A + forks).encode())]
