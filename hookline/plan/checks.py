@@ -109,23 +109,27 @@ def _check_sandbox_namespace(declaration: Declaration, problems: Problems) -> No
 
 
 def _check_namespaces(declaration: Declaration, problems: Problems) -> None:
-    """Refuse trusted code where foreign code runs, and a namespace that counts for nothing."""
+    """Refuse trusted code where foreign code runs, and a namespace that reaches no pipeline which it concerns."""
     sandbox = declaration.cluster.sandbox
-    used: dict[Position, bool] = {}
+    concerned: set[Position] = set()
+    foreign: list[DeclaredPipeline] = []
     for declared in declaration.pipelines.values():
-        pipeline, place = declared.pipeline, declared.position("namespace")
-        if pipeline.namespace is None or (pipeline.events.sandboxed and declared.says("namespace")):
-            continue  # the pipeline's own check refuses it there
-        used[place] = used.get(place, False) or not pipeline.events.sandboxed
-        if sandbox is not None and pipeline.namespace == sandbox.namespace and not pipeline.events.sandboxed:
+        namespace = declared.pipeline.namespace
+        if namespace is None:
+            continue
+        if declared.pipeline.events.sandboxed:
+            foreign.append(declared)
+            continue
+        concerned.add(declared.position("namespace"))
+        if sandbox is not None and namespace == sandbox.namespace:
             problems.error(
-                place,
-                f"{sandbox.namespace} is cluster.sandbox.namespace, where foreign code runs: it would share a volume and Secrets with this "
+                declared.position("namespace"),
+                f"{namespace} is cluster.sandbox.namespace, where foreign code runs: it would share a volume and Secrets with this "
                 "pipeline; expected another namespace",
                 declared.field("namespace"),
             )
-    for declared in declaration.pipelines.values():
-        if used.get(declared.position("namespace")) is False:
+    for declared in foreign:
+        if declared.position("namespace") not in concerned and not declared.says("namespace"):
             problems.error(
                 declared.position("namespace"),
                 "every pipeline that this namespace reaches says forks: sandboxed, and runs in cluster.sandbox.namespace; leave namespace: out",

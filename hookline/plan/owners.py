@@ -15,9 +15,9 @@ class Owned:
     """The objects of one owner."""
 
     objects: tuple[dict[str, Any], ...]
-    """What nobody else needs, in the order in which kubectl should apply it."""
+    """Objects that nobody else needs, in the order in which kubectl should apply them."""
     shared: str
-    """What its pipelines need besides, and all owners share, in words."""
+    """Objects that its pipelines need too, and that all owners share, in words."""
 
 
 def owners(plan: Plan) -> Mapping[str, tuple[str, ...]]:

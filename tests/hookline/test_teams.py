@@ -362,8 +362,8 @@ def hookline(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
-def test_the_objects_of_an_owner_are_its_namespaces_and_what_is_shared_is_named(folder: Path) -> None:
-    assert folder
+@pytest.mark.usefixtures("folder")
+def test_the_objects_of_an_owner_are_its_namespaces_and_what_is_shared_is_named() -> None:
     result = hookline("render", "--owner", "team-a", ".")
     assert result.exit_code == 0
     made = read_yaml(result.stdout)
@@ -408,10 +408,8 @@ def test_a_namespace_of_two_owners_belongs_to_none_of_them_but_a_cron_workflow_d
         (("--owner", "team-b", "--against", "b.yaml"), "--owner has no effect beside --against"),
     ],
 )
-def test_an_owner_that_nothing_can_be_printed_for_is_refused(
-    folder: Path, arguments: tuple[str, ...], said: str
-) -> None:
-    assert folder
+@pytest.mark.usefixtures("folder")
+def test_an_owner_that_nothing_can_be_printed_for_is_refused(arguments: tuple[str, ...], said: str) -> None:
     result = hookline("render", *arguments, ".")
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
