@@ -86,6 +86,13 @@ KEY_HINTS = (
         meant="deadline",
     ),
     KeyHint(_words("concurrency", "concurrency-group"), beside="mutex", sentence=_MUTEX, meant="mutex"),
+    KeyHint(
+        _words("namespace"),
+        beside="deadline",
+        sentence="namespace: stands beside run:, under defaults: or in the file",
+    ),
+    # Of a file, a pipeline or defaults
+    KeyHint(_words("team"), beside="owner", sentence="the key here is owner", meant="owner"),
     # Of a pipeline or of defaults
     KeyHint(
         _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),
