@@ -114,13 +114,18 @@ def command(
 def _of_owner(plan: Plan, owner: str, rendered: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
     """The objects of an owner, and the sentence about those that it shares; without any, the command ends."""
     found = objects_of(plan, owner, rendered)
-    left_out = f"left out, because all owners share it: {found.shared}"
+    left_out = (
+        f"left out, because all owners share it: {found.shared}"
+        if found.shared
+        else "nothing of it is shared"
+    )
     if not found.objects:
         fail(
             f"{owner} has no object of its own: others run in its namespaces too, and it has no CronWorkflow; give its pipelines a namespace of "
             f"their own with namespace:; {left_out}"
         )
-    return list(found.objects), f"{left_out}; hookline render --pods --owner {owner} lists the pods"
+    pods = f"; hookline render --pods --owner {owner} lists the pods" if found.shared else ""
+    return list(found.objects), left_out + pods
 
 
 def _print_pods(needed: Pods, plan: Plan, owner: str | None) -> None:

@@ -17,7 +17,7 @@ class Owned:
     objects: tuple[dict[str, Any], ...]
     """Objects that nobody else needs, in the order in which kubectl should apply them."""
     shared: str
-    """Objects that its pipelines need too, and that all owners share, in words."""
+    """Objects that its pipelines need too, and that all owners share, in words; empty if there are none."""
 
 
 def owners(plan: Plan) -> Mapping[str, tuple[str, ...]]:
@@ -58,11 +58,12 @@ def objects_of(plan: Plan, owner: str, objects: Sequence[dict[str, Any]]) -> Own
 
 
 def _shared(plan: Plan, mine: frozenset[str], namespaces: Iterable[str]) -> Iterator[str]:
-    if plan.declaration.cluster.event_bus.create:
+    sensors = [each for each in plan.sensors if mine & each.pipelines]
+    if sensors and plan.declaration.cluster.event_bus.create:
         yield f"EventBus {plan.declaration.cluster.event_bus.name}"
     yield from (f"EventSource {name}" for name, pipelines in received_by(plan).items() if mine & pipelines)
-    if count := sum(1 for each in plan.sensors if mine & each.pipelines):
-        yield plural(count, "Sensor")
+    if sensors:
+        yield plural(len(sensors), "Sensor")
     for namespace in namespaces:
         yield f"the accounts and rights in {namespace}"
 

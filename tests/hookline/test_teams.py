@@ -401,6 +401,19 @@ def test_a_namespace_of_two_owners_belongs_to_none_of_them_but_a_cron_workflow_d
     assert found.shared.endswith(", the accounts and rights in team-a")
 
 
+def test_an_owner_that_needs_no_pod_shares_nothing(folder: Path) -> None:
+    cron = PLATFORM.replace("{namespace: ci}", "{namespace: ci, schedules: cron_workflow}")
+    (folder / "platform.yaml").write_text(cron, "utf-8")
+    night = 'pipelines:\n  night: {repository: a/n, events: {push: false, schedule: {at: "0 3 * * *"}}}\n'
+    (folder / "a.yaml").write_text(f"version: 1\nowner: team-a\nnamespace: team-a\n{night}", "utf-8")
+    result = hookline("render", "--owner", "team-a", ".")
+    assert (result.exit_code, result.stderr) == (0, "nothing of it is shared\n")
+    assert {each["kind"] for each in read_yaml(result.stdout)} == {
+        "ServiceAccount", "Secret", "Role", "RoleBinding", "CronWorkflow",
+    }  # fmt: skip
+    assert granted(read_yaml(result.stdout)) == {("team-a", "hookline-executor", "team-a")}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
