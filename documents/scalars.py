@@ -67,7 +67,11 @@ def check_name(value: str) -> str:
 
 def check_namespace(value: str) -> str:
     """The name of a namespace (RFC 1123 label)."""
-    return fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", value, "expected a namespace, as in ci")
+    return fullmatch(
+        r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+        value,
+        "expected a namespace, as in ci: lower-case letters, digits and -, starting and ending with a letter or digit, at most 63 characters",
+    )
 
 
 def check_pod_label(value: str) -> str:

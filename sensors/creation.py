@@ -49,11 +49,13 @@ class Creation:
     parameters: tuple[Parameter, ...]
     plural: str = "workflows"
     """The resource's name in the API, for the rights of the Sensors' account."""
+    chosen: frozenset[str] = frozenset()
+    """Namespaces of which a parameter names one for each event; empty = the resource's own."""
 
     @property
-    def namespace(self) -> str:
-        """Namespace in which the object is created."""
-        return str(self.resource["metadata"]["namespace"])
+    def namespaces(self) -> frozenset[str]:
+        """Namespaces in which the object may be created."""
+        return self.chosen or frozenset({str(self.resource["metadata"]["namespace"])})
 
     def of(self, context: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, Any]:
         """The object that an event makes.

@@ -222,6 +222,9 @@ def judged:
             + {limit: $entry.limit}
 #end
             + if $entry.owner == null then {} else {owner: $entry.owner} end
+#if namespaces
+            + {namespace: $entry.namespace}
+#end
         end
     end;
 

@@ -101,6 +101,15 @@ def of_group(group: Group) -> Dependency:
         constants.append(Parameter(mutex_path(first.workload.resource), DataKey("hookline.mutex")))
     if first.workload.limit is not None:
         constants.append(Parameter(limit_path(first.workload.resource), DataKey("hookline.limit")))
+    lines = {route.key: entry(route, with_constants=True) for route in group.routes}
+    resource = with_source(first.workload.resource, group.source)
+    namespaces = frozenset(route.workload.namespace for route in group.routes)
+    if len(namespaces) == 1:
+        resource["metadata"]["namespace"] = first.workload.namespace
+    else:
+        constants.append(Parameter(("metadata", "namespace"), DataKey("hookline.namespace")))
+        for route in group.routes:
+            lines[route.key]["namespace"] = route.workload.namespace
     return Dependency(
         name=group.name,
         event_source=first.source.event_source,
@@ -109,14 +118,15 @@ def of_group(group: Group) -> Dependency:
             host=first.source.host,
             source=group.source,
             kinds=frozenset(kind for route in group.routes for kind in route.kinds),
-            lines={route.key: entry(route, with_constants=True) for route in group.routes},
+            lines=lines,
             bindings=_bindings(group.routes),
             mutex_argument=first.workload.mutex_argument,
             any_ref=first.workload.template.takes_any_ref,
         ),
         creates=Creation(
-            with_source(first.workload.resource, group.source),
+            resource,
             (*_DECISION, *constants, *_arguments(first.workload, frozenset(first.workload.argument_names))),
+            chosen=namespaces if len(namespaces) > 1 else frozenset(),
         ),
         pipelines=tuple(route.pipeline for route in group.routes),
         keys=frozenset(route.key for route in group.routes),

@@ -34,6 +34,11 @@ class SensorPlan:
     why: str
     """Sentence that says why this pod is needed."""
 
+    @property
+    def pipelines(self) -> frozenset[str]:
+        """The pipelines that it carries."""
+        return frozenset(name for each in self.dependencies for name in each.pipelines)
+
 
 def _dependency(dependency: Dependency) -> dict[str, Any]:
     found: dict[str, Any] = {

@@ -29,7 +29,8 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
 
     `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` and `plain_ref` are the
-    two rules for names of branches and tags, of which a program has one; `limited` is for tables whose entries name limits.
+    two rules for names of branches and tags, of which a program has one; `limited` is for tables whose entries name limits, `namespaces` for
+    tables over several namespaces.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -175,6 +176,8 @@ def compose(
     parts = {"any_ref" if any_ref else "plain_ref"}
     if any("limit" in line for line in lines.values()):
         parts.add("limited")
+    if any("namespace" in line for line in lines.values()):
+        parts.add("namespaces")
     return Program(constants + _definitions(host.name, kinds | parts))
 
 

@@ -125,6 +125,9 @@ WorkflowTemplate; `run: {template: team-ci}` uses it. A WorkflowTemplate must be
 **How many, and how large.** `limits: {nightly: 10}` and `run: {limit: nightly}` let at most ten runs be under way at once;
 `run: {resources: {run-test: {cpu: 4, memory: 8Gi}}}` gives a step its CPU and memory: [capacity](capacity.md).
 
+**Owner and namespace.** `owner:` and `namespace:` may stand beside `pipelines:` too: the pipelines of this file inherit them, and its defaults
+win over them. [Teams](teams.md) says what a namespace keeps apart.
+
 """
 
 

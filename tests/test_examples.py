@@ -147,13 +147,13 @@ def test_explain_names_the_line_of_every_default_and_pattern(monkeypatch: pytest
     lines = [line.split() for line in printed.splitlines()]
     for setting, value, place in (
         ("repository.url", "https://git.example.com/pay/ledger.git", "platform.yaml:6:86"),
-        ("image", "registry-vpc.cn-hangzhou.aliyuncs.com/pay/ledger", "team-pay.yaml:6:10"),
-        ("run.spot", "false", "team-pay.yaml:8:15"),
+        ("image", "registry-vpc.cn-hangzhou.aliyuncs.com/pay/ledger", "team-pay.yaml:7:10"),
+        ("run.spot", "false", "team-pay.yaml:9:15"),
         ("run.template", "hookline-ci-go", "platform.yaml:17:15"),
     ):
         assert [setting, value, place] in lines
     data = json.loads(CliRunner().invoke(main, ["explain", "pay-ledger", *event, "-o", "json"]).stdout)
-    assert {"setting": "run.spot", "value": "false", "position": "team-pay.yaml:8:15"} in data["inherited"]
+    assert {"setting": "run.spot", "value": "false", "position": "team-pay.yaml:9:15"} in data["inherited"]
     # A default that the pipeline's file replaces is not told of, and a run that does not start tells of none.
     assert printed.count("run.spot") == 1
     docs = ("-f", ".", "-e", "events/docs.json", "--source", "ghe", "--header", "X-GitHub-Event: push")

@@ -36,6 +36,7 @@ GIT_SECRET = "git-creds"  # noqa: S105 - a name
 
 _LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _CLAIM = "pvc-nas"
+_OWN_DIRECTORY = "Give each namespace a directory of its own: runs wait only for runs of their own namespace, and share files with no other."
 _PLACEHOLDER = re.compile(r"<[A-Za-z][^<>]*>")
 
 
@@ -198,11 +199,13 @@ def _volume(namespace: str, storage: Storage, size: str) -> list[Prerequisite]:
         }
         notes = (
             "The volume of all runs. Its mount target is in the NAS console, and has to be in the cluster's VPC.",
+            _OWN_DIRECTORY,
         )
     else:
         volume["spec"]["nfs"] = {"server": storage.server, "path": storage.path}
         notes = (
             "The volume of all runs. Its server must let root write (no_root_squash), or own the path to whom it maps root.",
+            _OWN_DIRECTORY,
         )
     return [Prerequisite(volume, notes), Prerequisite(claim)]
 

@@ -47,6 +47,7 @@ def stock(name: str, *, restricted: bool = False) -> Template:
     return Template(
         name=facts["name"],
         cluster_scope=facts["kind"] == "ClusterWorkflowTemplate",
+        namespace="",
         parameters=facts["parameters"],
         roles=roles(facts["parameters"], {}),
         concurrent_runs=facts["concurrent_runs"],

@@ -30,6 +30,8 @@ class Template:
 
     name: str
     cluster_scope: bool
+    namespace: str
+    """Of a WorkflowTemplate, the namespace that its manifest names; empty = none, or it is of the cluster."""
     parameters: Mapping[str, str | None]
     """Declared workflow arguments with their defaults; None = no default."""
     roles: Mapping[Role, str]

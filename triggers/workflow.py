@@ -83,6 +83,8 @@ class Subject:
     image: str | None
     repository: str = ""
     """owner/name of what is built."""
+    namespace: str = ""
+    """Where its Workflows are created; empty = the namespace of all objects."""
 
     @property
     def checkout_directory(self) -> str:
@@ -123,8 +125,11 @@ class Workload:
     """owner/name of what is built, as it is declared."""
     config: str
     """Digest of everything below: same digest, same Workflow."""
+    namespace: str
+    """Where its Workflows are created."""
     resource: Mapping[str, Any]
-    """The Workflow with empty places for the pipeline's constants: pipelines with equal resources share a trigger."""
+    """The Workflow with empty places for the pipeline's constants: pipelines with equal resources share a trigger. It is in the
+    namespace of all objects, and that of foreign code in its own."""
     shape: str
     """Digest of the resource."""
     argument_names: tuple[str, ...]
@@ -232,6 +237,7 @@ def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dic
     """The resource with the pipeline's constants, and these arguments, in their places."""
     resource = with_source(workload.resource, source)
     labels, spec = resource["metadata"]["labels"], resource["spec"]
+    resource["metadata"]["namespace"] = workload.namespace
     labels[PREFIX + "pipeline"] = workload.pipeline
     labels[PREFIX + "config"] = workload.config
     if workload.owner is not None:
@@ -280,7 +286,7 @@ def workload(
         subject: What it builds.
         run: The effective settings.
         template: Capabilities of the template that `run` names.
-        namespace: Where Workflows are created.
+        namespace: Of all objects.
         kinds: The kinds that start the pipeline, each with what it says about their runs: once, or once for each schedule.
         shapes: What earlier pipelines made already.
         sandboxed: Whether the code is foreign: the run has no token, pushes nothing and is told so.
@@ -317,10 +323,12 @@ def workload(
     if mutex is None:
         mutex = subject.checkout_directory if template.shares_checkout and not restricted else False
     limit = run.limit or None
+    own_namespace = subject.namespace or namespace
     form = _Form(
         template=template.name,
         cluster_scope=template.cluster_scope,
-        namespace=namespace,
+        # Foreign code shares no trigger with trusted code; trusted code of several namespaces does.
+        namespace=own_namespace if sandboxed else namespace,
         arguments=names,
         has_owner=subject.owner is not None,
         has_mutex=mutex is not False,
@@ -329,14 +337,17 @@ def workload(
         restricted=restricted,
     )
     resource, shape = shapes.get(run, form)
-    constants: tuple[Any, ...] = (subject.owner, mutex, arguments, kind_arguments, bindings)
+    constants: list[Any] = [subject.owner, mutex, arguments, kind_arguments, bindings]
+    if own_namespace != form.namespace:
+        constants.append(own_namespace)
     if limit:
-        constants = (*constants, limit)
+        constants.append(limit)
     return Workload(
         pipeline=subject.pipeline,
         owner=subject.owner,
         repository=subject.repository,
         config=digest([subject.pipeline, shape, constants]),
+        namespace=own_namespace,
         resource=resource,
         shape=shape,
         argument_names=names,

@@ -20,6 +20,8 @@ class Result:
     """The answer of one pipeline to an event."""
 
     pipeline: str
+    namespace: str
+    """Where the pipeline's Workflows are created."""
     verdict: str
     reason: str
     action: str = "drop"
@@ -95,6 +97,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
             results.append(
                 Result(
                     outcome.pipeline,
+                    plan.workloads[outcome.pipeline].namespace,
                     outcome.verdict,
                     outcome.reason,
                     outcome.action,
@@ -112,7 +115,10 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
         if route.source.name == event.event_name and route.key in keys and route.pipeline not in about
     )
     if len(pushes) > 1:
-        results += [Result(pipeline, "skip", "ANOTHER_PUSH") for pipeline in passed_over]
+        results += [
+            Result(pipeline, plan.workloads[pipeline].namespace, "skip", "ANOTHER_PUSH")
+            for pipeline in passed_over
+        ]
         about.update(passed_over)
     used = (
         [each.program.used(text) for _, each in asked if each.program is not None] if len(pushes) > 1 else []
@@ -133,4 +139,5 @@ def result_of(simulation: Simulation, plan: Plan, event: BusEvent, pipeline: str
         if result.pipeline == pipeline:
             return result
     listening = {name for _, dependency in carriers(plan, event) for name in dependency.pipelines}
-    return Result(pipeline, "skip", "REPOSITORY" if pipeline in listening else "SOURCE")
+    reason = "REPOSITORY" if pipeline in listening else "SOURCE"
+    return Result(pipeline, plan.workloads[pipeline].namespace, "skip", reason)

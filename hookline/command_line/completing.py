@@ -14,6 +14,7 @@ from hookline.declaration.loading import Declaration, load
 
 __all__ = [
     "complete_event",
+    "complete_owner",
     "complete_page",
     "complete_pipeline",
     "complete_scheduled",
@@ -56,6 +57,16 @@ def complete_scheduled(
 ) -> list[CompletionItem]:
     """The pipelines with a schedule."""
     return _offered(_pipelines(_declaration(context), scheduled=True), incomplete)
+
+
+def complete_owner(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The owners of pipelines."""
+    declaration = _declaration(context)
+    pipelines = declaration.pipelines.values() if declaration else ()
+    found = {each.owner for each in pipelines if each.owner is not None}
+    return _offered(((name, "") for name in sorted(found)), incomplete)
 
 
 def complete_source(

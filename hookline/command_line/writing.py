@@ -18,8 +18,11 @@ MARK = "# made by hookline render; the next render replaces it\n"
 INDEX = "kustomization.yaml"
 
 
-def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str) -> int:
+def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str, namespace: str) -> int:
     """Write one file per object and a kustomization.yaml; returns how many files.
+
+    A file is named by kind and name; that of an object outside of `namespace` by its namespace too, which ends at an underscore
+    because no name of Kubernetes has one.
 
     The folder changes as a whole. Manifests that an earlier render listed in kustomization.yaml and this one does not
     make are gone afterwards; every other file in the folder stays.
@@ -32,9 +35,8 @@ def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str) -
     files: dict[str, str] = {}
     for manifest in objects:
         kind, metadata = manifest["kind"].lower(), manifest["metadata"]
-        name = f"{kind}-{metadata['name']}.{output}"
-        if name in files:  # the same name in the sandbox's namespace
-            name = f"{kind}-{metadata['namespace']}-{metadata['name']}.{output}"
+        place = "" if metadata["namespace"] == namespace else f"{metadata['namespace']}_"
+        name = f"{kind}-{place}{metadata['name']}.{output}"
         files[name] = json_text(manifest) if output == "json" else manifest_text(manifest)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",

@@ -66,6 +66,7 @@ def answer(found: Explanation) -> dict[str, object]:
         "apiVersion": "hookline.dev/v1",
         "kind": "Explanation",
         "pipeline": found.result.pipeline,
+        "namespace": found.result.namespace,
         "verdict": found.result.verdict,
         "reason": found.result.reason,
         "event": dict(found.event),
@@ -91,6 +92,8 @@ def _print(found: Explanation) -> None:
     why = meaning(result.reason, found.event)
     print_line(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {why}")
     print_line(f"event   {summary(dict(found.event))}")
+    if result.workflow is not None:
+        print_line(f"run     {result.namespace}/{result.workflow['metadata']['name']}")
     if result.publishing:
         print_line(f"run     {result.publishing}")
     click.echo()

@@ -73,9 +73,13 @@ def command(
         )
     )
     rows = [_row(time, schedule, excluded) for time, schedule, excluded in times]
+    namespaces = [plan.workloads[schedule.pipeline].namespace for _, schedule, _ in times]
     if output != "table":
         keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded", "schedule")
-        items = [dict(zip(keys, row, strict=True)) for row in rows]
+        items = [
+            {**dict(zip(keys, row, strict=True)), "namespace": namespace}
+            for row, namespace in zip(rows, namespaces, strict=True)
+        ]
         notes = [] if not times else _notes(chosen, after, times[-1][0])
         print_data(
             {"apiVersion": "hookline.dev/v1", "kind": "FireTimes", "items": items, "clockChanges": notes},
@@ -85,18 +89,21 @@ def command(
     if not rows:
         click.echo("no pipeline has a schedule")
         return
+    places = len(plan.namespaces) > 1
     shown = [
         (
             f"{row[0]}/{row[6]}" if row[6] else str(row[0]),
+            *((namespace,) if places else ()),
             str(row[1]),
             str(row[2]),
             str(row[3]),
             f"+{row[4]}m" if row[4] else "",
             "excluded: does not fire" if row[5] else "",
         )
-        for row in rows
+        for row, namespace in zip(rows, namespaces, strict=True)
     ]
-    click.echo(table(("PIPELINE", "FIRES", "UTC", "ZONE", "SPREAD", "NOTE"), shown), nl=False)
+    head = ("PIPELINE", *(("NAMESPACE",) if places else ()), "FIRES", "UTC", "ZONE", "SPREAD", "NOTE")
+    click.echo(table(head, shown), nl=False)
     for note in _notes(chosen, after, times[-1][0]):
         click.echo(
             f"{note['pipeline']}: on {note['date']} the clocks change in {note['timezone']}: {', '.join(note['times'])} {note['effect']}"

@@ -1,7 +1,9 @@
 """Print or write the objects to apply."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,15 +16,18 @@ from hookline.command_line.common import (
     print_line,
     report,
 )
+from hookline.command_line.completing import complete_owner
 from hookline.command_line.strict import StrictCommand
 from hookline.command_line.writing import write_folder
 from hookline.output import json_text, table, yaml_documents
-from hookline.plan.pods import changes, pods_needed
+from hookline.plan.owners import objects_of, owners, pipelines_of
+from hookline.plan.planning import Plan
+from hookline.plan.pods import Pod, Pods, changes, pods_needed
 
 
 @click.command(
     cls=StrictCommand,
-    excludes={"--pods": ["--to", "--output", "--against"], "--against": ["--to", "--output"]},
+    excludes={"--pods": ["--to", "--output", "--against"], "--against": ["--to", "--output", "--owner"]},
 )
 @declaration_arguments
 @objects_option
@@ -33,9 +38,15 @@ from hookline.plan.pods import changes, pods_needed
     help="Write this folder, with one file per object and a kustomization.yaml, instead of printing the objects.",
 )
 @click.option(
+    "--owner",
+    shell_complete=complete_owner,
+    help="Print only the objects that this owner shares with nobody: accounts and rights in its namespaces, and CronWorkflows of its pipelines. "
+    "With --pods: only the pods that carry its events.",
+)
+@click.option(
     "--pods",
     is_flag=True,
-    help="Print the pods that the objects need, with the reason of each, instead of the objects.",
+    help="Print the pods that the objects need, with the reason of each and the owners whose events it carries, instead of the objects.",
 )
 @click.option(
     "--against",
@@ -48,6 +59,7 @@ def command(
     declared: DeclarationArguments,
     output: str,
     folder: Path | None,
+    owner: str | None,
     pods: bool,
     old_files: tuple[Path, ...],
 ) -> None:
@@ -59,6 +71,7 @@ def command(
     Examples:
       hookline render | kubectl apply -f -
       hookline render --to deploy/ && kubectl apply -k deploy/
+      hookline render --owner team-shop | kubectl apply -f -
       hookline render --pods
       hookline render --against yesterday.yaml
     """
@@ -72,24 +85,83 @@ def command(
             nl=not moved,
         )
         return
+    by_owner = owners(plan)
+    if owner is not None and owner not in by_owner:
+        fail(f'no pipeline has the owner "{owner}"; owners: {", ".join(by_owner) or "none"}')
     needed = pods_needed(plan)
     if pods:
-        rows = [(kind, name, str(count), why) for kind, name, count, why in needed.rows]
-        click.echo(
-            table(("KIND", "NAME", "PODS", "WHY"), [*rows, ("", "", str(needed.total), "in all")]), nl=False
-        )
+        _print_pods(needed if owner is None else needed.carrying(pipelines_of(plan, owner)), plan, owner)
         return
     rendered = objects_to_print(plan)
     report(plan.warnings)
+    summary = needed.sentence
+    if owner is not None:
+        rendered, summary = _of_owner(plan, owner, rendered)
     if folder is not None:
         try:
-            written = write_folder(folder, rendered, output)
+            written = write_folder(folder, rendered, output, plan.namespace)
         except OSError as error:
             fail(f"{folder}: {error.strerror or error}")
-        print_line(f"{written} files in {folder}; {needed.sentence}", err=True)
+        print_line(f"{written} files in {folder}; {summary}", err=True)
         return
     if output == "json":
         click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": rendered}), nl=False)
     else:
         click.echo(yaml_documents(rendered), nl=False)
-    print_line(f"{needed.sentence}; hookline render --pods says why", err=True)
+    print_line(summary if owner is not None else f"{summary}; hookline render --pods says why", err=True)
+
+
+def _of_owner(plan: Plan, owner: str, rendered: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The objects of an owner, and the sentence about those that it shares; without any, the command ends."""
+    found = objects_of(plan, owner, rendered)
+    left_out = (
+        f"left out, because all owners share it: {found.shared}"
+        if found.shared
+        else "nothing of it is shared"
+    )
+    if not found.objects:
+        fail(
+            f"{owner} has no object of its own: others run in its namespaces too, and it has no CronWorkflow; give its pipelines a namespace of "
+            f"their own with namespace:; {left_out}"
+        )
+    pods = f"; hookline render --pods --owner {owner} lists the pods" if found.shared else ""
+    return list(found.objects), left_out + pods
+
+
+def _print_pods(needed: Pods, plan: Plan, owner: str | None) -> None:
+    """The pods; where pipelines have owners, those of each pod, and the pods of each owner."""
+    by_owner = owners(plan)
+    head, total = ("KIND", "NAME", "PODS", "WHY"), ("", "", str(needed.total), "in all")
+    rows = [(each.kind, each.name, str(each.count), each.why) for each in needed.rows]
+    if not by_owner:
+        click.echo(table(head, [*rows, total]), nl=False)
+        return
+    owned = [(*row, _owners_of(each, by_owner)) for row, each in zip(rows, needed.rows, strict=True)]
+    click.echo(table((*head, "PIPELINES OF"), [*owned, (*total, "")]) + "\n", nl=False)
+    shown = {name: frozenset(found) for name, found in by_owner.items() if owner in {None, name}}
+    click.echo(
+        table(
+            ("OWNER", "PIPELINES", "NAMESPACES", "PODS", "OF THEM ITS OWN"),
+            [_owner_row(name, mine, needed, plan) for name, mine in shown.items()],
+        ),
+        nl=False,
+    )
+
+
+def _owner_row(owner: str, mine: frozenset[str], needed: Pods, plan: Plan) -> tuple[str, str, str, str, str]:
+    carrying = needed.carrying(mine)
+    alone = sum(each.count for each in carrying.rows if each.pipelines <= mine)
+    namespaces = sorted({plan.workloads[name].namespace for name in mine})
+    return owner, str(len(mine)), ", ".join(namespaces), str(carrying.total), str(alone)
+
+
+MANY = 5
+"""Owners that are named for a pod; --owner asks for any other one."""
+
+
+def _owners_of(pod: Pod, by_owner: Mapping[str, tuple[str, ...]]) -> str:
+    counts = [(name, len(pod.pipelines.intersection(found))) for name, found in by_owner.items()]
+    named = [f"{name} ({count})" for name, count in counts if count]
+    without = len(pod.pipelines) - sum(count for _, count in counts)
+    named += [f"nobody ({without})"] if without else []
+    return ", ".join(named[:MANY]) + (f" and {len(named) - MANY} more" if len(named) > MANY else "")

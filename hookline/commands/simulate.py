@@ -68,7 +68,8 @@ def command(
     if output in {"json", "yaml"}:
         print_data(answer(found), output)
     if output in {"text", "table"}:
-        _print(found, {name: each.pipeline.image for name, each in plan.declaration.pipelines.items()})
+        images = {name: each.pipeline.image for name, each in plan.declaration.pipelines.items()}
+        _print(found, images, places=len(plan.namespaces) > 1)
     if output in {"text", "manifest"} and created:
         click.echo(("\n" if output == "text" else "") + yaml_documents(created), nl=False)
     if output == "manifest" and not created:
@@ -87,6 +88,7 @@ def answer(found: Simulation) -> dict[str, object]:
         "results": [
             {
                 "pipeline": result.pipeline,
+                "namespace": result.namespace,
                 "verdict": result.verdict,
                 "reason": result.reason,
                 "action": result.action,
@@ -101,8 +103,14 @@ def answer(found: Simulation) -> dict[str, object]:
     }
 
 
-def _print(found: Simulation, images: Mapping[str, str | None]) -> None:
-    """Print the table; what a run pushes is told where that is not the image of its pipeline."""
+def _print(found: Simulation, images: Mapping[str, str | None], *, places: bool) -> None:
+    """Print the answer as a table.
+
+    Args:
+        found: The answer.
+        images: Pipeline → its image; what a run pushes is told where it is another one.
+        places: Whether Workflows are created in several namespaces, so that each is named.
+    """
     print_line(f"event   {summary(dict(found.event))}")
     for event in found.unused:
         print_line(f"unused  {summary(dict(event))}   (one delivery, one Workflow a trigger)")
@@ -114,9 +122,16 @@ def _print(found: Simulation, images: Mapping[str, str | None]) -> None:
             if result.pushes is not None and result.pushes != images.get(result.pipeline):
                 name += f" ({result.publishing})"
             rows.append(
-                (result.pipeline, result.verdict, result.reason, name or meaning(result.reason, found.event))
+                (
+                    result.pipeline,
+                    *((result.namespace,) if places else ()),
+                    result.verdict,
+                    result.reason,
+                    name or meaning(result.reason, found.event),
+                )
             )
-        click.echo(table(("PIPELINE", "VERDICT", "REASON", "WORKFLOW"), rows), nl=False)
+        head = ("PIPELINE", *(("NAMESPACE",) if places else ()), "VERDICT", "REASON", "WORKFLOW")
+        click.echo(table(head, rows), nl=False)
     else:
         click.echo("no pipeline is about this event")
     for reason, count in found.others.items():

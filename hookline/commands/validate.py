@@ -74,6 +74,7 @@ def command(declared: DeclarationArguments, output: str, strict: bool) -> None:
     if output in {"text", "github"}:
         click.echo(
             f"{plural(len(plan.workloads), 'pipeline')}, {plural(len(plan.endpoints), 'source')}: valid; {pods_needed(plan).sentence}"
+            + (f"; Workflows in {len(plan.namespaces)} namespaces" if len(plan.namespaces) > 1 else "")
         )
     if strict and problems:
         sys.exit(EXIT_NEGATIVE)
@@ -88,5 +89,6 @@ def _answer(plan: Plan | None, problems: Sequence[Diagnostic]) -> dict[str, obje
         "pipelines": None if plan is None else len(plan.workloads),
         "sources": None if plan is None else len(plan.endpoints),
         "pods": None if plan is None else pods_needed(plan).total,
+        "namespaces": None if plan is None else list(plan.namespaces),
         "problems": [problem_data(each) for each in problems],
     }

@@ -129,6 +129,13 @@ KEY_HINTS = (
         sentence="cpu: and memory: are what the step requests",
         meant="cpu",
     ),
+    KeyHint(
+        _words("namespace"),
+        beside="deadline",
+        sentence="namespace: stands beside run:, under defaults: or in the file",
+    ),
+    # Of a file, a pipeline or defaults
+    KeyHint(_words("team"), beside="owner", sentence="the key here is owner", meant="owner"),
     # Of a pipeline or of defaults
     KeyHint(
         _words("timeout", "timeout-minutes", "active-deadline-seconds", "activedeadlineseconds"),

@@ -37,6 +37,8 @@ _PATTERNS = {
 """Where a pattern may stand, with a text that serves in place of a wrong one, of which more need not be said."""
 _STARTS = {"schedule": "at", "image_push": "image"}
 """Kinds of events that start nothing without a key: a default without it only completes what pipelines say."""
+_OF_THE_FILE = ("owner", "namespace")
+"""Keys of a file that its pipelines inherit. The file's own `defaults:` stand over them, and they over those of all files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,18 @@ def _normal(pipeline: Part) -> Part:
 def _layered(document: Document, common: Common, *, own_is_common: bool) -> Layered:
     whole = Part(document.data, document.root)
     own_defaults, pipelines = part_at(whole, "defaults"), part_at(whole, "pipelines")
+    holds_nothing = document.holds_nothing or _holds_nothing(common.defaults.data)
+    shape, of_the_file = shape_of(Pipeline), _of_the_file(document.file, whole, common)
     defaults = common.defaults
-    holds_nothing = document.holds_nothing or _holds_nothing(defaults.data)
+    if of_the_file.data:
+        under, over = (of_the_file, defaults) if own_is_common else (defaults, of_the_file)
+        defaults = merge(shape, under, over)
     if own_defaults is not None and isinstance(own_defaults.data, dict):
         common.places.add(document.file, own_defaults.node, "defaults")
         normal = _normal(own_defaults)
         whole = with_part(whole, ("defaults",), _tried(document.file, normal, common))
         if not own_is_common:
-            defaults = merge(shape_of(Pipeline), common.defaults, normal)
+            defaults = merge(shape, defaults, normal)
     own: dict[str, Any] = {}
     if pipelines is not None and isinstance(pipelines.data, dict):
         pairs: list[tuple[yaml.Node, Part]] = []
@@ -139,6 +145,19 @@ def _layered(document: Document, common: Common, *, own_is_common: bool) -> Laye
         )
         whole = with_part(whole, ("pipelines",), made_of)
     return Layered(replace(document, data=whole.data, root=whole.node, holds_nothing=holds_nothing), own)
+
+
+def _of_the_file(file: str, whole: Part, common: Common) -> Part:
+    """The settings that stand beside `pipelines:` and reach them all."""
+    found = {name: part for name, part in whole.children().items() if name in _OF_THE_FILE}
+    for name, (_, part) in found.items():
+        common.places.add(file, part.node, name, whole=False)
+    return Part(
+        {name: part.data for name, (_, part) in found.items()},
+        yaml.MappingNode(
+            whole.node.tag, [(key, part.node) for key, part in found.values()], whole.node.start_mark
+        ),
+    )
 
 
 def _holds_nothing(data: Any) -> bool:

@@ -58,7 +58,6 @@ class DeclaredPipeline:
 
     name: str
     pipeline: Pipeline
-    owner: str | None
     document: Document
     own: Mapping[str, Any]
     """The keys that the pipeline says itself, without defaults."""
@@ -71,6 +70,11 @@ class DeclaredPipeline:
                 return False
             found = found[key]
         return True
+
+    @property
+    def owner(self) -> str | None:
+        """Who answers for it."""
+        return self.pipeline.owner
 
     @property
     def run(self) -> Run:
@@ -171,6 +175,13 @@ class Declaration:
     shared: SharedPlaces = field(repr=False, compare=False)
     """The places that reach many pipelines."""
 
+    def namespace_of(self, pipeline: Pipeline) -> str:
+        """The namespace of a pipeline's Workflows. Foreign code has one of its own, where the declaration names it."""
+        cluster = self.cluster
+        if pipeline.events.sandboxed:
+            return cluster.sandbox.namespace if cluster.sandbox is not None else cluster.namespace
+        return pipeline.namespace or cluster.namespace
+
     def cluster_position(self, *path: str) -> Position:
         """Position of a part of `cluster:`; without one, the start of the first file."""
         if self.cluster_document is not None:
@@ -231,6 +242,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
     templates: dict[str, DeclaredTemplate] = {}
     limits: dict[str, DeclaredLimit] = {}
     for document, file, own in files:
+        together.problems += _reaching_nothing(document, file)
         if file.cluster is not None and together.claim(document, "cluster"):
             cluster = file.cluster, document
         for name, source in file.sources.items():
@@ -244,11 +256,10 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
                 limits[name] = DeclaredLimit(most, document)
         for name, pipeline in file.pipelines.items():
             if together.claim(document, "pipelines", name):
-                owner = _owner(file, pipeline, own[name])
-                pipelines[name] = DeclaredPipeline(name, pipeline, owner, document, own[name])
+                pipelines[name] = DeclaredPipeline(name, pipeline, document, own[name])
         tests += [DeclaredTest(case, document, index) for index, case in enumerate(file.tests)]
     settings = cluster[0] if cluster else Cluster()
-    own_templates, problems = _own_templates(templates, settings, read)
+    own_templates, problems = _own_templates(templates, read)
     together.problems += problems
     if together.problems:
         raise InvalidInput(tuple(common.places.told_once(together.problems)))
@@ -262,6 +273,14 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         limits=dict(sorted(limits.items())),
         shared=common.places,
     )
+
+
+def _reaching_nothing(document: Document, file: File) -> Iterator[Diagnostic]:
+    """The keys of a file that only its pipelines inherit, where there are none."""
+    for key in () if file.pipelines else ("owner", "namespace"):
+        if getattr(file, key) is not None:
+            message = f"no pipeline stands in this file, so that {key}: reaches none; under defaults: it can reach those of other files"
+            yield Diagnostic(document.position((key,), key=True), message, field=key)
 
 
 def _read(texts: Sequence[tuple[str, bytes]]) -> list[Document]:
@@ -283,18 +302,10 @@ def _read(texts: Sequence[tuple[str, bytes]]) -> list[Document]:
 
 
 def _own_templates(
-    declared: Mapping[str, DeclaredTemplate], cluster: Cluster, read: ReadBytes
+    declared: Mapping[str, DeclaredTemplate], read: ReadBytes
 ) -> tuple[Mapping[str, Template], list[Diagnostic]]:
     if not declared:
         return {}, []
     from hookline.declaration.own_templates import read_own  # noqa: PLC0415 - most declarations name none
 
-    namespaces = {cluster.namespace, *([cluster.sandbox.namespace] if cluster.sandbox else ())}
-    return read_own(declared.values(), namespaces, read)
-
-
-def _owner(file: File, pipeline: Pipeline, own: Mapping[str, Any]) -> str | None:
-    """Who answers for a pipeline: what it says, then what its file says, then what all files start from."""
-    if "owner" in own or (file.defaults is not None and file.defaults.owner is not None):
-        return pipeline.owner
-    return file.owner or pipeline.owner
+    return read_own(declared.values(), read)

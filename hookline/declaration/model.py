@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from documents.blocks import Block, Name, Once
-from documents.scalars import check_label_value, matching
+from documents.scalars import check_label_value, check_namespace, matching
 from events.declaration import Events
 from events.eventsource import JETSTREAM_VERSION
 from events.ingress import Ingress
@@ -18,6 +18,7 @@ from triggers.release import OLDEST_UPSTREAM, Release
 __all__ = ["Cluster", "Defaults", "File", "Pipeline", "Sandbox", "TestCase"]
 
 LabelValue = Annotated[str, AfterValidator(check_label_value)]
+Namespace = Annotated[str, AfterValidator(check_namespace)]
 
 
 class EventBus(Block):
@@ -56,7 +57,9 @@ class Cluster(Block):
     """The cluster to which the objects are applied, and what it allows."""
 
     namespace: Name = Field(
-        default="ci", description="Namespace of all objects and Workflows.", examples=["ci"]
+        default="ci",
+        description="Namespace of event sources, bus and Sensors, and of the Workflows of pipelines that name no namespace.",
+        examples=["ci"],
     )
     sandbox: Sandbox | None = Field(
         default=None,
@@ -165,6 +168,12 @@ class Defaults(Block):
         description="Owner of the pipeline; every Workflow has it as a label.",
         examples=["team-shop"],
     )
+    namespace: Namespace | None = Field(
+        default=None,
+        description="Namespace of the Workflows, with their accounts and rights. It does not reach pipelines with forks: sandboxed. Default: "
+        "cluster.namespace.",
+        examples=["team-shop"],
+    )
     repository: Repository | None = Field(
         default=None,
         description="Repository to build. A text is its name.",
@@ -265,6 +274,11 @@ class File(Block):
     owner: LabelValue | None = Field(
         default=None,
         description="Owner of the pipelines in this file that name no owner.",
+        examples=["team-shop"],
+    )
+    namespace: Namespace | None = Field(
+        default=None,
+        description="Namespace of the Workflows of the pipelines in this file that name no namespace.",
         examples=["team-shop"],
     )
     cluster: Cluster | None = Field(

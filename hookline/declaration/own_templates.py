@@ -1,6 +1,6 @@
 """Templates of one's own that a declaration names: `templates:`."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from documents.diagnostics import Diagnostic, InvalidInput
@@ -13,13 +13,12 @@ __all__ = ["read_own"]
 
 
 def read_own(
-    declared: Iterable[DeclaredTemplate], namespaces: Collection[str], read: ReadBytes
+    declared: Iterable[DeclaredTemplate], read: ReadBytes
 ) -> tuple[dict[str, Template], list[Diagnostic]]:
     """The templates by name, and what is wrong with them or with their files.
 
     Args:
         declared: What the files of the declaration name.
-        namespaces: Where Workflows run: a WorkflowTemplate of another namespace cannot be found from there.
         read: Reads a file.
     """
     found: dict[str, Template] = {}
@@ -42,13 +41,5 @@ def read_own(
             message = f"{path} holds no template {each.name}; it holds: {', '.join(held)}"
             problems.append(Diagnostic(place, message, field=field))
             continue
-        template = held[each.name].template
-        namespace = held[each.name].manifest["metadata"].get("namespace")
-        if not template.cluster_scope and namespace is not None and namespace not in namespaces:
-            message = (
-                f"{path} is a WorkflowTemplate of the namespace {namespace}, and Workflows run in {', '.join(sorted(namespaces))}: Argo "
-                "would not find it; put it there, or make it a ClusterWorkflowTemplate"
-            )
-            problems.append(Diagnostic(place, message, field=field))
-        found[each.name] = template
+        found[each.name] = held[each.name].template
     return found, problems

@@ -13,7 +13,7 @@ __all__ = ["SharedPlaces"]
 
 @dataclass(slots=True)
 class SharedPlaces:
-    """The places of defaults, of a source's pattern and of pipelines with for_each."""
+    """The places of defaults, of a file's owner and namespace, of a source's pattern and of pipelines with for_each."""
 
     fields: dict[Position, tuple[str, bool]] = field(default_factory=dict)
     """Position → the field that stands there; whether it goes on as the pipeline's does."""
@@ -45,7 +45,13 @@ class SharedPlaces:
         groups: dict[tuple[Position, str, str], dict[str, list[Diagnostic]]] = {}
         for each in diagnostics:
             top, _, rest = each.field.partition(".")
-            if each.position not in self.fields or top not in {"pipelines", "defaults", "sources"}:
+            if each.position not in self.fields or top not in {
+                "pipelines",
+                "defaults",
+                "sources",
+                "owner",
+                "namespace",
+            }:
                 yield each
                 continue
             pipeline, _, below = rest.partition(".") if top == "pipelines" else ("", "", rest)

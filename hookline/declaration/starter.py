@@ -42,7 +42,7 @@ def starter(repository: Location, host: str, branch: str) -> str:
 version: 1
 
 cluster:
-  namespace: ci                # namespace of the objects and the Workflows
+  namespace: ci                # namespace of the objects, and of the Workflows of pipelines without a namespace: of their own
   platform: argo               # or ack-one, the managed product of Alibaba Cloud
 
 sources:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from documents.diagnostics import Problems
+from documents.diagnostics import Position, Problems
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.limit_checks import check_limits
@@ -25,6 +25,7 @@ def check_declaration(
     _check_platform(declaration, endpoints, problems)
     _check_bus(declaration, problems)
     _check_sandbox_namespace(declaration, problems)
+    _check_namespaces(declaration, problems)
     _check_endpoints(declaration, endpoints, problems)
     _check_checkouts(declaration, templates, problems)
     _check_chains(declaration, templates, endpoints, problems)
@@ -110,6 +111,35 @@ def _check_sandbox_namespace(declaration: Declaration, problems: Problems) -> No
         )
 
 
+def _check_namespaces(declaration: Declaration, problems: Problems) -> None:
+    """Refuse trusted code where foreign code runs, and a namespace that reaches no pipeline which it concerns."""
+    sandbox = declaration.cluster.sandbox
+    concerned: set[Position] = set()
+    foreign: list[DeclaredPipeline] = []
+    for declared in declaration.pipelines.values():
+        namespace = declared.pipeline.namespace
+        if namespace is None:
+            continue
+        if declared.pipeline.events.sandboxed:
+            foreign.append(declared)
+            continue
+        concerned.add(declared.position("namespace"))
+        if sandbox is not None and namespace == sandbox.namespace:
+            problems.error(
+                declared.position("namespace"),
+                f"{namespace} is cluster.sandbox.namespace, where foreign code runs: it would share a volume and Secrets with this "
+                "pipeline; expected another namespace",
+                declared.field("namespace"),
+            )
+    for declared in foreign:
+        if declared.position("namespace") not in concerned and not declared.says("namespace"):
+            problems.error(
+                declared.position("namespace"),
+                "every pipeline that this namespace reaches says forks: sandboxed, and runs in cluster.sandbox.namespace; leave namespace: out",
+                declared.field("namespace"),
+            )
+
+
 def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint], problems: Problems) -> None:
     used = {source for each in declaration.pipelines.values() for source, _, _ in each.listened()}
     by_path: dict[tuple[str, str], str] = {}
@@ -145,15 +175,17 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
 
 def _check_checkouts(declaration: Declaration, templates: Mapping[str, Template], problems: Problems) -> None:
     """Refuse two repositories in one directory: ci-go-v1 ignores the URL once the directory exists, and builds its content."""
-    by_directory: dict[tuple[bool, str], DeclaredPipeline] = {}
+    by_directory: dict[tuple[str, str], DeclaredPipeline] = {}
     for name, declared in declaration.pipelines.items():
         run = declared.run
         template = templates.get(run.template or DEFAULT_TEMPLATE)
         if template is not None and template.concurrent_runs:
             continue  # it keeps no checkout that another repository could find
         subject = Subject(name, None, declared.pipeline.repository.url, None)
-        volume = declared.pipeline.events.sandboxed  # a sandbox has volumes of its own
-        other = by_directory.setdefault((volume, subject.checkout_directory), declared)
+        namespace = declaration.namespace_of(
+            declared.pipeline
+        )  # a claim of the same name is another volume there
+        other = by_directory.setdefault((namespace, subject.checkout_directory), declared)
         if _same_repository(other.pipeline.repository.url) != _same_repository(
             declared.pipeline.repository.url
         ):

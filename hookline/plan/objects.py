@@ -38,14 +38,12 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
                 service_account=account,
             )
         )
-    if any(
-        each.executor == EXECUTOR_SERVICE_ACCOUNT
-        for name, each in plan.workloads.items()
-        if name not in plan.sandboxed
-    ):
-        found += run_rights(plan.namespace)
-    if cluster.sandbox is not None and plan.sandboxed:
-        found += run_rights(cluster.sandbox.namespace)
+    reporting = {
+        each.namespace for each in plan.workloads.values() if each.executor == EXECUTOR_SERVICE_ACCOUNT
+    }
+    for namespace in plan.namespaces:
+        if namespace in reporting:
+            found += run_rights(namespace)
     if plan.limits:
         # Before anything that starts runs: a run whose limit is not there fails at once.
         found.append(plan.limits_object.manifest(plan.limits))

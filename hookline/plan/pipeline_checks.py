@@ -59,6 +59,14 @@ def check_pipeline(
         )
         return None
     before = len(problems.errors)
+    namespace = declaration.namespace_of(declared.pipeline)
+    if template.namespace and template.namespace != namespace:
+        checked.error(
+            f"{name} is a WorkflowTemplate of the namespace {template.namespace}, and the Workflows of this pipeline run in {namespace}: Argo "
+            f"would not find it; put one into {namespace} and name no namespace in {template.origin}, or make it a ClusterWorkflowTemplate",
+            "run",
+            "template",
+        )
     if problem := account_problem(declaration, declared, run, template):
         checked.error(problem, "run", "service_account")
     _check_run(declaration, checked, run, template)
@@ -258,6 +266,11 @@ def _check_sandboxed(declaration: Declaration, checked: _Pipeline, run: Run, tem
         checked.error(
             f"{template.name} builds the head of a branch, whatever commit was approved; use a template that takes a commit",
             *forks,
+        )
+    if checked.declared.says("namespace"):
+        checked.error(
+            "requests from forks run in cluster.sandbox.namespace, apart from trusted code; leave namespace: out",
+            "namespace",
         )
     if pipeline.image is not None:
         checked.error("a sandboxed run pushes nothing; leave image: out", "image")

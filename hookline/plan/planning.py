@@ -1,6 +1,6 @@
 """Planning: the second pass. It turns a checked declaration into workloads, routes and Sensors, and cannot fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -49,8 +49,16 @@ class Plan:
 
     @property
     def namespace(self) -> str:
-        """Namespace of every object, apart from the runs of foreign code and their rights."""
+        """Namespace of every object, apart from runs elsewhere and their rights."""
         return self.declaration.cluster.namespace
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces in which Workflows are created, that of all objects first."""
+        return self._in_order(each.namespace for each in self.workloads.values())
+
+    def _in_order(self, namespaces: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(set(namespaces), key=lambda each: (each != self.namespace, each)))
 
     @property
     def received(self) -> tuple[Endpoint, ...]:
@@ -80,11 +88,12 @@ class Plan:
             for each in sensor.dependencies
             for creation in each.triggers.values()
         ]
-        for each in sorted(created, key=lambda each: (each.namespace != self.namespace, each.namespace)):
-            rules, rule = found.setdefault(each.namespace, []), each.rule(self.creation_mode)
-            if rule not in rules:
-                rules.append(rule)
-        return found
+        for creation in created:
+            rule = creation.rule(self.creation_mode)
+            for namespace in creation.namespaces:
+                if rule not in found.setdefault(namespace, []):
+                    found[namespace].append(rule)
+        return {namespace: found[namespace] for namespace in self._in_order(found)}
 
     @property
     def limits_object(self) -> LimitsObject:
@@ -239,7 +248,6 @@ def planned(checked: Checked) -> Plan:
     routes: list[Route] = []
     for each in checked.pipelines:
         declared, pipeline = each.declared, each.declared.pipeline
-        sandbox = cluster.sandbox if pipeline.events.sandboxed else None
         workloads[declared.name] = workload(
             Subject(
                 declared.name,
@@ -247,10 +255,11 @@ def planned(checked: Checked) -> Plan:
                 pipeline.repository.url,
                 pipeline.image,
                 pipeline.repository.name,
+                checked.declaration.namespace_of(pipeline),
             ),
             each.run,
             each.template,
-            sandbox.namespace if sandbox is not None else cluster.namespace,
+            cluster.namespace,
             settings_by_kind(declared, each.template),
             shapes,
             sandboxed=pipeline.events.sandboxed,

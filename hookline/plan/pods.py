@@ -1,38 +1,56 @@
-"""Pods: how many a declaration costs, why, and what a change of it moves."""
+"""Pods: how many a declaration costs, why, for whom, and what a change of it moves."""
 
 from dataclasses import dataclass
 
 from hookline.output import plural
 from hookline.plan.objects import event_source_objects
+from hookline.plan.owners import received_by
 from hookline.plan.planning import Plan
 
-__all__ = ["PlanChange", "Pods", "changes", "pods_needed"]
+__all__ = ["PlanChange", "Pod", "Pods", "changes", "pods_needed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """Pods of one object that run all the time."""
+
+    kind: str
+    name: str
+    count: int
+    why: str
+    pipelines: frozenset[str]
+    """The pipelines whose events they carry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pods:
     """Pods that run all the time, each with its reason."""
 
-    rows: tuple[tuple[str, str, int, str], ...]
-    """Kind, name, pods, why."""
+    rows: tuple[Pod, ...]
 
     @property
     def total(self) -> int:
         """Pods in all."""
-        return sum(row[2] for row in self.rows)
+        return sum(row.count for row in self.rows)
 
     @property
     def sentence(self) -> str:
         """The number of pods in words."""
         return plural(self.total, "pod")
 
+    def carrying(self, pipelines: frozenset[str]) -> "Pods":
+        """Those that carry events of some of these pipelines."""
+        return Pods(tuple(row for row in self.rows if row.pipelines & pipelines))
+
 
 def pods_needed(plan: Plan) -> Pods:
     """The pods of a plan."""
-    rows: list[tuple[str, str, int, str]] = []
+    rows: list[Pod] = []
+    received = received_by(plan)
     bus = plan.declaration.cluster.event_bus
     if bus.create:
-        rows.append(("EventBus", bus.name, bus.replicas, "servers of the bus"))
+        carried = frozenset(name for sensor in plan.sensors for name in sensor.pipelines)
+        rows.append(Pod("EventBus", bus.name, bus.replicas, "servers of the bus", carried))
     for manifest in event_source_objects(plan):
         if manifest["kind"] == "EventSource":
             name = manifest["metadata"]["name"]
@@ -46,8 +64,8 @@ def pods_needed(plan: Plan) -> Pods:
                 if name in plan.calendars
                 else f"receives {', '.join(receives)}"
             )
-            rows.append(("EventSource", name, 1, what))
-    rows += [("Sensor", sensor.name, 1, sensor.why) for sensor in plan.sensors]
+            rows.append(Pod("EventSource", name, 1, what, received[name]))
+    rows += [Pod("Sensor", each.name, 1, each.why, each.pipelines) for each in plan.sensors]
     return Pods(tuple(rows))
 
 
@@ -61,7 +79,7 @@ class PlanChange:
 
 
 def changes(old: Plan, new: Plan) -> list[PlanChange]:
-    """The changes between two plans: pipelines that move to other Sensors, and subscriptions that start anew.
+    """The changes between two plans: pipelines that move to other Sensors or namespaces, and subscriptions that start anew.
 
     A Sensor that starts with a changed dependency deletes its consumer and subscribes at now
     (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go), unless both renderings keep it
@@ -86,6 +104,13 @@ def changes(old: Plan, new: Plan) -> list[PlanChange]:
 
     before, after = places(old), places(new)
     found = [
+        PlanChange(
+            "pipeline", name, f"its Workflows move from {old.workloads[name].namespace} to {load.namespace}"
+        )
+        for name, load in new.workloads.items()
+        if name in old.workloads and old.workloads[name].namespace != load.namespace
+    ]
+    found += [
         PlanChange("pipeline", pipeline, f"moves from {before[pipeline, event]} to {place}")
         for (pipeline, event), place in sorted(after.items())
         if before.get((pipeline, event), place) != place

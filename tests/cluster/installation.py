@@ -98,7 +98,7 @@ class Installation:
         return self.cluster.api
 
     def declare(self, text: str) -> Plan:
-        """Read a declaration; its namespace becomes this one."""
+        """Read a declaration; its namespace becomes this one, that of its sandbox another, and those of teams stay."""
         return self.declare_files([("hookline.yaml", text.encode())])
 
     def declare_files(
@@ -118,6 +118,12 @@ class Installation:
     def sandbox(self) -> str:
         """Namespace of foreign code, if the declaration has some."""
         return f"{self.namespace}-forks"
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Its own namespace, and those in which its Workflows are created."""
+        elsewhere = self.plan.namespaces if hasattr(self, "plan") else ()
+        return tuple(dict.fromkeys((self.namespace, *elsewhere)))
 
     def secrets(self) -> list[Json]:
         """What the declaration names, and each with the same token."""
@@ -146,15 +152,16 @@ class Installation:
 
     def apply_objects(self, objects: Sequence[Json]) -> None:
         """The same, of some objects."""
-        if self.plan.sandboxed:
-            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.sandbox}})
+        for name in self.namespaces:
+            self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for manifest in objects:
             self.api.apply(manifest, manifest_text(manifest))  # the very text that render prints
         kept = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in objects}
         for kind in PRUNED:
-            for found in self.api.list(API, kind, self.namespace):
-                if (kind, found["metadata"]["name"]) not in kept:
-                    self.api.delete(API, kind, found["metadata"]["name"], self.namespace)
+            for namespace in self.namespaces:
+                for found in self.api.list(API, kind, namespace):
+                    if (kind, found["metadata"]["name"]) not in kept:
+                        self.api.delete(API, kind, found["metadata"]["name"], namespace)
         self._until_deployed(kept)
 
     def _until_deployed(self, kept: set[tuple[str, str]]) -> None:
@@ -282,9 +289,8 @@ class Installation:
         return simulate(self.plan, event)
 
     def workflows(self) -> list[Json]:
-        """Every Workflow of the namespace, and of the sandbox."""
-        foreign = self.api.list(API, "Workflow", self.sandbox) if self.plan.sandboxed else []
-        return self.api.list(API, "Workflow", self.namespace) + foreign
+        """Every Workflow of its namespaces."""
+        return [each for namespace in self.namespaces for each in self.api.list(API, "Workflow", namespace)]
 
     def refuses(self, manifest: Json) -> bool:
         """Whether the API server refuses to create an object; nothing is created (dry run)."""
@@ -312,7 +318,8 @@ class Installation:
                 self._bus.close()
         finally:
             self.cluster.kubelet.clear(self.namespace)
-        for kind in ("Sensor", "EventSource", "EventBus", "CronWorkflow"):
+        for kind in ("Sensor", "EventSource", "EventBus"):
             self.api.delete_all(API, kind, self.namespace)
-        for namespace in (self.namespace, self.sandbox):
-            self.api.delete_all(API, "Workflow", namespace)
+        for namespace in self.namespaces:
+            for kind in ("CronWorkflow", "Workflow"):
+                self.api.delete_all(API, kind, namespace)

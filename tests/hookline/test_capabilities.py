@@ -213,7 +213,7 @@ def test_a_run_of_foreign_code_shares_nothing_with_a_trusted_one() -> None:
 def test_it_is_a_lane_of_its_own_beside_the_trusted_pipeline() -> None:
     (sensor,) = made(SHOP + FORKS).sensors
     assert [each.pipelines for each in sensor.dependencies] == [("forks",), ("shop",)]
-    assert [each.creates.namespace for each in sensor.dependencies] == ["ci-forks", "ci"]
+    assert [each.creates.namespaces for each in sensor.dependencies] == [{"ci-forks"}, {"ci"}]
 
 
 def test_beyond_the_lanes_it_still_runs_in_its_namespace() -> None:

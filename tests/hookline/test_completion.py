@@ -16,6 +16,7 @@ TWO = (
     DECLARATION
     + """\
   night:
+    owner: team-night
     repository: {name: acme/night, url: https://github.com/acme/night.git}
     run: {template: hookline-ci-go}
     image: registry.example.com/acme/night
@@ -48,6 +49,7 @@ def offered(words: str, incomplete: str = "") -> list[str]:
         ("explain -f ci", "", ["cart", "night"]),
         ("explain -e push.json", "s", ["shop"]),
         ("next --pipeline", "", ["night"]),
+        ("render --owner", "", ["team-night"]),
         ("next ci --pipeline", "", ["night"]),
         ("simulate --source", "", ["github", "harbor"]),
         ("explain shop --source", "h", ["harbor"]),

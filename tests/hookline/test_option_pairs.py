@@ -21,7 +21,9 @@ DECLARED = {"--file": ("ci",)}
 
 SAMPLES: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("validate",): {"--output": ("json",), "--strict": (), **DECLARED},
-    ("render",): {"--output": ("json",), "--to": ("out",), "--pods": (), "--against": ("old.yaml",), **DECLARED},
+    ("render",): {
+        "--output": ("json",), "--to": ("out",), "--pods": (), "--against": ("old.yaml",), "--owner": ("team-tool",), **DECLARED,
+    },
     ("test",): {"--output": ("junit",), **DECLARED},
     ("webhooks",): {"--output": ("json",), **DECLARED},
     ("next", *NOW): {"--output": ("json",), "--count": ("2",), "--pipeline": ("shop",), **DECLARED},
@@ -66,11 +68,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files that the samples name."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "ci").mkdir()
-    declared = DECLARATION.replace("push: {branches: [main]}", NIGHT)
+    declared = DECLARATION.replace("push: {branches: [main]}", NIGHT).replace(
+        "  shop:", "  shop:\n    owner: team-shop"
+    )
     tests = "tests: [{name: night, event: 'schedule:shop', expect: {shop: run}}]\n"
     second = (
         declared.partition("pipelines:\n")[2]
-        .replace("  shop:", "  tool:")
+        .replace("  shop:\n    owner: team-shop", "  tool:\n    owner: team-tool\n    namespace: tools")
         .replace("push: {paths", "push: {authors: [octo], paths")
     )
     (folder / "hookline.yaml").write_text(declared + second + tests, "utf-8")

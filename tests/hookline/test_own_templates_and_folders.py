@@ -61,7 +61,6 @@ def test_a_template_that_the_file_names_needs_no_option(
     ("content", "expected"),
     [
         (read(TEMPLATE, name="other"), "hookline.yaml:6:29: error: templates.team-ci.file: ci/team-ci.yaml holds no template team-ci; it holds: other"),
-        (read(TEMPLATE, "WorkflowTemplate", more=", namespace: team"), "hookline.yaml:6:29: error: templates.team-ci.file: ci/team-ci.yaml is a WorkflowTemplate of the namespace team, and Workflows run in ci"),
         ("kind: Pod\n", "ci/team-ci.yaml:1:7: error: kind: "),
         ("", "ci/team-ci.yaml:1:1: error: the file is empty"),
     ],

@@ -71,6 +71,7 @@ def capabilities(template: Anatomy, origin: str) -> Template:
     return Template(
         name=template.name,
         cluster_scope=template.kind == KINDS[0],
+        namespace="" if template.kind == KINDS[0] else template.namespace,
         parameters=template.parameters,
         roles=found_roles,
         concurrent_runs=concurrent,
