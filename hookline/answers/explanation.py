@@ -23,7 +23,7 @@ class Judgement:
 
     code: str
     result: str
-    """ok, FAIL, unknown, or not reached."""
+    """ok, FAIL, unknown, in the run (its first step decides), or not reached."""
     detail: str
     position: Position | None
     """None for what holds without being written: security rules and defaults."""
@@ -72,7 +72,7 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
 
     Raises:
         KeyError: There is no such pipeline.
-        DeliveryError: There are files, and the event is no push.
+        DeliveryError: There are files, and no path filter can look at an event of this kind.
     """
     declared = plan.declaration.pipelines[pipeline]
     simulation = simulate(plan, event, files)
@@ -99,7 +99,7 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
             clauses.append(
                 Judgement(
                     code,
-                    "not reached" if decided else _RESULTS[outcome],
+                    "not reached" if decided else _judged(outcome, result),
                     detail if not decided else "",
                     declared.position("events", *path) if path else None,
                 )
@@ -108,6 +108,10 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     if not clauses:
         clauses.append(_without_program(plan, result, declared.position("events")))
     return Explanation(canonical, result, tuple(clauses), tuple(_inherited(declared)))
+
+
+def _judged(outcome: bool | None, result: Result) -> str:
+    return "in the run" if outcome is None and result.verdict == "run" else _RESULTS[outcome]
 
 
 def _inherited(declared: DeclaredPipeline) -> Iterator[Inherited]:

@@ -61,7 +61,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
         files: The changed files, complete; None = what the payload lists.
 
     Raises:
-        DeliveryError: There are files, and the event is no push.
+        DeliveryError: There are files, and no path filter can look at an event of this kind.
     """
     text = event.text()
     reaching = carriers(plan, event)
@@ -72,9 +72,10 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     if endpoint is not None and endpoint.event_source == event.event_source:
         reading = reader(endpoint.host, endpoint.name)
         pushes, keys = reading.pushes(text), reading.keys(text)
-    if files is not None and not any(each.get("kind") == "push" for each in pushes):
+    if files is not None and not any(each.get("kind") in {"push", "pull_request"} for each in pushes):
         raise DeliveryError(
-            f"only a push is decided by its changed files, and this event is of the kind {pushes[0].get('kind')}; leave the list of files out"
+            "only pushes and requests are decided by their changed files, and this event is of the kind "
+            f"{pushes[0].get('kind')}; leave the list of files out"
         )
     # A table without a line for the event can only say REPOSITORY, so it need not be asked.
     asked = [each for each in reaching if each[1].program is None or keys & each[1].keys]

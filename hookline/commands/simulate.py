@@ -19,7 +19,7 @@ from hookline.command_line.common import (
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.command_line.strict import StrictCommand
 from hookline.output import plural, table, yaml_documents
-from sensors.reasons import REASONS, meaning
+from sensors.reasons import OPEN_PATHS, REASONS, meaning
 
 
 @click.command(cls=StrictCommand)
@@ -112,6 +112,9 @@ def _print(found: Simulation) -> None:
                 (result.pipeline, result.verdict, result.reason, name or meaning(result.reason, found.event))
             )
         click.echo(table(("PIPELINE", "VERDICT", "REASON", "WORKFLOW"), rows), nl=False)
+        for result in found.results:
+            if (result.verdict, result.reason) == ("run", "PATHS"):
+                print_line(f"{result.pipeline}: run, {OPEN_PATHS}")
     else:
         click.echo("no pipeline is about this event")
     for reason, count in found.others.items():

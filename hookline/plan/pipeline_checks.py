@@ -216,6 +216,14 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
                 "events",
                 "tag",
             )
+    if events.pull_request is not None and events.pull_request.paths is not None and "paths" not in template.roles:
+        checked.error(
+            f"no event lists the changed files of a request, and {template.name} cannot compare them; use a template that can, such as run: "
+            f"{{template: hookline-ci-go}} (annotation {PREFIX}paths-parameter), or leave paths: out",
+            "events",
+            "pull_request",
+            "paths",
+        )
     if events.pull_request is not None and template.moves_latest and not events.sandboxed:
         checked.warn(
             f"{template.name} pushes :latest in every run, so a pull request moves it too; give pull requests a pipeline with an "
