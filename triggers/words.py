@@ -10,6 +10,7 @@ __all__ = [
     "PREFIX",
     "RUN_ACCOUNTS",
     "RUN_SERVICE_ACCOUNT",
+    "SKIP_REASON_OUTPUT",
     "SPOT_ANNOTATION_PREFIX",
     "STOCK_PARAMETERS",
     "Role",
@@ -41,6 +42,9 @@ such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_tokens.p
 
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 """Annotation of a template: "true" if runs of one repository may overlap."""
+
+SKIP_REASON_OUTPUT = "skip-reason"
+"""Output parameter of a step after which the others have nothing to do: the reason code; empty where they have."""
 
 SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 """Annotations of a pod by which ECI gives it spot capacity."""

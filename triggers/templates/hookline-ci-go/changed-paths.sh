@@ -1,17 +1,20 @@
-# Whether a chosen file has changed, where the event left that open. It takes commits and trees, without files, in a repository that is
-# thrown away. What git cannot tell is built: then this ends with 2, and with 1 where git failed.
+# Whether a chosen file has changed, where the event left that open: asked in a repository that is thrown away. Where the mirror has nothing,
+# commits and trees come without files. Beside the mirror that is not done: of what a damaged one lacks, git would ask the host, and for that
+# read what it lacks, without an end. What git cannot tell is built: then a function here ends with 2, and with 1 where git failed.
+export GIT_NO_LAZY_FETCH=1
 
 # Where the changes begin: the commit before a push; else where the branch left the one that it is compared with, by git's own choice if
 # there are several such places, as in git diff A...B.
-compare() {
+compare() { # borrow or alone, options of git fetch
   prepare "$1" || return 1
-  have "$wanted" || fetch --filter=blob:none || return 1
+  shift
+  have "$wanted" || fetch "$@" || return 1
   other=
   case $begin in
   refs/heads/*) other=$(named "$begin") ;;
   *)
     # What a forced push took away may be there still.
-    if [ -n "$begin" ] && { have "$begin" || single "$begin" --filter=blob:none; } 2> /dev/null; then
+    if [ -n "$begin" ] && { have "$begin" || single "$begin" "$@"; } 2> /dev/null; then
       since=$begin
       return 0
     fi
@@ -23,7 +26,7 @@ compare() {
     ;;
   esac
   [ -n "$other" ] || { echo "There is no branch to compare with."; return 2; }
-  have "$other" || single "$other" --filter=blob:none || return 1
+  have "$other" || single "$other" "$@" || return 1
   status=0
   since=$(g merge-base "$wanted" "$other") || status=$?
   [ $status -ne 1 ] || { echo "The two histories have no commit in common."; return 2; }
@@ -47,7 +50,7 @@ keep() {
 
 # The names of the files that differ and are chosen, one a line. A line end in a name becomes another control character: no pattern has any.
 choose() {
-  compare "$1" || return
+  compare "$@" || return
   g diff-tree -r -z --no-renames --name-only "$since" "$wanted" > "$HOME/differ" || return 1
   tr '\n\000' '\001\n' < "$HOME/differ" > "$HOME/names"
   include=$(asked include)
@@ -58,18 +61,14 @@ choose() {
 skip_reason=
 if [ -n "$PATHS" ]; then
   git_dir=/scratch/question
-  status=0
-  choose borrow || status=$?
-  if [ $status -eq 1 ] && [ -n "$(ls "$mirror/objects/pack")" ]; then
-    status=0
-    choose alone || status=$?
-  fi
+  status=1
+  [ -z "$(ls "$mirror/objects/pack")" ] || { choose borrow && status=0 || status=$?; }
+  [ $status -ne 1 ] || { choose alone --filter=blob:none && status=0 || status=$?; }
   if [ $status -ne 0 ]; then
     echo "It cannot be told which files changed, so the commit is built."
   else
     chosen=$(($(wc -l < "$HOME/names")))
     echo "Changed since $since: $(($(tr -cd '\000' < "$HOME/differ" | wc -c))) files, of which paths: chooses $chosen."
-    head -n 5 "$HOME/names" | cut -c 1-200 | tr '\001-\011\013-\037\177' '?' | sed 's/^/  /'
     if [ "$chosen" -eq 0 ]; then
       skip_reason=PATHS
       commit=$(g rev-parse "$wanted^{commit}")
