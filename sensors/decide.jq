@@ -86,14 +86,10 @@ def paths($patterns):
 #end
 
 #if open_paths
-# What the run is asked where the event does not tell and its first step can: from which commit or branch on, and which files.
-# A request begins where its branch left the target; a push at the commit before it, and without one where its branch left the default branch.
-def open_question($patterns):
-  [
-    (if .kind == "pull_request" then .pull_request.base_ref | select(ref_name) | "base refs/heads/" + . else .before | select(commit) | "base " + . end),
-    "include " + ($patterns.include // ".*"),
-    ($patterns.exclude | select(. != null) | "exclude " + .)
-  ] | join("\n");
+# What the run is asked where the event does not tell and its first step can: from which commit or branch on, and about which files
+# (exclude stands before include). A request begins where its branch left the target; a push at the commit before it, else where its branch left the default branch.
+def question($patterns):
+  [(if .kind == "push" then .before | select(commit) else .pull_request.base_ref | select(ref_name) | "refs/heads/" + . end | "base " + .), ($patterns | to_entries[] | .key + " " + .value)] | join("\n");
 #end
 
 # Each clause: [reason code, true | false | null for "the event does not tell"], in the order of judgement.
@@ -140,12 +136,14 @@ def clauses($event; $rule):
       ["INTO", ($request.base_ref | chosen($rule.into))],
       ["DRAFTS", $rule.drafts == true or $request.draft != true],
       ["AUTHORS", ($event.actor | author | chosen($rule.authors))],
-      ["SKIP_MARKERS", ($event | marked($rule) | not)]
-#if open_paths
-      # No host lists the files of a request.
-      , ["PATHS", ($event | paths($rule.paths))]
+#if told_paths
+      ["SKIP_MARKERS", ($event | marked($rule) | not)]),
 #end
-      ),
+#if open_paths
+      ["SKIP_MARKERS", ($event | marked($rule) | not)],
+      # No host lists the files of a request.
+      ["PATHS", ($event | paths($rule.paths))]),
+#end
 #end
 #if image_push
   (select($event.kind == "image_push")
@@ -193,7 +191,7 @@ def judged:
         elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
         else
 #if open_paths
-          ($result == null and $rule.paths.unknown == null) as $open |
+          (if $result == null and $rule.paths.unknown == null then question($rule.paths) else "" end) as $paths |
 #end
           ({sha}
 #if push pull_request
@@ -212,14 +210,14 @@ def judged:
             + {ref: (.ref | full_ref)}
 #end
 #if open_paths
-            + {paths: (if $open then open_question($rule.paths) else "" end)}
+            + {$paths}
 #end
           ) as $safe
           | ([.kind, $key] + subject | join(" ")) as $subject
           | {
               action: "run",
 #if open_paths
-              verdict: (if $result or $open then "run" else "unknown" end),
+              verdict: (if $result or $paths != "" then "run" else "unknown" end),
 #end
 #if told_paths
               verdict: (if $result then "run" else "unknown" end),

@@ -51,7 +51,8 @@ class Pod:
             env={**os.environ, **env, **values},
             check=False,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
 
     def play(self, step: str, arguments: Mapping[str, str], **values: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ _SET_BY_HOOKLINE: Mapping[Role, str] = {
     "branch": "comes from the event, or its branch: key",
     "commit": "takes the commit of the event",
     "ref": "takes the full ref of the event",
-    "paths": "takes what an event leaves open of paths:",
+    "paths": "takes the path filter that an event leaves open; filters stand under push: and pull_request:",
     "sandbox": "follows from pull_request.forks: true where it says sandboxed",
 }
 """Roles of parameters that are not for the user: where the value comes from."""

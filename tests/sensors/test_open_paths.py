@@ -15,7 +15,7 @@ from hookline.plan.planning import Plan
 PR = edited(payload("github/pull_request-opened"), repository__full_name="acme/shop")
 OPEN = github_push(forced=True)
 EITHER = "{include: [cmd/**, go.mod], exclude: ['**/*.md']}"
-ASKED = "include cmd/.+|go[.]mod\nexclude ([^/]+/)*[^/]*[.]md"
+ASKED = "exclude ([^/]+/)*[^/]*[.]md\ninclude cmd/.+|go[.]mod"
 
 
 def planned(events: str, template: str = "hookline-ci-go") -> Plan:
@@ -129,7 +129,7 @@ def test_a_program_whose_runs_answer_nothing_carries_no_word_of_it() -> None:
         for each in sensor.dependencies
         if each.program is not None
     ]
-    assert ["open_question" in text for text in texts] == [False, True]
+    assert ["question($patterns)" in text for text in texts] == [False, True]
 
 
 def test_simulate_says_that_the_paths_are_decided_in_the_run() -> None:

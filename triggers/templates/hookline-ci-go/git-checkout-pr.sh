@@ -94,7 +94,7 @@ echo "Start to Clone  $REPO_URL"
 ask git ls-remote --symref -- "$REPO_URL" HEAD "refs/heads/$TARGET_BRANCH" ${REF:+"$REF" "$REF^{}"} ${into:+"$into"} \
   ${DEFAULT_BRANCH:+"refs/heads/$DEFAULT_BRANCH"} > "$HOME/remote" ||
   fail "$REPO_URL does not answer, or does not let us in"
-named() { NAME=$1 awk -F '\t' '$2 == ENVIRON["NAME"] { print $1; exit }' "$HOME/remote"; }
+named() { NAME=$1 awk -F '\t' '$2 == ENVIRON["NAME"] && $1 !~ /^ref: / { print $1; exit }' "$HOME/remote"; }
 default=$DEFAULT_BRANCH
 [ -n "$default" ] || default=$(awk -F '\t' '$2 == "HEAD" && sub(/^ref: refs\/heads\//, "", $1) { print $1; exit }' "$HOME/remote")
 head=$(named "refs/heads/$TARGET_BRANCH")
