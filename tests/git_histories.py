@@ -16,7 +16,9 @@ GONE = "1" * 40
 
 def git_bytes(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
     """What git prints; an error of git is an error of the test."""
-    return subprocess.run(["git", *arguments], cwd=folder, input=given, check=True, capture_output=True).stdout
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, input=given, check=True, capture_output=True
+    ).stdout
 
 
 @dataclass
@@ -38,9 +40,19 @@ class Repository:
             instructions: Names of parents; `path=content`; bytes are instructions of fast-import.
         """
         mark = self.commits[name] = len(self.commits) + 1
-        parents = [each for each in instructions if isinstance(each, str) and each in self.commits and each != name]
-        lines = [f"commit refs/work/{mark}", f"mark :{mark}", f"committer x <x@example.com> {1_700_000_000 + mark} +0000", "data 1", "x"]
-        lines += [f"{'merge' if place else 'from'} :{self.commits[each]}" for place, each in enumerate(parents)]
+        parents = [
+            each for each in instructions if isinstance(each, str) and each in self.commits and each != name
+        ]
+        lines = [
+            f"commit refs/work/{mark}",
+            f"mark :{mark}",
+            f"committer x <x@example.com> {1_700_000_000 + mark} +0000",
+            "data 1",
+            "x",
+        ]
+        lines += [
+            f"{'merge' if place else 'from'} :{self.commits[each]}" for place, each in enumerate(parents)
+        ]
         found = "\n".join(lines).encode() + b"\n"
         for each in instructions:
             if isinstance(each, bytes):
@@ -56,7 +68,9 @@ class Repository:
         """Make it; the full hashes of its commits by their names."""
         folder.mkdir()
         form = "sha256" if self.sha256 else "sha1"
-        git_bytes(folder, "init", "-q", "--bare", "--template=", f"--object-format={form}", "-b", self.head, ".")
+        git_bytes(
+            folder, "init", "-q", "--bare", "--template=", f"--object-format={form}", "-b", self.head, "."
+        )
         for option in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
             git_bytes(folder, "config", option, "true")
         git_bytes(folder, "fast-import", "--quiet", "--export-marks=marks", given=b"".join(self.stream))
@@ -96,13 +110,23 @@ def history(make: History) -> History:
 
 def pushed(head: str, before: str, **refs: str) -> Asked:
     """A push to topic, compared with the commit before it."""
-    return Asked(head, "refs/heads/topic", {"refs/heads/main": "main/1", "refs/heads/topic": head, **refs}, before=before, oracle=(before, head))
+    return Asked(
+        head,
+        "refs/heads/topic",
+        {"refs/heads/main": "main/1", "refs/heads/topic": head, **refs},
+        before=before,
+        oracle=(before, head),
+    )
 
 
 def created(head: str, main: str, *, before: str = "") -> Asked:
     """A new branch, or one whose former head is gone: compared with the default branch."""
     return Asked(
-        head, "refs/heads/topic", {"refs/heads/main": main, "refs/heads/topic": head}, before=before, oracle=(f"{main}...{head}",)
+        head,
+        "refs/heads/topic",
+        {"refs/heads/main": main, "refs/heads/topic": head},
+        before=before,
+        oracle=(f"{main}...{head}",),
     )
 
 
@@ -289,7 +313,12 @@ def a_new_branch_where_the_default_branch_has_another_name(made: Repository) -> 
     made.head = "trunk"
     start(made)
     refs = {"refs/heads/trunk": "main/1", "refs/heads/topic": "topic/1"}
-    return Asked(made.change("topic/1", "main/1", "docs/a.md=5"), "refs/heads/topic", refs, oracle=("main/1...topic/1",))
+    return Asked(
+        made.change("topic/1", "main/1", "docs/a.md=5"),
+        "refs/heads/topic",
+        refs,
+        oracle=("main/1...topic/1",),
+    )
 
 
 @history
@@ -298,7 +327,9 @@ def a_push_that_an_octopus_joins(made: Repository) -> Asked:
     for name in ("one", "two", "three"):
         made.change(name, "main/1", f"docs/{name}.md=5")
     made.change("four", "three", "code/c.go=5")
-    return pushed(made.change("topic/1", "one", "two", "four", "docs/two.md=5", "docs/three.md=5", "code/c.go=5"), "one")
+    return pushed(
+        made.change("topic/1", "one", "two", "four", "docs/two.md=5", "docs/three.md=5", "code/c.go=5"), "one"
+    )
 
 
 @history
@@ -339,7 +370,9 @@ def a_request_of_a_criss_cross(made: Repository) -> Asked:
     made.change("b", "main/1", "docs/a.md=6")
     made.change("main/2", "a", "b", "docs/a.md=6")
     made.change("topic/1", "b", "a", "code/a.go=5")
-    return requested(made.change("topic/2", "topic/1", "docs/b.md=7"), made.change("main/3", "main/2", "docs/c.md=8"))
+    return requested(
+        made.change("topic/2", "topic/1", "docs/b.md=7"), made.change("main/3", "main/2", "docs/c.md=8")
+    )
 
 
 @history
@@ -349,7 +382,9 @@ def a_request_of_the_other_criss_cross(made: Repository) -> Asked:
     made.change("b", "main/1", "code/a.go=6")
     made.change("main/2", "a", "b", "code/a.go=6")
     made.change("topic/1", "b", "a", "docs/a.md=5")
-    return requested(made.change("topic/2", "topic/1", "docs/b.md=7"), made.change("main/3", "main/2", "docs/c.md=8"))
+    return requested(
+        made.change("topic/2", "topic/1", "docs/b.md=7"), made.change("main/3", "main/2", "docs/c.md=8")
+    )
 
 
 @history
@@ -379,8 +414,12 @@ def a_request_into_another_branch_than_the_default(made: Repository) -> Asked:
     """From main on it has code, from release/1 on none."""
     start(made)
     made.change("release/1", "main/1", "code/a.go=5")
-    asked = requested(made.change("topic/1", "release/1", "docs/a.md=5"), "release/1", branch="release/#1-功能")
-    return Asked(asked.head, asked.ref, {**asked.refs, "refs/heads/main": "main/1"}, asked.into, oracle=asked.oracle)
+    asked = requested(
+        made.change("topic/1", "release/1", "docs/a.md=5"), "release/1", branch="release/#1-功能"
+    )
+    return Asked(
+        asked.head, asked.ref, {**asked.refs, "refs/heads/main": "main/1"}, asked.into, oracle=asked.oracle
+    )
 
 
 @history
@@ -421,17 +460,24 @@ def a_request_in_a_repository_with_sha256(made: Repository) -> Asked:
 def a_request_of_files_with_names_of_any_bytes(made: Repository) -> Asked:
     start(made)
     return requested(
-        made.change("topic/1", "main/1", b'M 100644 inline "docs/\\n a\\"\'\\t.md"\ndata 1\n1', "docs/功能 é.md=1"), "main/1"
+        made.change(
+            "topic/1", "main/1", b'M 100644 inline "docs/\\n a\\"\'\\t.md"\ndata 1\n1', "docs/功能 é.md=1"
+        ),
+        "main/1",
     )
 
 
 @history
 def a_request_of_code_whose_name_has_a_line_end(made: Repository) -> Asked:
     start(made)
-    return requested(made.change("topic/1", "main/1", b'M 100644 inline "code/a\\nb.go"\ndata 1\n1'), "main/1")
+    return requested(
+        made.change("topic/1", "main/1", b'M 100644 inline "code/a\\nb.go"\ndata 1\n1'), "main/1"
+    )
 
 
 @history
 def a_request_of_code_whose_name_is_no_utf_8(made: Repository) -> Asked:
     start(made)
-    return requested(made.change("topic/1", "main/1", b'M 100644 inline "code/a\\377.go"\ndata 1\n1'), "main/1")
+    return requested(
+        made.change("topic/1", "main/1", b'M 100644 inline "code/a\\377.go"\ndata 1\n1'), "main/1"
+    )

@@ -45,7 +45,9 @@ def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Prog
         source="source",
         kinds=kinds,
         lines={key: line for key in keys if key and re.fullmatch(r"[A-Za-z0-9._/-]+", key)},
-        bindings={kind: each | OPEN.get(kind, {}) for kind, each in BINDINGS.items()} if any_ref else BINDINGS,
+        bindings={kind: each | OPEN.get(kind, {}) for kind, each in BINDINGS.items()}
+        if any_ref
+        else BINDINGS,
         mutex_argument="repo_name",
         any_ref=any_ref,
     )

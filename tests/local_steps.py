@@ -55,12 +55,17 @@ class Pod:
             errors="replace",
         )
 
-    def play(self, step: str, arguments: Mapping[str, str], **values: str) -> subprocess.CompletedProcess[str]:
+    def play(
+        self, step: str, arguments: Mapping[str, str], **values: str
+    ) -> subprocess.CompletedProcess[str]:
         """The same with a Workflow's arguments, for which Argo would put the template's defaults where they say nothing."""
         spec: Any = shipped("hookline-ci-go")["spec"]
         given = {item["name"]: item["value"] for item in spec["arguments"]["parameters"]} | dict(arguments)
         container = next(each["container"] for each in spec["templates"] if each["name"] == step)
-        named = {item["name"]: re.fullmatch(r"\{\{workflow\.parameters\.(\w+)\}\}", item["value"]) for item in container["env"]}
+        named = {
+            item["name"]: re.fullmatch(r"\{\{workflow\.parameters\.(\w+)\}\}", item["value"])
+            for item in container["env"]
+        }
         return self.run(step, **{name: given[found[1]] for name, found in named.items() if found}, **values)
 
     def output(self, name: str) -> str:

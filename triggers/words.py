@@ -52,7 +52,9 @@ SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
 """Label of a pod by which ACS gives it spot capacity."""
 
-Role = Literal["url", "directory", "branch", "tag", "image", "dockerfile", "commit", "ref", "sandbox", "paths"]
+Role = Literal[
+    "url", "directory", "branch", "tag", "image", "dockerfile", "commit", "ref", "sandbox", "paths"
+]
 """Role of a template's parameter that hookline fills or checks."""
 
 STOCK_PARAMETERS: Mapping[Role, str] = {

@@ -216,7 +216,11 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
                 "events",
                 "tag",
             )
-    if events.pull_request is not None and events.pull_request.paths is not None and "paths" not in template.roles:
+    if (
+        events.pull_request is not None
+        and events.pull_request.paths is not None
+        and "paths" not in template.roles
+    ):
         checked.error(
             f"no event lists the changed files of a request, and {template.name} cannot compare them; use a template that can, such as run: "
             f"{{template: hookline-ci-go}} (annotation {PREFIX}paths-parameter), or leave paths: out",

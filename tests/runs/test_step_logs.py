@@ -235,7 +235,11 @@ def test_a_checkout_that_found_nothing_to_build_is_whole_and_counts_for_no_cache
         found = read_step("git-checkout-pr", text, 0)
         assert found is not None
         assert found.checkout is not None
-        assert (found.completeness, found.checkout.state, found.checkout.counted) == (completeness, "unknown", False)
+        assert (found.completeness, found.checkout.state, found.checkout.counted) == (
+            completeness,
+            "unknown",
+            False,
+        )
 
 
 def test_of_two_first_checkouts_at_once_one_clones_and_one_breaks() -> None:

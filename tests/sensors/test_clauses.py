@@ -75,7 +75,12 @@ TRIED: dict[tuple[Kind, str], tuple[str, str, Any, Any]] = {
         edited(github_push(), commits=[{"added": [], "modified": ["docs/a"], "removed": []}]),
     ),
     ("tag", "tags"): ("github", 'tags: ["v*"]', TAG, github_push(ref="refs/tags/w1")),
-    ("pull_request", "paths"): ("github", 'paths: {exclude: ["docs/**"]}', (PR, ["docs/a", "b"]), (PR, ["docs/a"])),
+    ("pull_request", "paths"): (
+        "github",
+        'paths: {exclude: ["docs/**"]}',
+        (PR, ["docs/a", "b"]),
+        (PR, ["docs/a"]),
+    ),
     ("pull_request", "into"): ("github", "into: [master]", PR, edited(PR, pull_request__base__ref="next")),
     ("pull_request", "drafts"): ("github", "drafts: false", PR, edited(PR, pull_request__draft=True)),
     ("pull_request", "forks"): ("github", "forks: never", PR, FORK | {"action": "opened"}),

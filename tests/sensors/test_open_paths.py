@@ -33,9 +33,7 @@ def answered(body: Any, plan: Plan = PLAN, kind: str = "push", files: list[str] 
 
 def arguments(found: Explanation) -> dict[str, str]:
     assert found.result.workflow is not None
-    return {
-        item["name"]: item["value"] for item in found.result.workflow["spec"]["arguments"]["parameters"]
-    }
+    return {item["name"]: item["value"] for item in found.result.workflow["spec"]["arguments"]["parameters"]}
 
 
 def verdict(found: Explanation) -> tuple[str, str, str]:
@@ -64,7 +62,9 @@ def test_a_push_without_a_commit_before_it_names_none(before: Any) -> None:
 
 @pytest.mark.parametrize("target", ["a b", "a..b", "{{workflow.name}}", "-x", "a\nexclude .*", "x" * 201])
 def test_a_target_that_no_branch_can_be_called_is_not_handed_over(target: str) -> None:
-    assert arguments(answered(edited(PR, pull_request__base__ref=target), kind="pull_request"))["paths"] == ASKED
+    assert (
+        arguments(answered(edited(PR, pull_request__base__ref=target), kind="pull_request"))["paths"] == ASKED
+    )
 
 
 def test_what_an_event_decides_is_not_asked_again() -> None:
@@ -79,7 +79,11 @@ def test_what_an_event_decides_is_not_asked_again() -> None:
 
 
 def test_a_list_of_files_answers_now_what_the_run_would() -> None:
-    for files, expected in ((["go.mod"], ("run", "MATCH", "run")), (["cmd/a.md"], ("skip", "PATHS", "drop")), ([], ("skip", "PATHS", "drop"))):
+    for files, expected in (
+        (["go.mod"], ("run", "MATCH", "run")),
+        (["cmd/a.md"], ("skip", "PATHS", "drop")),
+        ([], ("skip", "PATHS", "drop")),
+    ):
         assert verdict(answered(OPEN, files=files)) == expected
         assert verdict(answered(PR, kind="pull_request", files=files)) == expected
 
@@ -94,7 +98,9 @@ def test_a_line_end_in_the_name_of_a_file_is_a_character_like_any_other() -> Non
         assert verdict(answered(OPEN, plan, files=[name])) == ("run", "MATCH", "run")
 
 
-@pytest.mark.parametrize(("unknown", "expected"), [("run", ("unknown", "PATHS", "run")), ("skip", ("unknown", "PATHS", "drop"))])
+@pytest.mark.parametrize(
+    ("unknown", "expected"), [("run", ("unknown", "PATHS", "run")), ("skip", ("unknown", "PATHS", "drop"))]
+)
 def test_who_says_what_an_open_filter_means_asks_nobody(unknown: str, expected: tuple[str, str, str]) -> None:
     found = answered(OPEN, planned(f"{{push: {{paths: {{include: [go.mod], unknown: {unknown}}}}}}}"))
     assert verdict(found) == expected

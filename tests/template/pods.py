@@ -347,7 +347,9 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
 
 def _true(text: str, values: Mapping[str, str]) -> bool:
     """A comparison: of texts that Argo has filled in, or an expression of one output."""
-    output = re.fullmatch(r"\s*\{\{=tasks\['([\w-]+)'\]\.outputs\.parameters\['([\w-]+)'\] == '(.*)'\}\}\s*", text)
+    output = re.fullmatch(
+        r"\s*\{\{=tasks\['([\w-]+)'\]\.outputs\.parameters\['([\w-]+)'\] == '(.*)'\}\}\s*", text
+    )
     if output is not None:
         return values[f"tasks.{output[1]}.outputs.parameters.{output[2]}"] == output[3]
     match = re.fullmatch(r"\s*'?(.*?)'?\s*(==|!=)\s*'?(.*?)'?\s*", _filled(text, values))

@@ -159,10 +159,18 @@ def test_a_run_without_a_chosen_file_ends_in_its_first_step(site: Site, cold: bo
     """By the image's own git, sed and grep; names in other scripts, line ends in names and bytes that are no UTF-8 included."""
     if not cold:
         site.build(only=("git-checkout-pr",))
-    topic = site.repository.commit({"docs/a.md": "x", "功能/é.md": "x", "docs/a\nb.md": "x", os.fsdecode(b"docs/\xff.md"): "x"}, "topic", push=False)
+    topic = site.repository.commit(
+        {"docs/a.md": "x", "功能/é.md": "x", "docs/a\nb.md": "x", os.fsdecode(b"docs/\xff.md"): "x"},
+        "topic",
+        push=False,
+    )
     site.repository.push("topic:refs/pull/1/head")
     asked = {"target_branch": "topic", "revision": topic, "ref": "refs/pull/1/head"}
-    nothing = ("include ([^/]+/)*[^/]*[.]go", "include [^/]/[^/][.]md\nexclude docs/.+", "exclude ([^/]+/)*[^/é]*é[.]md|docs/.+|stamp[.]txt")
+    nothing = (
+        "include ([^/]+/)*[^/]*[.]go",
+        "include [^/]/[^/][.]md\nexclude docs/.+",
+        "exclude ([^/]+/)*[^/é]*é[.]md|docs/.+|stamp[.]txt",
+    )
     for each in nothing:
         run = site.build(**asked, paths=f"base refs/heads/main\n{each}")
         assert list(run.steps) == ["git-checkout-pr"], run.log
