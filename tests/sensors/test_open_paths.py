@@ -7,6 +7,7 @@ import pytest
 from support import DECLARATION, OTHER_SHA, SHA, ZERO, edited, github_push, payload, plan
 
 from documents.diagnostics import InvalidInput
+from events.delivery import DeliveryError
 from hookline.answers.explanation import Explanation, explain
 from hookline.answers.incoming import EventOptions, incoming
 from hookline.answers.simulation import simulate
@@ -86,6 +87,12 @@ def test_a_list_of_files_answers_now_what_the_run_would() -> None:
     ):
         assert verdict(answered(OPEN, files=files)) == expected
         assert verdict(answered(PR, kind="pull_request", files=files)) == expected
+
+
+def test_files_of_a_request_that_decide_nothing_are_not_taken() -> None:
+    plan = planned("{push: {paths: [go.mod]}, pull_request: {}}")
+    with pytest.raises(DeliveryError, match="no pipeline of this repository has paths: under pull_request:"):
+        answered(PR, plan, "pull_request", ["go.mod"])
 
 
 def test_a_name_that_is_too_long_to_be_tried_is_left_to_the_run() -> None:
