@@ -1,6 +1,6 @@
-"""The one glob dialect of files that people write, as regular expressions that RE2, Oniguruma and Python read alike.
+"""The one glob dialect of files that people write, as regular expressions that RE2, Oniguruma, POSIX (ERE) and Python read alike.
 
-RE2 is the Sensor's engine, Oniguruma that of the offline run.
+RE2 is the Sensor's engine, Oniguruma that of the offline run; a step of a run has grep -E.
 
 `*` matches within one path part, `**` any number of whole parts, `?` one character other than `/`. Nothing else is
 special, and characters that other dialects give a meaning to are refused rather than taken literally.
@@ -137,7 +137,7 @@ def _part(part: str) -> str:
 def _expression(pattern: str, literal_ending: str) -> str:
     glob = check_glob(pattern, literal_ending=literal_ending).removesuffix(literal_ending)
     *parts, last = _parts(glob)
-    before = "".join("(?:[^/]+/)*" if part == "**" else f"{_part(part)}/" for part in parts)
+    before = "".join("([^/]+/)*" if part == "**" else f"{_part(part)}/" for part in parts)
     if last == "**":
         return (f"{before}.+" if parts else ".*") + _literal(pattern[len(glob) :])
     return before + _part(last) + _literal(pattern[len(glob) :])

@@ -86,9 +86,10 @@ class LoginSelection(Selection):
 class Paths(Selection):
     """Patterns that choose changed files."""
 
-    unknown: Literal["run", "skip"] = Field(
-        default="run",
-        description="run or skip a push whose payload does not list every changed file: new branches, forced and very large pushes.",
+    unknown: Literal["run", "skip"] | None = Field(
+        default=None,
+        description="run or skip a push whose payload does not list every changed file: new branches, forced and very large pushes. "
+        "Default: the run itself compares the files, if the template can, as hookline-ci-go; with other templates, run.",
         examples=["run"],
     )
 
@@ -225,6 +226,12 @@ class PullRequest(Block):
 
     into: ChosenBranches | None = Field(
         default=None, description="Target branches, as globs. Default: every branch.", examples=[["main"]]
+    )
+    paths: Chosen | None = Field(
+        default=None,
+        description="Changed files, as globs. No event lists the files of a request, so the run itself compares them, and ends there if none is "
+        "chosen. Needs a template that can, such as hookline-ci-go.",
+        examples=[{"exclude": ["docs/**"]}],
     )
     drafts: bool = Field(default=False, description="Whether drafts run too.", examples=[False])
     forks: Annotated[Literal["never", "sandboxed"], BeforeValidator(_never_or_sandboxed)] = Field(

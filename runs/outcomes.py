@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from runs.facts import Attempt
 from runs.objects import KILLED, Node, Pod, Workflow
 from runs.step_logs import StepLog
+from triggers.words import SKIP_REASON_OUTPUT
 
 __all__ = ["attempt_outcome", "reclaimed", "run_outcome"]
 
@@ -122,7 +123,7 @@ def run_outcome(workflow: Workflow, attempts: Sequence[Attempt]) -> str:
         # It was stopped while it waited for a lock. Argo before 4.0.10 and 4.1.2 calls that Succeeded.
         return "cancellation"
     if workflow.phase == "Succeeded":
-        return "skip" if nodes and all(node.phase in {"Skipped", "Omitted"} for node in nodes) else "success"
+        return "skip" if _skipped(nodes) else "success"
     if workflow.shutdown or (not _CONTAINER.match(workflow.message) and _any(SHUTDOWNS, workflow.message)):
         return "cancellation"
     if _by_message(workflow.message) == "timeout":
@@ -132,6 +133,13 @@ def run_outcome(workflow: Workflow, attempts: Sequence[Attempt]) -> str:
         if word in outcomes:
             return word
     return "error"
+
+
+def _skipped(nodes: Sequence[Node]) -> bool:
+    """Whether nothing was done: every step was skipped, or all after one that said why they had nothing to do."""
+    skipping = {node.task for node in nodes if node.outputs.get(SKIP_REASON_OUTPUT)}
+    rest = [node for node in nodes if node.task not in skipping and not (skipping and node.on_exit)]
+    return bool(nodes) and all(node.phase in {"Skipped", "Omitted"} for node in rest)
 
 
 def _last_outcomes(nodes: Iterable[Node], attempts: Sequence[Attempt]) -> dict[str, str]:

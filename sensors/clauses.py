@@ -51,7 +51,7 @@ def _logins(chosen: "list[str] | Selection | None") -> dict[str, Any] | None:
 
 def _paths(chosen: "list[str] | Paths | None") -> dict[str, Any] | None:
     found = _patterns(chosen)
-    if found is not None and isinstance(chosen, Paths) and chosen.unknown != "run":
+    if found is not None and isinstance(chosen, Paths) and chosen.unknown is not None:
         found["unknown"] = chosen.unknown
     return found
 
@@ -229,7 +229,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
         "PATHS",
         "no changed file is chosen, or the event does not list every changed file",
         _files,
-        {"push": "paths"},
+        {"push": "paths", "pull_request": "paths"},
         _paths,
     ),
 )

@@ -76,12 +76,20 @@ def marked($rule): $rule.skip_markers != false and .skip_marker != null;
 def author: if type == "string" then ascii_downcase else . end;
 #end
 
-#if push
+#if push open_paths
+# A line end in the name of a file is a character like any other; no pattern holds the one that stands for it.
 def paths($patterns):
   if $patterns == null then true
-  elif any(.files // [] | .[]; chosen($patterns)) then true
+  elif any(.files // [] | .[]; split("\n") | join("\u0001") | chosen($patterns)) then true
   elif .files_complete == true and all(.files | .[]; length <= 1000) then false
   else null end;
+#end
+
+#if open_paths
+# What the run is asked where the event does not tell and its first step can: from which commit or branch on, and about which files
+# (exclude stands before include). A request begins where its branch left the target; a push at the commit before it, else where its branch left the default branch.
+def question($patterns):
+  [(if .kind == "push" then .before | select(commit) else .pull_request.base_ref | select(ref_name) | "refs/heads/" + . end | "base " + .), ($patterns | to_entries[] | .key + " " + .value)] | join("\n");
 #end
 
 # Each clause: [reason code, true | false | null for "the event does not tell"], in the order of judgement.
@@ -131,7 +139,14 @@ def clauses($event; $rule):
       ["INTO", ($request.base_ref | chosen($rule.into))],
       ["DRAFTS", $rule.drafts == true or $request.draft != true],
       ["AUTHORS", ($event.actor | author | chosen($rule.authors))],
+#if told_paths
       ["SKIP_MARKERS", ($event | marked($rule) | not)]),
+#end
+#if open_paths
+      ["SKIP_MARKERS", ($event | marked($rule) | not)],
+      # No host lists the files of a request.
+      ["PATHS", ($event | paths($rule.paths))]),
+#end
 #end
 #if image_push
   (select($event.kind == "image_push")
@@ -182,6 +197,9 @@ def judged:
       + if $result == false then {action: "drop", verdict: "skip"}
         elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
         else
+#if open_paths
+          (if $result == null and $rule.paths.unknown == null then question($rule.paths) else "" end) as $paths |
+#end
           ({sha}
 #if push pull_request merge_group
             + {branch: .branch}
@@ -198,11 +216,19 @@ def judged:
 #if push tag pull_request merge_group
             + {ref: (.ref | full_ref)}
 #end
+#if open_paths
+            + {$paths}
+#end
           ) as $safe
           | ([.kind, $key] + subject | join(" ")) as $subject
           | {
               action: "run",
+#if open_paths
+              verdict: (if $result or $paths != "" then "run" else "unknown" end),
+#end
+#if told_paths
               verdict: (if $result then "run" else "unknown" end),
+#end
               kind: .kind,
               name: ($entry.pipeline[:46] | rtrimstr("-")),
               config: $entry.config,

@@ -29,8 +29,8 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
 
     `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` and `plain_ref` are the
-    two rules for names of branches and tags, of which a program has one; `limited` is for tables whose entries name limits, `namespaces` for
-    tables over several namespaces.
+    two rules for names of branches and tags, of which a program has one; `open_paths` and `told_paths` say whether runs can answer a path
+    filter; `limited` is for tables whose entries name limits, `namespaces` for tables over several namespaces.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -156,7 +156,7 @@ def compose(
         source: Name of the source in hookline.yaml; part of every identity.
         kinds: Event kinds that some line listens to; the parts of other kinds are left out.
         lines: The table: repository or image name, as the program's `key` spells it, to its entry.
-        bindings: Per kind, template parameter to the event field (branch, tag, sha, ref) that fills it.
+        bindings: Per kind, template parameter to the event field (branch, tag, sha, ref, paths) that fills it.
         mutex_argument: The argument that names the mutex of an entry without one of its own.
         any_ref: Whether the templates take every branch and tag that git allows, or harmless characters alone.
     """
@@ -173,7 +173,8 @@ def compose(
         f"def source: {json.dumps(source)};\n"
         f"def ignores_case: {json.dumps(host.ignores_case)};\n"
     )
-    parts = {"any_ref" if any_ref else "plain_ref"}
+    open_paths = any("paths" in fields.values() for fields in bound.values())
+    parts = {"any_ref" if any_ref else "plain_ref", "open_paths" if open_paths else "told_paths"}
     if any("limit" in line for line in lines.values()):
         parts.add("limited")
     if any("namespace" in line for line in lines.values()):

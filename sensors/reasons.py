@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sensors.clauses import CLAUSES
 
-__all__ = ["REASONS", "meaning"]
+__all__ = ["OPEN_PATHS", "REASONS", "meaning"]
 
 REASONS: Final[Mapping[str, str]] = {
     "MATCH": "every clause holds",
@@ -19,9 +19,14 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """Code → what it means for `skip`; for `unknown` see docs/reasons.md."""
 
+OPEN_PATHS: Final = "paths decided in the run"
+"""What a verdict means that is `run` with the reason PATHS."""
+
 _EXACT = {clause.code: clause.meanings for clause in CLAUSES if clause.meanings is not None}
 
 
-def meaning(code: str, event: Mapping[str, Any]) -> str:
-    """The meaning of a reason for this canonical event."""
+def meaning(code: str, event: Mapping[str, Any], verdict: str = "") -> str:
+    """The meaning of a reason for this canonical event, with this verdict."""
+    if (code, verdict) == ("PATHS", "run"):
+        return f"{OPEN_PATHS}, whose first step compares the files"
     return _EXACT[code](event) if code in _EXACT else REASONS[code]

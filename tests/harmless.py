@@ -19,10 +19,13 @@ BINDINGS: dict[Kind, dict[str, str]] = {
     "pull_request": {"target_branch": "branch", "commit": "sha"},
     "merge_group": {"target_branch": "branch", "commit": "sha"},
 }
+OPEN: dict[Kind, dict[str, str]] = {"push": {"paths": "paths"}, "pull_request": {"paths": "paths"}}
+"""Of a template that decides path filters."""
+FILES = "([^/]+/)*[^/]*[.](go|c|md)"
 RULES: dict[str, Any] = {
-    "push": {"paths": {"include": "(?:[^/]+/)*[^/]*[.](?:go|c|md)"}, "authors": {"exclude": ".*-bot"}},
+    "push": {"paths": {"include": FILES}, "authors": {"exclude": ".*-bot"}},
     "tag": {},
-    "pull_request": {"drafts": True},
+    "pull_request": {"drafts": True, "paths": {"include": FILES}},
     "merge_group": {},
     "image_push": {},
 }
@@ -44,7 +47,9 @@ def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Prog
         source="source",
         kinds=kinds,
         lines={key: line for key in keys if key and re.fullmatch(r"[A-Za-z0-9._/-]+", key)},
-        bindings=BINDINGS,
+        bindings={kind: each | OPEN.get(kind, {}) for kind, each in BINDINGS.items()}
+        if any_ref
+        else BINDINGS,
         mutex_argument="repo_name",
         any_ref=any_ref,
     )
@@ -66,6 +71,7 @@ def parameters(name: str) -> dict[str, str]:
         "target_branch": name,
         "container_tag": r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}",
         "commit": COMMIT,
+        "paths": rf"(?:(?:base (?:{COMMIT}|refs/heads/{name})\n)?include {re.escape(FILES)})?",
         "repo_name": "shop",
         "repo_url": re.escape("https://example.com/acme/shop.git"),
     }

@@ -36,7 +36,7 @@ class Template:
     """Declared workflow arguments with their defaults; None = no default."""
     roles: Mapping[Role, str]
     """Role of a parameter → its name. Without "commit" the template builds the head of a branch, without "sandbox" it has no
-    mode for foreign code, without "ref" it finds the commit by itself."""
+    mode for foreign code, without "ref" it finds the commit by itself, without "paths" it cannot tell which files changed."""
     concurrent_runs: bool
     """Runs of one repository may overlap: no checkout directory is shared, so no mutex is needed."""
     takes_any_ref: bool
@@ -80,12 +80,14 @@ class Template:
         return next((role for role, name in self.roles.items() if name == parameter), None)
 
     def bindings(self, kind: Kind) -> dict[str, str]:
-        """Parameter → event field (branch, tag, sha or ref) that fills it, for an event of this kind."""
+        """Parameter → event field (branch, tag, sha, ref or paths) that fills it, for an event of this kind."""
         filled: dict[Role, str] = {}
         if kind in {"push", "tag", "pull_request", "merge_group"}:
             filled |= {"commit": "sha", "ref": "ref"}
         if kind in {"push", "pull_request", "merge_group"}:
             filled["branch"] = "branch"
+        if kind in {"push", "pull_request"}:
+            filled["paths"] = "paths"
         if kind == "tag":
             filled["tag"] = "tag"
         return {self.roles[role]: field for role, field in filled.items() if role in self.roles}

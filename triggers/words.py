@@ -12,6 +12,7 @@ __all__ = [
     "RESOURCES_ANNOTATION",
     "RUN_ACCOUNTS",
     "RUN_SERVICE_ACCOUNT",
+    "SKIP_REASON_OUTPUT",
     "SPOT_ANNOTATION_PREFIX",
     "STOCK_PARAMETERS",
     "Role",
@@ -44,6 +45,9 @@ such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_tokens.p
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 """Annotation of a template: "true" if runs of one repository may overlap."""
 
+SKIP_REASON_OUTPUT = "skip-reason"
+"""Output parameter of a step after which the others have nothing to do: the reason code; empty where they have."""
+
 RESOURCES_ANNOTATION = f"{PREFIX}resources-parameters"
 """Annotation of a template: JSON of step → parameter that takes the `resources` of its main container, as JSON."""
 
@@ -57,7 +61,7 @@ ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
 """Label of a pod by which ACS gives it spot capacity."""
 
 Role = Literal[
-    "url", "directory", "branch", "tag", "image", "dockerfile", "commit", "ref", "sandbox", "publish"
+    "url", "directory", "branch", "tag", "image", "dockerfile", "commit", "ref", "sandbox", "publish", "paths"
 ]
 """Role of a template's parameter that hookline fills or checks."""
 

@@ -23,7 +23,7 @@ class Judgement:
 
     code: str
     result: str
-    """ok, FAIL, unknown, or not reached."""
+    """ok, FAIL, unknown, in the run (its first step decides), or not reached."""
     detail: str
     position: Position | None
     """None for what holds without being written: security rules and defaults."""
@@ -75,7 +75,7 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
 
     Raises:
         KeyError: There is no such pipeline.
-        DeliveryError: There are files, and the event is no push.
+        DeliveryError: There are files, and no path filter can look at an event of this kind.
     """
     declared = plan.declaration.pipelines[pipeline]
     simulation = simulate(plan, event, files)
@@ -102,7 +102,7 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
             clauses.append(
                 Judgement(
                     code,
-                    "not reached" if decided else _RESULTS[outcome],
+                    "not reached" if decided else _judged(outcome, result),
                     detail if not decided else "",
                     declared.position("events", *path) if path else None,
                 )
@@ -112,6 +112,10 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
         clauses.append(_without_program(plan, result, declared.position("events")))
     kind = str(canonical.get("kind"))
     return Explanation(canonical, result, tuple(clauses), tuple(_inherited(declared, kind)))
+
+
+def _judged(outcome: bool | None, result: Result) -> str:
+    return "in the run" if outcome is None and result.verdict == "run" else _RESULTS[outcome]
 
 
 def _inherited(declared: DeclaredPipeline, kind: str) -> Iterator[Inherited]:

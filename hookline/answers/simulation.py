@@ -73,7 +73,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
         files: The changed files, complete; None = what the payload lists.
 
     Raises:
-        DeliveryError: There are files, and the event is no push.
+        DeliveryError: There are files, and no path filter can look at an event of this kind.
     """
     text = event.text()
     reaching = carriers(plan, event)
@@ -84,10 +84,8 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     if endpoint is not None and endpoint.event_source == event.event_source:
         reading = reader(endpoint.host, endpoint.name)
         pushes, keys = reading.pushes(text), reading.keys(text)
-    if files is not None and not any(each.get("kind") == "push" for each in pushes):
-        raise DeliveryError(
-            f"only a push is decided by its changed files, and this event is of the kind {pushes[0].get('kind')}; leave the list of files out"
-        )
+    if files is not None:
+        _check_that_files_matter(plan, event, str(pushes[0].get("kind")), keys)
     # A table without a line for the event can only say REPOSITORY, so it need not be asked.
     asked = [each for each in reaching if each[1].program is None or keys & each[1].keys]
     results: list[Result] = []
@@ -131,6 +129,19 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
         tuple(sorted(results, key=lambda result: result.pipeline)),
         {reason: count for reason, count in others.items() if count},
     )
+
+
+def _check_that_files_matter(plan: Plan, event: BusEvent, kind: str, keys: frozenset[str | None]) -> None:
+    """Refuse a list of files that could change no answer."""
+    if kind not in {"push", "pull_request"}:
+        raise DeliveryError(
+            f"only pushes and requests are decided by their changed files, and this event is of the kind {kind}; leave the list of files out"
+        )
+    about = [each.events for each in plan.routes if each.source.name == event.event_name and each.key in keys]
+    if kind == "pull_request" and not any(each.pull_request and each.pull_request.paths for each in about):
+        raise DeliveryError(
+            "no pipeline of this repository has paths: under pull_request:, so the files of a request decide nothing; leave the list of files out"
+        )
 
 
 def result_of(simulation: Simulation, plan: Plan, event: BusEvent, pipeline: str) -> Result:

@@ -89,7 +89,7 @@ def answer(found: Explanation) -> dict[str, object]:
 
 def _print(found: Explanation) -> None:
     result = found.result
-    why = meaning(result.reason, found.event)
+    why = meaning(result.reason, found.event, result.verdict)
     print_line(f"{result.verdict.upper()}   {result.pipeline}   {result.reason}: {why}")
     print_line(f"event   {summary(dict(found.event))}")
     if result.workflow is not None:
@@ -106,6 +106,11 @@ def _print(found: Explanation) -> None:
         click.echo()
         settings = [(each.setting, each.value[:100], str(each.position)) for each in found.inherited]
         click.echo(table(("SETTING", "FROM A DEFAULT OR A PATTERN", "WRITTEN AT"), settings), nl=False)
+    if (result.verdict, result.reason) == ("run", "PATHS"):
+        click.echo(
+            "\nThe event does not list every changed file, so the first step of the run compares them. The run ends there if none is chosen. "
+            "Give the changed files with --files to get the answer now."
+        )
     if result.verdict == "unknown" and result.action == "run":
         click.echo(
             "\nThe payload does not hold enough to decide, so the pipeline runs. Give the changed files with --files to get an answer; "

@@ -20,7 +20,7 @@ from hookline.command_line.common import (
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.command_line.strict import StrictCommand
 from hookline.output import plural, table, yaml_documents
-from sensors.reasons import REASONS, meaning
+from sensors.reasons import OPEN_PATHS, REASONS, meaning
 
 
 @click.command(cls=StrictCommand)
@@ -132,6 +132,9 @@ def _print(found: Simulation, images: Mapping[str, str | None], *, places: bool)
             )
         head = ("PIPELINE", *(("NAMESPACE",) if places else ()), "VERDICT", "REASON", "WORKFLOW")
         click.echo(table(head, rows), nl=False)
+        for result in found.results:
+            if (result.verdict, result.reason) == ("run", "PATHS"):
+                print_line(f"{result.pipeline}: run, {OPEN_PATHS}")
     else:
         click.echo("no pipeline is about this event")
     for reason, count in found.others.items():

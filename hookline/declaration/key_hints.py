@@ -9,15 +9,11 @@ def _words(*words: str) -> frozenset[str]:
     return frozenset(each.replace("-", mark) for each in words for mark in ("-", "_"))
 
 
-_PATHS_IN_A_REQUEST = (
-    "no host lists the changed files of a pull request, so paths: cannot be decided here; it belongs to push:"
-)
 _MUTEX = "runs that share a checkout wait for each other already; give others a lock with run: {mutex: NAME}"
 
 KEY_HINTS = (
     KeyHint(_words("on"), beside="events", sentence="the key here is events", meant="events"),
     # Under a request
-    KeyHint(_words("paths", "paths-ignore"), beside="into", sentence=_PATHS_IN_A_REQUEST),
     KeyHint(
         _words("branch", "branches", "target-branch", "target-branches"),
         beside="into",
@@ -49,7 +45,7 @@ KEY_HINTS = (
         sentence="a tag carries no list of changed files; paths: belongs to push:",
     ),
     KeyHint(_words("tags-ignore"), beside="tags", sentence='write tags: {exclude: ["*-rc*"]}', meant="tags"),
-    # Under a push
+    # Under a push or a request
     KeyHint(
         _words("paths-ignore"), beside="paths", sentence='write paths: {exclude: ["docs/**"]}', meant="paths"
     ),

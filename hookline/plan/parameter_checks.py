@@ -20,6 +20,7 @@ _SET_BY_HOOKLINE: Mapping[Role, str] = {
     "branch": "comes from the event, or its branch: key",
     "commit": "takes the commit of the event",
     "ref": "takes the full ref of the event",
+    "paths": "takes the path filter that an event leaves open; filters stand under push: and pull_request:",
     "sandbox": "follows from pull_request.forks: true where it says sandboxed",
     "publish": "follows from publish: under a kind of event, such as pull_request: {publish: false}",
 }

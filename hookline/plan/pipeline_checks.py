@@ -16,7 +16,7 @@ from hookline.plan.referencing_checks import referencing_problems
 from hookline.plan.resource_checks import resource_problems
 from triggers.declaration import Run
 from triggers.template import Template
-from triggers.words import RUN_SERVICE_ACCOUNT
+from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT
 from triggers.workflow import DEFAULT_TEMPLATE, Subject
 
 __all__ = ["check_pipeline"]
@@ -224,6 +224,18 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
                 "events",
                 "tag",
             )
+    if (
+        events.pull_request is not None
+        and events.pull_request.paths is not None
+        and "paths" not in template.roles
+    ):
+        checked.error(
+            f"no event lists the changed files of a request, and {template.name} cannot compare them; use a template that can, such as run: "
+            f"{{template: hookline-ci-go}} (annotation {PREFIX}paths-parameter), or leave paths: out",
+            "events",
+            "pull_request",
+            "paths",
+        )
     calendar = declaration.cluster.schedules or (
         "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
     )

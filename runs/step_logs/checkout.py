@@ -39,7 +39,9 @@ def read_checkout(log: LogText, exit_code: int | None) -> tuple[Checkout, bool]:
     end = log.first(b"Start to Checkout target branch", begin)
     section = log.data[begin : len(log.data) if end < 0 else end]
     commit = _COMMIT.search(log.data, begin)
-    complete = not log.cut and (exit_code != 0 or log.last(b"Git Clone and Checkout Complete.") > begin)
+    # With nothing to build, nothing was checked out.
+    ends = (b"Git Clone and Checkout Complete.", b"Nothing to build: ")
+    complete = not log.cut and (exit_code != 0 or any(log.last(each) > begin for each in ends))
     state: State = "unknown"
     if complete:
         state = _state(section) if exit_code == 0 else _failed_state(section)

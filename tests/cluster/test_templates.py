@@ -10,6 +10,8 @@ from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 
 from hookline.output import manifest_text
+from runs.objects import workflow_of
+from runs.outcomes import run_outcome
 from triggers.shipped import shipped
 
 SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
@@ -112,7 +114,8 @@ def test_hookline_ci_go_hands_the_commit_from_step_to_step(
     node.run(pod)
     repository = "shop-0123456789ab"
     report(
-        site, pod, {"commit": SHA, "commit-time": "1700000000", "repository": repository, "source": SHA, "latest": "true", "cache": "buildcache"}
+        site, pod, {"commit": SHA, "commit-time": "1700000000", "repository": repository, "source": SHA, "latest": "true", "cache": "buildcache",
+                    "skip-reason": ""}
     )  # fmt: skip
     node.end(pod)
     if tested:
@@ -156,7 +159,15 @@ def test_a_red_test_ends_hookline_ci_go_at_once(site: Installation, node: Virtua
     report(
         site,
         pod,
-        {"commit": SHA, "commit-time": "1", "repository": "s", "source": "s", "latest": "true", "cache": ""},
+        {
+            "commit": SHA,
+            "commit-time": "1",
+            "repository": "s",
+            "source": "s",
+            "latest": "true",
+            "cache": "",
+            "skip-reason": "",
+        },
     )
     node.end(pod)
     pod = until_pod(site, name, "run-test(0)")
@@ -166,6 +177,42 @@ def test_a_red_test_ends_hookline_ci_go_at_once(site: Installation, node: Virtua
     until(lambda: phase(site, name).startswith("Failed"), "the Workflow has failed")
     nodes = site.api.get(API, "Workflow", name, site.namespace)["status"]["nodes"].values()
     assert not [each for each in nodes if each["displayName"] == "run-test(1)"]
+
+
+@pytest.mark.usefixtures("workflows")
+def test_without_a_chosen_file_the_other_steps_are_skipped_and_so_is_the_run(
+    site: Installation, node: VirtualNode
+) -> None:
+    paths = "base refs/heads/main\nexclude docs/.+|[^/]*[.]md"
+    name = started(site, installed(site, "hookline-ci-go"), repo_name="shop", paths=paths)
+    pod = until_pod(site, name, "git-checkout-pr(0)")
+    assert environment(pod)["PATHS"] == paths
+    node.run(pod)
+    empty = dict.fromkeys(("source", "cache"), "")
+    report(
+        site,
+        pod,
+        {
+            "commit": SHA,
+            "commit-time": "1",
+            "repository": "s",
+            "latest": "false",
+            "skip-reason": "PATHS",
+            **empty,
+        },
+    )
+    node.end(pod)
+    until(lambda: phase(site, name).startswith("Succeeded"), "the Workflow has succeeded")
+    raw = site.api.get(API, "Workflow", name, site.namespace)
+    phases = {each["displayName"]: each["phase"] for each in raw["status"]["nodes"].values()}
+    assert {step: phases[step] for step in ("run-test", "build-push-image")} == dict.fromkeys(
+        ("run-test", "build-push-image"), "Skipped"
+    )
+    given = {each["name"]: each["value"] for each in raw["status"]["nodes"][name]["outputs"]["parameters"]}
+    assert given == {"commit": SHA, "digest": "", "tags": ""}
+    workflow = workflow_of(raw, frozenset({raw["spec"]["workflowTemplateRef"]["name"]}))
+    assert workflow is not None
+    assert run_outcome(workflow, []) == "skip"
 
 
 def test_our_ci_go_v1_runs_to_its_end(site: Installation, node: VirtualNode) -> None:

@@ -246,6 +246,27 @@ def test_unknown_is_undecidable_under_strict(folder: Path) -> None:
     assert hookline("explain", "shop", *PUSH, "--strict").exit_code == 5
 
 
+def test_what_the_run_decides_is_said_in_words_and_is_no_doubt(folder: Path) -> None:
+    text = DECLARATION.replace("    events:", "    run: {template: hookline-ci-go}\n    events:")
+    tests = "tests:\n  - {name: forced, event: push.json, source: github, headers: {X-GitHub-Event: push}, expect: {shop: EXPECTED}}\n"
+    (folder / "push.json").write_text(json.dumps(github_push(forced=True)), "utf-8")
+    for expected, code in (("run", 0), ("run(PATHS)", 0), ("unknown", 1), ("run(MATCH)", 1)):
+        declared = text.replace("{branches: [main]}", '{paths: ["docs/**"]}') + tests.replace(
+            "EXPECTED", expected
+        )
+        (folder / "hookline.yaml").write_text(declared, "utf-8")
+        assert hookline("test").exit_code == code
+    simulated = hookline("simulate", *PUSH, "--strict")
+    assert simulated.exit_code == 0
+    assert "\nshop: run, paths decided in the run\n" in simulated.stdout
+    explained = hookline("explain", "shop", *PUSH, "--strict")
+    assert explained.stdout.startswith(
+        "RUN   shop   PATHS: paths decided in the run, whose first step compares the files\n"
+    )
+    assert any(line.startswith("in the run") and "PATHS" in line for line in explained.stdout.splitlines())
+    assert "Give the changed files with --files to get the answer now." in explained.stdout
+
+
 def test_explain_names_the_line_of_every_clause(folder: Path) -> None:
     (folder / "push.json").write_text(json.dumps(github_push(ref="refs/heads/topic")), "utf-8")
     lines = hookline("explain", "shop", *PUSH).stdout.splitlines()

@@ -153,7 +153,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("schedule:shop", "--source", "github"), "a schedule has no source, no headers and no secret"),
         (("schedule:shop", "--header", "A: b"), "a schedule has no source, no headers and no secret"),
         (("schedule:shop", "--secret-file", "secret"), "a schedule has no source, no headers and no secret"),
-        (("schedule:shop", "--files", "files"), "--files: only a push is decided by its changed files"),
+        (("schedule:shop", "--files", "files"), "--files: only pushes and requests are decided by their changed files"),
         (("tag.json", *BODY, "--files", "files"), "this event is of the kind tag"),
         (("bus.json", "--header", "A: b"), "leave the headers and the secret out"),
         (("bus.json", "--secret-file", "secret"), "leave the headers and the secret out"),

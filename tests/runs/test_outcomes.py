@@ -386,3 +386,35 @@ def test_an_attempt_of_a_retry_is_not_looked_up_twice_in_the_memoization_cache()
     }
     child = {**retry, "id": "c", "type": "Pod", "nodeFlag": {"retried": True}}
     assert run("Succeeded", [retry, child]).memoization == (0, 1)
+
+
+def test_a_run_whose_first_step_says_that_there_is_nothing_to_do_is_skipped() -> None:
+    def told(reason: str, **more: Any) -> dict[str, Any]:
+        outputs = {"parameters": [{"name": "skip-reason", "value": reason}]}
+        return node("shop-a", "git-checkout-pr", "Succeeded", START, START + 4, outputs=outputs, **more)
+
+    def ended(step: str, phase: str, **more: Any) -> dict[str, Any]:
+        return {
+            **node("shop-a", step, phase, START + 4, START + 4, **more),
+            "type": "Skipped" if phase == "Skipped" else "Pod",
+        }
+
+    rest = [ended("run-test", "Skipped"), ended("build-push-image", "Skipped")]
+    lost = {**ended("git-checkout-pr", "Failed", attempt="(0)"), "name": "shop-a.git-checkout-pr(0)"}
+    again = {**told("PATHS", attempt="(1)"), "name": "shop-a.git-checkout-pr(1)"}
+    handler = {**ended("onExit", "Succeeded"), "name": "shop-a.onExit"}
+    assert run_outcome(run("Succeeded", [told("PATHS"), *rest]), []) == "skip"
+    assert run_outcome(run("Succeeded", [lost, again, *rest]), []) == "skip"
+    assert run_outcome(run("Succeeded", [told("PATHS"), *rest, handler]), []) == "skip"
+    assert run_outcome(run("Succeeded", [told(""), *rest]), []) == "success"
+    assert (
+        run_outcome(run("Succeeded", [told("PATHS"), rest[0], ended("build-push-image", "Succeeded")]), [])
+        == "success"
+    )
+    assert (
+        run_outcome(
+            run("Failed", [told("PATHS"), ended("run-test", "Failed", message="main: Error (exit code 1)")]),
+            [],
+        )
+        == "failure"
+    )

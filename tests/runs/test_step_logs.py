@@ -229,6 +229,20 @@ def test_a_checkout_is_classified_by_its_first_section(name: str, state: str, co
     assert commit is None or found.checkout.commit == commit
 
 
+def test_a_checkout_that_found_nothing_to_build_is_whole_and_counts_for_no_cache() -> None:
+    log = b"Start to Clone  https://example.com/a.git\nChanged since 1234567: 2 files, of which paths: chooses 0.\n"
+    end = b"Nothing to build: the other steps are skipped (PATHS).\n"
+    for text, completeness in ((log + end, "complete"), (log, "truncated")):
+        found = read_step("git-checkout-pr", text, 0)
+        assert found is not None
+        assert found.checkout is not None
+        assert (found.completeness, found.checkout.state, found.checkout.counted) == (
+            completeness,
+            "unknown",
+            False,
+        )
+
+
 def test_of_two_first_checkouts_at_once_one_clones_and_one_breaks() -> None:
     first, second = (LOGS / "git" / "10-two-cold-runs-at-once.log").read_bytes().split(b"## run B\n")
     states = [read_step("git-checkout-pr", text, code) for text, code in ((first, 0), (second, 128))]

@@ -58,7 +58,7 @@ def test_the_program_gives_exactly_the_codes_of_the_table() -> None:
 MERGE = edited(payload("gitlab/merge_request"), object_attributes__last_commit__message="Fix")
 PUSHED = payload("harbor/push_artifact")
 
-# Kind and field → source, how it is declared, an event that it lets through, and one that it keeps out.
+# Kind and field → source, how it is declared, an event that it lets through, and one that it keeps out; each with a list of files, if any.
 TRIED: dict[tuple[Kind, str], tuple[str, str, Any, Any]] = {
     ("push", "branches"): ("github", "branches: [main]", github_push(), github_push(ref="refs/heads/next")),
     ("push", "authors"): ("github", "authors: [octo]", github_push(), github_push(sender__login="bot")),
@@ -75,6 +75,12 @@ TRIED: dict[tuple[Kind, str], tuple[str, str, Any, Any]] = {
         edited(github_push(), commits=[{"added": [], "modified": ["docs/a"], "removed": []}]),
     ),
     ("tag", "tags"): ("github", 'tags: ["v*"]', TAG, github_push(ref="refs/tags/w1")),
+    ("pull_request", "paths"): (
+        "github",
+        'paths: {exclude: ["docs/**"]}',
+        (PR, ["docs/a", "b"]),
+        (PR, ["docs/a"]),
+    ),
     ("pull_request", "into"): ("github", "into: [master]", PR, edited(PR, pull_request__base__ref="next")),
     ("pull_request", "drafts"): ("github", "drafts: false", PR, edited(PR, pull_request__draft=True)),
     ("pull_request", "forks"): ("github", "forks: never", PR, FORK | {"action": "opened"}),
@@ -132,9 +138,12 @@ def test_every_filter_lets_events_through_and_keeps_events_out_under_its_own_cod
     planned = plan(declaration(source, kind, written))
     headers = {"X-GitHub-Event": "pull_request" if kind == "pull_request" else "push"}
     verdicts = []
-    for body in (through, out):
+    for each in (through, out):
+        body, files = each if isinstance(each, tuple) else (each, None)
         options = EventOptions(source=source, headers=headers)
-        found = explain(planned, incoming(planned, "event.json", json.dumps(body).encode(), options), "shop")
+        found = explain(
+            planned, incoming(planned, "event.json", json.dumps(body).encode(), options), "shop", files
+        )
         verdicts.append((found.result.verdict, found.result.reason))
         assert next(each.position for each in found.clauses if each.code == code), (
             "it says where this is written"
@@ -206,13 +215,14 @@ WRITTEN: list[tuple[Kind, dict[str, Any], dict[str, Any]]] = [
     ("push", {"branches": {"include": ["main"], "exclude": ["x"]}}, {"branches": {"include": "main", "exclude": "x"}}),
     ("push", {"authors": {"exclude": ["Octo"]}}, {"authors": {"exclude": "octo"}}),
     ("push", {"paths": ["a"]}, {"paths": {"include": "a"}}),
-    ("push", {"paths": {"include": ["a"], "unknown": "run"}}, {"paths": {"include": "a"}}),
+    ("push", {"paths": {"include": ["a"], "unknown": "run"}}, {"paths": {"include": "a", "unknown": "run"}}),
     ("push", {"paths": {"include": ["a"], "unknown": "skip"}}, {"paths": {"include": "a", "unknown": "skip"}}),
     ("push", {"skip_markers": False}, {"skip_markers": False}),
     ("push", {"skip_markers": True}, {}),
     ("tag", {"branch": "main", "tags": ["v1"]}, {"tags": {"include": "v1"}}),
     ("pull_request", {"forks": "never", "drafts": True, "into": ["main"]}, {"drafts": True, "into": {"include": "main"}}),
     ("pull_request", {"forks": "never", "drafts": False}, {}),
+    ("pull_request", {"paths": {"exclude": ["a"]}}, {"paths": {"exclude": "a"}}),
     ("pull_request", {"forks": "sandboxed", "approved_by": {"label": "ok"}}, {"approved_by": "ok"}),
     ("merge_group", {"into": ["main"], "publish": True}, {"into": {"include": "main"}}),
     ("image_push", {"source": "harbor", "image": "base/go"}, {}),

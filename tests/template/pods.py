@@ -1,7 +1,7 @@
 """Runs a template's Workflows as Argo and a kubelet do, as far as its steps can tell: real containers, one a step, by podman.
 
-What Argo does is short here: parameters are put in as text of the manifest (Argo replaces in its JSON), a step's `when` is one
-comparison, outputs are files. tests/cluster asks the real controller the same. What a kubelet does: environment with its $(NAME)
+What Argo does is short here: parameters are put in as text of the manifest (Argo replaces in its JSON), a step's `when` is comparisons
+with && between them, outputs are files. tests/cluster asks the real controller the same. What a kubelet does: environment with its $(NAME)
 rule, mounts with subPath and readOnly, users, a deadline.
 
 The volume behaves as NFSv3 mounted with nolock: flock and fcntl locks succeed and exclude nobody (a seccomp profile), since
@@ -169,7 +169,7 @@ class Namespace:
             before = task.get("depends")
             if before and before in run.steps and run.steps[before].exit_code != 0:
                 break
-            if "when" in task and not _true(_filled(task["when"], values)):
+            if "when" in task and not all(_true(part, values) for part in task["when"].split("&&")):
                 continue
             template = templates[task["template"]]
             inputs = {
@@ -345,8 +345,14 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     return json.loads(re.sub(r"\{\{([^}]*)\}\}", of, text))
 
 
-def _true(text: str) -> bool:
-    match = re.fullmatch(r"\s*'?(.*?)'?\s*(==|!=)\s*'?(.*?)'?\s*", text)
+def _true(text: str, values: Mapping[str, str]) -> bool:
+    """A comparison: of texts that Argo has filled in, or an expression of one output."""
+    output = re.fullmatch(
+        r"\s*\{\{=tasks\['([\w-]+)'\]\.outputs\.parameters\['([\w-]+)'\] == '(.*)'\}\}\s*", text
+    )
+    if output is not None:
+        return values[f"tasks.{output[1]}.outputs.parameters.{output[2]}"] == output[3]
+    match = re.fullmatch(r"\s*'?(.*?)'?\s*(==|!=)\s*'?(.*?)'?\s*", _filled(text, values))
     if match is None:
         raise AssertionError(f"a condition of another form: {text}")
     return (match[1] == match[3]) == (match[2] == "==")

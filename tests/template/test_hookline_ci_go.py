@@ -154,6 +154,36 @@ def test_an_image_says_what_it_is_of(site: Site) -> None:
     assert labels["org.opencontainers.image.created"].endswith("Z")
 
 
+@pytest.mark.parametrize("cold", [True, False])
+def test_a_run_without_a_chosen_file_ends_in_its_first_step(site: Site, cold: bool) -> None:
+    """By the image's own git, sed and grep; names in other scripts, line ends in names and bytes that are no UTF-8 included."""
+    if not cold:
+        site.build(only=("git-checkout-pr",))
+    topic = site.repository.commit(
+        {"docs/a.md": "x", "功能/é.md": "x", "docs/a\nb.md": "x", os.fsdecode(b"docs/\xff.md"): "x"},
+        "topic",
+        push=False,
+    )
+    site.repository.push("topic:refs/pull/1/head")
+    asked = {"target_branch": "topic", "revision": topic, "ref": "refs/pull/1/head"}
+    nothing = (
+        "include ([^/]+/)*[^/]*[.]go",
+        "include [^/]/[^/][.]md\nexclude docs/.+",
+        "exclude ([^/]+/)*[^/é]*é[.]md|docs/.+|stamp[.]txt",
+    )
+    for each in nothing:
+        run = site.build(**asked, paths=f"base refs/heads/main\n{each}")
+        assert list(run.steps) == ["git-checkout-pr"], run.log
+        assert run.output("git-checkout-pr", "skip-reason") == "PATHS", run.log
+        assert read(run, "git-checkout-pr").checkout is not None
+    assert not site.tags()
+    for each in ("include [^/][^/]/[^/][.]md", "include docs/[^/]*b[.]md", "exclude docs/.+"):
+        run = site.build(**asked, paths=f"base refs/heads/main\n{each}", only=("git-checkout-pr",))
+        assert run.output("git-checkout-pr", "skip-reason") == "", run.log
+    run = site.build(**asked, paths="base refs/heads/main\ninclude docs/.+")
+    assert site.built(run) == site.repository.stamp(topic)
+
+
 def test_a_red_test_leaves_reports_and_no_image(site: Site) -> None:
     site.repository.commit({"no_test.go": FAILING})
     run = site.warm().run()

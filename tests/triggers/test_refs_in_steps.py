@@ -9,11 +9,9 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from triggers.shipped import shipped
+from local_steps import FOLDERS, Pod, git
 
 NAMES = (
     "feature/#12-fix", "dependabot/npm_and_yarn/@types/x", "renovate/foo+bar", "功能/登录", "fix=1", "it's", "feat(api)", "_private",
@@ -22,41 +20,6 @@ NAMES = (
 )  # fmt: skip
 IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 URL = "https://git.example.com/acme/shop.git"
-FOLDERS = ("/workdir", "/scratch", "/tmp/outputs", "/private-ca", "/git-secret", "/source", "/caches/image")  # noqa: S108 - of a container
-
-
-def git(*arguments: str, folder: Path, said: str = "") -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, input=said.encode(), check=True, stdout=subprocess.PIPE
-    )
-    return done.stdout.decode()
-
-
-@dataclass(frozen=True)
-class Pod:
-    """Folders that stand for those of a step's container."""
-
-    root: Path
-
-    def run(self, step: str, **values: str) -> subprocess.CompletedProcess[str]:
-        """The script of a step, with its paths below the root and these variables in place of Argo's values."""
-        templates = {each["name"]: each for each in shipped("hookline-ci-go")["spec"]["templates"]}
-        container: Any = templates[step]["container"]
-        script = container["args"][0]
-        for folder in FOLDERS:
-            script = re.sub(rf"(?<![\w.$}}/]){folder}\b", f"{self.root}{folder}", script)
-        env = {item["name"]: "" if "{{" in item["value"] else item["value"] for item in container["env"]}
-        return subprocess.run(
-            ["sh", "-c", script],
-            cwd=self.root,
-            env={**os.environ, **env, **values},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-
-    def output(self, name: str) -> str:
-        return (self.root / "tmp/outputs" / name).read_text("utf-8")
 
 
 @dataclass(frozen=True)

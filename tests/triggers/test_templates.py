@@ -112,6 +112,19 @@ def test_a_template_says_by_annotations_what_its_manifest_cannot_show() -> None:
     assert found.bindings("schedule") == found.bindings("image_push") == {}
 
 
+def test_a_path_filter_is_given_to_a_script_as_a_value_alone() -> None:
+    with pytest.raises(Malformed) as refused:
+        template(annotated(paths_parameter="container_image", image_parameter=""))
+    assert "container_image becomes text of a script or of a condition" in str(refused.value)
+    found = template(annotated(paths_parameter="ref"))
+    assert [found.bindings(kind).get("ref") for kind in ("push", "pull_request", "tag", "schedule")] == [
+        "paths",
+        "paths",
+        None,
+        None,
+    ]
+
+
 def test_an_annotation_wins_over_the_name_of_ci_go_v1_and_an_empty_one_takes_it_away() -> None:
     found = template(annotated(tag_parameter="ref", image_parameter=""))
     assert found.roles == {"url": "repo_url", "tag": "ref"}
@@ -342,6 +355,12 @@ WAYS: dict[str, tuple[dict[str, Any], set[str]]] = {
         made(dag(task(), {"name": "next", "template": "paste"}), TAKES_ENV, {**runs("{{workflow.outputs.parameters.z}}"), "name": "paste"}), A,
     ),
     "a condition": (made(dag(task(when="{{workflow.parameters.b}} == x")), TAKES_ENV), {"b"}),
+    "the value of an expression in a condition": (
+        made(dag(task(when="{{=workflow.parameters.b}} == x && {{=workflow.parameters.b == 'x'}}")), TAKES_ENV), {"b"},
+    ),
+    "one value beside another in a condition": (
+        made(dag(task(when="{{=workflow.parameters.a == 'x' ? workflow.parameters.b : 'y'}} == y")), TAKES_ENV), {"a", "b"},
+    ),
     "a hook of another template": (
         made(runs("x"), hooks={"exit": {"templateRef": {"name": "shared", "template": "tell"}}}), ALL,
     ),
@@ -377,6 +396,16 @@ HARMLESS: dict[str, dict[str, Any]] = {
         PASTES_INPUT,
     ),
     "a switch in a condition": made(dag(task(when="{{workflow.parameters.tests}} == true")), TAKES_ENV),
+    "a value that an expression compares in a condition": made(
+        dag(task(when="{{=workflow.parameters.a == 'x'}} && {{= inputs.parameters['x'] != '' }}")), TAKES_ENV
+    ),
+    "an output that an expression compares in a condition": made(
+        dag(
+            task(when="{{=tasks['other'].outputs.parameters['a-b'] == ''}}"),
+            {"name": "other", "template": "step", "arguments": values(x="1")},
+        ),
+        TAKES_ENV,
+    ),
     "braces of other languages": made(
         runs("docker inspect --format '{{.Id}}' $(cat parameters) # {{ inputs }} are not parameters")
     ),

@@ -63,6 +63,9 @@ def capabilities(template: Anatomy, origin: str) -> Template:
             "a condition; give values to scripts as environment variables, or leave the annotation out"
         )
         problems.append((("metadata", "annotations", ANY_REF_ANNOTATION), message))
+    if (paths := found_roles.get("paths")) in pasted:
+        message = f"{paths} becomes text of a script or of a condition, and holds expressions; give it to the script as an environment variable"
+        problems.append((("metadata", "annotations", role_annotation("paths")), message))
     if problems:
         raise Malformed(tuple(problems))
     if not any_ref and template.calls_elsewhere():

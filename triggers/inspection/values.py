@@ -26,6 +26,10 @@ _ANNOTATION = re.compile(rf"\bworkflow{_IN}annotations\b")
 _GLOBAL_OUTPUT = re.compile(rf"\bworkflow{_IN}outputs\b")
 _WHOLE = re.compile(r"\b(?:workflow|inputs)\b(?!\s*(?:\.\s*\w|\[\s*['\"]))")
 _ITEM = re.compile(r"\bitem\b")
+_COMPARED = re.compile(
+    r"\{\{=\s*\w+(?:\s*\.\s*\w+|\s*\[\s*'[^'{}]*'\s*\])*\s*[!=]=\s*'[^'{}]*'\s*\}\}", re.ASCII
+)
+"""An expression that compares one value with a text: true or false takes its place, and never the value."""
 
 ANNOTATIONS = "workflow.annotations"
 """Annotations of a run, which hold names of refs and people."""
@@ -117,7 +121,7 @@ class _Follower:
         self.take(unit.said, unit, whole)
         self.edge(whole, _Node("global outputs"))
         self.take(unit.pasted, unit, _Node("script", unit.key))
-        self.take(unit.conditions, unit, _Node("condition", unit.key))
+        self.take(_COMPARED.sub("", unit.conditions), unit, _Node("condition", unit.key))
 
     def edge(self, source: _Node, target: _Node) -> None:
         self.edges[source].add(target)

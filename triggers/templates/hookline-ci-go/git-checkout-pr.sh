@@ -25,6 +25,19 @@ case ${#REVISION} in
 esac
 [ -z "$REF" ] || git check-ref-format "$REF" || fail "ref: '$REF' is no ref of git"
 git check-ref-format "refs/heads/$TARGET_BRANCH" || fail "target_branch: '$TARGET_BRANCH' is no branch of git"
+# What the event left open, a line each: "base", then the commit before a push, or the branch into which a request goes as refs/heads/...;
+# "include" and "exclude", then a regular expression for whole names of files, by which events are decided as well.
+asked() { printf '%s\n' "$PATHS" | sed -n "s/^$1 //p"; }
+begin=$(asked base)
+into=
+case $begin in
+refs/heads/*) git check-ref-format "$begin" || fail "paths: '$begin' is no branch of git"; into=$begin ;;
+*[!0-9a-f]*) fail "paths: expected a commit or refs/heads/... as base, not '$begin'" ;;
+esac
+case $PATHS in
+'' | 'base '* | 'include '* | 'exclude '*) ;;
+*) fail "paths: expected lines that begin with base, include or exclude" ;;
+esac
 
 export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_LFS_SKIP_SMUDGE=1 HOME=/scratch/home
 mkdir -p "$HOME" /tmp/outputs
@@ -78,9 +91,10 @@ touch "$mirror/used"
 [ -f "$mirror/HEAD" ] || { echo 'ref: refs/heads/main' > "$mirror/$self" && mv "$mirror/$self" "$mirror/HEAD"; }
 
 echo "Start to Clone  $REPO_URL"
-ask git ls-remote --symref -- "$REPO_URL" HEAD "refs/heads/$TARGET_BRANCH" ${REF:+"$REF" "$REF^{}"} > "$HOME/remote" ||
+ask git ls-remote --symref -- "$REPO_URL" HEAD "refs/heads/$TARGET_BRANCH" ${REF:+"$REF" "$REF^{}"} ${into:+"$into"} \
+  ${DEFAULT_BRANCH:+"refs/heads/$DEFAULT_BRANCH"} > "$HOME/remote" ||
   fail "$REPO_URL does not answer, or does not let us in"
-named() { NAME=$1 awk -F '\t' '$2 == ENVIRON["NAME"] { print $1; exit }' "$HOME/remote"; }
+named() { NAME=$1 awk -F '\t' '$2 == ENVIRON["NAME"] && $1 !~ /^ref: / { print $1; exit }' "$HOME/remote"; }
 default=$DEFAULT_BRANCH
 [ -n "$default" ] || default=$(awk -F '\t' '$2 == "HEAD" && sub(/^ref: refs\/heads\//, "", $1) { print $1; exit }' "$HOME/remote")
 head=$(named "refs/heads/$TARGET_BRANCH")
@@ -109,13 +123,36 @@ prepare() {
   fi
 }
 g() { git --git-dir="$git_dir" "$@"; }
-have() { g cat-file -e "$wanted^{commit}" 2> /dev/null; }
+have() { g cat-file -e "$1^{commit}" 2> /dev/null; }
 
-# The commit itself, and where a host does not give single commits, everything it has.
-fetch() {
-  ask g fetch -q --no-tags --no-write-fetch-head origin "+$wanted:refs/hookline/wanted" && have && return
-  ask g fetch -q --no-write-fetch-head origin '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*' ${REF:+"+$REF:refs/hookline/ref"} && have
+# A commit with its ancestors.
+single() { # commit, options of git fetch
+  name=$1
+  shift
+  ask g fetch -q "$@" --no-tags --no-write-fetch-head origin "+$name:refs/hookline/$name" && have "$name"
 }
+# The commit itself, and where a host does not give single commits, everything it has.
+fetch() { # options of git fetch
+  single "$wanted" "$@" && return
+  ask g fetch -q "$@" --no-write-fetch-head origin '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*' \
+    ${REF:+"+$REF:refs/hookline/ref"} && have "$wanted"
+}
+
+# For the next steps.
+put() { printf %s "$2" > "/tmp/outputs/$1"; }
+
+!include changed-paths.sh
+if [ -n "$skip_reason" ]; then
+  put commit "$commit"
+  put time "$time"
+  put repository "$key"
+  put source ""
+  put latest false
+  put cache ""
+  put skip-reason "$skip_reason"
+  echo "Nothing to build: the other steps are skipped ($skip_reason)."
+  exit 0
+fi
 
 # Everything that the commit needs is readable: its tree is written into an index and its files onto the pod's disk, unless an earlier run
 # has published them.
@@ -132,7 +169,7 @@ unfold() {
 
 obtain() {
   prepare "$1" || return 1
-  if have; then
+  if have "$wanted"; then
     echo "Already up to date."
   else
     # Ancestors are what an update is told from a first clone by.
@@ -145,7 +182,7 @@ aside=
 if ! obtain borrow; then
   gone="commit $wanted cannot be had from $REPO_URL: gone after a forced push, or never there"
   # A mirror whose every object is there did not cause it.
-  if [ -z "$(ls "$mirror/objects/pack")" ] || { ! have && g rev-list --objects --all > /dev/null 2>&1; }; then fail "$gone"; fi
+  if [ -z "$(ls "$mirror/objects/pack")" ] || { ! have "$wanted" && g rev-list --objects --all > /dev/null 2>&1; }; then fail "$gone"; fi
   echo "Something is wrong with the mirror; without it:"
   obtain alone || fail "$gone"
   aside=$(ls "$mirror/objects/pack")
@@ -267,10 +304,11 @@ if [ -n "$branch" ] && [ "$branch" = "$default" ]; then
 elif [ -n "$branch" ]; then
   cache=buildcache-$(printf %s "$branch" | tr -c 'A-Za-z0-9._-' - | cut -c1-60)-$(printf %s "$branch" | sha256sum | cut -c1-8)
 fi
-printf %s "$commit" > /tmp/outputs/commit
-printf %s "$(g log -1 --format=%ct "$commit")" > /tmp/outputs/time
-printf %s "$key" > /tmp/outputs/repository
-printf %s "$source" > /tmp/outputs/source
-printf %s "$latest" > /tmp/outputs/latest
-printf %s "$cache" > /tmp/outputs/cache
+put commit "$commit"
+put time "$(g log -1 --format=%ct "$commit")"
+put repository "$key"
+put source "$source"
+put latest "$latest"
+put cache "$cache"
+put skip-reason ""
 echo "Git Clone and Checkout Complete."
