@@ -117,7 +117,7 @@ class Run(Block):
     )
     resources: dict[str, StepResources] | None = Field(
         default=None,
-        description="CPU and memory of steps, by the step's name. The template must take them: docs/capacity.md.",
+        description="CPU and memory of steps, by the step's name. The template must take them: hookline docs capacity.",
         examples=[{"run-test": {"cpu": 4, "memory": "8Gi"}}],
     )
     retry: (

@@ -21,7 +21,7 @@ def resource_problems(declaration: Declaration, run: Run, template: Template) ->
     if run.resources and not template.sizes:
         message = (
             f"the steps of {template.name} have a fixed size, and a run cannot choose another; use hookline-ci-go, or a template whose "
-            f"annotation {RESOURCES_ANNOTATION} names parameters for it (docs/capacity.md)"
+            f"annotation {RESOURCES_ANNOTATION} names parameters for it (hookline docs capacity)"
         )
         yield path, message
         return
