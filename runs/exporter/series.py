@@ -136,6 +136,15 @@ class SeriesTable:
                     if labels in self._values[each]:
                         lines[each].stale.add(labels)
 
+    def remove(self, keys: Iterable[Key]) -> None:
+        """Take series away."""
+        for name, labels in keys:
+            del self._values[name][labels]
+            for lines in self._lines.values():
+                lines[name].stale.discard(labels)
+                if lines[name].blocks.pop(labels, None) is not None:
+                    lines[name].text = lines[name].zipped = None
+
     def exposition(self, *, openmetrics: bool = False, zipped: bool = False) -> bytes:
         """The text of all series, in one of the two formats, plain or as gzip members."""
         parts = []
