@@ -149,7 +149,7 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
         lease=_lease(settings.lease),
         # Two on one machine, and a container started again in its pod, are different instances.
         identity=f"{socket.gethostname()}_{uuid.uuid4()}",
-        next_fires=_next_fires(settings.declaration),
+        next_fires=next_fires(settings.declaration),
     )
     try:
         instance = Instance(options, cluster.sources(), Security(settings.web_configuration))
@@ -173,7 +173,8 @@ def _lease(text: str | None) -> tuple[str, str] | None:
     return namespace, name
 
 
-def _next_fires(declaration: Path | None) -> Callable[[float], Mapping[tuple[str, ...], float]]:
+def next_fires(declaration: Path | None) -> Callable[[float], Mapping[tuple[str, ...], float]]:
+    """Unix seconds → namespace, owner and pipeline → the coming fire time of its schedules; nothing without a declaration."""
     if declaration is None:
         return lambda _: {}
     plan = DeclarationArguments((declaration,), (), ()).plan()
