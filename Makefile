@@ -53,8 +53,8 @@ browser-test: compiled  ## Look at the exporter's pages in Chromium (Debian pack
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install chromium; } >/dev/null
 	@$(RUN)pytest -q tests/browser
 
-prometheus-test: compiled  ## Ask every query of a real Prometheus, test every rule (Debian package prometheus; as root it is installed).
-	@command -v promtool >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install prometheus; } >/dev/null
+prometheus-test: compiled  ## Ask every query of a real Prometheus, test every rule and route (Debian packages prometheus and prometheus-alertmanager; as root they are installed).
+	@{ command -v promtool && command -v amtool; } >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install prometheus prometheus-alertmanager; } >/dev/null
 	@$(RUN)pytest -q tests/prometheus
 
 image-test: compiled  ## Build the image and run it as a pod would (root, Linux; installs podman and mmdebstrap on Debian).

@@ -2,8 +2,17 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import Panel, bars, dashboard, lines, number
-from dashboards.queries import RATE, increase, log_coverage, quantile, ratio, select
+from dashboards.panels import RUNS_VARIABLES, Panel, bars, dashboard, lines, number
+from dashboards.queries import (
+    BY_PIPELINE,
+    PIPELINE_LEGEND,
+    RATE,
+    increase,
+    log_coverage,
+    quantile,
+    ratio,
+    select,
+)
 from runs.exporter.metrics import CACHES
 
 __all__ = ["caches"]
@@ -19,7 +28,7 @@ ABOUT = {
 
 def caches() -> Dashboard:
     """The dashboard."""
-    return dashboard("caches", "Caches", "Hit rate of each cache, and why a build was cold.", ("job", "pipeline"), {
+    return dashboard("caches", "Caches", "Hit rate of each cache, and why a build was cold.", RUNS_VARIABLES, {
         "In use, and how often it hits": rates(), "Image builds": images(), "Modules and logs": others(),
     })  # fmt: skip
 
@@ -34,7 +43,7 @@ def rates() -> list[Panel]:
         *in_use,
         coverage(4),
         *(lines(f"Hit rate: {cache}", f"{ABOUT[cache]} Hits / requests, from complete logs of successful steps.",
-                [(rate_of(cache), "{{pipeline}}")], "percentunit", most=1, width=8) for cache in CACHES),
+                [(rate_of(cache), PIPELINE_LEGEND)], "percentunit", most=1, width=8) for cache in CACHES),
         lines("Log coverage by step", "Share of logs that were read completely. The rates come from these logs.",
               [(log_coverage(RATE, "step"), "{{step}}")],
               "percentunit", most=1, width=8),
@@ -51,8 +60,8 @@ def coverage(width: int) -> Panel:
 def rate_of(cache: str) -> str:
     """Hits of requests, by pipeline."""
     return ratio(
-        increase("hookline_cache_hits_total", RATE, "pipeline", cache=cache),
-        increase("hookline_cache_requests_total", RATE, "pipeline", cache=cache),
+        increase("hookline_cache_hits_total", RATE, BY_PIPELINE, cache=cache),
+        increase("hookline_cache_requests_total", RATE, BY_PIPELINE, cache=cache),
     )
 
 
@@ -62,8 +71,8 @@ def images() -> list[Panel]:
         bars("Builds by state of the cache", "full: all steps came from the cache; cold_missing: there was no cache; cold_error: the cache could not be read; broken: it was damaged.",
              [(increase("hookline_image_builds_total", RATE, "cache_state"), "{{cache_state}}")], width=24),
         *(lines(f"Time of the {way}, p90", f"Time of the {way} of the cache in a build.",
-                [(quantile(0.9, f"hookline_image_cache_{way}_seconds", RATE, "pipeline"), "{{pipeline}}")], "s", width=8) for way in ("import", "export")),
-        lines("Pulled from the cache", "Bytes of cached layers that builds pulled.", [(increase("hookline_image_cache_pulled_bytes_total", RATE, "pipeline"), "{{pipeline}}")],
+                [(quantile(0.9, f"hookline_image_cache_{way}_seconds", RATE, BY_PIPELINE), PIPELINE_LEGEND)], "s", width=8) for way in ("import", "export")),
+        lines("Pulled from the cache", "Bytes of cached layers that builds pulled.", [(increase("hookline_image_cache_pulled_bytes_total", RATE, BY_PIPELINE), PIPELINE_LEGEND)],
               "bytes", width=8),
     ]  # fmt: skip
 

@@ -5,8 +5,8 @@ What a filter drops, Argo Events counts nowhere, and so it is not drawn; `hookli
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import Panel, bars, dashboard, lines, number, rows
-from dashboards.queries import RATE, increase, ratio, select, stuck
+from dashboards.panels import RUNS_VARIABLES, Panel, bars, dashboard, lines, number, rows
+from dashboards.queries import BY_ROW, RATE, increase, ratio, select, stuck
 
 __all__ = ["event_path"]
 
@@ -17,7 +17,7 @@ PROCESSED = "argo_events_event_processing_duration_milliseconds_count"
 
 def event_path() -> Dashboard:
     """The dashboard."""
-    return dashboard("events", "Event path", "Deliveries, triggers and the bus between them; schedules.", ("job", "pipeline", "namespace"), {
+    return dashboard("events", "Event path", "Deliveries, triggers and the bus between them; schedules.", (*RUNS_VARIABLES, "events_namespace"), {
         "Events": deliveries(), "Triggers": triggers(), "Bus": bus(), "Schedules": schedules(),
     })  # fmt: skip
 
@@ -70,5 +70,5 @@ def schedules() -> list[Panel]:
         select("hookline_schedule_last_timestamp_seconds"),
     )
     return [rows("Schedules", "Next fire time by the declaration, and the newest fire time for which a run exists.", {
-        "next": f"max by (pipeline) ({coming}) * 1000", "last": f"max by (pipeline) ({last}) * 1000",
-    }, "pipeline", {"next": "dateTimeFromNow", "last": "dateTimeFromNow"})]  # fmt: skip
+        "next": f"max by ({BY_ROW}) ({coming}) * 1000", "last": f"max by ({BY_ROW}) ({last}) * 1000",
+    }, {"next": "dateTimeFromNow", "last": "dateTimeFromNow"})]  # fmt: skip

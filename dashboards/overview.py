@@ -2,15 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import Panel, bars, dashboard, lines, number, rows
-from dashboards.queries import DECIDED, RATE, increase, log_coverage, quantile, ratio, select
+from dashboards.panels import RUNS_VARIABLES, Panel, bars, dashboard, lines, number, rows
+from dashboards.queries import BY_ROW, DECIDED, RATE, increase, log_coverage, quantile, ratio, select
 
 __all__ = ["overview"]
 
 
 def overview() -> Dashboard:
     """The dashboard."""
-    return dashboard("overview", "Overview", "Builds of all pipelines.", ("job", "pipeline"), {
+    return dashboard("overview", "Overview", "Builds of all pipelines.", RUNS_VARIABLES, {
         "Completeness of the numbers": trust(),
         "Builds": builds(),
         "By pipeline": [by_pipeline()],
@@ -58,15 +58,15 @@ def builds() -> list[Panel]:
 
 def by_pipeline() -> Panel:
     """The table."""
-    total = increase("hookline_runs_total", by="pipeline", outcome=DECIDED)
-    requests = increase("hookline_cache_requests_total", by="pipeline", cache="image_layer")
+    total = increase("hookline_runs_total", by=BY_ROW, outcome=DECIDED)
+    requests = increase("hookline_cache_requests_total", by=BY_ROW, cache="image_layer")
     return rows("Pipelines", "Numbers over the chosen time. The name of a pipeline links to its runs.", {
-        "runs": increase("hookline_runs_total", by="pipeline"),
-        "green": ratio(increase("hookline_runs_total", by="pipeline", outcome="success"), total),
-        "infrastructure": ratio(increase("hookline_runs_total", by="pipeline", outcome="error"), total),
-        "p90 duration": quantile(0.9, "hookline_run_duration_seconds", by="pipeline"),
-        "image cache": ratio(increase("hookline_cache_hits_total", by="pipeline", cache="image_layer"), requests),
-        "cost": increase("hookline_compute_cost_total", by="pipeline"),
-        "last success": f"max by (pipeline) ({select('hookline_last_success_timestamp_seconds')}) * 1000",
-    }, "pipeline", {"green": "percentunit", "infrastructure": "percentunit", "p90 duration": "s", "image cache": "percentunit",
+        "runs": increase("hookline_runs_total", by=BY_ROW),
+        "green": ratio(increase("hookline_runs_total", by=BY_ROW, outcome="success"), total),
+        "infrastructure": ratio(increase("hookline_runs_total", by=BY_ROW, outcome="error"), total),
+        "p90 duration": quantile(0.9, "hookline_run_duration_seconds", by=BY_ROW),
+        "image cache": ratio(increase("hookline_cache_hits_total", by=BY_ROW, cache="image_layer"), requests),
+        "cost": increase("hookline_compute_cost_total", by=BY_ROW),
+        "last success": f"max by ({BY_ROW}) ({select('hookline_last_success_timestamp_seconds')}) * 1000",
+    }, {"green": "percentunit", "infrastructure": "percentunit", "p90 duration": "s", "image cache": "percentunit",
                     "cost": "short", "last success": "dateTimeFromNow"})  # fmt: skip

@@ -11,9 +11,10 @@ from grafana_foundation_sdk.models import common as models
 from grafana_foundation_sdk.models import dashboard as shapes
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.queries import RATE, increase
+from dashboards.queries import BY_PIPELINE, PIPELINE_LEGEND, RATE, increase
+from runs.exporter.family import PIPELINE
 
-__all__ = ["DATA_SOURCE", "Panel", "Query", "bars", "dashboard", "lines", "number", "rows"]
+__all__ = ["DATA_SOURCE", "RUNS_VARIABLES", "Panel", "Query", "bars", "dashboard", "lines", "number", "rows"]
 
 Panel = stat.Panel | timeseries.Panel | table.Panel
 Query = tuple[str, str]
@@ -29,7 +30,10 @@ COLORS = {
 }  # fmt: skip
 """Colour of each word, the same on every panel."""
 COLORED = ("{{outcome}}", "{{cache_state}}", "{{capacity}}")
-RUNS_LINK = "${exporter}/runs?pipeline=${__field.labels.pipeline:percentencode}"
+RUNS_LINK = (
+    "${exporter}/runs?namespace=${__field.labels.namespace:percentencode}"
+    "&pipeline=${__field.labels.pipeline:percentencode}"
+)
 
 
 def _targets(
@@ -144,10 +148,11 @@ def lines(
             .display_mode(models.LegendDisplayMode.LIST)
             .placement(models.LegendPlacement.BOTTOM)
         )
-        .data_links([_runs_link()])
         .span(width)
         .height(8)
     )
+    if all(PIPELINE_LEGEND in legend for _, legend in queries):
+        panel = panel.data_links([_runs_link()])
     if most is not None:
         panel = panel.max(most)
     if any(legend in COLORED for _, legend in queries):
@@ -174,12 +179,11 @@ def rows(
     title: str,
     description: str,
     columns: Mapping[str, str],
-    by: str,
     units: Mapping[str, str],
     *,
     width: int = 24,
 ) -> table.Panel:
-    """A table: a row for each value of a label, a column for each query (name → PromQL)."""
+    """A table: a row for each pipeline, a column for each query (name → PromQL)."""
     names = {f"Value #{chr(ord('A') + number)}": name for number, name in enumerate(columns)}
     organize = {"excludeByName": {"Time": True}, "renameByName": names}
     panel = (
@@ -202,10 +206,10 @@ def rows(
         panel = panel.override_by_name(name, [shapes.DynamicConfigValue(id_val="unit", value=unit)])
     link = {
         "title": "Runs of this pipeline",
-        "url": "${exporter}/runs?pipeline=${__value.text:percentencode}",
+        "url": "${exporter}/runs?namespace=${__data.fields.namespace}&pipeline=${__value.text:percentencode}",
         "targetBlank": True,
     }
-    return panel.override_by_name(by, [shapes.DynamicConfigValue(id_val="links", value=[link])])
+    return panel.override_by_name("pipeline", [shapes.DynamicConfigValue(id_val="links", value=[link])])
 
 
 def _variable(name: str, label: str, query: str, description: str) -> builders.QueryVariable:
@@ -225,13 +229,29 @@ def _variable(name: str, label: str, query: str, description: str) -> builders.Q
 
 VARIABLES = {
     "job": ("Job", "label_values(hookline_build_info, job)", "The scrape job of the exporter."),
+    "namespace": (
+        "Namespace",
+        'label_values(hookline_runs_total{job=~"$job"}, namespace)',
+        "Of the runs.",
+    ),
+    "owner": (
+        "Owner",
+        'label_values(hookline_runs_total{job=~"$job",namespace=~"$namespace"}, owner)',
+        "Of the pipelines, by hookline.yaml. Runs without an owner are in All.",
+    ),
     "pipeline": (
         "Pipeline",
-        'label_values(hookline_runs_total{job=~"$job"}, pipeline)',
+        'label_values(hookline_runs_total{job=~"$job",namespace=~"$namespace",owner=~"$owner"}, pipeline)',
         "Of hookline.yaml, or adopted.",
     ),
-    "namespace": ("Namespace", "label_values(argo_events_events_sent_total, namespace)", "Of Argo Events."),
+    "events_namespace": (
+        "Namespace of events",
+        "label_values(argo_events_events_sent_total, namespace)",
+        "Of event sources, Sensors and the bus.",
+    ),
 }
+RUNS_VARIABLES = ("job", *PIPELINE)
+"""Variables of a dashboard of runs, in the order in which each narrows the next."""
 
 
 def dashboard(
@@ -283,7 +303,7 @@ def dashboard(
             .datasource(DATA_SOURCE)
             .enable(True)
             .icon_color("orange")
-            .expr(f"{increase('hookline_spot_reclaims_total', RATE, 'pipeline, reason')} > 0")
+            .expr(f"{increase('hookline_spot_reclaims_total', RATE, f'{BY_PIPELINE}, reason')} > 0")
         )
     ids = itertools.count(1)
     for name, panels in content.items():

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import Panel, bars, dashboard, lines, number
+from dashboards.panels import RUNS_VARIABLES, Panel, bars, dashboard, lines, number
 from dashboards.queries import RATE, increase, quantile, ratio, select
 
 __all__ = ["pipeline"]
@@ -12,7 +12,7 @@ QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 
 def pipeline() -> Dashboard:
     """The dashboard."""
-    return dashboard("pipeline", "Pipeline", "Runs, steps and waiting times of the chosen pipelines.", ("job", "pipeline"), {
+    return dashboard("pipeline", "Pipeline", "Runs, steps and waiting times of the chosen pipelines.", RUNS_VARIABLES, {
         "Runs": runs(), "Steps": steps(), "From the event to the first running step": latency(),
     })  # fmt: skip
 
@@ -40,7 +40,7 @@ def steps() -> list[Panel]:
     return [
         *(lines(f"Step duration, {name}", "Time that the main container ran. Attempts lost to the infrastructure are left out.",
                 [(quantile(share, "hookline_step_duration_seconds", RATE, "step"), "{{step}}")], "s", width=8) for share, name in QUANTILES),
-        lines("Pending, p90", "Time from the creation of a step's pod to the start of its main container, over all pipelines.",
+        lines("Pending, p90", "Time from the creation of a step's pod to the start of its main container, over all pipelines of the chosen namespaces and owners.",
               [(quantile(0.9, "hookline_step_pending_seconds", RATE, "step, capacity"), "{{step}}, {{capacity}}")], "s", width=8),
         bars("Attempts by outcome", "Ended pods of steps. A retried step has several.", [(increase(attempts, RATE, "outcome"), "{{outcome}}")], width=8),
         bars("Attempts that failed", "Ended pods of steps without success, by step and outcome.",
@@ -52,7 +52,7 @@ def latency() -> list[Panel]:
     """Hops."""
     hop = "hookline_event_latency_seconds"
     return [
-        *(lines(f"{name} by hop", "Time of each hop, over all pipelines. sensor: from the event to the Workflow; workflow: to its first pod; pod: to a node; container: to the main container.",
+        *(lines(f"{name} by hop", "Time of each hop, over all pipelines of the chosen namespaces and owners. sensor: from the event to the Workflow; workflow: to its first pod; pod: to a node; container: to the main container.",
                 [(quantile(share, hop, RATE, "hop"), "{{hop}}")], "s", width=8) for share, name in QUANTILES[:2]),
         bars("Clock skew", "Hops that ended before they began, because two clocks differ. The histogram holds them as 0 s.",
              [(increase("hookline_clock_skew_total", RATE, "hop"), "{{hop}}")], width=8),

@@ -2,11 +2,15 @@
 
 import json
 
+from runs.exporter.family import PIPELINE
 from runs.exporter.metrics import FAMILIES
 
 __all__ = [
+    "BY_PIPELINE",
+    "BY_ROW",
     "DECIDED",
     "OTHER_METRICS",
+    "PIPELINE_LEGEND",
     "RATE",
     "increase",
     "log_coverage",
@@ -18,6 +22,11 @@ __all__ = [
 
 RATE = "$__rate_interval"
 """The window of a point in a panel over time."""
+BY_PIPELINE = "namespace, pipeline"
+"""Labels that tell the lines of pipelines apart; two namespaces may have pipelines of the same name."""
+BY_ROW = ", ".join(PIPELINE)
+"""Labels of a row about a pipeline."""
+PIPELINE_LEGEND = "{{namespace}}/{{pipeline}}"
 DECIDED = "~success|failure|error|timeout"
 """Outcomes that say whether a build works; cancellations and skips do not."""
 
@@ -73,11 +82,10 @@ def select(name: str, *, rule: bool = False, **labels: str) -> str:
     known = _labels(name)
     matchers = []
     if not rule and name in OTHER_METRICS:
-        matchers.append('namespace=~"$namespace"')
+        matchers.append('namespace=~"$events_namespace"')
     elif not rule:
         matchers.append('job=~"$job"')
-        if "pipeline" in known:
-            matchers.append('pipeline=~"$pipeline"')
+        matchers += [f'{label}=~"${label}"' for label in PIPELINE if label in known]
     for label, value in labels.items():
         if label not in known:
             raise KeyError(f"{name} has no label {label}")

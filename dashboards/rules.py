@@ -11,8 +11,12 @@ from dashboards.queries import DECIDED, increase, quantile, ratio, select, stuck
 
 __all__ = ["ALERTS", "RECORDS", "Alert", "Record", "groups"]
 
-BY = "cluster, job, pipeline"
-"""Labels that results keep; `cluster` is there where Prometheus adds it."""
+BY = "cluster, job, namespace, owner, pipeline"
+"""Labels that results keep; `cluster` is there where Prometheus adds it, `owner` where hookline.yaml names one.
+
+An alert about a pipeline carries all of them, so that Alertmanager can send it to its owner. An alert about what all pipelines share, such as
+spot capacity, the bus or the exporter, has no owner: it is for whoever runs the platform.
+"""
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -93,14 +97,14 @@ ALERTS: Sequence[Alert] = (
         "HooklineRunsFailing",
         "pipeline:hookline_runs_failure:ratio1d > 0.5 and pipeline:hookline_runs:increase1d >= 5",
         "30m", "info",
-        "Most runs of {{ $labels.pipeline }} fail.",
+        "Most runs of {{ $labels.namespace }}/{{ $labels.pipeline }} fail.",
         "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last day failed because of their code.",
     ),
     Alert(
         "HooklineRunsBrokenByInfrastructure",
         "pipeline:hookline_runs_error:ratio6h > 0.2 and pipeline:hookline_runs:increase6h >= 5",
         "15m", "warning",
-        "Runs of {{ $labels.pipeline }} fail because of the infrastructure.",
+        "Runs of {{ $labels.namespace }}/{{ $labels.pipeline }} fail because of the infrastructure.",
         "{{ $value | humanizePercentage }} of the runs of {{ $labels.pipeline }} in the last six hours ended because of lost pods, images that could not "
         "be pulled, or broken caches.",
     ),
@@ -109,7 +113,7 @@ ALERTS: Sequence[Alert] = (
         "pipeline_step:hookline_step_duration_seconds:p90_1d > 1.5 * pipeline_step:hookline_step_duration_seconds:p90_7d "
         "and pipeline_step:hookline_step_duration_seconds:p90_1d - pipeline_step:hookline_step_duration_seconds:p90_7d > 60",
         "2h", "info",
-        "{{ $labels.step }} of {{ $labels.pipeline }} became slower.",
+        "{{ $labels.step }} of {{ $labels.namespace }}/{{ $labels.pipeline }} became slower.",
         "The 90th percentile of the step was {{ $value | humanizeDuration }} in the last day: more than 1.5 times that of the last week.",
     ),
     Alert(
@@ -117,14 +121,14 @@ ALERTS: Sequence[Alert] = (
         "pipeline_cache:hookline_cache_hits:ratio1d < 0.6 * pipeline_cache:hookline_cache_hits:ratio7d "
         "and pipeline_cache:hookline_cache_requests:increase1d >= 20",
         "1h", "info",
-        "The cache {{ $labels.cache }} of {{ $labels.pipeline }} hits less often than before.",
+        "The cache {{ $labels.cache }} of {{ $labels.namespace }}/{{ $labels.pipeline }} hits less often than before.",
         "Its hit rate was {{ $value | humanizePercentage }} in the last day: less than 0.6 times that of the last week.",
     ),
     Alert(
         "HooklineImageCacheBroken",
         f"{increase(BUILDS, '6h', BY, rule=True, cache_state='broken')} > 0.5",
         "0m", "warning",
-        "The image cache of {{ $labels.pipeline }} is damaged.",
+        "The image cache of {{ $labels.namespace }}/{{ $labels.pipeline }} is damaged.",
         "Builds fail because layers of the cache cannot be fetched. They fail until somebody deletes the cache in the registry.",
     ),
     Alert(
@@ -145,7 +149,7 @@ ALERTS: Sequence[Alert] = (
         "HooklineScheduleMissed",
         f"({_due(_NEXT)}) unless on ({BY}) (max by ({BY}) ({_LAST}) >= on ({BY}) max by ({BY}) ({_NEXT} offset 1h))",
         "5m", "warning",
-        "The scheduled run of {{ $labels.pipeline }} did not start.",
+        "The scheduled run of {{ $labels.namespace }}/{{ $labels.pipeline }} did not start.",
         "It was due at {{ $value | humanizeTimestamp }}, and no run of that schedule was seen.",
     ),
     Alert(

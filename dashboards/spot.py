@@ -2,8 +2,8 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from dashboards.panels import Panel, bars, dashboard, number
-from dashboards.queries import RATE, increase, ratio, select
+from dashboards.panels import RUNS_VARIABLES, Panel, bars, dashboard, number
+from dashboards.queries import BY_PIPELINE, PIPELINE_LEGEND, RATE, increase, ratio, select
 
 __all__ = ["spot"]
 
@@ -13,7 +13,7 @@ GIB_HOUR = "(1024 * 1024 * 1024 * 3600)"
 
 def spot() -> Dashboard:
     """The dashboard."""
-    return dashboard("spot", "Spot and cost", "Usage by capacity, cost, saving, reclaims and lost work.", ("job", "pipeline"), {
+    return dashboard("spot", "Spot and cost", "Usage by capacity, cost, saving, reclaims and lost work.", RUNS_VARIABLES, {
         "Usage": usage(), "Cost": cost(), "Spot": reclaims(),
     })  # fmt: skip
 
@@ -43,11 +43,13 @@ def cost() -> list[Panel]:
         number("Saved by spot", "List price of spot pods minus their cost. No data without a price for spot.", (saved, "{{currency}}"), width=6),
         number("Without a price", "Share of vCPU hours without a price in the price list. The cost leaves them out.",
                f"({increase(unpriced)} or vector(0)) / ({increase('hookline_compute_vcpu_seconds_total')} > 0)", "percentunit", bad=0.05, width=6),
-        bars("Cost by pipeline", "Estimated cost.", [(increase(paid, RATE, "pipeline, currency"), "{{pipeline}} {{currency}}")]),
+        bars("Cost by pipeline", "Estimated cost.", [(increase(paid, RATE, f"{BY_PIPELINE}, currency"), PIPELINE_LEGEND + " {{currency}}")]),
         number("Price list", "Currency and source of the price list.", (f"max by (currency, source) ({select('hookline_price_info')})", "{{currency}}, {{source}}"),
                words={"1": "in use"}, width=6),
         number("Age of the price list", "Age of the prices. Prices change, so an old list gives wrong costs.", f"time() - max({select('hookline_price_date_seconds')})", "s",
                bad=180 * 86_400.0, width=6),
+        bars("Cost by owner", "Estimated cost. Runs whose Workflow names no owner are the line without a name.",
+             [(increase(paid, RATE, "owner, currency"), "{{owner}} {{currency}}")], width=24),
     ]  # fmt: skip
 
 
@@ -61,6 +63,6 @@ def reclaims() -> list[Panel]:
         number("Degraded", "Pods that asked for spot capacity and ran on demand.", f"{increase('hookline_spot_degraded_total')} or vector(0)", width=6),
         number("Wasted vCPU hours", "vCPU hours of reclaimed attempts, whose work was lost.", f"{increase(wasted)} / {HOUR}", width=6),
         bars("Reclaims", "BidFailed: the pod failed, and was kept; evicted: it was deleted.",
-             [(increase("hookline_spot_reclaims_total", RATE, "pipeline, reason"), "{{pipeline}}: {{reason}}")]),
-        bars("Wasted vCPU hours", "vCPU hours of reclaimed attempts.", [(f"{increase(wasted, RATE, 'pipeline')} / {HOUR}", "{{pipeline}}")]),
+             [(increase("hookline_spot_reclaims_total", RATE, f"{BY_PIPELINE}, reason"), PIPELINE_LEGEND + ": {{reason}}")]),
+        bars("Wasted vCPU hours", "vCPU hours of reclaimed attempts.", [(f"{increase(wasted, RATE, BY_PIPELINE)} / {HOUR}", PIPELINE_LEGEND)]),
     ]  # fmt: skip

@@ -132,6 +132,7 @@ def began_of(workflow: Workflow) -> Began:
         name=workflow.name,
         template=workflow.template,
         pipeline=workflow.pipeline,
+        owner=workflow.owner,
         source=workflow.source,
         repository=workflow.repository,
         repo_name=workflow.repo_name,

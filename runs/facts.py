@@ -22,6 +22,8 @@ class Began:
     """Name in its workflowTemplateRef."""
     pipeline: str = ""
     """Name of the pipeline in hookline.yaml; empty for a run that hookline did not start."""
+    owner: str = ""
+    """Owner of the pipeline; empty where the Workflow names none."""
     source: str = ""
     """The source of the event, as hookline.yaml names it."""
     repository: str = ""

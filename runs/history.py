@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from runs import facts
 
-__all__ = ["Attempt", "History", "Page", "Query", "Run"]
+__all__ = ["Attempt", "History", "Name", "Page", "Query", "Run"]
+
+Name = Literal["namespace", "owner", "pipeline"]
+"""What tells the runs of teams apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Run:
     created: float
     started: float | None
     finished: float
+    owner: str = ""
+    """Owner of the pipeline; empty where the Workflow named none."""
     message: str = ""
     ref: str = ""
     sha: str = ""
@@ -72,6 +77,8 @@ class Query:
     before: tuple[float, str] | None = None
     """(finished, uid) of the last run of the page before."""
     limit: int = 50
+    namespace: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +99,5 @@ class History(Protocol):
     def run(self, namespace: str, name: str) -> Run | None:
         """One run with its attempts, the newest of that name."""
 
-    def pipelines(self) -> Sequence[str]:
-        """Names of pipelines that have runs, in order."""
+    def values(self, name: Name) -> Sequence[str]:
+        """The namespaces, owners or pipelines of the runs, in order."""

@@ -52,6 +52,8 @@ class Workflow:
     name: str
     pipeline: str
     """The label of a run that hookline started; empty for others."""
+    owner: str
+    """The label `hookline.dev/owner`, whoever wrote it; empty where there is none."""
     repo_name: str
     """The argument that names the checkout directory, as ci-go-v1 calls it."""
     event: str
@@ -186,6 +188,7 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         namespace=text(metadata.get("namespace")),
         name=name,
         pipeline=pipeline,
+        owner=text(labels.get(PREFIX + "owner")),
         repo_name=_argument(spec, STOCK_PARAMETERS["directory"]),
         event=text(labels.get(PREFIX + "event-kind")) or ("schedule" if cron else "manual"),
         reason=text(annotations.get(PREFIX + "reason")),

@@ -7,6 +7,8 @@ from api_objects import START, History
 
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, records
+from runs.exporter.family import TEAM
+from runs.exporter.kept import KEPT
 from runs.exporter.ledger import Ledger
 from runs.exporter.measuring_rules import make_rules
 from runs.exporter.series import Histogram
@@ -62,5 +64,8 @@ class Exporter:
             if value != 0
         }
 
-    def value(self, name: str, *labels: str) -> Any:
-        return self.ledger.series.get(f"hookline_{name}", labels)
+    def value(self, name: str, *labels: str, team: tuple[str, str] = ("ci", "")) -> Any:
+        """A series of this namespace and owner, or one of the exporter's own."""
+        name = f"hookline_{name}"
+        own = KEPT[name].labels[: len(TEAM)] != TEAM
+        return self.ledger.series.get(name, labels if own else (*team, *labels))

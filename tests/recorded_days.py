@@ -32,6 +32,13 @@ PIPELINES: Mapping[str, tuple[int, float]] = {
     "hello-world": (2, 6.0),
 }
 """Pipeline → how many of 19 runs are its, and into how many seconds a recorded one is stretched."""
+OWNERS: Mapping[str, str] = {
+    "shop": "team-web",
+    "gateway": "team-web",
+    "billing": "team-billing",
+    "hello-world": "team-octo",
+}
+"""Pipeline → its owner; other pipelines have none."""
 HAPPENINGS: Mapping[str, int] = {
     "green-full": 14,
     "green-full-again": 10,
@@ -254,6 +261,8 @@ class _Teller:
         if "hookline.dev/pipeline" not in labels:
             return
         labels |= {"hookline.dev/pipeline": run.pipeline, "hookline.dev/event-kind": run.event}
+        if run.pipeline in OWNERS:
+            labels["hookline.dev/owner"] = OWNERS[run.pipeline]
         created = datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()
         delay = 1 + run.number % 4
         metadata["annotations"] = metadata.get("annotations", {}) | {

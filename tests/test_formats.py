@@ -68,7 +68,10 @@ def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
 
 STATEMENTS = {
     "runs/exporter/ledger_outbox.py": ["statement"],  # one of two constants
-    "runs/exporter/remembered.py": ["statement"],  # made of names of columns; values are arguments
+    "runs/exporter/remembered.py": [
+        "_VALUES[name]",
+        "statement",
+    ],  # made of names of columns; values are arguments
     # Numbers of versions, and constants.
     "runs/exporter/schema.py": [
         "f'PRAGMA user_version = {VERSION}'",
@@ -90,7 +93,7 @@ def test_statements_are_constants_and_values_are_their_arguments() -> None:
 
 def a_run(text: str) -> Run:
     return Run(
-        uid=f"u{text}", namespace=text, name=text, pipeline=text, event=text, outcome=text, created=1.0, started=2.0, finished=3.0,
+        uid=f"u{text}", namespace=text, owner=text, name=text, pipeline=text, event=text, outcome=text, created=1.0, started=2.0, finished=3.0,
         message=text, ref=text, sha=text, actor=text, reason=text, delivery=text, currency=text, cache_state=text,
     )  # fmt: skip
 
@@ -100,9 +103,9 @@ def test_the_ledger_keeps_and_finds_any_text(text: str, other: str) -> None:
     ledger = Ledger(None, 0.0, count_from=0.0)
     ledger.commit([Observation(f"run/{each}", 3.0, (), run=a_run(each)) for each in {text, other}])
     assert ledger.run(text, text) == a_run(text)
-    assert set(ledger.pipelines()) == {text, other}
-    found = ledger.page(Query(pipeline=text)).runs
-    assert [each.pipeline for each in found] == [text] or text == ""
+    assert set(ledger.values("pipeline")) == {text, other}
+    for query in (Query(pipeline=text), Query(namespace=text), Query(owner=text)):
+        assert [each.pipeline for each in ledger.page(query).runs] == [text] or text == ""
     assert text.lower() == "" or a_run(text) in ledger.page(Query(text=text)).runs
     assert ledger.page(Query(text=f"{text}{other}-nothing")).runs == []
     ledger.close()
@@ -161,9 +164,10 @@ def test_texts_of_alerts_hold_known_labels_and_the_value_alone() -> None:
 @given(TEXT, st.sampled_from(["*", "**", "a*"]))
 def test_a_pipeline_that_strangers_name_is_a_name_or_other(text: str, pattern: str) -> None:
     run = Began(uid="u", namespace="ci", name="n", pipeline="", event="push", created=1.0, repo_name=text)
-    name, overflow = Labels(adopt=[pattern]).pipeline(run)
+    (namespace, owner, name), replaced = Labels(adopt=[pattern]).pipeline(run)
+    assert (namespace, owner) == ("ci", "")
     assert name == "other" or (name == text and re.fullmatch(r"\w[\w./-]{0,199}", name))
-    assert not overflow
+    assert not replaced
     assert "{" not in name
     assert "<" not in name
 
@@ -171,7 +175,7 @@ def test_a_pipeline_that_strangers_name_is_a_name_or_other(text: str, pattern: s
 def test_names_of_repositories_are_taken() -> None:
     for name in ("shop", "acme/shop", "acme/shop.go", "a_b-c", "小店/shop"):
         run = Began(uid="u", namespace="ci", name="n", pipeline="", event="push", created=1.0, repo_name=name)
-        assert Labels(adopt=["**"]).pipeline(run) == (name, False)
+        assert Labels(adopt=["**"]).pipeline(run) == (("ci", "", name), ())
 
 
 MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"')
@@ -265,7 +269,7 @@ def test_a_list_of_files_is_a_value_of_the_question(files: list[str]) -> None:
 
 @given(TEXT, TEXT)
 def test_a_label_is_read_as_it_was_given_in_both_formats(pipeline: str, event: str) -> None:
-    key = ("hookline_runs_total", (pipeline, event, "success"))
+    key = ("hookline_runs_total", ("ci", pipeline, pipeline, event, "success"))
     series = SeriesTable({key: 1.0})
     for text, read in (
         (series.exposition(), read_text),
@@ -273,7 +277,8 @@ def test_a_label_is_read_as_it_was_given_in_both_formats(pipeline: str, event: s
     ):
         (family,) = read(text.decode())
         (sample,) = family.samples
-        assert sample.labels == {"pipeline": pipeline, "event": event, "outcome": "success"}
+        named = {"namespace": "ci", "owner": pipeline, "pipeline": pipeline}
+        assert sample.labels == {**named, "event": event, "outcome": "success"}
 
 
 # --- Logs, and what a recording writes ------------------------------------------------------------------------------

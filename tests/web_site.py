@@ -14,7 +14,7 @@ from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
 from runs.exporter.web.server import WebServer
 from runs.exporter.web.web_config import Security
-from runs.history import Attempt, Page, Query, Run
+from runs.history import Attempt, Name, Page, Query, Run
 
 TLS = Path(__file__).parent / "data" / "tls"
 REASONS = {"MATCH": "every rule lets it through"}
@@ -88,8 +88,8 @@ class Fake:
             else None
         )
 
-    def pipelines(self) -> Sequence[str]:
-        return [] if self.found is None else [self.found.pipeline]
+    def values(self, name: Name) -> Sequence[str]:
+        return [] if self.found is None else [getattr(self.found, name)]
 
 
 class Site:

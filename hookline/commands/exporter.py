@@ -149,7 +149,7 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
         lease=_lease(settings.lease),
         # Two on one machine, and a container started again in its pod, are different instances.
         identity=f"{socket.gethostname()}_{uuid.uuid4()}",
-        next_fires=_next_fires(settings.declaration),
+        next_fires=next_fires(settings.declaration),
     )
     try:
         instance = Instance(options, cluster.sources(), Security(settings.web_configuration))
@@ -173,20 +173,26 @@ def _lease(text: str | None) -> tuple[str, str] | None:
     return namespace, name
 
 
-def _next_fires(declaration: Path | None) -> Callable[[float], Mapping[str, float]]:
+def next_fires(declaration: Path | None) -> Callable[[float], Mapping[tuple[str, ...], float]]:
+    """Unix seconds → namespace, owner and pipeline → the coming fire time of its schedules; nothing without a declaration."""
     if declaration is None:
         return lambda _: {}
-    schedules = DeclarationArguments((declaration,), (), ()).plan().schedules
+    plan = DeclarationArguments((declaration,), (), ()).plan()
+    # As the Workflows have them, so that a schedule has the labels of its runs.
+    labels = {
+        name: (str(each.resource["metadata"]["namespace"]), each.owner or "", name)
+        for name, each in plan.workloads.items()
+    }
 
-    def coming(now: float) -> Mapping[str, float]:
+    def coming(now: float) -> Mapping[tuple[str, ...], float]:
         after = datetime.datetime.fromtimestamp(now, datetime.UTC)
-        found: dict[str, float] = {}
-        for schedule in schedules.values():
+        found: dict[tuple[str, ...], float] = {}
+        for schedule in plan.schedules.values():
             # A schedule may exclude its next days, not the next thousand.
             for time, excluded in itertools.islice(schedule.fire_times(after), 1000):
                 if not excluded:
-                    first = found.get(schedule.pipeline, time.timestamp())
-                    found[schedule.pipeline] = min(first, time.timestamp())
+                    key = labels[schedule.pipeline]
+                    found[key] = min(found.get(key, time.timestamp()), time.timestamp())
                     break
         return found
 
@@ -194,11 +200,13 @@ def _next_fires(declaration: Path | None) -> Callable[[float], Mapping[str, floa
 
 
 def _print_forecast() -> None:
-    from runs.exporter.forecast import forecast  # noqa: PLC0415
+    from runs.exporter.forecast import forecast, forecast_of_team  # noqa: PLC0415
 
-    found = forecast()
-    rows = [(name, str(series)) for name, series in found.items()]
-    click.echo(
-        table(("FAMILY", "SERIES"), [*rows, ("a pipeline of ci-go-v1, about", str(sum(found.values())))]),
-        nl=False,
-    )
+    pipeline, team = forecast(), forecast_of_team()
+    rows = [
+        *pipeline.items(),
+        ("a pipeline of ci-go-v1, about", sum(pipeline.values())),
+        *team.items(),
+        ("a namespace with an owner, about", sum(team.values())),
+    ]
+    click.echo(table(("FAMILY", "SERIES"), [(name, str(series)) for name, series in rows]), nl=False)

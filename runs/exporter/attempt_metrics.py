@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
-from runs.exporter.family import CAPACITIES, OTHER, OUTCOMES, PLATFORMS, STEPS, Closed, Declarations, Points
+from runs.exporter.family import (
+    CAPACITIES,
+    OTHER,
+    OUTCOMES,
+    PIPELINE,
+    PLATFORMS,
+    STEPS,
+    TEAM,
+    Closed,
+    Declarations,
+    PipelineLabels,
+    Points,
+)
 from runs.exporter.run_metrics import LATENCY_BUCKETS
 from runs.facts import Attempt
 from runs.objects import Pod
@@ -17,7 +29,7 @@ STEP_BUCKETS = (10.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0)
 class MeasuredAttempt:
     """A pod that ended, with its labels, and what it used."""
 
-    pipeline: str
+    pipeline: PipelineLabels
     step: str
     attempt: Attempt
     pod: Pod
@@ -42,7 +54,7 @@ _USED = _STEP | {"platform": PLATFORMS} | _CAPACITY
 @ATTEMPTS(
     "hookline_step_duration_seconds",
     "histogram",
-    ("pipeline", "step"),
+    (*PIPELINE, "step"),
     "Time that the main container of a step ran, by its own start and end. Attempts that were lost to the infrastructure "
     "are left out.",
     buckets=STEP_BUCKETS,
@@ -52,13 +64,13 @@ _USED = _STEP | {"platform": PLATFORMS} | _CAPACITY
 def step_duration(each: MeasuredAttempt) -> Points:
     pod = each.pod
     if pod.main_started is not None and pod.main_finished is not None and each.attempt.outcome != "error":
-        yield (each.pipeline, each.step), max(0.0, pod.main_finished - pod.main_started)
+        yield (*each.pipeline, each.step), max(0.0, pod.main_finished - pod.main_started)
 
 
 @ATTEMPTS(
     "hookline_step_pending_seconds",
     "histogram",
-    ("step", "capacity"),
+    (*TEAM, "step", "capacity"),
     "Time from the creation of a step's pod to the start of its main container.",
     buckets=LATENCY_BUCKETS,
     values=_STEP | _CAPACITY,
@@ -66,26 +78,29 @@ def step_duration(each: MeasuredAttempt) -> Points:
 )
 def step_pending(each: MeasuredAttempt) -> Points:
     if each.pod.main_started is not None:
-        yield (each.step, each.attempt.capacity), max(0.0, each.pod.main_started - each.pod.created)
+        yield (
+            (*each.pipeline.team, each.step, each.attempt.capacity),
+            max(0.0, each.pod.main_started - each.pod.created),
+        )
 
 
 @ATTEMPTS(
     "hookline_step_attempts_total",
     "counter",
-    ("pipeline", "step", "outcome", "capacity"),
+    (*PIPELINE, "step", "outcome", "capacity"),
     "Ended pods of steps; a retried step has several.",
     values=_STEP | {"outcome": OUTCOMES[:-1]} | _CAPACITY,
     zero="outcome",
     begins="pod",
 )
 def step_attempts(each: MeasuredAttempt) -> Points:
-    yield (each.pipeline, each.step, each.attempt.outcome, each.attempt.capacity), 1
+    yield (*each.pipeline, each.step, each.attempt.outcome, each.attempt.capacity), 1
 
 
 @ATTEMPTS(
     "hookline_log_reads_total",
     "counter",
-    ("step", "result"),
+    (*TEAM, "step", "result"),
     "Logs of ended steps, by the result of reading them. Coverage is complete / all.",
     values=_STEP | {"result": ("complete", "truncated", "gone", "error")},
     zero="result",
@@ -93,13 +108,13 @@ def step_attempts(each: MeasuredAttempt) -> Points:
 )
 def log_reads(each: MeasuredAttempt) -> Points:
     if each.log_result:
-        yield (each.step, each.log_result), 1
+        yield (*each.pipeline.team, each.step, each.log_result), 1
 
 
 @ATTEMPTS(
     "hookline_compute_vcpu_seconds_total",
     "counter",
-    ("pipeline", "step", "platform", "capacity"),
+    (*PIPELINE, "step", "platform", "capacity"),
     "vCPU seconds of ended pods, by the billed size if the platform writes it back, otherwise by the requests.",
     values=_USED,
     begins="pod",
@@ -111,7 +126,7 @@ def vcpu_seconds(each: MeasuredAttempt) -> Points:
 @ATTEMPTS(
     "hookline_compute_memory_byte_seconds_total",
     "counter",
-    ("pipeline", "step", "platform", "capacity"),
+    (*PIPELINE, "step", "platform", "capacity"),
     "Memory byte seconds of ended pods, by the same size as the vCPU seconds.",
     values=_USED,
     begins="pod",
@@ -121,39 +136,39 @@ def memory_byte_seconds(each: MeasuredAttempt) -> Points:
 
 
 def _used(each: MeasuredAttempt) -> tuple[str, ...]:
-    return each.pipeline, each.step, each.pod.platform, each.attempt.capacity
+    return *each.pipeline, each.step, each.pod.platform, each.attempt.capacity
 
 
 @ATTEMPTS(
     "hookline_compute_cost_total",
     "counter",
-    ("pipeline", "capacity", "currency"),
+    (*PIPELINE, "capacity", "currency"),
     "Estimated cost of ended pods. Pods without a known price (spot, unless a price file names it) are left out.",
     values=_CAPACITY,
     begins="cost",
 )
 def cost(each: MeasuredAttempt) -> Points:
     if each.cost is not None:
-        yield (each.pipeline, each.attempt.capacity, each.currency), each.cost
+        yield (*each.pipeline, each.attempt.capacity, each.currency), each.cost
 
 
 @ATTEMPTS(
     "hookline_compute_list_cost_total",
     "counter",
-    ("pipeline", "capacity", "currency"),
+    (*PIPELINE, "capacity", "currency"),
     "Cost that the same pods would have on demand, by list price.",
     values=_CAPACITY,
     begins="list cost",
 )
 def list_cost(each: MeasuredAttempt) -> Points:
     if each.list_cost is not None:
-        yield (each.pipeline, each.attempt.capacity, each.currency), each.list_cost
+        yield (*each.pipeline, each.attempt.capacity, each.currency), each.list_cost
 
 
 @ATTEMPTS(
     "hookline_compute_unpriced_vcpu_seconds_total",
     "counter",
-    ("pipeline", "capacity"),
+    (*PIPELINE, "capacity"),
     "vCPU seconds without a known price. The cost leaves them out.",
     values=_CAPACITY,
     begins="prices",
@@ -161,7 +176,7 @@ def list_cost(each: MeasuredAttempt) -> Points:
 def unpriced(each: MeasuredAttempt) -> Points:
     if each.currency:
         yield (
-            (each.pipeline, each.attempt.capacity),
+            (*each.pipeline, each.attempt.capacity),
             each.pod.vcpu * each.seconds if each.cost is None else 0.0,
         )
 
@@ -169,19 +184,19 @@ def unpriced(each: MeasuredAttempt) -> Points:
 @ATTEMPTS(
     "hookline_spot_pods_total",
     "counter",
-    ("pipeline",),
+    PIPELINE,
     "Ended pods that asked for spot capacity.",
     begins="spot pod",
 )
 def spot_pods(each: MeasuredAttempt) -> Points:
     if each.pod.spot:
-        yield (each.pipeline,), 1
+        yield each.pipeline, 1
 
 
 @ATTEMPTS(
     "hookline_spot_degraded_total",
     "counter",
-    ("pipeline", "reason"),
+    (*PIPELINE, "reason"),
     "Pods that asked for spot capacity and ran on demand.",
     values={"reason": ("SpotDegraded",)},
     zero="reason",
@@ -189,13 +204,13 @@ def spot_pods(each: MeasuredAttempt) -> Points:
 )
 def spot_degraded(each: MeasuredAttempt) -> Points:
     if each.pod.spot:
-        yield (each.pipeline, "SpotDegraded"), float(each.attempt.degraded)
+        yield (*each.pipeline, "SpotDegraded"), float(each.attempt.degraded)
 
 
 @ATTEMPTS(
     "hookline_spot_reclaims_total",
     "counter",
-    ("pipeline", "reason"),
+    (*PIPELINE, "reason"),
     "Spot pods that were reclaimed while they worked. BidFailed: the pod failed, and was kept; evicted: it was deleted.",
     values={"reason": ("BidFailed", "evicted")},
     zero="reason",
@@ -203,16 +218,16 @@ def spot_degraded(each: MeasuredAttempt) -> Points:
 )
 def spot_reclaims(each: MeasuredAttempt) -> Points:
     if each.pod.spot:
-        yield (each.pipeline, each.taken or "BidFailed"), float(bool(each.taken))
+        yield (*each.pipeline, each.taken or "BidFailed"), float(bool(each.taken))
 
 
 @ATTEMPTS(
     "hookline_spot_wasted_vcpu_seconds_total",
     "counter",
-    ("pipeline",),
+    PIPELINE,
     "vCPU seconds of reclaimed attempts, whose work was lost.",
     begins="spot pod",
 )
 def spot_wasted(each: MeasuredAttempt) -> Points:
     if each.pod.spot:
-        yield (each.pipeline,), each.pod.vcpu * each.seconds if each.taken else 0.0
+        yield each.pipeline, each.pod.vcpu * each.seconds if each.taken else 0.0

@@ -6,7 +6,15 @@ Their series begin with the first log that says something: before it nobody know
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runs.exporter.family import CACHE_STATES, CACHES, GO_MODULE_STATES, Declarations, Points
+from runs.exporter.family import (
+    CACHE_STATES,
+    CACHES,
+    GO_MODULE_STATES,
+    PIPELINE,
+    Declarations,
+    PipelineLabels,
+    Points,
+)
 from runs.step_logs import StepLog
 
 __all__ = ["CACHE_USE", "LOGS", "CacheUse", "MeasuredLog", "use_of"]
@@ -18,7 +26,7 @@ TRANSFER_BUCKETS = (1.0, 5.0, 15.0, 60.0)
 class CacheUse:
     """Use of caches, and their hits."""
 
-    pipeline: str
+    pipeline: PipelineLabels
     hits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Cache → hits, requests."""
     configured: Mapping[str, bool] = field(default_factory=dict)
@@ -31,7 +39,7 @@ class CacheUse:
 class MeasuredLog:
     """Findings of a step's log."""
 
-    pipeline: str
+    pipeline: PipelineLabels
     log: StepLog
 
 
@@ -39,7 +47,7 @@ CACHE_USE = Declarations[CacheUse]()
 LOGS = Declarations[MeasuredLog]()
 
 
-def use_of(pipeline: str, log: StepLog | None) -> CacheUse:
+def use_of(pipeline: PipelineLabels, log: StepLog | None) -> CacheUse:
     """Findings of a log about caches."""
     hits: dict[str, tuple[int, int]] = {}
     configured: dict[str, bool] = {}
@@ -73,91 +81,91 @@ def use_of(pipeline: str, log: StepLog | None) -> CacheUse:
 @CACHE_USE(
     "hookline_cache_requests_total",
     "counter",
-    ("pipeline", "cache"),
+    (*PIPELINE, "cache"),
     "Requests to a cache in use: image layers, Go modules, test packages, checkouts, memoized nodes. "
     "Only complete logs of successful steps count.",
     values={"cache": CACHES},
 )
 def cache_requests(use: CacheUse) -> Points:
-    return (((use.pipeline, cache), requests) for cache, (_, requests) in use.hits.items())
+    return (((*use.pipeline, cache), requests) for cache, (_, requests) in use.hits.items())
 
 
 @CACHE_USE(
     "hookline_cache_hits_total",
     "counter",
-    ("pipeline", "cache"),
+    (*PIPELINE, "cache"),
     "Requests that the cache could serve. The hit rate is hits / requests, for each cache.",
     values={"cache": CACHES},
 )
 def cache_hits(use: CacheUse) -> Points:
-    return (((use.pipeline, cache), hits) for cache, (hits, _) in use.hits.items())
+    return (((*use.pipeline, cache), hits) for cache, (hits, _) in use.hits.items())
 
 
 @CACHE_USE(
     "hookline_cache_configured",
     "gauge",
-    ("pipeline", "cache"),
+    (*PIPELINE, "cache"),
     "1 after the cache was first seen in use. While 0, there is no hit rate.",
     values={"cache": CACHES},
 )
 def cache_configured(use: CacheUse) -> Points:
-    return (((use.pipeline, cache), float(used)) for cache, used in use.configured.items())
+    return (((*use.pipeline, cache), float(used)) for cache, used in use.configured.items())
 
 
 @LOGS(
     "hookline_image_builds_total",
     "counter",
-    ("pipeline", "cache_state"),
+    (*PIPELINE, "cache_state"),
     "Image builds by the state of their layer cache.",
     values={"cache_state": CACHE_STATES},
     zero="cache_state",
 )
 def image_builds(each: MeasuredLog) -> Points:
     if each.log.image_build is not None:
-        yield (each.pipeline, each.log.image_build.cache_state), 1
+        yield (*each.pipeline, each.log.image_build.cache_state), 1
 
 
 @LOGS(
     "hookline_image_cache_import_seconds",
     "histogram",
-    ("pipeline",),
+    PIPELINE,
     "Time that an image build took to import its cache manifest.",
     buckets=TRANSFER_BUCKETS,
 )
 def image_cache_import(each: MeasuredLog) -> Points:
     build = each.log.image_build
     if build is not None and build.import_seconds is not None:
-        yield (each.pipeline,), build.import_seconds
+        yield each.pipeline, build.import_seconds
 
 
 @LOGS(
     "hookline_image_cache_export_seconds",
     "histogram",
-    ("pipeline",),
+    PIPELINE,
     "Time that an image build took to export its cache.",
     buckets=TRANSFER_BUCKETS,
 )
 def image_cache_export(each: MeasuredLog) -> Points:
     build = each.log.image_build
     if build is not None and build.export_seconds is not None:
-        yield (each.pipeline,), build.export_seconds
+        yield each.pipeline, build.export_seconds
 
 
 @LOGS(
     "hookline_image_cache_pulled_bytes_total",
     "counter",
-    ("pipeline",),
+    PIPELINE,
     "Bytes of cached layers that image builds pulled.",
 )
 def image_cache_pulled(each: MeasuredLog) -> Points:
     if each.log.image_build is not None:
-        yield (each.pipeline,), each.log.image_build.pulled_bytes
+        yield each.pipeline, each.log.image_build.pulled_bytes
 
 
 @LOGS(
     "hookline_go_module_cache_runs_total",
     "counter",
-    ("pipeline", "cache_state"),
+    (*PIPELINE, "cache_state"),
     "Test steps by the state of the Go module cache. missed: modules were downloaded, and the template does not report how "
     "many were needed.",
     values={"cache_state": GO_MODULE_STATES},
@@ -165,4 +173,4 @@ def image_cache_pulled(each: MeasuredLog) -> Points:
 )
 def go_module_runs(each: MeasuredLog) -> Points:
     if each.log.go_test is not None:
-        yield (each.pipeline, each.log.go_test.cache_state), 1
+        yield (*each.pipeline, each.log.go_test.cache_state), 1

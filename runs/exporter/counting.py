@@ -135,10 +135,10 @@ class Counting:
         return counted, progress.logs
 
     def active(self) -> Mapping[tuple[str, ...], float]:
-        """Number of runs that are not counted yet, by pipeline and state."""
+        """Number of runs that are not counted yet, by namespace, owner, pipeline and state."""
         found: dict[tuple[str, ...], float] = {}
         for run, state in self.tracker.active():
-            key = (self.rules.labels.pipeline(run)[0], state)
+            key = (*self.rules.labels.pipeline(run)[0], state)
             found[key] = found.get(key, 0.0) + 1
         return found
 
@@ -183,7 +183,7 @@ class Counting:
         """Counted apart from the run, since a run that is retried began only once."""
         key = f"latency/{ended.run.uid}"
         try:
-            if latency := measure_latency(ended):
+            if latency := measure_latency(ended, self.rules):
                 yield Observation(key, ended.finished, latency)
         except Exception as error:  # noqa: BLE001 - its run is counted without
             self._dropped("latency", key, error)

@@ -6,7 +6,7 @@ stable metrics change only with a major version.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 __all__ = [
     "CACHES",
@@ -17,19 +17,27 @@ __all__ = [
     "HOPS",
     "OTHER",
     "OUTCOMES",
+    "PIPELINE",
     "PLATFORMS",
     "RUN_STATES",
     "STEPS",
+    "TEAM",
     "Beginning",
     "Closed",
     "Declarations",
     "Family",
+    "PipelineLabels",
     "Points",
     "Sample",
 ]
 
 OTHER = "other"
 """Label value that replaces a value that no list holds, or that is one too many."""
+TEAM = ("namespace", "owner")
+"""Labels by which teams are told apart; the first ones of each metric of runs."""
+PIPELINE = (*TEAM, "pipeline")
+"""Labels that name a pipeline. Prometheus' guide advises against `owner`, which may clash with a label of a target, unless the application
+calls something so: hookline.yaml does (prometheus.io, Writing exporters)."""
 STEPS = ("git-checkout-pr", "run-test", "build-push-image")
 """Steps of ci-go-v1."""
 OUTCOMES = ("success", "failure", "error", "timeout", "cancellation", "skip")
@@ -57,10 +65,26 @@ CACHE_STATES = (
 GO_MODULE_STATES = ("cold", "partial", "full", "missed", "unknown")
 
 Type = Literal["counter", "gauge", "histogram"]
-Beginning = Literal["run", "pod", "logged pod", "spot pod", "cost", "list cost", "prices"]
-"""Things that begin: any run, any pod, a pod whose log is read, a pod on spot capacity; a pod whose cost, or whose cost on demand,
+Beginning = Literal["run", "event run", "pod", "logged pod", "spot pod", "cost", "list cost", "prices"]
+"""Things that begin: any run, one that an event started, any pod, a pod whose log is read, a pod on spot capacity; a pod whose cost, or whose cost on demand,
 can be told; a pod to which the price list applies."""
 Labels = tuple[str, ...]
+
+
+class PipelineLabels(NamedTuple):
+    """Values of PIPELINE."""
+
+    namespace: str
+    owner: str
+    """Empty for a run whose Workflow names none; Prometheus takes that for no label."""
+    pipeline: str
+
+    @property
+    def team(self) -> tuple[str, str]:
+        """Values of TEAM."""
+        return self.namespace, self.owner
+
+
 Points = Iterable[tuple[Labels, float]]
 """Label values, in the order of the declared labels, and what to add, observe or set."""
 Closed = dict[str, tuple[str, ...]]
@@ -98,7 +122,7 @@ class Family(Generic[Context]):
     values: Mapping[str, tuple[str, ...]] | None = None
     """Closed sets of label values, for forecasts and docs."""
     zero: str = ""
-    """A label: a new series of a counter also creates a series at 0 for each value of this label, so that the first failure is an increase."""
+    """A label: a new series also creates a series at 0 for each value of this label, so that the first failure is an increase."""
     begins: Beginning | None = None
     """The thing whose beginning creates its series at 0, so that `increase()` sees the first sample; None: the first sample creates them."""
 

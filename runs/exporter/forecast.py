@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from runs.exporter.family import PIPELINE, TEAM
 from runs.exporter.metrics import FAMILIES, Family
 
-__all__ = ["forecast"]
+__all__ = ["forecast", "forecast_of_team"]
 
 TYPICAL: Mapping[str, int] = {
     "event": 2,
@@ -25,10 +26,16 @@ def forecast() -> Mapping[str, int]:
     return {name: _series(family) for name, family in FAMILIES.items() if "pipeline" in family.labels}
 
 
+def forecast_of_team() -> Mapping[str, int]:
+    """Family → series that a namespace with an owner adds, whatever the number of its pipelines."""
+    teams = {name: family for name, family in FAMILIES.items() if family.labels[: len(TEAM)] == TEAM}
+    return {name: _series(family) for name, family in teams.items() if "pipeline" not in family.labels}
+
+
 def _series(family: Family[Any]) -> int:
     lines = len(family.buckets) + 3 if family.type == "histogram" else 1
     for label in family.labels:
-        if label == "pipeline":
+        if label in PIPELINE:
             continue
         if label == family.zero and family.values is not None:
             lines *= len(family.values[label])

@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.5
 RELOAD_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
 FLUSH_SECONDS = 5.0
-NextFires = Callable[[float], Mapping[str, float]]
+NextFires = Callable[[float], Mapping[tuple[str, ...], float]]
 _log = structlog.get_logger()
 
 
@@ -50,7 +50,7 @@ class Options:
     """Namespace and name."""
     identity: str = "hookline"
     next_fires: NextFires = field(default=lambda _: {})
-    """Unix seconds → pipeline → coming fire time."""
+    """Unix seconds → namespace, owner and pipeline → coming fire time."""
 
 
 class Instance:
@@ -163,9 +163,7 @@ class Instance:
                     continue
                 looked = time.monotonic()
                 self._reload(service)
-                self._live.next_fires = {
-                    (name,): at for name, at in self._options.next_fires(time.time()).items()
-                }
+                self._live.next_fires = self._options.next_fires(time.time())
                 if time.monotonic() - forgot > FORGET_SECONDS:
                     forgot = time.monotonic()
                     ledger.forget(time.time())

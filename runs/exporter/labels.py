@@ -1,21 +1,24 @@
-"""Label values: a limited number of them, whatever names events contain."""
+"""Label values: a limited number of them, whatever names Workflows contain."""
 
 import re
 from collections.abc import Collection, Sequence
 
 from documents.globs import matcher
-from runs.exporter.family import EVENTS, OTHER
+from runs.exporter.family import EVENTS, OTHER, TEAM, PipelineLabels
 from runs.facts import Began
 
-__all__ = ["Labels"]
+__all__ = ["MAX_TEAMS_OF_OTHER", "Labels"]
 
+MAX_TEAMS_OF_OTHER = 100
+"""Pairs of namespace and owner that have series of their own for the pipeline `other`."""
 _NAME = re.compile(r"\w[\w./-]{0,199}")
 
 
 class Labels:
     """Decides which pipelines, steps and events get series of their own; the rest is `other`.
 
-    A value that once had its own series keeps it; so what is given at the start are the values of the ledger.
+    A pipeline of the same name in another namespace, or with another owner, is another one. What once had its own series keeps them;
+    so what is given at the start are the values of the ledger.
     """
 
     def __init__(
@@ -24,15 +27,26 @@ class Labels:
         adopt: Sequence[str] = (),
         steps: Collection[str] = (),
         max_pipelines: int = 1000,
-        known: Collection[str] = (),
+        known: Collection[PipelineLabels] = (),
     ) -> None:
+        """Begin with what has series.
+
+        Args:
+            adopt: Patterns of the `repo_name` of runs that hookline did not start.
+            steps: Steps with series of their own.
+            max_pipelines: Pipelines with series of their own.
+            known: Pipelines that have series. One without a namespace is of a ledger that knew only names: it holds the place of the first
+                one of that name.
+        """
         self._adopted = matcher(adopt)
         self._steps = frozenset(steps)
         self._max = max_pipelines
-        self._pipelines = set(known) - {OTHER}
+        self._pipelines = {each for each in known if each.pipeline != OTHER and each.namespace}
+        self._teams = {each.team for each in known if each.pipeline == OTHER and each.namespace}
+        self._held = {each.pipeline for each in known} - {each.pipeline for each in self._pipelines} - {OTHER}
 
-    def pipeline(self, run: Began) -> tuple[str, bool]:
-        """The pipeline of a run, and whether that is an overflow.
+    def pipeline(self, run: Began) -> tuple[PipelineLabels, Sequence[str]]:
+        """The pipeline of a run, and the labels whose value became `other` because there are too many.
 
         A run that hookline did not start is known by its `repo_name`, if a pattern of the configuration takes that, and if it is a name:
         whoever starts such a run may write any text there, which alerts would carry into chats.
@@ -40,13 +54,26 @@ class Labels:
         name = run.pipeline
         if not name and _NAME.fullmatch(run.repo_name) and self._adopted(run.repo_name):
             name = run.repo_name
-        if not name:
-            return OTHER, False
-        if name not in self._pipelines:
-            if len(self._pipelines) >= self._max:
-                return OTHER, True
-            self._pipelines.add(name)
-        return name, False
+        if not name or name == OTHER:
+            return self._other(run, ())
+        found = PipelineLabels(run.namespace, run.owner, name)
+        if found not in self._pipelines:
+            if name not in self._held and len(self._pipelines) + len(self._held) >= self._max:
+                return self._other(run, ("pipeline",))
+            self._held.discard(name)
+            self._pipelines.add(found)
+        return found, ()
+
+    def _other(self, run: Began, replaced: Sequence[str]) -> tuple[PipelineLabels, Sequence[str]]:
+        # Runs by hand in a thousand namespaces take no place of a pipeline.
+        team = (run.namespace, run.owner)
+        if team not in self._teams and len(self._teams) >= MAX_TEAMS_OF_OTHER:
+            # A run without an owner is not one whose owner was replaced.
+            namespace, owner = (OTHER if value else "" for value in team)
+            lost = [label for label, value in zip(TEAM, team, strict=True) if value]
+            return PipelineLabels(namespace, owner, OTHER), (*lost, *replaced)
+        self._teams.add(team)
+        return PipelineLabels(*team, OTHER), replaced
 
     def step(self, name: str) -> tuple[str, bool]:
         """The step, and whether it is on no list."""

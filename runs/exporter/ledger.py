@@ -8,13 +8,14 @@ are exposed. Without a file everything is in memory and starts anew with the pro
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from runs.endings import AttemptEnded
-from runs.exporter.family import Sample
+from runs.exporter.family import OTHER, PIPELINE, TEAM, Family, Sample
 from runs.exporter.kept import KEPT
 from runs.exporter.ledger_outbox import LedgerOutbox
 from runs.exporter.remembered import RememberedRuns
@@ -51,14 +52,26 @@ class _Changes:
     """Changes of one commit, or of one observation of it, before they are written."""
 
     values: dict[Key, Value] = field(default_factory=dict)
+    renamed: set[Key] = field(default_factory=set)
+    """Series that go on under other labels."""
     fresh: list[Observation] = field(default_factory=list)
-    before: Mapping[Key, Value] = field(default_factory=dict)
-    """Values of earlier observations of the same commit."""
+    before: "_Changes | None" = None
+    """Those of earlier observations of the same commit."""
 
     def get(self, key: Key) -> Value | None:
         """The newest value of a series, if this commit has changed it."""
         value = self.values.get(key)
-        return self.before.get(key) if value is None else value
+        return self.before.get(key) if value is None and self.before is not None else value
+
+    def has_renamed(self, key: Key) -> bool:
+        """Whether a series goes on under other labels."""
+        return key in self.renamed or (self.before is not None and self.before.has_renamed(key))
+
+    def take(self, others: "_Changes") -> None:
+        """Add changes that came later."""
+        self.values.update(others.values)
+        self.renamed |= others.renamed
+        self.fresh += others.fresh
 
 
 class Ledger(RememberedRuns):
@@ -200,6 +213,10 @@ class Ledger(RememberedRuns):
                     self._count_or_replace(each, changes, instead)
                 self._database.executemany("DELETE FROM open WHERE uid = ?", ((uid,) for uid in closed))
                 self._database.executemany(
+                    "DELETE FROM series WHERE family = ? AND labels = ?",
+                    ((name, json.dumps(labels)) for name, labels in changes.renamed),
+                )
+                self._database.executemany(
                     "INSERT OR REPLACE INTO series VALUES (?, ?, ?)",
                     (
                         (name, json.dumps(labels), _text(value))
@@ -215,6 +232,7 @@ class Ledger(RememberedRuns):
                 raise
             self._crash_point("after commit")
             self.series.update(changes.values)
+            self.series.remove(changes.renamed)
             self.commits += 1
         return changes.fresh
 
@@ -228,7 +246,7 @@ class Ledger(RememberedRuns):
             self._count(each, changes)
             return
         # One observation leaves all of its changes or none.
-        own = _Changes(before=changes.values)
+        own = _Changes(before=changes)
         self._database.execute("SAVEPOINT observation")
         try:
             self._count(each, own)
@@ -236,11 +254,10 @@ class Ledger(RememberedRuns):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this observation alone
             self._database.execute("ROLLBACK TO observation")
-            own = _Changes(before=changes.values)
+            own = _Changes(before=changes)
             self._count(instead(each, error), own)
         self._database.execute("RELEASE observation")
-        changes.values.update(own.values)
-        changes.fresh += own.fresh
+        changes.take(own)
 
     def _count(self, each: Observation, changes: _Changes) -> None:
         execute = self._database.execute
@@ -262,8 +279,25 @@ class Ledger(RememberedRuns):
     def _begin_series(self, name: str, labels: tuple[str, ...], changes: _Changes) -> None:
         family = KEPT[name]
         family.check(labels)
-        if self.series.get(name, labels) is None and changes.get((name, labels)) is None:
+        if self._value(name, labels, changes) is None:
             changes.values[name, labels] = nothing(family)
+
+    def _value(self, name: str, labels: tuple[str, ...], changes: _Changes) -> Value | None:
+        """The value of a series as this commit has it so far; None if there is no such series.
+
+        A series that was kept before namespaces and owners were goes on as that of the first pipeline of its name.
+        """
+        key = (name, labels)
+        value = changes.get(key)
+        if value is None:
+            value = self.series.get(*key)
+        if value is None and (old := _without_team(KEPT[name], labels)) is not None:
+            value = self.series.get(name, old)
+            if value is None or changes.has_renamed((name, old)):
+                return None
+            changes.values[key] = value
+            changes.renamed.add((name, old))
+        return value
 
     def _add(self, sample: Sample, changes: _Changes) -> None:
         family = KEPT.get(sample.family)
@@ -271,9 +305,7 @@ class Ledger(RememberedRuns):
             raise ValueError(f"{sample.family} is no metric that is kept")
         family.check(sample.labels)
         key = (sample.family, sample.labels)
-        value = changes.get(key)
-        if value is None:
-            value = self.series.get(*key)
+        value = self._value(*key, changes)
         if value is None and family.zero:
             for sibling in family.siblings(sample.labels):
                 self._begin_series(sample.family, sibling, changes)
@@ -314,11 +346,17 @@ class Ledger(RememberedRuns):
         return sum(each.stat().st_size for each in files if each.exists()), runs
 
 
+def _without_team(family: Family[Any], labels: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The labels that this series of a pipeline had in version 3; None for what was never one pipeline's."""
+    count = len(PIPELINE)
+    if family.labels[:count] != PIPELINE or not labels[0] or labels[count - 1] == OTHER:
+        return None
+    return ("",) * len(TEAM) + labels[len(TEAM) :]
+
+
 def _zeros() -> dict[Key, Value]:
     """Counters of the exporter's own losses begin at 0."""
-    families = [
-        KEPT[f"hookline_{name}_total"] for name in ("observations_lost", "label_overflow", "clock_skew")
-    ]
+    families = [KEPT[f"hookline_{name}_total"] for name in ("observations_lost", "label_overflow")]
     return {
         (family.name, (word,)): Fraction(0)
         for family in families

@@ -25,11 +25,11 @@ class Live:
     statistics: "Mapping[str, WatchStatistics]" = field(default_factory=dict)
     """Resource → its watch."""
     active: Series = field(default_factory=dict)
-    """Runs by pipeline and state, as of the last change."""
+    """Runs by namespace, owner, pipeline and state, as of the last change."""
     tracked: tuple[int, int, int] = (0, 0, 0)
     """Runs, pods and logs in memory."""
     next_fires: Series = field(default_factory=dict)
-    """Pipeline → its coming fire time, Unix seconds."""
+    """Namespace, owner and pipeline → its coming fire time, Unix seconds."""
     reload_ok: bool = True
     reloaded_at: float = field(default_factory=time.time)
     messages: Callable[[], Series] = dict

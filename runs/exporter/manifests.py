@@ -103,7 +103,10 @@ def exporter_manifests(
             "metadata": {**metadata, "annotations": {"arms.prometheus.io/discovery": "true"}},
             "spec": {
                 "selector": {"matchLabels": selector},
-                "endpoints": [{"port": "http", "interval": "30s", "scrapeTimeout": "10s"}],
+                "endpoints": [
+                    # A run's namespace, not that of the exporter.
+                    {"port": "http", "interval": "30s", "scrapeTimeout": "10s", "honorLabels": True}
+                ],
             },
         },
     ]

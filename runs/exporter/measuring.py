@@ -35,15 +35,16 @@ def beginnings(
         logged: Steps whose log is read.
     """
     if isinstance(began, Began):
-        words = {"pipeline": rules.labels.pipeline(began)[0], "event": rules.labels.event(began.event)[0]}
+        words = rules.labels.pipeline(began)[0]._asdict() | {"event": rules.labels.event(began.event)[0]}
         yield from RUNS.beginnings(frozenset({"run"}), words)
+        if began.event_time is not None:
+            yield from LATENCY.beginnings(frozenset({"event run"}), words)
         return
     if not began.step:
         return
     pod, prices = began.pod, rules.prices
     spot = pod.spot and not pod.degraded
-    words = {
-        "pipeline": rules.labels.pipeline(began.run)[0],
+    words = rules.labels.pipeline(began.run)[0]._asdict() | {
         "step": rules.labels.step(began.step)[0],
         "platform": pod.platform,
         "capacity": "spot" if spot else "on_demand",
@@ -117,10 +118,10 @@ def measure_run(ended: Ended, attempts: Sequence[Attempt], rules: Rules) -> tupl
         rules: How it is measured.
     """
     run, labels = ended.run, rules.labels
-    pipeline, pipeline_over = labels.pipeline(run)
+    pipeline, replaced = labels.pipeline(run)
     event, event_over = labels.event(run.event)
     samples = RUNS.samples(MeasuredRun(pipeline, event, ended), run.name)
-    over = ["pipeline"] * pipeline_over + ["event"] * event_over
+    over = [*replaced, *["event"] * event_over]
     over += ["step" for each in attempts if labels.step(each.step)[1]]
     samples += [sample for label in over for sample in OVERFLOW.samples(label)]
     caches: dict[str, tuple[int, int]] = {}
@@ -134,8 +135,9 @@ def measure_run(ended: Ended, attempts: Sequence[Attempt], rules: Rules) -> tupl
     remembered = Run(
         uid=run.uid,
         namespace=run.namespace,
+        owner=run.owner,
         name=run.name,
-        pipeline=pipeline,
+        pipeline=pipeline.pipeline,
         event=event,
         outcome=ended.outcome,
         created=run.created,
@@ -165,6 +167,7 @@ def _total(values: Sequence[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(values) else None
 
 
-def measure_latency(ended: Ended) -> list[Sample]:
+def measure_latency(ended: Ended, rules: Rules) -> list[Sample]:
     """Latency from the event to the first running step; nothing for a run that no event of hookline's started."""
-    return LATENCY.samples(ended, ended.run.name)
+    measured = MeasuredRun(rules.labels.pipeline(ended.run)[0], rules.labels.event(ended.run.event)[0], ended)
+    return LATENCY.samples(measured, ended.run.name)

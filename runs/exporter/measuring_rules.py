@@ -1,6 +1,7 @@
 """The rules of measuring, from the configuration and from what the ledger knows."""
 
 from runs.exporter.configuration import Configuration
+from runs.exporter.family import PIPELINE, PipelineLabels
 from runs.exporter.labels import Labels
 from runs.exporter.ledger import Ledger
 from runs.exporter.measuring import Rules
@@ -10,7 +11,11 @@ __all__ = ["make_rules"]
 
 def make_rules(configuration: Configuration, ledger: Ledger) -> Rules:
     """The rules of a configuration; pipelines that have series keep them."""
-    known = {labels[0] for (name, labels), _ in ledger.series.values() if name == "hookline_runs_total"}
+    known = {
+        PipelineLabels(*labels[: len(PIPELINE)])
+        for (name, labels), _ in ledger.series.values()
+        if name == "hookline_runs_total"
+    }
     labels = Labels(
         adopt=configuration.adopt,
         steps=configuration.steps,

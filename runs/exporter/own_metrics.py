@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.exporter.family import RUN_STATES, Declarations, Points
+from runs.exporter.family import PIPELINE, RUN_STATES, Declarations, Points
 from runs.exporter.live import Live
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ OWN = Declarations[Scrape](kept=False)
 @OWN(
     "hookline_runs_active",
     "gauge",
-    ("pipeline", "state"),
+    (*PIPELINE, "state"),
     "Runs that are not counted yet. pending: no step has run yet; finalizing: the run has ended, and its logs are being read.",
     values={"state": RUN_STATES},
 )
@@ -48,7 +48,7 @@ def runs_active(scrape: Scrape) -> Points:
 @OWN(
     "hookline_schedule_next_timestamp_seconds",
     "gauge",
-    ("pipeline",),
+    PIPELINE,
     "Next fire time of a schedule, by the declaration given with --file.",
 )
 def schedule_next(scrape: Scrape) -> Points:

@@ -4,12 +4,22 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import get_args
 
 import orjson
 
-from runs.history import Attempt, Page, Query, Run
+from runs.history import Attempt, Name, Page, Query, Run
 
 __all__ = ["RememberedRuns"]
+
+
+_VALUES: Mapping[Name, str] = {
+    # One seek a value, where DISTINCT would read the whole index.
+    name: f"WITH RECURSIVE known(last) AS (SELECT min({name}) FROM runs UNION ALL "  # noqa: S608 - of constants alone
+    f"SELECT (SELECT min({name}) FROM runs WHERE {name} > known.last) FROM known WHERE last IS NOT NULL) "
+    "SELECT last FROM known WHERE last IS NOT NULL"
+    for name in get_args(Name)
+}
 
 
 class RememberedRuns:
@@ -40,8 +50,9 @@ class RememberedRuns:
             run.outcome,
             search,
             body,
+            run.owner,
         )
-        self._database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def forget_runs(self, keep: int) -> None:
         """Delete all runs but the newest so many, with their attempts."""
@@ -62,20 +73,21 @@ class RememberedRuns:
             rows = self._database.execute("SELECT body FROM attempts WHERE run = ?", (run_uid,)).fetchall()
         return sorted((_attempt(body) for (body,) in rows), key=lambda each: (each.created, each.uid))
 
-    def pipelines(self) -> Sequence[str]:
-        """Names of pipelines that have runs, in order."""
+    def values(self, name: Name) -> Sequence[str]:
+        """The namespaces, owners or pipelines of the runs, in order."""
         with self._lock:
-            rows = self._database.execute(
-                # One seek a name, where DISTINCT would read the whole index.
-                "WITH RECURSIVE known(last) AS (SELECT min(pipeline) FROM runs UNION ALL "
-                "SELECT (SELECT min(pipeline) FROM runs WHERE pipeline > known.last) FROM known WHERE last IS NOT NULL) "
-                "SELECT last FROM known WHERE last IS NOT NULL"
-            ).fetchall()
-        return [name for (name,) in rows]
+            rows = self._database.execute(_VALUES[name]).fetchall()
+        return [value for (value,) in rows]
 
     def page(self, query: Query) -> Page:
         """Runs without their attempts, the newest first."""
-        wanted = {"pipeline": query.pipeline, "event": query.event, "outcome": query.outcome}
+        wanted = {
+            "namespace": query.namespace,
+            "owner": query.owner,
+            "pipeline": query.pipeline,
+            "event": query.event,
+            "outcome": query.outcome,
+        }
         clauses = [f"{column} = ?" for column, value in wanted.items() if value]
         arguments: list[object] = [value for value in wanted.values() if value]
         if query.text:

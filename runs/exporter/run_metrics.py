@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runs.exporter.family import EVENTS, HOPS, OTHER, OUTCOMES, Declarations, Points
+from runs.exporter.family import (
+    EVENTS,
+    HOPS,
+    OTHER,
+    OUTCOMES,
+    PIPELINE,
+    TEAM,
+    Declarations,
+    PipelineLabels,
+    Points,
+)
 from runs.facts import Ended
 
 __all__ = ["LATENCY", "LOST", "OVERFLOW", "RUNS", "MeasuredRun"]
@@ -18,13 +28,13 @@ SKEW_TOLERANCE = 1.0
 class MeasuredRun:
     """A run that ended, with its labels."""
 
-    pipeline: str
+    pipeline: PipelineLabels
     event: str
     ended: Ended
 
 
 RUNS = Declarations[MeasuredRun]()
-LATENCY = Declarations[Ended]()
+LATENCY = Declarations[MeasuredRun]()
 """Metrics of a run that an event started: once for each run, however often it is retried."""
 LOST = Declarations[str]()
 """Metrics of a run, pod or node status that was lost."""
@@ -35,32 +45,32 @@ OVERFLOW = Declarations[str]()
 @RUNS(
     "hookline_run_duration_seconds",
     "histogram",
-    ("pipeline",),
+    PIPELINE,
     "Time from the start of a run to its end, waiting for locks and pods included.",
     buckets=RUN_BUCKETS,
     begins="run",
 )
 def run_duration(run: MeasuredRun) -> Points:
-    yield (run.pipeline,), run.ended.duration
+    yield run.pipeline, run.ended.duration
 
 
 @RUNS(
     "hookline_runs_total",
     "counter",
-    ("pipeline", "event", "outcome"),
+    (*PIPELINE, "event", "outcome"),
     "Finished runs. failure: the code failed; error: the infrastructure failed. hookline docs exporter#outcomes explains all outcomes.",
     values={"event": (*EVENTS, OTHER), "outcome": OUTCOMES},
     zero="outcome",
     begins="run",
 )
 def runs(run: MeasuredRun) -> Points:
-    yield (run.pipeline, run.event, run.ended.outcome), 1
+    yield (*run.pipeline, run.event, run.ended.outcome), 1
 
 
 @RUNS(
     "hookline_run_overhead_seconds_total",
     "counter",
-    ("pipeline",),
+    PIPELINE,
     "Time of finished runs in which none of their pods existed: queues, locks, and gaps between steps.",
     begins="run",
 )
@@ -71,29 +81,29 @@ def overhead(run: MeasuredRun) -> Points:
         until = min(ended.finished, attempt.finished if attempt.finished is not None else attempt.created)
         covered += max(0.0, until - max(reached, attempt.created))
         reached = max(reached, until)
-    yield (run.pipeline,), max(0.0, ended.finished - ended.run.created - covered)
+    yield run.pipeline, max(0.0, ended.finished - ended.run.created - covered)
 
 
 @RUNS(
     "hookline_last_success_timestamp_seconds",
     "gauge",
-    ("pipeline",),
+    PIPELINE,
     "End of the newest successful run.",
 )
 def last_success(run: MeasuredRun) -> Points:
     if run.ended.outcome == "success":
-        yield (run.pipeline,), run.ended.finished
+        yield run.pipeline, run.ended.finished
 
 
 @RUNS(
     "hookline_schedule_last_timestamp_seconds",
     "gauge",
-    ("pipeline",),
+    PIPELINE,
     "Newest fire time for which a scheduled run exists.",
 )
 def schedule_last(run: MeasuredRun) -> Points:
     if run.ended.run.fire_time is not None:
-        yield (run.pipeline,), run.ended.run.fire_time
+        yield run.pipeline, run.ended.run.fire_time
 
 
 def _hops(ended: Ended) -> Iterator[tuple[str, float]]:
@@ -120,25 +130,31 @@ def _hops(ended: Ended) -> Iterator[tuple[str, float]]:
 @LATENCY(
     "hookline_event_latency_seconds",
     "histogram",
-    ("hop",),
+    (*TEAM, "hop"),
     "Time from the event to the first running step, hop by hop: bus (event to the Sensor's action, if the Sensor stamps it), "
     "sensor (to the Workflow object), workflow (to its first pod), pod (to a node), container (to the main container).",
     buckets=LATENCY_BUCKETS,
     values={"hop": HOPS},
+    zero="hop",
+    begins="event run",
 )
-def latency(ended: Ended) -> Points:
-    return (((hop,), max(0.0, seconds)) for hop, seconds in _hops(ended))
+def latency(run: MeasuredRun) -> Points:
+    return (((*run.pipeline.team, hop), max(0.0, seconds)) for hop, seconds in _hops(run.ended))
 
 
 @LATENCY(
     "hookline_clock_skew_total",
     "counter",
-    ("hop",),
+    (*TEAM, "hop"),
     "Hops that ended before they began, because two clocks differ. The histogram holds them as 0 s.",
     values={"hop": HOPS},
+    zero="hop",
+    begins="event run",
 )
-def clock_skew(ended: Ended) -> Points:
-    return (((hop,), float(seconds <= -SKEW_TOLERANCE)) for hop, seconds in _hops(ended))
+def clock_skew(run: MeasuredRun) -> Points:
+    return (
+        ((*run.pipeline.team, hop), float(seconds <= -SKEW_TOLERANCE)) for hop, seconds in _hops(run.ended)
+    )
 
 
 @LOST(
@@ -157,7 +173,7 @@ def lost(what: str) -> Points:
     "counter",
     ("label",),
     "Label values that were replaced by `other`, because their list was full or did not hold them.",
-    values={"label": ("pipeline", "step", "event")},
+    values={"label": (*PIPELINE, "step", "event")},
 )
 def overflow(label: str) -> Points:
     yield (label,), 1

@@ -90,6 +90,7 @@ def _hostile(run: Run, number: int, text: str) -> Run:
         run,
         uid=f"hostile-{number}",
         name=f"hostile-{number}",
+        owner=text,
         pipeline=text,
         finished=run.finished + 60 + number,
         ref=text,

@@ -215,7 +215,8 @@ def lag(cluster: ControlPlane) -> list[float]:
         counts: dict[int, int] = {}
         stop = threading.Event()
         line = re.compile(
-            r'^hookline_runs_total\{pipeline="lag-(\d+)",event="push",outcome="success"\} (\d+)', re.MULTILINE
+            r'^hookline_runs_total\{.*,pipeline="lag-(\d+)",event="push",outcome="success"\} (\d+)',
+            re.MULTILINE,
         )
 
         def scrape() -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 __all__ = ["ALERT_CASES", "RECORD_CASES", "AlertCase", "RecordCase", "step"]
 
-SHOP = 'job="h",pipeline="shop"'
+SHOP = 'job="h",namespace="ci",owner="web",pipeline="shop"'
+TEAM = 'namespace="ci",owner="web"'
+LABELS = {"job": "h", "namespace": "ci", "owner": "web", "pipeline": "shop"}
+"""Of an alert about a pipeline, besides its severity."""
 BUS = 'namespace="ci",stream_name="default",consumer_name="shop"'
 
 
@@ -65,31 +68,30 @@ ALWAYS_FAST = buckets(
     STEP,
     {"60": "0+1x347", "300": "0+1x347", "600": "0+1x347", "+Inf": "0+1x347"},
 )
-PENDING = 'job="h",step="run-test",capacity="spot"'
-DUE = 'job="h",pipeline="shop"'
+PENDING = f'job="h",{TEAM},step="run-test",capacity="spot"'
 
 ALERT_CASES: Mapping[str, AlertCase] = {
     "HooklineRunsFailing": AlertCase(
         {runs("failure"): "0+1x300", runs("success"): "0+0.25x300"},
         "25h",
-        {"severity": "info", "job": "h", "pipeline": "shop"},
-        "Most runs of shop fail.",
+        {"severity": "info", **LABELS},
+        "Most runs of ci/shop fail.",
         "80% of the runs of shop in the last day failed because of their code.",
         {runs("failure"): "0x270 1 2 3x30", runs("cancellation"): "0+1x300"},  # three runs say little
     ),
     "HooklineRunsBrokenByInfrastructure": AlertCase(
         {runs("error"): "0+1x100", runs("success"): "0+3x100"},
         "7h",
-        {"severity": "warning", "job": "h", "pipeline": "shop"},
-        "Runs of shop fail because of the infrastructure.",
+        {"severity": "warning", **LABELS},
+        "Runs of ci/shop fail because of the infrastructure.",
         "25% of the runs of shop in the last six hours ended because of lost pods, images that could not be pulled, or broken caches.",
         {runs("error"): "0+1x100", runs("success"): "0+9x100", runs("failure"): "0+20x100"},
     ),
     "HooklineStepSlower": AlertCase(
         FAST_THEN_SLOW,
         "168h",
-        {"severity": "info", "job": "h", "pipeline": "shop", "step": "run-test"},
-        "run-test of shop became slower.",
+        {"severity": "info", **LABELS, "step": "run-test"},
+        "run-test of ci/shop became slower.",
         "The 90th percentile of the step was 9m 30s in the last day: more than 1.5 times that of the last week.",
         ALWAYS_FAST,
     ),
@@ -99,8 +101,8 @@ ALERT_CASES: Mapping[str, AlertCase] = {
             f'hookline_cache_requests_total{{{SHOP},cache="image_layer"}}': "0+10x347",
         },
         "168h",
-        {"severity": "info", "job": "h", "pipeline": "shop", "cache": "image_layer"},
-        "The cache image_layer of shop hits less often than before.",
+        {"severity": "info", **LABELS, "cache": "image_layer"},
+        "The cache image_layer of ci/shop hits less often than before.",
         "Its hit rate was 20% in the last day: less than 0.6 times that of the last week.",
         {
             f'hookline_cache_hits_total{{{SHOP},cache="image_layer"}}': "0+1x347",
@@ -110,8 +112,8 @@ ALERT_CASES: Mapping[str, AlertCase] = {
     "HooklineImageCacheBroken": AlertCase(
         {f'hookline_image_builds_total{{{SHOP},cache_state="broken"}}': "0x10 1x20"},
         "20m",
-        {"severity": "warning", "job": "h", "pipeline": "shop"},
-        "The image cache of shop is damaged.",
+        {"severity": "warning", **LABELS},
+        "The image cache of ci/shop is damaged.",
         "Builds fail because layers of the cache cannot be fetched. They fail until somebody deletes the cache in the registry.",
         {
             f'hookline_image_builds_total{{{SHOP},cache_state="broken"}}': "3x30",
@@ -147,16 +149,16 @@ ALERT_CASES: Mapping[str, AlertCase] = {
     "HooklineScheduleMissed": AlertCase(
         # Due at 3600 s; then the next one is a day later, and the last run is one of long ago.
         {
-            f"hookline_schedule_next_timestamp_seconds{{{DUE}}}": "3600x60 90000x120",
-            f"hookline_schedule_last_timestamp_seconds{{{DUE}}}": "1x180",
+            f"hookline_schedule_next_timestamp_seconds{{{SHOP}}}": "3600x60 90000x120",
+            f"hookline_schedule_last_timestamp_seconds{{{SHOP}}}": "1x180",
         },
         "100m",
-        {"severity": "warning", "job": "h", "pipeline": "shop"},
-        "The scheduled run of shop did not start.",
+        {"severity": "warning", **LABELS},
+        "The scheduled run of ci/shop did not start.",
         "It was due at 1970-01-01 01:00:00 +0000 UTC, and no run of that schedule was seen.",
         {
-            f"hookline_schedule_next_timestamp_seconds{{{DUE}}}": "3600x60 90000x120",
-            f"hookline_schedule_last_timestamp_seconds{{{DUE}}}": "1x61 3600x120",
+            f"hookline_schedule_next_timestamp_seconds{{{SHOP}}}": "3600x60 90000x120",
+            f"hookline_schedule_last_timestamp_seconds{{{SHOP}}}": "1x61 3600x120",
         },
     ),
     "HooklineNoEvents": AlertCase(
@@ -199,16 +201,16 @@ ALERT_CASES: Mapping[str, AlertCase] = {
     ),
     "HooklineLogsNotRead": AlertCase(
         {
-            'hookline_log_reads_total{job="h",step="run-test",result="complete"}': "0+1x300",
-            'hookline_log_reads_total{job="h",step="run-test",result="gone"}': "0+1x300",
+            f'hookline_log_reads_total{{job="h",{TEAM},step="run-test",result="complete"}}': "0+1x300",
+            f'hookline_log_reads_total{{job="h",{TEAM},step="run-test",result="gone"}}': "0+1x300",
         },
         "25h",
         {"severity": "info", "job": "h", "step": "run-test"},
         "Cache numbers of run-test come from few logs.",
         "The exporter read only 50% of its logs of the last day completely.",
         {
-            'hookline_log_reads_total{job="h",step="run-test",result="complete"}': "0+9x300",
-            'hookline_log_reads_total{job="h",step="run-test",result="gone"}': "0+1x300",
+            f'hookline_log_reads_total{{job="h",{TEAM},step="run-test",result="complete"}}': "0+9x300",
+            f'hookline_log_reads_total{{job="h",{TEAM},step="run-test",result="gone"}}': "0+1x300",
         },
     ),
     "HooklineObservationsLost": AlertCase(
@@ -259,12 +261,12 @@ RECORD_CASES: Mapping[str, RecordCase] = {
         ALWAYS_FAST, "168h", {f"{{{STEP}}}": 54}
     ),
     "step:hookline_step_pending_seconds:p90_1h": RecordCase(
-        ALERT_CASES["HooklineStepsPending"].fires, "90m", {f"{{{PENDING}}}": 570}
+        ALERT_CASES["HooklineStepsPending"].fires, "90m", {'{job="h",step="run-test",capacity="spot"}': 570}
     ),
     "hop:hookline_event_latency_seconds:p90_1h": RecordCase(
         buckets(
             "hookline_event_latency_seconds",
-            'job="h",hop="pod"',
+            f'job="h",{TEAM},hop="pod"',
             {"1": "0x100", "2": "0+1x100", "+Inf": "0+1x100"},
         ),
         "90m",

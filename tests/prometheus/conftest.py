@@ -118,7 +118,12 @@ def _exporter_scrapes(folder: Path) -> tuple[str, str]:
                 lambda: any(each.name == "hookline_watch_errors_total" for each in process.samples())
             )
             process.until(
-                lambda: process.value("hookline_schedule_next_timestamp_seconds", pipeline="hello-world")
+                lambda: process.value(
+                    "hookline_schedule_next_timestamp_seconds",
+                    namespace="ci",
+                    owner="team-octo",
+                    pipeline="hello-world",
+                )
             )
             second = process.get("/metrics")
     return first, second

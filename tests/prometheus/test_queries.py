@@ -17,8 +17,10 @@ from runs.exporter.metrics import FAMILIES
 
 VARIABLES = {
     "$job": "hookline",
-    "$pipeline": ".*",
     "$namespace": ".*",
+    "$owner": ".*",
+    "$pipeline": ".*",
+    "$events_namespace": ".*",
     "$__range": "7d",
     "$__rate_interval": "1h",
 }

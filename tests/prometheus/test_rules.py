@@ -80,6 +80,54 @@ def test_an_alert_keeps_still_near_its_limit_and_without_data(rules: Path, tmp_p
     promtool(rules, tmp_path, case.at, near, *([] if name == "HooklineExporterAbsent" else [other]))
 
 
+def test_an_alert_about_a_pipeline_names_its_namespace_and_owner_and_any_other_names_no_owner() -> None:
+    for name, case in ALERT_CASES.items():
+        assert ("pipeline" in case.labels) == ("owner" in case.labels), name
+    routed = {name for name, case in ALERT_CASES.items() if {"namespace", "owner"} <= case.labels.keys()}
+    assert len(routed) == 6
+
+
+@pytest.mark.parametrize("name", [name for name, case in ALERT_CASES.items() if "owner" in case.labels])
+def test_an_alert_tells_pipelines_of_one_name_apart(rules: Path, tmp_path: Path, name: str) -> None:
+    case = ALERT_CASES[name]
+    # The namesake is healthy; added up with it, the pipeline in trouble might be as well.
+    healthy = {
+        series.replace('namespace="ci",owner="web"', 'namespace="qa",owner="ops"'): values
+        for series, values in case.quiet.items()
+    }
+    assert not healthy.keys() & case.fires.keys()
+    said = {
+        "summary": case.summary,
+        "description": case.description,
+        "runbook_url": f"docs/runbooks/{name}.md",
+    }
+    expected = [{"exp_labels": dict(case.labels), "exp_annotations": said}]
+    test = {"eval_time": case.at, "alertname": name, "exp_alerts": expected}
+    promtool(
+        rules,
+        tmp_path,
+        case.at,
+        {"input_series": series({**case.fires, **healthy}), "alert_rule_test": [test]},
+    )
+
+
+def test_an_alert_of_a_pipeline_without_an_owner_has_no_such_label(rules: Path, tmp_path: Path) -> None:
+    case = ALERT_CASES["HooklineImageCacheBroken"]
+    nobodys = {key.replace('owner="web"', 'owner=""'): values for key, values in case.fires.items()}
+    said = {
+        "summary": case.summary,
+        "description": case.description,
+        "runbook_url": "docs/runbooks/HooklineImageCacheBroken.md",
+    }
+    labels = {name: value for name, value in case.labels.items() if name != "owner"}
+    test = {
+        "eval_time": case.at,
+        "alertname": "HooklineImageCacheBroken",
+        "exp_alerts": [{"exp_labels": labels, "exp_annotations": said}],
+    }
+    promtool(rules, tmp_path, case.at, {"input_series": series(nobodys), "alert_rule_test": [test]})
+
+
 @pytest.mark.parametrize("name", RECORD_CASES)
 def test_a_record_is_what_it_says(rules: Path, tmp_path: Path, name: str) -> None:
     case = RECORD_CASES[name]

@@ -179,7 +179,7 @@ def test_a_line_of_gigabytes_is_refused_without_reading_it(tmp_path: Path) -> No
 def test_memoized_nodes_of_every_kind_count_once(tmp_path: Path) -> None:
     ledger = replayed("memoized-retry-dag-steps", tmp_path).ledger
     counted = [
-        ledger.series.get(f"hookline_cache_{each}_total", ("shop", "memoization"))
+        ledger.series.get(f"hookline_cache_{each}_total", ("ci", "", "shop", "memoization"))
         for each in ("hits", "requests")
     ]
     assert counted == [4, 4]
@@ -187,7 +187,7 @@ def test_memoized_nodes_of_every_kind_count_once(tmp_path: Path) -> None:
 
 def test_the_time_of_a_step_whose_sidecar_was_killed_is_measured(tmp_path: Path) -> None:
     found = replayed("sidecar-killed-137", tmp_path).ledger.series.get(
-        "hookline_step_duration_seconds", ("shop", "run-test")
+        "hookline_step_duration_seconds", ("ci", "", "shop", "run-test")
     )
     assert isinstance(found, Histogram)
     assert found.sum == 60
@@ -195,9 +195,9 @@ def test_the_time_of_a_step_whose_sidecar_was_killed_is_measured(tmp_path: Path)
 
 def test_the_logs_of_a_matrix_with_dotted_items_are_read(tmp_path: Path) -> None:
     ledger = replayed("withitems-dotted", tmp_path).ledger
-    assert ledger.series.get("hookline_log_reads_total", ("run-test", "complete")) == 2
+    assert ledger.series.get("hookline_log_reads_total", ("ci", "", "run-test", "complete")) == 2
 
 
 def test_a_second_try_without_the_cache_does_not_hide_that_it_is_broken(tmp_path: Path) -> None:
     ledger = replayed("build-afresh", tmp_path).ledger
-    assert ledger.series.get("hookline_image_builds_total", ("shop", "broken")) == 1
+    assert ledger.series.get("hookline_image_builds_total", ("ci", "", "shop", "broken")) == 1

@@ -159,7 +159,7 @@ def test_a_message_that_cannot_be_made_keeps_nothing_from_being_counted() -> Non
 
 def test_an_observation_in_place_of_another_leaves_nothing_of_that() -> None:
     found = Exporter().ledger
-    key = ("hookline_runs_total", ("shop", "push", "success"))
+    key = ("hookline_runs_total", ("ci", "", "shop", "push", "success"))
     good = Sample(*key, 1.0)
     bad = Observation("run/1/1", START + 1, (good, replace(good, value=math.inf)))
     with pytest.raises(ValueError, match="is no finite number"):

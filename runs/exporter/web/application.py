@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import get_args
 from urllib.parse import parse_qs, unquote, urlencode
 
 from runs.exporter.web.pages import Pages
-from runs.history import History, Query
+from runs.history import History, Name, Query
 
 __all__ = ["HEADERS", "UNAUTHORIZED", "Answer", "Application", "Providers", "Request", "credentials"]
 
@@ -154,10 +155,11 @@ class Application:
         return self._html(self._pages.missing(), HTTPStatus.NOT_FOUND)
 
     def _runs(self, history: History, query: Mapping[str, list[str]]) -> Answer:
-        wanted = {
-            name: query.get(name, [""])[0][:MAX_TEXT] for name in ("pipeline", "event", "outcome", "text")
-        }
+        names = (*get_args(Name), "event", "outcome", "text")
+        wanted = {name: query.get(name, [""])[0][:MAX_TEXT] for name in names}
         asked = Query(
+            namespace=wanted["namespace"],
+            owner=wanted["owner"],
             pipeline=wanted["pipeline"],
             event=wanted["event"],
             outcome=wanted["outcome"],
@@ -169,7 +171,8 @@ class Application:
         if page.more is not None:
             chosen = {name: value for name, value in wanted.items() if value}
             more = "/runs?" + urlencode({**chosen, "before": f"{page.more[0]!r}_{page.more[1]}"})
-        return self._html(self._pages.runs(asked, page.runs, history.pipelines(), more))
+        known = {name: history.values(name) for name in get_args(Name)}
+        return self._html(self._pages.runs(asked, page.runs, known, more))
 
     @staticmethod
     def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:

@@ -85,9 +85,22 @@ class Pages:
             text="There is no such page, or the exporter no longer keeps this run.",
         )
 
-    def runs(self, query: Query, runs: Sequence[Run], pipelines: Sequence[str], more: str) -> str:
-        """The newest runs first."""
-        choices = {"pipeline": pipelines, "event": EVENTS, "outcome": OUTCOMES}
+    def runs(self, query: Query, runs: Sequence[Run], known: Mapping[str, Sequence[str]], more: str) -> str:
+        """The newest runs first.
+
+        Args:
+            query: Asked for.
+            runs: Found.
+            known: Namespace, owner and pipeline → their values in all runs.
+            more: Address of the next page; empty on the last one.
+        """
+        named = {name: [value for value in values if value] for name, values in known.items()}
+        choices: dict[str, Sequence[str]] = {
+            # Where all runs are of one namespace or owner, there is nothing to choose.
+            **{name: each for name, each in named.items() if name == "pipeline" or len(known[name]) > 1},
+            "event": EVENTS,
+            "outcome": OUTCOMES,
+        }
         return self._render("runs", query=query, runs=runs, choices=choices, more=more)
 
     def run(self, run: Run) -> str:

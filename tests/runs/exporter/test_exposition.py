@@ -40,8 +40,8 @@ def an_exporter() -> tuple[Ledger, Live, CollectorRegistry]:
         version='1"\\\n',
         prices=BUILT_IN,
         statistics=dict.fromkeys(RESOURCES, statistics),
-        active={("shop", "pending"): 1.0},
-        next_fires={("shop",): START + 60.0},
+        active={("ci", "web", "shop", "pending"): 1.0},
+        next_fires={("ci", "web", "shop"): START + 60.0},
         messages=lambda: {("cdevents", "sent"): 3.0, ("cdevents", "dropped"): 1.0},
         messages_waiting=lambda: {("cdevents",): 7.0},
         troubles=lambda: ["list pods in all namespaces: Forbidden"],
@@ -97,20 +97,25 @@ def test_every_metric_of_the_exporter_itself_is_made_where_there_is_something_to
     )
 
 
-@pytest.mark.parametrize("labels", [("shop", "push"), (), ("shop", "push", "success", "more")])
+@pytest.mark.parametrize(
+    "labels", [("ci", "web", "shop", "push"), (), ("ci", "web", "shop", "push", "success", "more")]
+)
 def test_a_sample_with_labels_too_few_or_too_many_is_refused_when_it_is_counted(
     labels: tuple[str, ...],
 ) -> None:
     ledger = Ledger(None, 0.0)
-    good = Sample("hookline_runs_total", ("shop", "push", "success"), 1)
+    good = Sample("hookline_runs_total", ("ci", "web", "shop", "push", "success"), 1)
     wrong = Sample("hookline_runs_total", labels, 1)
-    with pytest.raises(ValueError, match="hookline_runs_total has the labels pipeline, event, outcome"):
+    with pytest.raises(
+        ValueError, match="hookline_runs_total has the labels namespace, owner, pipeline, event, outcome"
+    ):
         ledger.commit([Observation("x", 1.0, [good, wrong])])
     # Nothing of the transaction stays, and every later scrape works.
     assert ledger.series.get(*("hookline_runs_total", good.labels)) is None
     assert not ledger.counted("x", 1.0)
     ledger.commit([Observation("x", 1.0, [good])])
-    assert b'hookline_runs_total{pipeline="shop",event="push",outcome="success"} 1' in ledger.exposition()
+    line = 'hookline_runs_total{namespace="ci",owner="web",pipeline="shop",event="push",outcome="success"} 1'
+    assert line in ledger.exposition().decode()
 
 
 def test_a_sample_of_no_metric_is_refused_when_it_is_counted() -> None:

@@ -4,27 +4,35 @@ import functools
 import operator
 import sqlite3
 import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from api_objects import START, green_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
+from support import ROOT
 from tries import tries
 
+from runs.exporter.configuration import Configuration
+from runs.exporter.counting import RESOURCES, Change, Counting, records
 from runs.exporter.family import Sample
 from runs.exporter.forecast import forecast
 from runs.exporter.ledger import KEEP_SECONDS, Ledger, Observation
-from runs.exporter.metrics import FAMILIES
+from runs.exporter.measuring_rules import make_rules
+from runs.exporter.metrics import FAMILIES, OUTCOMES
 from runs.exporter.schema import UnusableLedger
-from runs.exporter.series import SeriesTable
+from runs.exporter.series import Histogram, SeriesTable
+from runs.history import Query
 
 NOW = 1_790_000_000.0
+SHOP = ("ci", "web", "shop")
 
 
 def success(number: int, at: float = NOW) -> Observation:
-    sample = Sample("hookline_runs_total", ("shop", "push", "success"), 1, f"shop-{number}")
+    sample = Sample("hookline_runs_total", (*SHOP, "push", "success"), 1, f"shop-{number}")
     return Observation(f"run/{number}", at, [sample])
 
 
@@ -34,7 +42,7 @@ def test_a_key_counts_once_over_restarts(tmp_path: Path) -> None:
         ledger = Ledger(path, NOW - 10)
         ledger.commit([success(1), success(1), success(2)])
         ledger.close()
-    assert Ledger(path, NOW).series.get("hookline_runs_total", ("shop", "push", "success")) == 2
+    assert Ledger(path, NOW).series.get("hookline_runs_total", (*SHOP, "push", "success")) == 2
 
 
 def test_what_ended_before_the_first_start_is_not_counted(tmp_path: Path) -> None:
@@ -51,7 +59,7 @@ def test_of_two_writers_the_second_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnusableLedger, match="another process has written"):
         second.commit([success(2)])
     first.commit([success(3)])
-    assert Ledger(path, NOW).series.get("hookline_runs_total", ("shop", "push", "success")) == 2
+    assert Ledger(path, NOW).series.get("hookline_runs_total", (*SHOP, "push", "success")) == 2
 
 
 def test_forgetting_keys_counts_nothing_again(tmp_path: Path) -> None:
@@ -74,9 +82,7 @@ def test_a_ledger_of_a_newer_version_is_refused_and_stays(tmp_path: Path) -> Non
 def test_a_family_with_other_buckets_starts_anew(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     ledger = Ledger(path, NOW)
-    ledger.commit(
-        [Observation("x", NOW, [Sample("hookline_run_duration_seconds", ("shop",), 5)]), success(1)]
-    )
+    ledger.commit([Observation("x", NOW, [Sample("hookline_run_duration_seconds", SHOP, 5)]), success(1)])
     ledger.close()
     with sqlite3.connect(path) as database:
         database.execute(
@@ -85,8 +91,8 @@ def test_a_family_with_other_buckets_starts_anew(tmp_path: Path) -> None:
         database.execute("INSERT INTO series VALUES ('hookline_gone_total', '[]', '1.0')")
     database.close()
     again = Ledger(path, NOW)
-    assert again.series.get("hookline_run_duration_seconds", ("shop",)) is None
-    assert again.series.get("hookline_runs_total", ("shop", "push", "success")) == 1
+    assert again.series.get("hookline_run_duration_seconds", SHOP) is None
+    assert again.series.get("hookline_runs_total", (*SHOP, "push", "success")) == 1
 
 
 def test_the_text_is_what_prometheus_reads() -> None:
@@ -94,7 +100,9 @@ def test_the_text_is_what_prometheus_reads() -> None:
     ledger.commit(
         [
             success(1),
-            Observation("d", NOW, [Sample("hookline_run_duration_seconds", ('a"\\\n',), 200.5, "shop-1")]),
+            Observation(
+                "d", NOW, [Sample("hookline_run_duration_seconds", ("ci", "", 'a"\\\n'), 200.5, "shop-1")]
+            ),
         ]
     )
     text = ledger.exposition().decode()
@@ -102,12 +110,12 @@ def test_the_text_is_what_prometheus_reads() -> None:
         "# HELP hookline_runs_total Finished runs. failure: the code failed; error: the infrastructure failed. "
         "hookline docs exporter#outcomes explains all outcomes.\n"
         "# TYPE hookline_runs_total counter\n"
-        'hookline_runs_total{pipeline="shop",event="push",outcome="cancellation"} 0\n'
-        'hookline_runs_total{pipeline="shop",event="push",outcome="error"} 0\n'
-        'hookline_runs_total{pipeline="shop",event="push",outcome="failure"} 0\n'
-        'hookline_runs_total{pipeline="shop",event="push",outcome="skip"} 0\n'
-        'hookline_runs_total{pipeline="shop",event="push",outcome="success"} 1\n'
-        'hookline_runs_total{pipeline="shop",event="push",outcome="timeout"} 0'
+        'hookline_runs_total{namespace="ci",owner="web",pipeline="shop",event="push",outcome="cancellation"} 0\n'
+        'hookline_runs_total{namespace="ci",owner="web",pipeline="shop",event="push",outcome="error"} 0\n'
+        'hookline_runs_total{namespace="ci",owner="web",pipeline="shop",event="push",outcome="failure"} 0\n'
+        'hookline_runs_total{namespace="ci",owner="web",pipeline="shop",event="push",outcome="skip"} 0\n'
+        'hookline_runs_total{namespace="ci",owner="web",pipeline="shop",event="push",outcome="success"} 1\n'
+        'hookline_runs_total{namespace="ci",owner="web",pipeline="shop",event="push",outcome="timeout"} 0'
     )
     families = {family.name: family for family in text_string_to_metric_families(text)}
     buckets = {
@@ -130,18 +138,20 @@ def test_a_scrape_renders_what_changed_and_nothing_else(monkeypatch: pytest.Monk
         return real(family, labels, value, openmetrics=openmetrics)
 
     monkeypatch.setattr(series, "_block", block)
-    table = SeriesTable({("hookline_spot_pods_total", (f"p{number}",)): 1.0 for number in range(1000)})
+    table = SeriesTable(
+        {("hookline_spot_pods_total", ("ci", "web", f"p{number}")): 1.0 for number in range(1000)}
+    )
     table.exposition()
     assert len(rendered) == 1000
-    table.update({("hookline_spot_pods_total", ("p7",)): 2.0})
+    table.update({("hookline_spot_pods_total", ("ci", "web", "p7")): 2.0})
     table.exposition()
     table.exposition()
-    assert rendered[1000:] == [("p7",)]
+    assert rendered[1000:] == [("ci", "web", "p7")]
 
 
 def test_requests_to_a_cache_show_once_it_was_seen_in_use() -> None:
     ledger = Ledger(None, NOW)
-    labels = ("shop", "go_test")
+    labels = (*SHOP, "go_test")
 
     def asked(number: int, hits: int) -> Observation:
         samples = [
@@ -152,11 +162,13 @@ def test_requests_to_a_cache_show_once_it_was_seen_in_use() -> None:
         return Observation(f"a/{number}", NOW, samples)
 
     ledger.commit([asked(1, 0)])
-    assert 'requests_total{pipeline="shop"' not in ledger.exposition().decode()
+    assert 'requests_total{namespace="ci",owner="web",pipeline="shop"' not in ledger.exposition().decode()
     ledger.commit([asked(2, 9)])
     text = ledger.exposition().decode()
-    assert 'hookline_cache_requests_total{pipeline="shop",cache="go_test"} 20' in text
-    assert 'hookline_cache_hits_total{pipeline="shop",cache="go_test"} 9' in text
+    assert (
+        'hookline_cache_requests_total{namespace="ci",owner="web",pipeline="shop",cache="go_test"} 20' in text
+    )
+    assert 'hookline_cache_hits_total{namespace="ci",owner="web",pipeline="shop",cache="go_test"} 9' in text
     ledger.commit([asked(3, 0)])
     assert ledger.series.get("hookline_cache_configured", labels) == 1
 
@@ -178,10 +190,14 @@ PARTS = st.lists(
 def ended(number: int, pipeline: str, value: float) -> Observation:
     """Something that adds to a counter with siblings, to a counter, to a histogram and to a gauge."""
     samples = [
-        Sample("hookline_runs_total", (pipeline, "push", "success"), 1),
-        Sample("hookline_compute_memory_byte_seconds_total", (pipeline, "run-test", "eci", "spot"), value),
-        Sample("hookline_run_duration_seconds", (pipeline,), value),
-        Sample("hookline_last_success_timestamp_seconds", (pipeline,), value),
+        Sample("hookline_runs_total", ("ci", "web", pipeline, "push", "success"), 1),
+        Sample(
+            "hookline_compute_memory_byte_seconds_total",
+            ("ci", "web", pipeline, "run-test", "eci", "spot"),
+            value,
+        ),
+        Sample("hookline_run_duration_seconds", ("ci", "web", pipeline), value),
+        Sample("hookline_last_success_timestamp_seconds", ("ci", "web", pipeline), value),
     ]
     return Observation(f"run/{number}", NOW, samples)
 
@@ -253,43 +269,130 @@ def test_a_restart_rounds_no_sum(tmp_path: Path) -> None:
         assert float(line.rpartition(" ")[2]) == exact
 
 
-def test_a_ledger_of_the_version_before_keeps_its_sums(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    Ledger(path, NOW).close()
+def ledger_of_version_3(path: Path) -> Path:
+    """A ledger that knew neither namespaces nor owners: two runs of shop, one of cart, one of `other`, each green."""
+    with sqlite3.connect(path) as database:
+        database.executescript((ROOT / "tests/data/ledger-version-3.sql").read_text())
+    database.close()
+    return path
+
+
+def lines_of(ledger: Ledger, name: str) -> list[str]:
+    return [line for line in ledger.exposition().decode().splitlines() if line.startswith(name)]
+
+
+def test_a_ledger_of_the_first_version_keeps_its_sums(tmp_path: Path) -> None:
+    path = ledger_of_version_3(tmp_path / "ledger.db")
     with sqlite3.connect(path) as database:
         rows = [
-            ("hookline_compute_cost_total", '["shop", "spot", "CNY"]', "12.5009765625"),
-            ("hookline_image_cache_import_seconds", '["shop"]', "[[1, 0, 0, 0, 1], 80.25]"),
-            ("hookline_last_success_timestamp_seconds", '["shop"]', "1790000000.0"),
+            ("hookline_compute_cost_total", '["old", "spot", "CNY"]', "12.5009765625"),
+            ("hookline_image_cache_import_seconds", '["old"]', "[[1, 0, 0, 0, 1], 80.25]"),
+            ("hookline_last_success_timestamp_seconds", '["old"]', "1790000000.0"),
         ]
         database.executemany("INSERT INTO series VALUES (?, ?, ?)", rows)
         database.execute("DROP TABLE outbox")
         database.execute("PRAGMA user_version = 1")
     database.close()
     ledger = Ledger(path, NOW)
-    ledger.commit(
-        [
-            Observation(
-                "x",
-                NOW,
-                [
-                    Sample("hookline_compute_cost_total", ("shop", "spot", "CNY"), 0.25),
-                    Sample("hookline_image_cache_import_seconds", ("shop",), 0.5),
-                ],
-            )
-        ]
-    )
+    samples = [
+        Sample("hookline_compute_cost_total", ("ci", "web", "old", "spot", "CNY"), 0.25),
+        Sample("hookline_image_cache_import_seconds", ("ci", "web", "old"), 0.5),
+    ]
+    ledger.commit([Observation("x", NOW, samples)])
     ledger.close()
     lines = Ledger(path, NOW).exposition().decode().splitlines()
-    assert (
-        'hookline_compute_cost_total{pipeline="shop",capacity="spot",currency="CNY"} 12.7509765625' in lines
-    )
-    assert 'hookline_image_cache_import_seconds_sum{pipeline="shop"} 80.75' in lines
-    assert 'hookline_image_cache_import_seconds_bucket{pipeline="shop",le="1"} 2' in lines
-    assert 'hookline_last_success_timestamp_seconds{pipeline="shop"} 1790000000' in lines
+    old = 'namespace="ci",owner="web",pipeline="old"'
+    assert f'hookline_compute_cost_total{{{old},capacity="spot",currency="CNY"}} 12.7509765625' in lines
+    assert f"hookline_image_cache_import_seconds_sum{{{old}}} 80.75" in lines
+    assert f'hookline_image_cache_import_seconds_bucket{{{old},le="1"}} 2' in lines
+    untouched = 'hookline_last_success_timestamp_seconds{namespace="",owner="",pipeline="old"} 1790000000'
+    assert untouched in lines
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        assert database.execute("PRAGMA user_version").fetchone() == (4,)
     database.close()
+
+
+def test_what_was_counted_before_namespaces_and_owners_goes_on_under_them(tmp_path: Path) -> None:
+    path = ledger_of_version_3(tmp_path / "ledger.db")
+    ledger = Ledger(path, NOW)
+    name = "hookline_runs_total"
+
+    def successes(ledger: Ledger) -> dict[tuple[str, ...], float]:
+        return {
+            labels[:3]: float(value)
+            for (family, labels), value in ledger.series.values()
+            if family == name and labels[4] == "success" and not isinstance(value, Histogram)
+        }
+
+    kept = {("", "", "cart"): 1.0, ("", "", "other"): 1.0, ("", "", "shop"): 2.0}
+    assert successes(ledger) == kept
+    ledger.commit([], zeros=[(name, (*SHOP, "push", outcome)) for outcome in OUTCOMES])
+    # With the begin of a run its series go on where they were: no growth that Prometheus would see, and none twice.
+    moved = {("", "", "cart"): 1.0, ("", "", "other"): 1.0, SHOP: 2.0}
+    assert successes(ledger) == moved
+    assert not [line for line in lines_of(ledger, name) if '"",pipeline="shop"' in line]
+    ledger.commit([success(1)])
+    ledger.commit([Observation("o", NOW, [Sample(name, ("ci", "web", "other", "manual", "success"), 1)])])
+    now = moved | {SHOP: 3.0, ("ci", "web", "other"): 1.0}
+    assert successes(ledger) == now, "runs of `other` are of any namespace, so they stay apart"
+    # A namesake elsewhere begins at 0.
+    ledger.commit([Observation("n", NOW, [Sample(name, ("qa", "web", "shop", "push", "success"), 1)])])
+    now |= {("qa", "web", "shop"): 1.0}
+    assert successes(ledger) == now
+    text = ledger.exposition()
+    ledger.close()
+    again = Ledger(path, NOW)
+    assert successes(again) == now
+    assert again.exposition() == text
+
+
+def test_runs_of_an_older_ledger_have_pages_and_no_owner(tmp_path: Path) -> None:
+    ledger = Ledger(ledger_of_version_3(tmp_path / "ledger.db"), NOW)
+    runs = ledger.page(Query()).runs
+    assert [(each.pipeline, each.owner) for each in runs] == [
+        ("other", ""), ("cart", ""), ("shop", ""), ("shop", ""),
+    ]  # fmt: skip
+    assert ledger.values("owner") == [""]
+    ledger.commit([Observation("x", NOW, (), run=replace(runs[1], uid="new", owner="web"))])
+    assert [each.uid for each in ledger.page(Query(owner="web")).runs] == ["new"]
+
+
+def test_a_run_that_an_older_ledger_counted_is_not_counted_again(tmp_path: Path) -> None:
+    ledger = Ledger(ledger_of_version_3(tmp_path / "ledger.db"), NOW)
+    counting = Counting(ledger, make_rules(Configuration(), ledger))
+    before = ledger.exposition()
+    keep = records(["ci-go-v1"])
+    labels = {"hookline.dev/pipeline": "shop", "hookline.dev/event-kind": "push", "hookline.dev/owner": "web"}
+    again = green_run("shop-0", START, labels=labels).changes()
+    for resource in RESOURCES:
+        counting.apply([Change(resource, "synced")], START)
+    counting.apply([Change(kind, "changed", keep[kind](raw)) for kind, _, raw in again], START)
+    series = {key: value for key, value in ledger.series.values() if key[0] == "hookline_step_attempts_total"}
+    assert sum(float(value) for value in series.values() if not isinstance(value, Histogram)) == 12
+    assert b"hookline_step_attempts_total" in before
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.permutations([f"{what}-{number}" for what in ("shop", "cart") for number in range(3)]), st.data())
+def test_any_order_and_grouping_over_an_older_ledger_gives_the_same_text(
+    order: list[str], data: st.DataObject
+) -> None:
+    texts = set()
+    for grouped in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Ledger(ledger_of_version_3(Path(folder) / "ledger.db"), NOW)
+            left = [ended(number, name.partition("-")[0], 2.5) for number, name in enumerate(sorted(order))]
+            if grouped:
+                left = [left[sorted(order).index(name)] for name in order]
+            while left:
+                size = data.draw(st.integers(1, len(left))) if grouped else len(left)
+                # An observation that raises an error leaves nothing of what it renamed.
+                spoiled = replace(left[0], key="spoiled", samples=(*left[0].samples, Sample("no", (), 1)))
+                ledger.commit([spoiled, *left[:size]], instead=lambda each, _: replace(each, samples=()))
+                left = left[size:]
+            texts.add(ledger.exposition())
+            ledger.close()
+    assert len(texts) == 1
 
 
 def test_a_typical_pipeline_has_at_most_150_series() -> None:
@@ -297,7 +400,8 @@ def test_a_typical_pipeline_has_at_most_150_series() -> None:
 
 
 def test_every_family_is_declared_as_prometheus_wants_it() -> None:
-    avoided = {"type", "stage", "cluster", "env", "environment", "region", "zone", "owner", "service"}
+    avoided = {"type", "stage", "cluster", "env", "environment", "region", "zone", "service"}
+    # `owner` is avoided too, unless it is what the application calls something, as here.
     for family in FAMILIES.values():
         assert family.name.endswith("_total") == (family.type == "counter")
         assert bool(family.buckets) == (family.type == "histogram")

@@ -144,7 +144,8 @@ def test_what_asks_it_finds_its_port(listen: str) -> None:
     }
     assert objects["ServiceMonitor"]["spec"] == {
         "selector": {"matchLabels": NAME},
-        "endpoints": [{"port": "http", "interval": "30s", "scrapeTimeout": "10s"}],
+        # A run's own namespace stays: Prometheus would replace it by the exporter's.
+        "endpoints": [{"port": "http", "interval": "30s", "scrapeTimeout": "10s", "honorLabels": True}],
     }
 
 

@@ -32,7 +32,7 @@ def test_a_reload_while_series_appear_fails_nothing_and_counts(monkeypatch: pyte
         service.start()
         try:
             api.store("workflows", workflow("first", START))
-            until(lambda: ledger.series.get("hookline_runs_total", ("shop", "push", "error")) == 0)
+            until(lambda: ledger.series.get("hookline_runs_total", ("ci", "", "shop", "push", "error")) == 0)
             read = ledger.series.values
 
             def values() -> Iterator[Any]:
@@ -54,7 +54,9 @@ def test_a_reload_while_series_appear_fails_nothing_and_counts(monkeypatch: pyte
             until(lambda: live.reloaded_at > reloaded_at)
             for resource, _, raw in green_run("a", START, labels={}, annotations={}).changes():
                 api.store(resource, raw)
-            until(lambda: ledger.series.get("hookline_runs_total", ("shop", "manual", "success")) == 1)
+            until(
+                lambda: ledger.series.get("hookline_runs_total", ("ci", "", "shop", "manual", "success")) == 1
+            )
             assert service.failed is None
         finally:
             service.stop()

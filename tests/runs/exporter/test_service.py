@@ -109,16 +109,19 @@ def total(path: Path, family: str) -> float:
     return float(sum(Fraction(json.loads(value)) for (value,) in rows))
 
 
+TEAM = {"namespace": "ci", "owner": ""}
+
+
 def test_it_counts_what_it_sees_and_shows_it(api: FakeApiServer, tmp_path: Path) -> None:
     put(api, green_run("a", START, LOGS))
     exporter = Process(api, tmp_path, "--ledger", str(count_from(tmp_path)))
-    labels = {"pipeline": "shop", "event": "push", "outcome": "success"}
+    labels = TEAM | {"pipeline": "shop", "event": "push", "outcome": "success"}
     exporter.until(lambda: exporter.value("hookline_runs_total", **labels) == 1)
     put(api, history("b", START + 60, FAILED, LOGS))
     labels["outcome"] = "failure"
     exporter.until(lambda: exporter.value("hookline_runs_total", **labels) == 1)
-    assert exporter.value("hookline_cache_hits_total", pipeline="shop", cache="git_checkout") == 2
-    assert exporter.value("hookline_log_reads_total", step="run-test", result="gone") == 2
+    assert exporter.value("hookline_cache_hits_total", **TEAM, pipeline="shop", cache="git_checkout") == 2
+    assert exporter.value("hookline_log_reads_total", **TEAM, step="run-test", result="gone") == 2
     assert exporter.ready()
     assert "shop-a" in exporter.get("/runs")
     assert "3f1c3f1c" in exporter.get("/runs/ci/shop-b")
@@ -347,7 +350,7 @@ def test_a_changed_configuration_counts_soon_and_a_wrong_one_is_told(
     configuration.write_text("adopt: [shop]\n")
     exporter.until(lambda: (exporter.value(reloaded) or 0) > before)
     put(api, green_run("a", START, labels={}, annotations={}))
-    labels = {"pipeline": "shop", "event": "manual", "outcome": "success"}
+    labels = TEAM | {"pipeline": "shop", "event": "manual", "outcome": "success"}
     exporter.until(lambda: exporter.value("hookline_runs_total", **labels) == 1)
     configuration.write_text("adpt: [shop]\n# wrong")
     exporter.until(lambda: exporter.value("hookline_config_last_reload_successful") == 0)

@@ -101,7 +101,7 @@ def test_patterns_of_adopted_runs_are_those_of_the_declaration() -> None:
     def pipeline(repository: str) -> str:
         return labels.pipeline(
             Began(uid="u", namespace="ci", name="shop-1", repo_name=repository, created=1.0)
-        )[0]
+        )[0].pipeline
 
     assert pipeline("acme/shop") == "acme/shop"
     assert pipeline("acme/shop/web") == "other"

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -128,8 +129,12 @@ def test_filters_reach_the_history(sites: list[Site]) -> None:
     history = Fake(a_run())
     site = Site(history)
     sites.append(site)
-    site.get("/runs?pipeline=shop&event=push&outcome=error&text=ma%26in&before=12.5_u1")
-    assert history.asked == [Query("shop", "push", "error", "ma&in", (12.5, "u1"))]
+    site.get(
+        "/runs?namespace=ci&owner=web&pipeline=shop&event=push&outcome=error&text=ma%26in&before=12.5_u1"
+    )
+    assert history.asked == [
+        Query("shop", "push", "error", "ma&in", (12.5, "u1"), namespace="ci", owner="web")
+    ]
     for spoiled in ("before=x", "before=nan", "before=", "text=" + "x" * 5000, "pipeline=%ff"):
         assert site.get(f"/runs?{spoiled}")[0] == 200
 
@@ -140,7 +145,7 @@ def test_pages_lead_through_ten_thousand_runs(sites: list[Site]) -> None:
         Observation(f"run/{number}", 1.0, (), run=a_run(number, pipeline=f"shop-{number % 7}"))
         for number in range(10_000)
     )
-    assert ledger.pipelines() == [f"shop-{number}" for number in range(7)]
+    assert ledger.values("pipeline") == [f"shop-{number}" for number in range(7)]
     site = Site(ledger)
     sites.append(site)
     path, pages, seen = "/runs?outcome=success", 0, set[str]()
@@ -192,17 +197,22 @@ def skeletons(word: str) -> list[list[object]]:
     """The markup of every page of a run that says nothing but this word."""
     attempt = Attempt(word, word, "error", word, word, 1.0, 2.0, 3.0, word, cache_state=word)
     run = a_run(
-        name=word, namespace=word, pipeline=word, event=word, outcome=word, ref=word, sha=word, actor=word,
+        name=word, namespace=word, owner=word, pipeline=word, event=word, outcome=word, ref=word, sha=word, actor=word,
         reason=word, delivery=word, message=word, cache_state=word, currency=word, attempts=(attempt,),
     )  # fmt: skip
     return [
         Skeleton(PAGES.run(run)).found,
-        Skeleton(PAGES.runs(Query(pipeline=word, text=word), [run], [word], "/runs?x=1")).found,
+        Skeleton(
+            PAGES.runs(
+                Query(pipeline=word, text=word), [run], {name: [word, "b"] for name in NAMES}, "/runs?x=1"
+            )
+        ).found,
         Skeleton(PAGES.landing({word: word}, word)).found,
     ]
 
 
 PAGES = Pages("1", {"MATCH": "x"})
+NAMES = ("namespace", "owner", "pipeline")
 HARMLESS = skeletons("harmless")
 
 
@@ -221,9 +231,15 @@ def test_no_name_passes_for_another_one() -> None:
 
 
 def test_a_run_leads_to_the_dashboard_of_its_pipeline() -> None:
-    run = a_run(pipeline='a&b"c')
-    link = 'href="https://grafana.example.com/d/hookline-pipeline?var-pipeline=a%26b%22c"'
+    run = a_run(pipeline='a&b"c', owner="team-web")
+    link = (
+        'href="https://grafana.example.com/d/hookline-pipeline?var-pipeline=a%26b%22c'
+        '&amp;var-namespace=ci&amp;var-owner=team-web"'
+    )
     assert link in Pages("1", {}, "https://grafana.example.com/").run(run)
+    nobodys = Pages("1", {}, "https://grafana.example.com/").run(replace(run, owner=""))
+    assert "var-namespace=ci" in nobodys
+    assert "var-owner" not in nobodys
     assert "Grafana" not in Pages("1", {}).run(run)
 
 
