@@ -88,6 +88,14 @@ def test_the_image_has_what_is_locked_with_the_exporter_and_without_tools() -> N
     assert copied == ["--from=build /opt/hookline /opt/hookline"]
 
 
+def test_no_command_of_the_build_names_the_index_which_may_hold_a_password() -> None:
+    every = [each for name in ("RUN", "LABEL", "COPY", "ENV") for each in instructions(name)]
+    assert len(every) > 10
+    assert [each for each in every if "INDEX}" in each or "$INDEX" in each] == []
+    given = {each.partition("=")[0] for each in instructions("ARG") if each.endswith("=${INDEX}")}
+    assert given == {"PIP_INDEX_URL", "UV_DEFAULT_INDEX"}
+
+
 def test_the_image_runs_as_the_pod_of_the_exporter_does() -> None:
     (deployment,) = [each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Deployment"]
     pod = deployment["spec"]["template"]["spec"]

@@ -38,7 +38,7 @@ def _run(*command: str, **environment: str) -> str:
         raise RuntimeError(
             f"{' '.join(command[:3])} failed:\n{done.stdout[-2_000:]}\n{done.stderr[-2_000:].strip()}"
         )
-    return done.stdout.strip()
+    return done.stdout + done.stderr
 
 
 def _wanted(member: tarfile.TarInfo, *, shells: bool) -> bool:
@@ -104,7 +104,7 @@ class Store:
         )  # fmt: skip
 
     def podman(self, *arguments: str) -> str:
-        """What a podman command prints; it may not fail."""
+        """Everything that a podman command prints; it may not fail."""
         return _run("podman", *arguments, **self.environment)
 
     def command(self, *arguments: str, image: str, options: Sequence[str] = ()) -> list[str]:
@@ -116,15 +116,16 @@ class Store:
 
 
 def make_image(store: Store, folder: Path, **settings: str) -> Path:
-    """Run `make image` with the bases of a store; the archive of the image, in the folder of what stands beside it."""
+    """Run `make image` with the bases of a store; the archive of the image, in the folder of what stands beside it and of the log."""
     archive = folder / f"hookline-{VERSION}-image.tar"
-    _run(
+    said = _run(
         "make", "image", "BUILDER=podman",
         f"BASE={store.bases[False]}", f"BUILD_BASE={store.bases[True]}", f"DIST={folder}", f"IMAGE_ARCHIVE={archive}",
         f"IMAGE_FLAGS={' '.join(FLAGS)}",
         *(f"{name}={value}" for name, value in settings.items()),
         **store.environment,
     )  # fmt: skip
+    (folder / "build.log").write_text(said, "utf-8")
     return archive
 
 

@@ -1,8 +1,10 @@
 """The image: built for real, and run as a pod runs it, on a base without a shell."""
 
 import ast
+import csv
 import json
 import os
+import posixpath
 import re
 import socket
 import subprocess
@@ -15,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_objects import START, workflow
+from api_objects import green_run
+from click.testing import CliRunner
 from exporter_process import Served
 from fake_api_server import FakeApiServer, fake_api_server
 from image.built import Archive, Built
 from image.offline import FLAGS, ROOT, SHELLS
 
+from hookline.cli import main
 from hookline.version import VERSION
 from release.image import Settings, commands, commit
 from runs.exporter.manifests import exporter_manifests
@@ -67,17 +71,20 @@ def test_it_is_small_beside_its_base(built: Built) -> None:
     assert size <= MOST_MIB
 
 
-def test_commands_work_on_a_read_only_root_without_a_shell(built: Built) -> None:
+def test_commands_answer_as_in_the_checkout_on_a_read_only_root_without_a_shell(
+    built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mounted = ("--network=none", f"--volume={ROOT / 'hookline/demo_data'}:/work:ro")
-    done = run(built, "validate", options=mounted)
-    assert (done.returncode, done.stdout) == (0, "1 pipeline, 1 source: valid; 5 pods\n"), done.stderr
-    done = run(
-        built, "simulate", "-e", "push.http", "--secret-file", "webhook-secret", "-o", "json", options=mounted
-    )
-    assert done.returncode == 0, done.stderr
-    # libjq decided, and the time zones and templates are there.
-    assert json.loads(done.stdout)["verdicts"]
-    assert run(built, "docs", "HooklineNoEvents").stdout.startswith("# HooklineNoEvents\n")
+    monkeypatch.chdir(ROOT / "hookline/demo_data")
+    for arguments in (
+        ("validate",),
+        ("simulate", "-e", "push.http", "--secret-file", "webhook-secret", "--now", "2026-11-24T18:30:00Z"),
+        ("next", "--now", "2026-11-24T18:30:00Z"),
+        ("docs", "HooklineNoEvents"),
+    ):
+        done, here = run(built, *arguments, options=mounted), CliRunner().invoke(main, arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (here.exit_code, here.stdout, here.stderr)
+        assert here.exit_code == 0
     for shell in SHELLS:
         assert run(built, options=("--network=none", f"--entrypoint={shell}")).returncode != 0
 
@@ -125,6 +132,9 @@ class ExporterContainer(Served):
             f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}" == "65532:65532"
         )
 
+    def counted_one_run(self) -> bool:
+        return sum(each.value for each in self.samples() if each.name == "hookline_runs_total") == 1
+
     @property
     def said(self) -> str:
         return self._log.read_text("utf-8", "replace")
@@ -139,13 +149,14 @@ def test_the_exporter_counts_runs_as_its_pod_does(built: Built, tmp_path: Path) 
             print(
                 f"\nthe exporter's container is ready after {time.monotonic() - begun:.1f} s", file=sys.stderr
             )
-            server.store("workflows", workflow("run-1", START))
-            exporter.until(lambda: "run-1" in exporter.get("/runs"), seconds=30)
+            server.store("workflows", green_run("run-1").workflows[-1][1])
+            exporter.until(exporter.counted_one_run, seconds=30)
             assert exporter.value("hookline_leader") == 1
             assert f'version="{VERSION}"' in exporter.get("/metrics")
         finally:
             built.store.podman("stop", "--time=20", exporter.name)
-        assert exporter.process.wait(30) == 0, exporter.said
+            code = exporter.process.wait(30)
+        assert code == 0, exporter.said
     assert (tmp_path / "ledger/ledger.db").stat().st_uid == 65532
 
 
@@ -201,10 +212,11 @@ def test_nobody_but_root_could_change_it(built: Built) -> None:
             assert member.mode & 0o7022 == 0, member.name
 
 
-def test_no_token_of_the_build_is_in_it_or_beside_it(built: Built, token: str) -> None:
+def test_no_token_of_the_build_is_in_it_or_beside_it_or_in_the_log(built: Built, token: str) -> None:
     assert [name for name, data in built.archive.blobs.items() if token.encode() in data] == []
     beside = [path for path in built.beside.iterdir() if path.suffix != ".tar"]
-    assert beside
+    assert {"build.log", "SHA256SUMS"} < {path.name for path in beside}
+    assert "uv pip sync" in (built.beside / "build.log").read_text("utf-8")
     assert [path for path in beside if token.encode() in path.read_bytes()] == []
 
 
@@ -230,6 +242,19 @@ def is_python(source: bytes) -> bool:
     except SyntaxError:
         return False
     return True
+
+
+def test_what_packages_say_that_they_installed_is_there(built: Built) -> None:
+    site = "opt/hookline/lib/python3.11/site-packages"
+    names = {posixpath.normpath(member.name) for member in built.archive.members}
+    checked = 0
+    for record in [name for name in built.archive.files if name.endswith(".dist-info/RECORD")]:
+        for path, *_ in csv.reader(built.archive.files[record].decode().splitlines()):
+            # Programs other than hookline were removed.
+            if not path.startswith("../../../bin/") or path.endswith("/hookline"):
+                assert posixpath.normpath(f"{site}/{path}") in names, (record, path)
+                checked += 1
+    assert checked > 2_000
 
 
 def test_the_list_of_its_parts_is_what_is_installed(built: Built) -> None:
