@@ -94,7 +94,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class KindSettings:
-    """What a pipeline says about the runs of one kind of event, or of one schedule."""
+    """Settings that a pipeline has for the runs of one kind of event, or of one schedule."""
 
     branch: str | None = None
     """To build where the event has none."""

@@ -35,7 +35,7 @@ class Result:
 
     @property
     def publishing(self) -> str:
-        """What the run pushes, in words; empty where that is not known."""
+        """The image that the run pushes, or that it pushes none, in words; empty where that is not known."""
         if self.pushes is None:
             return ""
         return f"builds, pushes {self.pushes}" if self.pushes else "builds, pushes nothing"

@@ -29,7 +29,7 @@ class Verdict:
     """Whether the event could be read."""
     position: Position
     publishing: str = ""
-    """What the run pushes, in words; empty where nothing runs or that is not known."""
+    """The image that the run pushes, or that it pushes none, in words; empty where nothing runs or that is not known."""
 
     @property
     def passed(self) -> bool:

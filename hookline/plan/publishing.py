@@ -29,7 +29,7 @@ def publishes(kind: Kind, built: Built, template: Template) -> bool:
 
 
 def settings(kind: Kind, built: Built, template: Template) -> KindSettings:
-    """What a block of `events:` says about its runs."""
+    """Settings that a block of `events:` has for its runs."""
     return KindSettings(
         branch=getattr(built, "branch", None),
         image=own_image(built),

@@ -18,7 +18,7 @@ _ABLE = "hookline-ci-go"
 
 
 def publishing_problems(declared: DeclaredPipeline, template: Template) -> Iterator[tuple[Path, str]]:
-    """What is wrong with the images of a pipeline and the runs that push them: path in the pipeline, sentence."""
+    """Problems with the images of a pipeline and the runs that push them: path in the pipeline, sentence."""
     pipeline, image = declared.pipeline, template.roles.get("image")
     no_image = (
         f"{template.name} takes no image: it has no parameter {STOCK_PARAMETERS['image']}, and its annotation "
