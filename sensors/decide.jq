@@ -80,7 +80,7 @@ def author: if type == "string" then ascii_downcase else . end;
 # A line end in the name of a file is a character like any other; no pattern holds the one that stands for it.
 def paths($patterns):
   if $patterns == null then true
-  elif any(.files // [] | .[]; split("\n") | join("\u0001") | chosen($patterns)) then true
+  elif any(.files // [] | .[]; if contains("\n") then split("\n") | join("\u0001") else . end | chosen($patterns)) then true
   elif .files_complete == true and all(.files | .[]; length <= 1000) then false
   else null end;
 #end
