@@ -9,7 +9,7 @@ from runs import facts
 __all__ = ["Attempt", "History", "Name", "Page", "Query", "Run"]
 
 Name = Literal["namespace", "owner", "pipeline"]
-"""What tells the runs of teams apart."""
+"""The labels that tell the runs of teams apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ REASONS: Final[Mapping[str, str]] = {
 """Code → what it means for `skip`; for `unknown` see docs/reasons.md."""
 
 OPEN_PATHS: Final = "paths decided in the run"
-"""What a verdict means that is `run` with the reason PATHS."""
+"""Meaning of a verdict that is `run` with the reason PATHS."""
 
 _EXACT = {clause.code: clause.meanings for clause in CLAUSES if clause.meanings is not None}
 

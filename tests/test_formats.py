@@ -352,6 +352,7 @@ ECHOED = {
         "workflow_command",
     },  # numbers; workflow_command prints one printable line
     "hookline/commands/render.py": {"moved"},  # whether there is any
+    "hookline/commands/docs.py": {"found", "section", "anchor"},  # pages of ours
     "hookline/commands/version.py": {"VERSION"},
     "hookline/commands/template/__init__.py": {"output"},  # a choice
     "hookline/commands/template/check.py": {"_text", "report", "reports"},  # _text prints printable lines

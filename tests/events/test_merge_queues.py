@@ -128,7 +128,7 @@ def test_a_host_without_such_events_says_where_to_read_on() -> None:
     text = DECLARATION.replace("host: github", "host: gitlab").replace(
         "push: {branches: [main]}", "merge_group: {}"
     )
-    with pytest.raises(InvalidInput, match=r"GitLab sends no merge_group events; docs/merge-queues\.md"):
+    with pytest.raises(InvalidInput, match=r"GitLab sends no merge_group events; hookline docs merge-queues"):
         plan(text)
 
 

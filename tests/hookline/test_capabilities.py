@@ -203,6 +203,7 @@ def test_a_run_of_foreign_code_shares_nothing_with_a_trusted_one() -> None:
         "revision": "sha",
         "ref": "ref",
         "target_branch": "branch",
+        "paths": "paths",
     }
     spec = foreign.resource["spec"]
     assert spec["automountServiceAccountToken"] is False

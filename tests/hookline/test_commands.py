@@ -475,7 +475,10 @@ def test_demo_shows_three_runs_and_two_refusals(folder: Path) -> None:
     assert "FAIL          FORKS" in result.stdout
     assert "refused   SIGNATURE" in result.stdout
     assert "(exit code 1)" in result.stdout
-    assert 'hookline_runs_total{pipeline="shop",event="push",outcome="success"} 13' in result.stdout
+    assert (
+        'hookline_runs_total{namespace="ci",owner="team-web",pipeline="shop",event="push",outcome="success"} 13'
+        in result.stdout
+    )
     assert "To keep them: hookline demo --listen HOST:PORT" in result.stdout
     assert (folder / "hookline-dashboards/prometheus/rules.yaml").is_file()
 
