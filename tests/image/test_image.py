@@ -152,6 +152,12 @@ def test_the_exporter_measures_runs_as_its_pod_does(built: Built, tmp_path: Path
             print(
                 f"\nthe exporter's container is ready after {time.monotonic() - begun:.1f} s", file=sys.stderr
             )
+            # A run that ended before somebody counted is not counted: it has to begin under the eyes of the leader.
+            exporter.until(
+                lambda: all(
+                    exporter.value("hookline_watch_total", resource=each) for each in ("workflows", "pods")
+                )
+            )
             for resource, _, raw in green_run("run-1", time.time() - 300).changes():
                 server.store(resource, raw)
             exporter.until(exporter.has_series_of_the_run, seconds=30)
