@@ -34,6 +34,12 @@ class Authority:
     def _new(key: Path) -> list[str]:
         return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key)]
 
+    def key(self, name: str) -> Path:
+        """A key that signs tokens, in the one form that Kubernetes reads them in."""
+        path = self._folder / f"{name}.key"
+        self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(path))
+        return path
+
     def sign(self, name: str, *alternatives: str) -> Signed:
         """A certificate of a server.
 

@@ -124,7 +124,7 @@ class Hookline:
         sensors = self.cluster.api.list(API, "Sensor", NAMESPACE)
         return len(sensors) > 0 and all(
             any(
-                f"/pod/{each['metadata']['name']}-sensor-" in line and "Subscrib" in line
+                f"[pod/{each['metadata']['name']}-sensor-" in line and "Subscrib" in line
                 for line in logs.splitlines()
             )
             for each in sensors

@@ -43,6 +43,7 @@ class Kubernetes:
             "kube-apiserver", f"IP:{ADDRESS}", "IP:127.0.0.1", "IP:10.96.0.1", "DNS:kubernetes.default.svc",
             f"DNS:kubernetes.default.svc.{DOMAIN}", "DNS:kubernetes.default", "DNS:kubernetes",
         )  # fmt: skip
+        self._accounts_key = self.authority.key("service-accounts")
         self._tokens = {user: secrets.token_hex(16) for user in USERS}
         self._processes: list[Process] = []
         (FOLDER / "tokens.csv").write_text(
@@ -96,13 +97,13 @@ class Kubernetes:
             f"--listen-client-urls={ETCD}", f"--advertise-client-urls={ETCD}", f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
         )  # fmt: skip
-        key = self.certificate.key
+        accounts = self._accounts_key
         server = self._start(
             "kube-apiserver", self._program("kubernetes", "kube-apiserver"), f"--etcd-servers={ETCD}", f"--advertise-address={ADDRESS}",
-            f"--tls-cert-file={self.certificate.certificate}", f"--tls-private-key-file={key}",
+            f"--tls-cert-file={self.certificate.certificate}", f"--tls-private-key-file={self.certificate.key}",
             f"--token-auth-file={FOLDER / 'tokens.csv'}", f"--client-ca-file={self.authority.certificate}",
             "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-            f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
+            f"--service-account-key-file={accounts}", f"--service-account-signing-key-file={accounts}",
             "--service-account-issuer=https://kubernetes.default.svc", f"--service-cluster-ip-range={SERVICE_ADDRESSES}",
             "--kubelet-preferred-address-types=InternalIP", "--allow-privileged=true",
         )  # fmt: skip
@@ -110,7 +111,7 @@ class Kubernetes:
         manager = self._kubeconfig("system:kube-controller-manager")
         self._start(
             "kube-controller-manager", self._program("kubernetes", "kube-controller-manager"), f"--kubeconfig={manager}",
-            f"--service-account-private-key-file={key}", f"--root-ca-file={self.authority.certificate}",
+            f"--service-account-private-key-file={accounts}", f"--root-ca-file={self.authority.certificate}",
             "--use-service-account-credentials=true", "--leader-elect=false", f"--cluster-cidr={POD_ADDRESSES}",
         )  # fmt: skip
         scheduler = self._kubeconfig("system:kube-scheduler")
