@@ -23,7 +23,9 @@ __all__ = ["API", "NAMESPACE", "Hookline", "Project"]
 API = "argoproj.io/v1alpha1"
 NAMESPACE = "ci"
 ORGANISATION = "acme"
-RUN_SECONDS = 900.0
+EVENT_PODS = "controller in (eventbus-controller,eventsource-controller,sensor-controller)"
+"""Selects what Argo Events runs for hookline."""
+RUN_SECONDS = 2_400.0
 """Longer than any run takes on a busy machine."""
 MODULE = Path(__file__).parent.parent / "template/modules/small"
 DOCKERFILE = f"""\
@@ -89,6 +91,10 @@ class Hookline:
         self._fill_in(self.folder / "prerequisites.yaml")
         self.shell("kubectl apply --server-side -f prerequisites.yaml")
         self.apply_template(template)
+        self.apply_rendered()
+
+    def apply_rendered(self) -> None:
+        """The objects of hookline.yaml, as it is now."""
         self.shell("hookline render | kubectl apply --server-side -f -")
 
     def _fill_in(self, path: Path) -> None:
@@ -116,7 +122,7 @@ class Hookline:
     def until_receiving(self) -> None:
         """Wait until the bus, the event sources and the Sensors run, and every Sensor has subscribed."""
         pods = int(self.shell("hookline render 2>&1 >/dev/null").split()[0])
-        self.cluster.until_ready(NAMESPACE, "", count=pods)
+        self.cluster.until_ready(NAMESPACE, EVENT_PODS, count=pods)
         until(self._subscribed, "every Sensor has subscribed", pause=0.5)
 
     def _subscribed(self) -> bool:
@@ -215,3 +221,8 @@ class Project:
         commit = self.clone.commit(message="Change the shop", files=files)
         self.clone.push(f"HEAD:refs/heads/{branch}")
         return commit
+
+    def request(self, head: str, into: str = "main") -> None:
+        """Open a request of a branch."""
+        body = {"head": head, "base": into, "title": "Change the shop"}
+        self._hookline.forge.gitea.api("administrator", "POST", f"repos/{self.full_name}/pulls", body)

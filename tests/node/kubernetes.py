@@ -181,7 +181,8 @@ class Kubernetes:
         """Wait until that many pods with these labels are ready, all of them."""
 
         def ready() -> bool:
-            pods = self.api.list("v1", "Pod", namespace, selector)
+            found = self.api.list("v1", "Pod", namespace, selector)
+            pods = [each for each in found if "deletionTimestamp" not in each["metadata"]]
             states = [
                 each
                 for pod in pods

@@ -17,17 +17,21 @@ version: 1
 sources:
   gitea: {{host: gitea, endpoint: /gitea, secret: {{name: gitea-webhook, key: secret}}}}
 defaults:
-  run:
-    template: hookline-ci-go
-    parameters: {{go_proxy: {MODULES}, go_env: GONOSUMDB=*}}
+  run: {{template: hookline-ci-go}}
   image: {REGISTRY}/acme/{{repository_name}}
 pipelines:
   shop:
     repository: {{source: gitea, name: acme/shop, url: "https://{FORGE}:3000/acme/shop.git"}}
+    run: {{parameters: {{go_proxy: {MODULES}, go_env: GONOSUMDB=*}}}}
     events:
       push: {{branches: [main]}}
       tag: {{tags: ["v*"]}}
       pull_request: {{into: [main]}}
+  stock:
+    repository: {{source: gitea, name: acme/stock, url: "https://{FORGE}:3000/acme/stock.git"}}
+    run: {{template: ci-go-v1}}
+    events:
+      push: {{branches: [main]}}
 """
 
 
