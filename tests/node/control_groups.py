@@ -3,6 +3,7 @@
 Version 1 of control groups alone: each controller has a hierarchy of its own.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 __all__ = ["Hierarchy", "hierarchies", "join", "make", "remove", "remove_left_over"]
 
 PREFIX = "hookline-node-"
+SHARES = 1024
+"""Of a core, as the kernel counts."""
 PATIENCE = 10.0
 """Seconds that the kernel may take to end the last process of a group."""
 
@@ -53,6 +56,9 @@ def make(number: int) -> list[Path]:
         for name in ("cpuset.cpus", "cpuset.mems"):  # empty ones take no process
             if (group / name).exists():
                 (group / name).write_text((hierarchy.place / name).read_text())
+        shares = group / "cpu.shares"
+        if shares.exists():  # a group otherwise weighs as much as one process
+            shares.write_text(str(SHARES * (os.cpu_count() or 1)))
         made.append(group)
     return made
 

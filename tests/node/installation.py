@@ -42,7 +42,7 @@ COPY --from=build /src/stamp.txt /stamp.txt
 COPY --from=build /shop /shop
 ENTRYPOINT ["/shop"]
 """
-"""Five steps that can be hits: two before the source is copied, three from there on."""
+"""Seven steps that can be hits: three before the source is copied, four from there on."""
 
 
 class Hookline:
