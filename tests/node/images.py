@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import shutil
 import tarfile
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 CAPABILITY = "security.capability"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""What the kernel calls a machine → what images call it."""
 PIECE = 1 << 20
 """Bytes that are read at once."""
 
@@ -165,7 +168,7 @@ class Store:
         """Keep an image; the digest of its manifest."""
         layers = [self._layer(layer) for layer in image.layers]
         described = {
-            "architecture": "amd64",
+            "architecture": ARCHITECTURES[platform.machine()],
             "os": "linux",
             "config": dict(image.config),
             "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
@@ -175,6 +178,29 @@ class Store:
         kept = self._keep(json.dumps(manifest, sort_keys=True).encode(), MANIFEST)
         self._link(image.name, str(kept["digest"]), (str(each["digest"]) for each in (config, *layers)))
         return str(kept["digest"])
+
+    def add_archive(self, path: Path, name: str) -> str:
+        """Keep the one image of an OCI archive, such as podman saves, under a name; the digest of its manifest."""
+        with tarfile.open(path) as archive:
+
+            def read(member: str) -> bytes:
+                file = archive.extractfile(member)
+                if file is None:
+                    raise ValueError(f"{path} has no {member}")
+                return file.read()
+
+            def keep(digest: str) -> bytes:
+                content = read(f"blobs/{digest.replace(':', '/')}")
+                self._keep(content, "")
+                return content
+
+            manifest = str(json.loads(read("index.json"))["manifests"][0]["digest"])
+            described = json.loads(keep(manifest))
+            blobs = [str(each["digest"]) for each in (described["config"], *described["layers"])]
+            for digest in blobs:
+                keep(digest)
+        self._link(name, manifest, blobs)
+        return manifest
 
     def _link(self, name: str, manifest: str, blobs: Iterable[str]) -> None:
         """Say that a repository has a manifest, under a tag, and these blobs."""
