@@ -35,9 +35,22 @@ def container_security() -> dict[str, Any]:
     }
 
 
+def _cpu(millis: int) -> str:
+    """A quantity in the one form in which Argo's controller writes it back (apimachinery, pkg/api/resource: canonical form).
+
+    In another form, it would be a change of the controller's, and the next apply of the same file a conflict.
+    """
+    return f"{millis}m" if millis % 1000 else str(millis // 1000)
+
+
+def _memory(mib: int) -> str:
+    """The same for memory: 512Mi, and 1Gi for 1024."""
+    return f"{mib}Mi" if mib % 1024 else f"{mib // 1024}Gi"
+
+
 def requests(cpu_millis: int, memory_mib: int) -> dict[str, Any]:
     """The resources that a container asks for, without a limit."""
-    return {"requests": {"cpu": f"{cpu_millis}m", "memory": f"{memory_mib}Mi"}}
+    return {"requests": {"cpu": _cpu(cpu_millis), "memory": _memory(memory_mib)}}
 
 
 def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any]:
@@ -55,7 +68,7 @@ def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any
         "securityContext": pod_security(),
         "container": {
             "securityContext": container_security(),
-            "resources": {**requests(50, memory_mib), "limits": {"memory": f"{limit_mib}Mi"}},
+            "resources": {**requests(50, memory_mib), "limits": {"memory": _memory(limit_mib)}},
             # Go collects more often as it comes near this, instead of being ended at the limit.
             "env": [{"name": "GOMEMLIMIT", "value": f"{limit_mib * 9 // 10}MiB"}],
         },
