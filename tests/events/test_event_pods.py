@@ -1,6 +1,7 @@
 """Resources of the event path's pods. Argo's controller reads the objects, and writes them back."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,11 @@ from kubernetes.utils import parse_quantity
 from printed import CASES, printed
 
 from events.event_pods import pod_template, requests
+
+
+def amount(quantity: str) -> Decimal:
+    found: Decimal = parse_quantity(quantity)  # type: ignore[no-untyped-call]
+    return found
 
 
 def is_written_back_as_it_is(quantity: str) -> bool:
@@ -36,8 +42,8 @@ def quantities(value: Any) -> Iterator[str]:
 def test_resources_are_what_was_meant_in_the_form_that_the_api_writes(millis: int, mib: int) -> None:
     asked = requests(millis, mib)["requests"]
     limits = pod_template("account", 128, mib)["container"]["resources"]["limits"]
-    assert parse_quantity(asked["cpu"]) * 1000 == millis
-    assert parse_quantity(asked["memory"]) == parse_quantity(limits["memory"]) == mib * 2**20
+    assert amount(asked["cpu"]) * 1000 == millis
+    assert amount(asked["memory"]) == amount(limits["memory"]) == mib * 2**20
     for quantity in (asked["cpu"], asked["memory"], limits["memory"]):
         assert is_written_back_as_it_is(quantity), quantity
 

@@ -107,12 +107,16 @@ class Hookline:
 
     def apply_template(self, name: str) -> None:
         """A template with the images of this node."""
+        self.shell(f"{self.template_command(name)} | kubectl apply --server-side -f -")
+
+    def template_command(self, name: str) -> str:
+        """What prints it."""
         digests = self.cluster.supplies.digests
         images = " ".join(
             f"--image {part}=docker.io/{repository}@{digests[f'{repository}:1']}"
             for part, repository in TEMPLATE_IMAGES.items()
         )
-        self.shell(f"hookline template {name} {images} | kubectl apply --server-side -f -")
+        return f"hookline template {name} {images}"
 
     def webhooks(self) -> Json:
         """What hookline says to set at the hosts."""

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from cluster.api import Json
 from node.forge import MODULES
-from node.installation import API, NAMESPACE, Project
+from node.installation import NAMESPACE, Project
 from node.measuring import Counts, Exporter
 from node.places import FOLDER
 from node.world import World
@@ -224,14 +225,12 @@ def test_an_image_that_cannot_be_pulled_ends_the_run_at_the_deadline_of_its_step
     world: World, shop: Project, exporter: Exporter
 ) -> None:
     before = len(world.hookline.workflows("shop"))
-    template = world.cluster.api.get(API, "ClusterWorkflowTemplate", "hookline-ci-go")["spec"]
-    checkout = next(each for each in template["templates"] if each["name"] == "git-checkout-pr")
+    template = yaml.safe_load(world.hookline.shell(world.hookline.template_command("hookline-ci-go")))
+    steps, parameters = template["spec"]["templates"], template["spec"]["arguments"]["parameters"]
+    checkout = next(each for each in steps if each["name"] == "git-checkout-pr")
     checkout["container"]["image"] = f"docker.io/hookline-test/gone@sha256:{'0' * 64}"
-    deadline = next(
-        each for each in template["arguments"]["parameters"] if each["name"] == "checkout_deadline"
-    )
-    deadline["value"] = "20"
-    world.cluster.api.patch(API, "ClusterWorkflowTemplate", "hookline-ci-go", None, {"spec": template})
+    next(each for each in parameters if each["name"] == "checkout_deadline")["value"] = "20"
+    world.cluster.apply([template])
     ended = attempts("push", "timeout", ("git-checkout-pr", "timeout"))
     with exporter.counting("shop", ended, ("runs", "attempts")):
         shop.clone.branch("main")
