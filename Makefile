@@ -81,7 +81,7 @@ bench-template: compiled  ## Print what runs cost with hookline-ci-go and with t
 	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python tests/template/bench.py
 
 # Kubernetes with real pods: everything from a push to the image in the registry (tests/node/README.md).
-node-test: compiled  ## Prove it on a real Kubernetes node (root, Linux, Go; makes what it needs once, about 35 min).
+node-test: compiled  ## Prove it on a real Kubernetes node (root, Linux, Go; makes what it needs once, about 35 min; then 10 min).
 	@$(RUN)python tests/node/launch.py $(RUN)python -m pytest -q -s --timeout 3600 tests/node
 
 node: compiled  ## Leave that node running with hookline on it, until Ctrl-C.
