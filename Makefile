@@ -93,6 +93,13 @@ bench-template: compiled  ## Print what runs cost with hookline-ci-go and with t
 	@$(RUN)python tests/template/supplies.py
 	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python tests/template/bench.py
 
+# Kubernetes with real pods: everything from a push to the image in the registry (tests/node/README.md).
+node-test: compiled  ## Prove it on a real Kubernetes node (root, Linux, Go; makes what it needs once, about 35 min; then 10 min).
+	@$(RUN)python tests/node/launch.py $(RUN)python -m pytest -q -s --timeout 3600 tests/node
+
+node: compiled  ## Leave that node running with hookline on it, until Ctrl-C.
+	@$(RUN)python tests/node/launch.py $(RUN)python tests/node/stay.py
+
 # A Go program; built once, in a minute, and kept where go keeps its builds.
 lint-manifests: compiled  ## Hold what runs as pods against kube-score's rules (Go).
 	@PYTHONPATH=.:tests $(RUN)python tests/lint_manifests.py go run github.com/zegl/kube-score/cmd/kube-score@v1.20.0
@@ -104,4 +111,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench fuzz audit wheel image image-test browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template lint-manifests pictures recordings goldens
+.PHONY: help compiled demo test check format bench fuzz audit wheel image image-test browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template node-test node lint-manifests pictures recordings goldens

@@ -13,7 +13,6 @@ __all__ = [
     "container_security",
     "pod_security",
     "pod_template",
-    "quantity",
     "requests",
 ]
 
@@ -43,17 +42,22 @@ def container_security() -> dict[str, Any]:
     }
 
 
+def _cpu(millis: int) -> str:
+    """A quantity in the one form in which Argo's controller writes it back (apimachinery, pkg/api/resource: canonical form).
+
+    In another form, it would be a change of the controller's, and the next apply of the same file a conflict.
+    """
+    return f"{millis}m" if millis % 1000 else str(millis // 1000)
+
+
+def _memory(mib: int) -> str:
+    """The same for memory: 512Mi, and 1Gi for 1024."""
+    return f"{mib}Mi" if mib % 1024 else f"{mib // 1024}Gi"
+
+
 def requests(cpu_millis: int, memory_mib: int) -> dict[str, Any]:
     """The resources that a container asks for, without a limit."""
-    return {"requests": {"cpu": f"{cpu_millis}m", "memory": quantity(memory_mib)}}
-
-
-def quantity(mib: int) -> str:
-    """MiB as Kubernetes spells a quantity: 1Gi, not 1024Mi.
-
-    The controller of event sources writes objects anew in this spelling; with another one, whoever applies would change it back for ever.
-    """
-    return f"{mib // 1024}Gi" if mib % 1024 == 0 else f"{mib}Mi"
+    return {"requests": {"cpu": _cpu(cpu_millis), "memory": _memory(memory_mib)}}
 
 
 def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any
         "securityContext": pod_security(),
         "container": {
             "securityContext": container_security(),
-            "resources": {**requests(50, memory_mib), "limits": {"memory": quantity(limit_mib)}},
+            "resources": {**requests(50, memory_mib), "limits": {"memory": _memory(limit_mib)}},
             # Go collects more often as it comes near this, instead of being ended at the limit.
             "env": [{"name": "GOMEMLIMIT", "value": f"{limit_mib * 9 // 10}MiB"}],
         },

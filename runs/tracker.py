@@ -314,7 +314,8 @@ class Tracker:
         ended = EndedPod(
             pod=pod,
             step=step,
-            node=node,
+            # A node tells of the end of its last pod alone.
+            node=None if _replaced(run, tracked) else node,
             notices=self._notices.get(pod.uid, frozenset()),
             log=tracked.log,
             log_result=tracked.log_result,
@@ -380,6 +381,15 @@ class Tracker:
         for pod_uid in self._runs.pop(uid).pods:
             self._run_of.pop(pod_uid, None)
             self._notices.pop(pod_uid, None)
+
+
+def _replaced(run: _TrackedRun, gone: _TrackedPod) -> bool:
+    """Whether Argo made a pod of the same node again: it does so where the first one went before the controller saw it run."""
+    return gone.gone_at is not None and any(
+        each.pod.node == gone.pod.node and (each.gone_at is None or each.gone_at > gone.gone_at)
+        for each in run.pods.values()
+        if each is not gone
+    )
 
 
 def _step(pod: Pod, node: Node | None) -> str:

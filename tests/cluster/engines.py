@@ -21,6 +21,7 @@ from types import MappingProxyType
 __all__ = [
     "ENGINES",
     "MORE_ENGINES",
+    "NODE_ENGINES",
     "TEMPLATE_ENGINES",
     "Engine",
     "EngineError",
@@ -41,7 +42,7 @@ class Engine:
     """One Go module and what is taken from it."""
 
     name: str
-    """Of its folder in `engines/`."""
+    """Of what is kept; and of its folder in `engines/`, unless it shares another's."""
     module: str
     """The Go module whose version is shown."""
     binaries: Mapping[str, str]
@@ -50,6 +51,16 @@ class Engine:
     """File or folder to keep → where it lies in the module."""
     minutes: int = 1
     """Roughly, for the first build on two cores; said to the user while it runs."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its go.mod lies."""
+        return MODULES / self.name
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Symbolic links of the repository, which no module archive holds: file of the module → the file it leads to."""
+        return {}
 
     @property
     def tools(self) -> Mapping[str, str]:
@@ -87,6 +98,37 @@ class _Gitea(Engine):
         return {"CGO_ENABLED": "1"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Node(Engine):
+    """What runs the pods of a node: of the module that the API server is built from."""
+
+    @property
+    def folder(self) -> Path:
+        """That of the API server: one version of Kubernetes."""
+        return MODULES / "kubernetes"
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """For the process that holds a pod's namespaces, which is C."""
+        return {"gcc": "build-essential"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Executor(Engine):
+    """What Argo Workflows puts around every step."""
+
+    @property
+    def folder(self) -> Path:
+        """That of its controller: the two must be of one version."""
+        return MODULES / "argo-workflows"
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """The one file that its archive lacks."""
+        signals = "workflow/executor/osspecific/signal"
+        return {f"{signals}_linux.go": f"{signals}_darwin.go"}
+
+
 def _workflows(name: str, module: str) -> Engine:
     """Argo Workflows: its controller, and both forms of its CRDs (the full ones have a rule for every field)."""
     return Engine(
@@ -109,6 +151,7 @@ ENGINES = (
             "crds": "manifests/base/crds",
             "schema.json": "api/jsonschema/schema.json",
             "controller-config.yaml": "manifests/base/controller-manager/controller-config.yaml",
+            "install.yaml": "manifests/install.yaml",
         },
         minutes=4,
     ),
@@ -164,6 +207,32 @@ TEMPLATE_ENGINES = (_buildkit("0.13"), _buildkit("0.33"))
 """For the test of the templates: the versions that ci-go-v1 and hookline-ci-go name."""
 
 
+NODE_ENGINES = (
+    *ENGINES,
+    next(engine for engine in MORE_ENGINES if engine.name == "gitea"),
+    next(engine for engine in TEMPLATE_ENGINES if engine.name == "buildkit-0.33"),
+    _Node(
+        "kubernetes-node",
+        "k8s.io/kubernetes",
+        {
+            name: f"k8s.io/kubernetes/cmd/{name}"
+            for name in ("kubelet", "kube-proxy", "kube-scheduler", "kubectl")
+        },
+        {"pause.c": "build/pause/linux/pause.c"},
+        minutes=6,
+    ),
+    Engine("coredns", "github.com/coredns/coredns", {"coredns": "."}, minutes=2),
+    _Executor(
+        "argoexec",
+        "github.com/argoproj/argo-workflows/v3",
+        {"argoexec": "github.com/argoproj/argo-workflows/v3/cmd/argoexec"},
+        {"manifests": "manifests"},
+        minutes=2,
+    ),
+)
+"""For the test on a real node."""
+
+
 def cache_folder() -> Path:
     """Where built engines are kept: HOOKLINE_ENGINES, or a folder of the user's cache."""
     given = os.environ.get("HOOKLINE_ENGINES")
@@ -183,10 +252,10 @@ def _go(*arguments: str, folder: Path, environment: Mapping[str, str] = MappingP
 
 
 def _version(engine: Engine) -> str:
-    required = (MODULES / engine.name / "go.mod").read_text("utf-8")
+    required = (engine.folder / "go.mod").read_text("utf-8")
     found = re.search(rf"^(?:require )?\s*{re.escape(engine.module)} (v\S+)", required, re.MULTILINE)
     if found is None:
-        raise EngineError(f"engines/{engine.name}/go.mod requires no {engine.module}")
+        raise EngineError(f"engines/{engine.folder.name}/go.mod requires no {engine.module}")
     return found[1]
 
 
@@ -194,9 +263,25 @@ def stored(engine: Engine) -> Path:
     """The folder of the built engine, whether it is there or not."""
     digest = hashlib.sha256(_go("env", "GOVERSION", folder=MODULES).encode())
     digest.update(repr(engine).encode())
-    for name in ("go.mod", "go.sum"):
-        digest.update((MODULES / engine.name / name).read_bytes())
+    for path in (engine.folder / "go.mod", engine.folder / "go.sum", *sorted(engine.folder.glob("*.go"))):
+        digest.update(path.read_bytes())
     return cache_folder() / f"{engine.name}-{_version(engine)}-{digest.hexdigest()[:12]}"
+
+
+def _with_links(engine: Engine, source: Path, folder: Path) -> tuple[str, ...]:
+    """Flags of go build that take a copy of the module with the links that its archive lacks, if it lacks any."""
+    if not engine.links:
+        return ()
+    copy = folder / "source"
+    shutil.copytree(source, copy)
+    for link, target in engine.links.items():
+        # The module cache, and so its copy, is read-only.
+        (copy / link).parent.chmod(0o755)
+        shutil.copyfile(copy / target, copy / link)
+    for name in ("go.mod", "go.sum"):
+        shutil.copyfile(engine.folder / name, folder / name)
+    _go("mod", "edit", f"-replace={engine.module}={copy}", str(folder / "go.mod"), folder=folder)
+    return (f"-modfile={folder / 'go.mod'}",)
 
 
 def build(engine: Engine) -> Path:
@@ -209,15 +294,17 @@ def build(engine: Engine) -> Path:
     print(f"{title}: building, about {engine.minutes} min on 2 cores ...", file=sys.stderr, flush=True)
     started = time.monotonic()
     kept.parent.mkdir(parents=True, exist_ok=True)
-    module = MODULES / engine.name
+    module = engine.folder
     # Built beside its place and renamed: a build that was killed leaves no half engine.
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".building-") as made:
         folder = Path(made) / "engine"
         folder.mkdir()
-        for binary, package in engine.binaries.items():
-            flags = ("-ldflags=-s -w", *engine.flags, "-o", str(folder / binary))
-            _go("build", *flags, package, folder=module, environment=engine.environment)
+        _go("mod", "download", engine.module, folder=module)
         source = Path(_go("list", "-m", "-f", "{{.Dir}}", engine.module, folder=module))
+        common = ("-ldflags=-s -w", *engine.flags, *_with_links(engine, source, Path(made)))
+        for binary, package in engine.binaries.items():
+            flags = (*common, "-o", str(folder / binary))
+            _go("build", *flags, package, folder=module, environment=engine.environment)
         for name, path in engine.manifests.items():
             copy = shutil.copytree if (source / path).is_dir() else shutil.copyfile
             copy(source / path, folder / name)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,23 +15,25 @@ import urllib3
 from cluster.network import CONTROL_PLANE
 from cluster.processes import Process
 
-__all__ = ["PASSWORD", "Clone", "Gitea"]
+__all__ = ["PASSWORD", "Clone", "Gitea", "Place"]
 
 PORT = 3000
 PASSWORD = "a-password-of-the-test"
-SETTINGS = f"""\
+SETTINGS = """\
 APP_NAME = Test
 RUN_MODE = prod
 RUN_USER = root
 ; The launcher's namespaces end with the tests, and hold nothing else.
 I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
-WORK_PATH = {{folder}}
+WORK_PATH = {folder}
 
 [server]
-HTTP_ADDR = {CONTROL_PLANE}
-HTTP_PORT = {PORT}
-ROOT_URL = http://{CONTROL_PLANE}:{PORT}/
-STATIC_ROOT_PATH = {{engine}}
+PROTOCOL = {place.protocol}
+{place.files}
+HTTP_ADDR = {place.address}
+HTTP_PORT = {port}
+ROOT_URL = {place.url}/
+STATIC_ROOT_PATH = {engine}
 DISABLE_SSH = true
 OFFLINE_MODE = true
 
@@ -59,22 +62,55 @@ def _environment(folder: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"}
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is found; with a certificate, over TLS alone."""
+
+    address: str = CONTROL_PLANE
+    name: str = CONTROL_PLANE
+    certificate: Path | None = None
+    key: Path | None = None
+    authority: Path | None = None
+    """Who signed the certificate."""
+
+    @property
+    def protocol(self) -> str:
+        """How it is spoken to: https or http."""
+        return "https" if self.certificate is not None else "http"
+
+    @property
+    def files(self) -> str:
+        """Settings of TLS."""
+        if self.certificate is None:
+            return ""
+        return f"CERT_FILE = {self.certificate}\nKEY_FILE = {self.key}"
+
+    @property
+    def url(self) -> str:
+        """Without a path."""
+        return f"{self.protocol}://{self.name}:{PORT}"
+
+
 class Gitea:
     """A running server with an administrator named root."""
 
-    def __init__(self, engine: Path, folder: Path) -> None:
+    def __init__(self, engine: Path, folder: Path, place: Place | None = None) -> None:
         """Start it.
 
         Args:
             engine: Its built program, and what it reads from the module.
             folder: For all that it writes.
+            place: Where; without one, on the bridge.
         """
-        self.url = f"http://{CONTROL_PLANE}:{PORT}"
+        place = place or Place()
+        self.url = place.url
+        self._authority = place.authority
         self._folder = folder
         self._program = str(engine / "gitea")
         self._settings = folder / "app.ini"
-        self._settings.write_text(SETTINGS.format(folder=folder, engine=engine))
-        self._http = urllib3.PoolManager(retries=False, timeout=120)
+        self._settings.write_text(SETTINGS.format(folder=folder, engine=engine, place=place, port=PORT))
+        trusted = None if place.authority is None else str(place.authority)
+        self._http = urllib3.PoolManager(retries=False, timeout=120, ca_certs=trusted)
         arguments = [self._program, "web", "--config", str(self._settings)]
         self._process = Process("gitea", arguments, folder / "gitea.log", _environment(folder))
         self._process.until(self._ready, "Gitea is ready")
@@ -157,8 +193,10 @@ class Gitea:
 
     def clone(self, user: str, repository: str, folder: Path) -> "Clone":
         """A user's clone, over HTTP with a password."""
-        remote = f"http://{quote(user)}:{PASSWORD}@{CONTROL_PLANE}:{PORT}/{repository}.git"
-        return Clone(user, remote, folder)
+        protocol, _, place = self.url.partition("://")
+        return Clone(
+            user, f"{protocol}://{quote(user)}:{PASSWORD}@{place}/{repository}.git", folder, self._authority
+        )
 
 
 class Clone:
@@ -166,12 +204,14 @@ class Clone:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, user: str, remote: str, folder: Path) -> None:
+    def __init__(self, user: str, remote: str, folder: Path, authority: Path | None = None) -> None:
         self._folder = folder
         person = {"NAME": user, "EMAIL": f"{user}@example.com"}
         self._environment = _environment(folder) | {
             f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()
         }
+        if authority is not None:
+            self._environment["GIT_SSL_CAINFO"] = str(authority)
         folder.mkdir(parents=True)
         self.git("clone", "-q", remote, ".")
 
@@ -193,11 +233,14 @@ class Clone:
             raise RuntimeError(f"git {' '.join(arguments)} failed: {done.stderr}")
         return done.stdout.strip()
 
-    def commit(self, path: str = "main.go", message: str = "Change") -> str:
-        """Change a file and commit it; the commit."""
-        place = self._folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(f"{next(self._numbers)}\n")
+    def commit(
+        self, path: str = "main.go", message: str = "Change", files: Mapping[str, str] | None = None
+    ) -> str:
+        """Change a file, or write these (path → text), and commit; the commit."""
+        for name, text in (files or {path: f"{next(self._numbers)}\n"}).items():
+            place = self._folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
         self.git("add", ".")
         self.git("commit", "-q", "-m", message)
         return self.git("rev-parse", "HEAD")

@@ -227,6 +227,31 @@ def test_a_reclaimed_attempt_is_an_error_its_work_is_wasted_and_the_run_is_green
     assert found.value("step_duration_seconds", "shop", "run-test").sum == 60
 
 
+@pytest.mark.parametrize("ended_first", [False, True])
+def test_a_pod_that_argo_made_again_under_its_name_is_not_judged_by_the_end_of_the_other(
+    ended_first: bool,
+) -> None:
+    # The controller makes a pod again that was deleted before it saw the pod run; both are of one node.
+    found = History()
+    run = workflow("a", START)
+    first = running(pod(run, "run-test", START + 1), START + 2, START + 11)
+    first["metadata"]["uid"] += "-first"
+    if ended_first:
+        first = ended(first, START + 20, 1)
+    second = ended(running(pod(run, "run-test", START + 41), START + 42, START + 50), START + 130)
+    found.pods += [("ADDED", first), ("DELETED", first), ("ADDED", second)]
+    node_ = node(run["metadata"]["name"], "run-test", "Succeeded", START + 1, START + 131)
+    found.workflows += [
+        ("ADDED", with_status(run, "Running", START + 1, None, [])),
+        ("MODIFIED", with_status(run, "Succeeded", START + 1, START + 132, [node_])),
+    ]
+    counted = Exporter().play(found)
+    assert counted.value("runs_total", "shop", "push", "success") == 1
+    first_outcome = "failure" if ended_first else "error"
+    assert counted.value("step_attempts_total", "shop", "run-test", first_outcome, "on_demand") == 1
+    assert counted.value("step_attempts_total", "shop", "run-test", "success", "on_demand") == 1
+
+
 def test_spot_has_a_list_cost_and_no_cost_without_a_price() -> None:
     found = Exporter().play(reclaim_run(evicted=False))
     assert found.value("compute_cost_total", "shop", "spot", "CNY") is None

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import bcrypt
 import urllib3
@@ -27,6 +27,17 @@ __all__ = ["HOST", "PASSWORD", "USER", "Certificates", "GitHost", "ModuleProxy",
 HOST = "forge.test"
 """The name of every server here; /etc/hosts of the containers leads it to loopback."""
 USER, PASSWORD = "robot", "p$(id)w;rd"
+
+
+class SignedServer(Protocol):
+    """What a server needs for TLS, and its clients."""
+
+    @property
+    def ca(self) -> Path: ...
+    @property
+    def certificate(self) -> Path: ...
+    @property
+    def key(self) -> Path: ...
 
 
 class Certificates:
@@ -237,8 +248,9 @@ class ModuleProxy:
 
     url = f"http://{HOST}:8081"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         self._folder = folder
+        self._address = address
         self._server: ThreadingHTTPServer | None = None
         self.start()
 
@@ -246,7 +258,7 @@ class ModuleProxy:
         """Answer from now on."""
         if self._server is None:
             handler = partial(_Quiet, directory=str(self._folder))
-            self._server = _served(_Server(("127.0.0.1", 8081), handler))
+            self._server = _served(_Server((self._address, 8081), handler))
 
     def stop(self) -> None:
         """Refuse connections from now on."""
@@ -259,19 +271,27 @@ class ModuleProxy:
 class Registry:
     """Debian's docker-registry with a password: with TLS on 5443, or without on 5001 for the stock template's push."""
 
-    def __init__(self, folder: Path, certificates: Certificates, *, secure: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        certificates: SignedServer,
+        *,
+        secure: bool,
+        host: str = HOST,
+        address: str = "127.0.0.1",
+    ) -> None:
         self.folder = folder
-        self.name = f"{HOST}:5443" if secure else "localhost:5001"
-        address = "127.0.0.1:5443" if secure else "127.0.0.1:5001"
+        self.name = f"{host}:5443" if secure else "localhost:5001"
+        address = f"{address}:5443" if secure else f"{address}:5001"
         self._url = f"https://{address}" if secure else f"http://{address}"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
         (folder / "htpasswd").write_text(f"{USER}:{hashed}\n")
         http: dict[str, object] = {"addr": address}
         verified: dict[str, Any] = {}
         if secure:
             http["tls"] = {"certificate": str(certificates.certificate), "key": str(certificates.key)}
-            verified = {"ca_certs": str(certificates.ca), "server_hostname": HOST, "assert_hostname": HOST}
+            verified = {"ca_certs": str(certificates.ca), "server_hostname": host, "assert_hostname": host}
         settings = {
             "version": 0.1,
             "log": {"level": "warn"},
