@@ -3,7 +3,7 @@
 import os
 
 THOROUGH = bool(os.environ.get("HOOKLINE_THOROUGH"))
-"""Everything is tried, as CI has it. Else a third: of examples another one in each run."""
+"""Everything is tried, as CI has it. Else a third or less of it: of examples another one in each run."""
 
 
 def tries(most: int) -> int:

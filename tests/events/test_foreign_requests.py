@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutations import OTHERS, TEXTS, places
 from support import data, edited, payload, program
+from tries import THOROUGH
 
 GITHUB = payload("github/pull_request-opened")
 GITLAB = payload("gitlab/merge_request")
@@ -106,11 +107,12 @@ def test_no_edit_of_one_value_makes_an_agit_request_trusted(name: str) -> None:
         node: Any = body
         for part in place[:-1]:
             node = node[part]
-        for value in (*(each for each in TEXTS if len(each) < 1000), *OTHERS):
+        values = [*(each for each in TEXTS if len(each) < 1000), *OTHERS]
+        for value in values if THOROUGH else values[tried % 3 :: 3]:
             node[place[-1]] = value
             assert decide(data(name, body, **HEADERS[name]))["action"] == "drop", (place, value)
             tried += 1
-    assert tried > 500
+    assert tried > (500 if THOROUGH else 160)
 
 
 STRANGE: st.SearchStrategy[Any] = st.sampled_from([None, "", "mallory/x", 0, 7, 2**53 + 1, [], {}, True])

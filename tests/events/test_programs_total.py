@@ -93,7 +93,7 @@ def test_no_strange_text_in_any_one_place_gets_through(name: str, any_ref: bool)
                     )
                 ]
             # Else six neighbours try all texts between them.
-            for value in strange if THOROUGH else strange[places_tried % 6 :: 6]:
+            for value in strange if THOROUGH else strange[places_tried % 12 :: 12]:
                 node[last] = value
                 check_harmless(decide(text(small)), any_ref=any_ref)
             node[last] = before

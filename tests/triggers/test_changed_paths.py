@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_steps import FOLDERS, Pod
 from support import DECLARATION, ROOT, edited, github_push, payload, plan, program
+from tries import THOROUGH
 
 from documents.globs import GlobError, check_glob, expression
 from events.delivery import BusEvent
@@ -112,7 +113,10 @@ def git_says(upstream: Path, asked: Asked, commits: dict[str, str]) -> list[str]
     return [name.decode("utf-8", "replace") for name in listed.split(b"\0")[:-1]]
 
 
-@pytest.mark.parametrize(("number", "title"), [*enumerate(HISTORIES)], ids=[*HISTORIES])
+CHOSEN = [*enumerate(HISTORIES)][:: 1 if THOROUGH else 3]
+
+
+@pytest.mark.parametrize(("number", "title"), CHOSEN, ids=[title for _, title in CHOSEN])
 def test_the_run_decides_as_git_and_the_decision_about_events_do(
     number: int, title: str, tmp_path: Path, pod: Pod
 ) -> None:
