@@ -99,7 +99,7 @@ def test_an_alert_tells_pipelines_of_one_name_apart(rules: Path, tmp_path: Path,
     said = {
         "summary": case.summary,
         "description": case.description,
-        "runbook_url": f"docs/runbooks/{name}.md",
+        "runbook": f"hookline docs {name}",
     }
     expected = [{"exp_labels": dict(case.labels), "exp_annotations": said}]
     test = {"eval_time": case.at, "alertname": name, "exp_alerts": expected}
@@ -117,7 +117,7 @@ def test_an_alert_of_a_pipeline_without_an_owner_has_no_such_label(rules: Path, 
     said = {
         "summary": case.summary,
         "description": case.description,
-        "runbook_url": "docs/runbooks/HooklineImageCacheBroken.md",
+        "runbook": "hookline docs HooklineImageCacheBroken",
     }
     labels = {name: value for name, value in case.labels.items() if name != "owner"}
     test = {
