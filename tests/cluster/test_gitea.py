@@ -78,7 +78,7 @@ def test_a_push_is_decided_by_its_branch_its_files_and_its_message(repository: R
         ann.push("main")
     for _ in range(12):  # Gitea lists five
         ann.commit("main.go")
-    with repository.brings(pushed("main", docs="unknown PATHS")):
+    with repository.brings(pushed("main", docs="run PATHS")):
         ann.push("main")
     ann.commit("docs/guide.md", "Change\n\nOnly words. [skip ci]")
     with repository.brings(pushed("main", "skip SKIP_MARKERS", docs="skip SKIP_MARKERS")):
@@ -314,7 +314,7 @@ def test_a_delivery_that_is_sent_again_is_the_same_run(repository: Repository, w
 
 @in_repository("button")
 def test_the_test_button_sends_a_push_of_the_newest_commit(repository: Repository) -> None:
-    with repository.brings(pushed("main", docs="unknown PATHS")):  # its commit comes without its files
+    with repository.brings(pushed("main", docs="run PATHS")):  # its commit comes without its files
         repository.api("ann", "POST", f"hooks/{repository.hook}/tests")
     repository.check(workflows=3, through_organisation=False)
 
