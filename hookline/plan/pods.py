@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from hookline.output import plural
-from hookline.plan.objects import event_source_objects
+from hookline.plan.objects import event_source_objects, sensor_object
 from hookline.plan.owners import received_by
 from hookline.plan.planning import Plan
+from hookline.plan.subscriptions import subscription_changes
 
 __all__ = ["PlanChange", "Pod", "Pods", "changes", "pods_needed"]
 
@@ -79,13 +80,7 @@ class PlanChange:
 
 
 def changes(old: Plan, new: Plan) -> list[PlanChange]:
-    """The changes between two plans: pipelines that move to other Sensors or namespaces, and subscriptions that start anew.
-
-    A Sensor that starts with a changed dependency deletes its consumer and subscribes at now
-    (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go), unless both renderings keep it
-    (`sensors.creation.CreationMode.keeps_events`).
-    """
-    keeps_events = old.creation_mode.keeps_events and new.creation_mode.keeps_events
+    """The changes between two plans: pipelines that move to other Sensors or namespaces, and subscriptions that come, go or change."""
 
     def places(plan: Plan) -> dict[tuple[str, str], str]:
         return {
@@ -93,13 +88,6 @@ def changes(old: Plan, new: Plan) -> list[PlanChange]:
             for sensor in plan.sensors
             for dependency in sensor.dependencies
             for pipeline in dependency.pipelines
-        }
-
-    def programs(plan: Plan) -> dict[str, str]:
-        return {
-            f"{sensor.name}/{dependency.name}": dependency.program.text if dependency.program else ""
-            for sensor in plan.sensors
-            for dependency in sensor.dependencies
         }
 
     before, after = places(old), places(new)
@@ -123,20 +111,6 @@ def changes(old: Plan, new: Plan) -> list[PlanChange]:
         PlanChange("pipeline", pipeline, f"removed from {before[pipeline, event]}")
         for pipeline, event in sorted(before.keys() - after.keys())
     ]
-    old_programs, new_programs = programs(old), programs(new)
-    for name in sorted(old_programs.keys() | new_programs.keys()):
-        if name not in old_programs:
-            found.append(PlanChange("subscription", name, "new: receives what arrives after it has started"))
-        elif name not in new_programs:
-            found.append(PlanChange("subscription", name, "removed"))
-        elif old_programs[name] != new_programs[name]:
-            found.append(
-                PlanChange(
-                    "subscription",
-                    name,
-                    "changed: what waits on the bus is decided by the new table"
-                    if keeps_events
-                    else "changed: starts anew; what waits on the bus at that moment is not delivered",
-                )
-            )
+    sensors = [[sensor_object(plan, each) for each in plan.sensors] for plan in (old, new)]
+    found += [PlanChange("subscription", each.name, each.effect) for each in subscription_changes(*sensors)]
     return found

@@ -9,11 +9,13 @@ __all__ = ["SubscriptionChange", "subscription_changes"]
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionChange:
-    """A subscription that loses events."""
+    """Effect on one subscription when other Sensors are applied over those that are there."""
 
     name: str
     """Sensor/dependency."""
     effect: str
+    loses_events: bool
+    """Whether what waits for it on the bus at that moment starts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class _Subscription:
     def survives_a_change(self) -> bool:
         """Whether the conditions are spelled so that an edit of the dependency keeps the consumer (`sensors.manifests`)."""
         return " // " in self.conditions
+
+
+_LOST = "what waits for it on the bus at that moment starts nothing"
 
 
 def _of(sensor: Mapping[str, Any]) -> Iterator[_Subscription]:
@@ -61,7 +66,7 @@ def _of(sensor: Mapping[str, Any]) -> Iterator[_Subscription]:
 def subscription_changes(
     before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
 ) -> list[SubscriptionChange]:
-    """The subscriptions that lose what waits for them on the bus.
+    """The subscriptions that come, go or change.
 
     A Sensor that starts with a changed dependency deletes its consumer and subscribes at now, and so does one whose trigger or dependency has
     another name (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go).
@@ -82,15 +87,19 @@ def subscription_changes(
         if key not in new:
             heir = next(iter(heirs.get(each.subject, ())), None)
             becomes = f"becomes {heir.sensor}/{heir.dependency}" if heir else "ends"
-            found.append(
-                SubscriptionChange(
-                    name, f"{becomes}; what waits for it on the bus at that moment starts nothing"
-                )
-            )
-        elif new[key].listens != each.listens and not (each.survives_a_change and new[key].survives_a_change):
-            found.append(
-                SubscriptionChange(
-                    name, "starts anew; what waits for it on the bus at that moment starts nothing"
-                )
-            )
-    return found
+            found.append(SubscriptionChange(name, f"{becomes}; {_LOST}", loses_events=True))
+        elif new[key].listens != each.listens:
+            if each.survives_a_change and new[key].survives_a_change:
+                effect = "changed: what waits on the bus is decided by the new table"
+                found.append(SubscriptionChange(name, effect, loses_events=False))
+            else:
+                found.append(SubscriptionChange(name, f"starts anew; {_LOST}", loses_events=True))
+    return found + [
+        SubscriptionChange(
+            f"{each.sensor}/{each.dependency}",
+            "new: receives what arrives after it has started",
+            loses_events=False,
+        )
+        for key, each in sorted(new.items())
+        if key not in old
+    ]
