@@ -74,7 +74,7 @@ _PLACEHOLDER = re.compile(r"\$\{[A-Z_][A-Z0-9_]{0,62}\}")
 def is_placeholder(endpoint: str) -> bool:
     """Whether an endpoint is left to whoever applies the objects: ${NAME} in place of the whole path.
 
-    Unfilled it has no slash at its start, so that the controller of Argo Events refuses it.
+    Unfilled it has no slash at its start: the controller of Argo Events takes it, and serves nothing (tests/cluster/test_printed_objects.py).
     """
     return _PLACEHOLDER.fullmatch(endpoint) is not None
 

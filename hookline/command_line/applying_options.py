@@ -11,17 +11,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from documents.lines import printable
+from events.scalars import is_placeholder
 from hookline.applying.changes import Change
 from hookline.applying.inventory import inventory_name
 from hookline.applying.object_name import ObjectName
-from hookline.command_line.common import fail, print_line
+from hookline.command_line.common import fail, objects_to_print, print_line
 from hookline.output import plural
 from hookline.plan.planning import Plan
 
 if TYPE_CHECKING:
     from hookline.applying.applier import Applier
 
-__all__ = ["TargetCluster", "Waiting", "change_data", "failures", "sentence", "target_options", "told"]
+__all__ = [
+    "TargetCluster",
+    "Waiting",
+    "change_data",
+    "failures",
+    "objects_to_apply",
+    "sentence",
+    "target_options",
+    "told",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,6 +73,18 @@ def target_options(command: Command) -> Command:
         return command(target=TargetCluster(kubeconfig, context), **others)
 
     return wrapped  # type: ignore[return-value]  # as in declaration_options
+
+
+def objects_to_apply(plan: Plan) -> list[dict[str, Any]]:
+    """Every object of a plan, as it can be applied; a place that somebody has to fill ends the command with code 2."""
+    for endpoint in plan.received:
+        if is_placeholder(endpoint.path):
+            name = endpoint.path[2:-1]
+            fail(
+                f"the endpoint of source {endpoint.name} is {endpoint.path}, which apply does not fill: write the path into the file, or use "
+                f"hookline render | envsubst '${name}' | kubectl apply --server-side -f -"
+            )
+    return objects_to_print(plan)
 
 
 @contextmanager

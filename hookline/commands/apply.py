@@ -11,6 +11,7 @@ from hookline.command_line.applying_options import (
     Waiting,
     change_data,
     failures,
+    objects_to_apply,
     sentence,
     target_options,
     told,
@@ -20,7 +21,6 @@ from hookline.command_line.common import (
     DeclarationArguments,
     declaration_arguments,
     fail,
-    objects_to_print,
     output_option,
     print_data,
     print_line,
@@ -91,7 +91,7 @@ def command(
 
     wait_seconds = 0 if no_wait else _seconds(timeout)
     plan = declared.plan_that_fits()
-    desired = objects_to_print(plan)
+    desired = objects_to_apply(plan)
     report(plan.warnings)
     waiting = Waiting()
     done: list[Change] = []

@@ -9,6 +9,7 @@ from hookline.command_line.applying_options import (
     TargetCluster,
     change_data,
     failures,
+    objects_to_apply,
     sentence,
     target_options,
 )
@@ -17,7 +18,6 @@ from hookline.command_line.common import (
     DeclarationArguments,
     declaration_arguments,
     format_option,
-    objects_to_print,
     print_data,
     print_line,
     report,
@@ -54,7 +54,7 @@ def command(
       hookline diff -o table --context prod
     """
     plan = declared.plan_that_fits()
-    desired = objects_to_print(plan)
+    desired = objects_to_apply(plan)
     report(plan.warnings)
     with failures(negative=2):
         examined = target.applier(plan).examine(desired, force_conflicts=force_conflicts, prune=True)

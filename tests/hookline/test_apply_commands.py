@@ -273,6 +273,25 @@ def test_delete_asks_and_keeps_secrets(server: ObjectsServer, run: Run) -> None:
     assert deleted[-1] == "ConfigMap"
 
 
+@pytest.mark.parametrize("command", ["apply", "diff"])
+def test_an_endpoint_that_somebody_has_to_fill_is_not_applied(
+    server: ObjectsServer, run: Run, tmp_path: Path, command: str
+) -> None:
+    text = DECLARATION.format(more=", image_push: {source: acr, image: acme/base}").replace(
+        "pipelines:",
+        '  acr: {host: acr, endpoint: "${HOOK_PATH}", unverified: {because: no signature, allowed_cidrs: [203.0.113.0/24]}}\n'
+        "pipelines:",
+    )
+    open_one = tmp_path / "open.yaml"
+    open_one.write_text(text)
+    result = CliRunner().invoke(
+        main, [command, str(open_one), "--kubeconfig", str(server.kubeconfig(tmp_path))]
+    )
+    assert result.exit_code == 2, result.output
+    assert "the endpoint of source acr is ${HOOK_PATH}, which apply does not fill" in result.output
+    assert server.writes == []
+
+
 def test_diff_shows_each_object_and_exits_1(server: ObjectsServer, run: Run) -> None:
     shown = run("diff")
     assert shown.exit_code == 1
