@@ -33,6 +33,7 @@ pipelines:
 """
 GOOD = {
     "commit": SHA, "commit-time": "1", "repository": "shop-0123456789ab", "source": SHA, "latest": "true", "cache": "buildcache",
+    "skip-reason": "",
 }  # fmt: skip
 EVIL = {**GOOD, "source": "EVIL", "repository": "mallory-0123456789ab"}
 
