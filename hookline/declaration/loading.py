@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class DeclaredSource:
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeclaredPipeline:
     """A pipeline with the document that declares it."""
 
@@ -104,8 +105,12 @@ class DeclaredPipeline:
         for place, each in enumerate(schedules):
             yield ((*path, place) if listed else path), each
 
-    def blocks(self) -> Iterator[tuple[tuple[str | int, ...], Kind, Built]]:
-        """The blocks of `events:` and its schedules, each with its path in the pipeline and its kind."""
+    @cached_property
+    def blocks(self) -> tuple[tuple[tuple[str | int, ...], Kind, Built], ...]:
+        """The blocks of `events:` and its schedules, each with its path in the pipeline and its kind; every check asks for them."""
+        return tuple(self._blocks())
+
+    def _blocks(self) -> Iterator[tuple[tuple[str | int, ...], Kind, Built]]:
         events = self.pipeline.events
         for kind in events.kinds():
             if kind == "schedule":

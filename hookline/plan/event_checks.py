@@ -56,7 +56,7 @@ def check_names(
 
 def _branches(declared: DeclaredPipeline) -> Iterator[tuple[Path, str]]:
     """The branches to build where an event has none, each with its path."""
-    for path, _, built in declared.blocks():
+    for path, _, built in declared.blocks:
         if (branch := getattr(built, "branch", None)) is not None:
             yield (*path, "branch"), branch
 

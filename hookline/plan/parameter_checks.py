@@ -46,7 +46,7 @@ def parameter_problems(
                 ("run", "parameters", name),
                 f"{name} takes the {template.role(name)} of the event, and no other event starts this pipeline; leave it out",
             )
-    for path, kind, built in declared.blocks():
+    for path, kind, built in declared.blocks:
         for name, value in (built.parameters or {}).items():
             if problem := _open_field(value) or _problem(name, value, template, kind):
                 yield (*path, "parameters", name), problem
@@ -100,7 +100,7 @@ def _lacking(
     declared: DeclaredPipeline, run: Run, template: Template
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Parameters without a default that neither hookline, the events nor the user fill."""
-    blocks = list(declared.blocks())
+    blocks = declared.blocks
     for name, default in template.parameters.items():
         if default is not None or name in (run.parameters or {}):
             continue

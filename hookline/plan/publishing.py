@@ -41,7 +41,7 @@ def settings(kind: Kind, built: Built, template: Template) -> KindSettings:
 def settings_by_kind(declared: DeclaredPipeline, template: Template) -> dict[Kind, list[KindSettings]]:
     """Kind → what the pipeline says about its runs, once for each schedule."""
     found: dict[Kind, list[KindSettings]] = {}
-    for _, kind, built in declared.blocks():
+    for _, kind, built in declared.blocks:
         found.setdefault(kind, []).append(settings(kind, built, template))
     return found
 
@@ -51,7 +51,7 @@ def images_pushed(declared: DeclaredPipeline, template: Template | None) -> Iter
     pipeline = declared.pipeline
     if pipeline.events.sandboxed:
         return
-    for _, kind, built in declared.blocks():
+    for _, kind, built in declared.blocks:
         image = own_image(built) or pipeline.image
         if image is not None and (template is None or publishes(kind, built, template)):
             yield kind, image

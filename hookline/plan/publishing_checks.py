@@ -26,7 +26,7 @@ def publishing_problems(declared: DeclaredPipeline, template: Template) -> Itera
     )
     if pipeline.image is not None and image is None:
         yield ("image",), no_image
-    for path, _, built in declared.blocks():
+    for path, _, built in declared.blocks:
         if pipeline.events.sandboxed:
             if own_image(built) is not None:
                 yield (*path, "image"), "a sandboxed run pushes nothing; leave image: out"
@@ -39,7 +39,7 @@ def publishing_problems(declared: DeclaredPipeline, template: Template) -> Itera
     if image is None or template.parameters[image] or pipeline.image is not None or pipeline.events.sandboxed:
         return
     if any(
-        publishes(kind, built, template) and own_image(built) is None for _, kind, built in declared.blocks()
+        publishes(kind, built, template) and own_image(built) is None for _, kind, built in declared.blocks
     ):
         yield ("image",), f"{template.name} pushes an image; name it with image: registry/namespace/name"
 
@@ -68,7 +68,7 @@ def check_publishing(declared: DeclaredPipeline, template: Template, problems: P
     pipeline = declared.pipeline
     if pipeline.image is None or not declared.says("image") or "image" not in template.roles:
         return
-    blocks = list(declared.blocks())
+    blocks = declared.blocks
     if all(own_image(built) is not None for _, _, built in blocks):
         message = (
             "every kind of event here has an image of its own, so that no run pushes this one; leave it out"
@@ -104,7 +104,7 @@ def check_overwritten(
         able = "publish" in template.roles or "image" not in template.roles
         if pipeline.image is None or pipeline.events.sandboxed or apart or able:
             continue
-        for path, kind, built in declared.blocks():
+        for path, kind, built in declared.blocks:
             if kind not in UNMERGED or built.publish is not None or own_image(built) is not None:
                 continue
             if template.moves_latest or not names_a_target(built, template):
