@@ -22,9 +22,12 @@ compiled: .venv/.ready
 demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo
 
+# Half as many workers again as cores: tests of services wait for one another, and a core that waits is taken by the next.
+WORKERS := $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu) \* 3 / 2)
+
 # pytest rewrites the asserts of every test file; each worker does it anew (3 s) where it may not keep the result.
 test: compiled  ## Run all tests; with COVERAGE=1, as CI does, more tries of some, and under branch coverage, which may not fall.
-	@PYTHONDONTWRITEBYTECODE= $(if $(COVERAGE),HOOKLINE_THOROUGH=1) $(RUN)pytest -q -n auto --dist worksteal $(if $(COVERAGE),--cov)
+	@PYTHONDONTWRITEBYTECODE= $(if $(COVERAGE),HOOKLINE_THOROUGH=1) $(RUN)pytest -q -n $(WORKERS) --dist worksteal $(if $(COVERAGE),--cov)
 
 check: compiled  ## Lint, formatting, types, import contracts.
 	@$(RUN)ruff check .
