@@ -61,7 +61,7 @@ prometheus-test: compiled  ## Ask every query of a real Prometheus, test every r
 	@$(RUN)pytest -q tests/prometheus
 
 image-test: compiled  ## Build the image and run it as a pod would (root, Linux; installs podman and mmdebstrap on Debian).
-	@command -v podman mmdebstrap >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install podman runc mmdebstrap; } >/dev/null
+	@{ command -v podman && command -v mmdebstrap; } >/dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install podman runc mmdebstrap; } >/dev/null
 	@$(RUN)pytest -q -s tests/image
 
 pictures: compiled  ## Take the pictures of the docs again.
