@@ -23,8 +23,8 @@ FAMILIES = {
     "hookline_observations_lost_total": "lost",
 }
 """Family → how tests call it."""
-SILENT_LABELS = {"pipeline", "capacity"}
-"""Of what tests name: one pipeline, and no spot capacity."""
+SILENT_LABELS = {"namespace", "owner", "pipeline", "capacity"}
+"""Of what tests name: one pipeline in one namespace, and no spot capacity."""
 Counts = Counter[tuple[str, ...]]
 """Word of the family and its labels → count."""
 
