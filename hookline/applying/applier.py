@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from apiserver.connection import Connection, Refused
 from apiserver.pod_logs import download
 from apiserver.resources import Resources, UnknownKind
-from hookline.applying.changes import Change, compared, in_order, stage
+from hookline.applying.changes import Change, compared, essence, in_order, stage
 from hookline.applying.guards import KEPT, why_not_deleted, why_not_touched
 from hookline.applying.inventory import inventory_manifest, listed
-from hookline.applying.managed_fields import MANAGER, adopted, taken_from, without_fields
+from hookline.applying.managed_fields import MANAGER, adopted
 from hookline.applying.object_name import ObjectName
 from hookline.applying.readiness import SELECTED_BY, subscriptions, waits_for
 
@@ -125,7 +125,7 @@ class Applier:
         try:
             live = self._resources.read(name.api_version, name.kind, name.namespace, name.name)
             if live is not None and (reason := why_not_touched(live)):
-                return f"{_placed(name)}: {reason}"
+                return f"{name.placed}: {reason}"
             try:
                 applied = self._resources.apply(manifest, MANAGER, force=True, dry_run=True)
             except Refused as refused:
@@ -146,13 +146,11 @@ class Applier:
         except Refused as refused:
             if _no_namespace(refused):
                 return f"there is no namespace {name.namespace}; make it with: kubectl create namespace {name.namespace}"
-            return f"{_placed(name)}: the API server refuses it: {refused}"
-        if live is None:
-            return compared(name, None, applied)
-        change = compared(name, live, without_fields(live, applied), taken_from(live, applied))
+            return f"{name.placed}: the API server refuses it: {refused}"
+        change = compared(name, live, applied)
         if change.conflicts and not force_conflicts:
             return (
-                f"{_placed(name)}: {' and '.join(change.conflicts)} changed it in the cluster, and applying would undo that; look with "
+                f"{name.placed}: {' and '.join(change.conflicts)} changed it in the cluster, and applying would undo that; look with "
                 "hookline diff --force-conflicts, then apply with --force-conflicts"
             )
         return change
@@ -162,12 +160,8 @@ class Applier:
         if live is None:
             return None
         reason = why_not_deleted(name, live) if prune else "--no-prune"
-        change = compared(name, live, live)
-        return (
-            Change(name, "keep", change.before, change.before, reason)
-            if reason
-            else Change(name, "delete", change.before, None)
-        )
+        before = essence(live)
+        return Change(name, "keep", before, before, reason) if reason else Change(name, "delete", before)
 
     def apply(
         self,
@@ -202,9 +196,7 @@ class Applier:
             staged = [each for each in adding if stage(each.name.kind) == place]
             changed = [each for each in staged if each.action != "unchanged"]
             for change in staged:
-                self._write(
-                    manifests[change.name], force=force_conflicts, only_adopt=change.action == "unchanged"
-                )
+                self._write(manifests[change.name], change, force=force_conflicts)
                 tell(change)
             if wait_seconds:
                 self._wait([each.name for each in changed], wait_seconds, waiting)
@@ -231,21 +223,25 @@ class Applier:
     def _record(self, names: Iterable[ObjectName]) -> None:
         self._resources.apply(inventory_manifest(self._inventory, names), MANAGER, force=True)
 
-    def _write(self, manifest: Mapping[str, Any], *, force: bool, only_adopt: bool) -> None:
-        name = ObjectName.of(manifest)
+    def _write(self, manifest: Mapping[str, Any], change: Change, *, force: bool) -> None:
+        if change.adopts:
+            self._adopt(manifest, change.name)
+        if change.adopts or change.action != "unchanged":
+            self._resources.apply(manifest, MANAGER, force=force)
+
+    def _adopt(self, manifest: Mapping[str, Any], name: ObjectName) -> None:
         for attempt in range(ADOPTIONS):
             live = self.read(name)
             operations = adopted(live) if live is not None else None
             if operations is None:
-                break
+                return
             try:
                 self._resources.patch(manifest, operations)
-                break
             except Refused as refused:
                 if refused.status != 409 or attempt == ADOPTIONS - 1:
                     raise
-        if not only_adopt or operations is not None:
-            self._resources.apply(manifest, MANAGER, force=force)
+            else:
+                return
 
     def not_ready(self, names: Iterable[ObjectName], *, look_at_logs: bool = False) -> dict[ObjectName, str]:
         """The objects that are not ready, each with the words for what it waits for.
@@ -313,10 +309,6 @@ class Applier:
     def _each(items: Iterable[Item], ask: Callable[[Item], Result]) -> list[Result]:
         with ThreadPoolExecutor(REQUESTS) as workers:
             return list(workers.map(ask, items))
-
-
-def _placed(name: ObjectName) -> str:
-    return f"{name} in {name.namespace}" if name.namespace else str(name)
 
 
 def _no_namespace(refused: Refused) -> bool:

@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hookline.applying.managed_fields import adopted, taken_from, without_fields
 from hookline.applying.object_name import ObjectName
 from hookline.output import yaml_text
 
-__all__ = ["Action", "Change", "compared", "difference", "in_order", "stage"]
+__all__ = ["Action", "Change", "compared", "difference", "essence", "in_order", "stage"]
 
 Action = Literal["create", "configure", "unchanged", "delete", "keep"]
 
@@ -50,6 +51,8 @@ class Change:
     """For `keep`: why it is not deleted."""
     conflicts: tuple[str, ...] = ()
     """Managers that own fields which this changes."""
+    adopts: bool = False
+    """Whether kubectl owns fields of the object, which are taken over first."""
 
 
 def stage(kind: str) -> int:
@@ -65,7 +68,8 @@ def in_order(names: Iterable[ObjectName]) -> list[ObjectName]:
     return sorted(names, key=lambda each: stage(each.kind))
 
 
-def _essence(live: Mapping[str, Any]) -> dict[str, Any]:
+def essence(live: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without what only the API server writes."""
     metadata = {key: value for key, value in live["metadata"].items() if key not in _OF_THE_SERVER}
     kept = {key: value for key, value in live.items() if key not in ("metadata", "status")}
     order = ("apiVersion", "kind")
@@ -76,15 +80,15 @@ def compared(
     name: ObjectName,
     live: Mapping[str, Any] | None,
     applied: Mapping[str, Any],
-    conflicts: Collection[str] = (),
 ) -> Change:
-    """The change of one object: the live one beside what the API server answered."""
-    after = _essence(applied)
+    """The change of one object: the live one beside what the API server answered to a trial."""
+    after = essence(without_fields(live, applied) if live is not None else applied)
     if live is None:
         return Change(name, "create", None, after)
-    before = _essence(live)
+    before = essence(live)
     action: Action = "unchanged" if before == after else "configure"
-    return Change(name, action, before, after, conflicts=tuple(conflicts) if action == "configure" else ())
+    conflicts = tuple(taken_from(live, applied)) if action == "configure" else ()
+    return Change(name, action, before, after, conflicts=conflicts, adopts=adopted(live) is not None)
 
 
 def difference(change: Change) -> Iterator[str]:

@@ -46,6 +46,21 @@ class ObjectName:
         """The parts that stay the same when the API server renames the version."""
         return self.group, self.kind, self.namespace, self.name
 
+    @property
+    def placed(self) -> str:
+        """The object and its namespace, as a sentence has them."""
+        return f"{self} in {self.namespace}" if self.namespace else str(self)
+
+    @property
+    def data(self) -> dict[str, str]:
+        """The object as JSON and YAML name it."""
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "namespace": self.namespace,
+            "name": self.name,
+        }
+
     def __str__(self) -> str:
         kind = f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
         return f"{kind}/{self.name}"

@@ -15,7 +15,7 @@ from events.scalars import is_placeholder
 from hookline.applying.changes import Change
 from hookline.applying.inventory import inventory_name
 from hookline.applying.object_name import ObjectName
-from hookline.command_line.common import fail, objects_to_print, print_line
+from hookline.command_line.common import EXIT_USAGE, fail, objects_to_print, print_line
 from hookline.output import plural
 from hookline.plan.planning import Plan
 
@@ -88,11 +88,10 @@ def objects_to_apply(plan: Plan) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def failures(*, negative: int) -> Iterator[None]:
+def failures() -> Iterator[None]:
     """End the command with what the cluster refuses, or with the words that it cannot be reached.
 
-    Args:
-        negative: Exit code where the API server refuses something.
+    What the API server refuses ends it with code 2, and with 3 where it is that you may not ask.
     """
     from apiserver.connection import Refused, Unreachable  # noqa: PLC0415
     from hookline.applying.applier import Refusals  # noqa: PLC0415
@@ -103,11 +102,11 @@ def failures(*, negative: int) -> Iterator[None]:
     except Refusals as refusals:
         for each in refusals.sentences:
             print_line(f"error: {each}", err=True)
-        fail("nothing was changed", negative)
+        fail("nothing was changed")
     except Refused as refused:
         fail(
             f"the API server refuses: {refused}",
-            EXIT_UNREACHABLE if refused.status in (401, 403) else negative,
+            EXIT_UNREACHABLE if refused.status in (401, 403) else EXIT_USAGE,
         )
     except Unreachable as error:
         fail(f"the cluster does not answer: {str(error)[:200]}", EXIT_UNREACHABLE)
@@ -132,14 +131,7 @@ def sentence(changes: tuple[Change, ...]) -> str:
 
 def change_data(change: Change) -> dict[str, Any]:
     """A change as JSON and YAML show it."""
-    name = change.name
-    found: dict[str, Any] = {
-        "apiVersion": name.api_version,
-        "kind": name.kind,
-        "namespace": name.namespace,
-        "name": name.name,
-        "action": change.action,
-    }
+    found: dict[str, Any] = {**change.name.data, "action": change.action}
     return found | ({"reason": change.reason} if change.reason else {})
 
 

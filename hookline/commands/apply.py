@@ -102,7 +102,7 @@ def command(
         if output == "table":
             told(change)
 
-    with failures(negative=2):
+    with failures():
         applier = target.applier(plan)
         examined = applier.examine(desired, force_conflicts=force_conflicts, prune=not no_prune)
         late: NotReady | None = None
@@ -129,7 +129,7 @@ def command(
         )
     if late is not None:
         for name, what in late.waiting.items():
-            print_line(f"error: {name} in {name.namespace} is not ready: {what}", err=True)
+            print_line(f"error: {name.placed} is not ready: {what}", err=True)
         fail(
             "nothing was deleted; correct this and apply again, or look with: hookline status", EXIT_NEGATIVE
         )

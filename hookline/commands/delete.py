@@ -56,7 +56,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, yes: bool,
         if output == "table":
             told(change)
 
-    with failures(negative=2):
+    with failures():
         applier = target.applier(plan)
         examined = applier.examine((), force_conflicts=False, prune=True)
         if not examined.recorded:
@@ -66,9 +66,8 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, yes: bool,
             )
         if not yes:
             for each in examined.changes:
-                place = f" in {each.name.namespace}" if each.name.namespace else ""
                 print_line(
-                    f"{each.name}{place}: {each.action}" + (f", {each.reason}" if each.reason else ""),
+                    f"{each.name.placed}: {each.action}" + (f", {each.reason}" if each.reason else ""),
                     err=True,
                 )
             if not sys.stdin or not sys.stdin.isatty():

@@ -56,7 +56,7 @@ def command(
     plan = declared.plan_that_fits()
     desired = objects_to_apply(plan)
     report(plan.warnings)
-    with failures(negative=2):
+    with failures():
         examined = target.applier(plan).examine(desired, force_conflicts=force_conflicts, prune=True)
     of_sensors = [each for each in examined.changes if each.name.kind == "Sensor"]
     moved = subscription_changes(

@@ -42,7 +42,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, output: st
     """
     plan = declared.plan_that_fits()
     names = [ObjectName.of(each) for each in objects_to_print(plan)]
-    with failures(negative=2):
+    with failures():
         applier = target.applier(plan)
         recorded = applier.recorded()
         waiting = applier.not_ready(names)
@@ -69,16 +69,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, output: st
             )
     else:
         keys = ("state", "reason")
-        items = [
-            {
-                "apiVersion": name.api_version,
-                "kind": name.kind,
-                "namespace": name.namespace,
-                "name": name.name,
-            }
-            | dict(zip(keys, rest, strict=True))
-            for name, *rest in rows
-        ]
+        items = [name.data | dict(zip(keys, rest, strict=True)) for name, *rest in rows]
         print_data(
             {"apiVersion": "hookline.dev/v1", "kind": "Status", "applied": bool(recorded), "items": items},
             output,

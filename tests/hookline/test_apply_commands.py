@@ -65,7 +65,10 @@ def test_objects_are_made_in_order_and_recorded_before_the_first(server: Objects
 def test_applying_again_changes_nothing(server: ObjectsServer, run: Run) -> None:
     run("apply", "--no-wait")
     server.writes.clear()
+    asked: list[str] = []
+    server.refuse = lambda method, path, _trial: asked.append(f"{method} {path}") if path == SENSOR else None
     again = run("apply", "--no-wait")
+    assert asked == [f"GET {SENSOR}", f"PATCH {SENSOR}"]  # read, and tried
     assert again.exit_code == 0
     assert server.writes == ["PATCH ConfigMap/hookline-inventory"]
     assert again.output.endswith(" unchanged\n")

@@ -1,6 +1,7 @@
 """Every alert fires, does not fire, and keeps still without data; every record is what it says: by Prometheus' own promtool."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +53,25 @@ def test_promtool_takes_the_file(rules: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ALERT_CASES)
-def test_an_alert_fires(rules: Path, tmp_path: Path, name: str) -> None:
+def fires(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Promtool's test that the alert of a case fires with these labels, and with its words."""
     case = ALERT_CASES[name]
     said = {
         "summary": case.summary,
         "description": case.description,
         "runbook": f"hookline docs {name}",
     }
-    expected = [{"exp_labels": dict(case.labels), "exp_annotations": said}]
-    test = {"eval_time": case.at, "alertname": name, "exp_alerts": expected}
+    return {
+        "eval_time": case.at,
+        "alertname": name,
+        "exp_alerts": [{"exp_labels": dict(labels), "exp_annotations": said}],
+    }
+
+
+@pytest.mark.parametrize("name", ALERT_CASES)
+def test_an_alert_fires(rules: Path, tmp_path: Path, name: str) -> None:
+    case = ALERT_CASES[name]
+    test = fires(name, case.labels)
     promtool(
         rules,
         tmp_path,
@@ -96,13 +106,7 @@ def test_an_alert_tells_pipelines_of_one_name_apart(rules: Path, tmp_path: Path,
         for series, values in case.quiet.items()
     }
     assert not healthy.keys() & case.fires.keys()
-    said = {
-        "summary": case.summary,
-        "description": case.description,
-        "runbook": f"hookline docs {name}",
-    }
-    expected = [{"exp_labels": dict(case.labels), "exp_annotations": said}]
-    test = {"eval_time": case.at, "alertname": name, "exp_alerts": expected}
+    test = fires(name, case.labels)
     promtool(
         rules,
         tmp_path,
@@ -114,17 +118,8 @@ def test_an_alert_tells_pipelines_of_one_name_apart(rules: Path, tmp_path: Path,
 def test_an_alert_of_a_pipeline_without_an_owner_has_no_such_label(rules: Path, tmp_path: Path) -> None:
     case = ALERT_CASES["HooklineImageCacheBroken"]
     nobodys = {key.replace('owner="web"', 'owner=""'): values for key, values in case.fires.items()}
-    said = {
-        "summary": case.summary,
-        "description": case.description,
-        "runbook": "hookline docs HooklineImageCacheBroken",
-    }
     labels = {name: value for name, value in case.labels.items() if name != "owner"}
-    test = {
-        "eval_time": case.at,
-        "alertname": "HooklineImageCacheBroken",
-        "exp_alerts": [{"exp_labels": labels, "exp_annotations": said}],
-    }
+    test = fires("HooklineImageCacheBroken", labels)
     promtool(rules, tmp_path, case.at, {"input_series": series(nobodys), "alert_rule_test": [test]})
 
 
