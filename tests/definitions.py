@@ -2,13 +2,16 @@
 
 `tests/data/definitions` holds what of them hookline's objects touch, taken from the releases (Apache License 2.0):
 argo-workflows `manifests/base/crds/full`, argo-events `api/jsonschema/schema.json`, kubernetes `api/openapi-spec/v3`,
-prometheus-operator `example/prometheus-operator-crd` and gateway-api `config/crd/standard`. Write a file again from a checkout or a Go module of the release:
+prometheus-operator `example/prometheus-operator-crd`, gateway-api `config/crd/standard`, argo-cd `manifests/crds` and Flux's kustomize-controller
+`config/crd/bases`. Write a file again from a checkout or a Go module of the release:
 
     python tests/definitions.py argo-workflows 3.7.18 FOLDER
     python tests/definitions.py argo-events 1.9.11 FOLDER
     python tests/definitions.py kubernetes 1.34.4 FOLDER
     python tests/definitions.py prometheus-operator 0.85.0 FOLDER
     python tests/definitions.py gateway-api 1.3.0 FOLDER
+    python tests/definitions.py argo-cd 3.5.1 FOLDER
+    python tests/definitions.py kustomize-controller 1.9.4 FOLDER
 """
 
 import json
@@ -22,10 +25,12 @@ import jsonschema
 import yaml
 
 __all__ = [
+    "ARGO_CD",
     "EVENTS",
     "GATEWAY_API",
     "KUBERNETES",
     "KUBERNETES_GROUPS",
+    "KUSTOMIZE_CONTROLLER",
     "PROMETHEUS_OPERATOR",
     "WORKFLOWS",
     "events_rules",
@@ -41,6 +46,8 @@ EVENTS = ("1.9.11",)
 KUBERNETES = "1.34.4"
 PROMETHEUS_OPERATOR = "0.85.0"
 GATEWAY_API = "1.3.0"
+ARGO_CD = "3.5.1"
+KUSTOMIZE_CONTROLLER = "1.9.4"
 KUBERNETES_GROUPS = {
     "api/v1": (
         "ConfigMap",
@@ -67,7 +74,7 @@ POD_TYPES = (
 """Kubernetes' own types inside the objects of Argo Events that hookline writes."""
 LARGE = 4_000
 """A field whose rules take more bytes is only known by its name, unless it is listed in INSIDE."""
-INSIDE = {"spec", "workflowSpec", "templateDefaults", "arguments"}
+INSIDE = {"spec", "workflowSpec", "templateDefaults", "arguments", "source", "kustomize"}
 EVENT_KINDS = ("EventBus", "EventSource", "Sensor")
 EVENTS_PREFIX = "io.argoproj.events.v1alpha1."
 
@@ -111,6 +118,18 @@ def workflows_rules(folder: Path) -> Json:
 def service_monitor_rules(folder: Path) -> Json:
     """The rules of a ServiceMonitor's `spec`."""
     kind, schema = _custom(folder / "monitoring.coreos.com_servicemonitors.yaml")
+    return {kind: schema}
+
+
+def application_rules(folder: Path) -> Json:
+    """The rules of an Application's `spec`."""
+    kind, schema = _custom(folder / "application-crd.yaml")
+    return {kind: _small(schema)}
+
+
+def kustomization_rules(folder: Path) -> Json:
+    """The rules of a Flux Kustomization's `spec`."""
+    kind, schema = _custom(folder / "kustomize.toolkit.fluxcd.io_kustomizations.yaml")
     return {kind: schema}
 
 
@@ -267,6 +286,10 @@ def main() -> None:
         )
     elif engine == "gateway-api":
         found = http_route_rules(folder / "config/crd/standard")
+    elif engine == "argo-cd":
+        found = application_rules(folder / "manifests/crds")
+    elif engine == "kustomize-controller":
+        found = kustomization_rules(folder / "config/crd/bases")
     else:
         found = service_monitor_rules(folder / "example/prometheus-operator-crd")
     path = FOLDER / f"{engine}-{version}.json"
