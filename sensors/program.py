@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
 
-__all__ = ["Program", "TemplateFacts", "compose", "reader", "string_literal", "tabled"]
+__all__ = ["Program", "TemplateFacts", "compose", "reader", "rules", "string_literal", "tabled"]
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
@@ -58,7 +58,8 @@ def string_literal(text: str) -> str:
 @cache
 def _definitions(host: str, parts: frozenset[str]) -> str:
     decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
-    return "\n".join(_parts(text, parts) for text in (prelude_text(), program_text(host), decide))
+    texts = (prelude_text(), program_text(host), decide) if host else (prelude_text(), decide)
+    return "\n".join(_parts(text, parts) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,18 @@ def compose(
 def reader(host: Host, source: str) -> Program:
     """The program of a host with an empty table: reads any event of it, decides nothing."""
     return compose(host=host, source=source, kinds=host.kinds, lines={}, templates={})
+
+
+def rules(*, any_ref: bool) -> Program:
+    """The rules of the decision alone, without a host and a table: `ask` it whether a text may be a branch, a commit, a tag.
+
+    Args:
+        any_ref: Whether the template takes every branch and tag that git allows.
+    """
+    constants = 'def table: ""; def arguments: {}; def templates: {}; def labels: {}; def mutex_path: []; def source: ""; def ignores_case: false;\n'
+    parts = {"push", "tag", "any_ref" if any_ref else "plain_ref", "told_paths"}
+    template = f"def ref_name: ref_name({json.dumps({'any_ref': any_ref})});\n"
+    return Program(constants + _definitions("", frozenset(parts)) + "\n" + template)
 
 
 def _quoted(line: Mapping[str, Any]) -> str:
