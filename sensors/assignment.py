@@ -29,17 +29,20 @@ class Group:
     source: str
     shard: int
     lane: int
-    shape: str
-    """Digest of the Workflow that they share."""
+    sandboxed: bool
+    """Whether they are of foreign code, which shares no trigger with trusted code."""
     routes: tuple[Route, ...]
 
     @property
     def name(self) -> str:
-        """Name of dependency and trigger: the same from render to render while the shared Workflow is the same.
+        """Name of dependency and trigger: no setting of a pipeline is part of it, so that what waits on the bus outlives an edit.
 
         Another event source is another name: a consumer of the bus keeps its subject for life.
         """
-        return f"{self.source}-{self.lane}-{digest([self.shape, self.routes[0].source.event_source], 6)}"
+        sandbox = "-sandbox" if self.sandboxed else ""
+        # Source a-1 is not source a, lane 1; and the digest tells the sandbox of source a from source a-sandbox.
+        constants = [self.source, self.sandboxed, self.routes[0].source.event_source]
+        return f"{self.source}-{self.lane}{sandbox}-{digest(constants, 6)}"
 
 
 def rendezvous(key: str, count: int) -> int:
@@ -54,7 +57,7 @@ def lanes(routes: Iterable[Route], shards: int) -> tuple[list[Group], list[Route
     by_key: dict[tuple[str, str], list[Route]] = defaultdict(list)
     for route in routes:
         by_key[route.source.name, route.key].append(route)
-    groups: dict[tuple[str, int, int, str], list[Route]] = defaultdict(list)
+    groups: dict[tuple[str, int, int, bool], list[Route]] = defaultdict(list)
     wide: list[Route] = []
     for (source, key), found in sorted(by_key.items()):
         shard = rendezvous(f"{source}/{key}", shards)
@@ -62,7 +65,7 @@ def lanes(routes: Iterable[Route], shards: int) -> tuple[list[Group], list[Route
             if lane > LANES:
                 wide.append(route)
             else:
-                groups[source, shard, lane, route.workload.shape].append(route)
+                groups[source, shard, lane, route.workload.sandboxed].append(route)
     return [Group(*place, tuple(found)) for place, found in sorted(groups.items())], wide
 
 

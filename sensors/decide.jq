@@ -15,6 +15,12 @@ def entry($key):
 # What an entry says about a kind of event; a rule that many entries share has a line of its own.
 def rule($entry; $kind): $entry[$kind] | if type == "string" then line(.) else . end;
 
+# What is known of the template that a spec names.
+def template($spec): templates[$spec.workflowTemplateRef.name // ""] // {};
+
+# Whether a field of the event fills a parameter of the template.
+def fills($template; $field): $template.bindings[.kind] // {} | any(.[]; . == $field);
+
 # Offline the expressions run on a backtracking engine (Oniguruma): texts that no host has are not tried, and an engine
 # that gives up is a no. In the Sensor (RE2) the first rule holds too, and the second never comes up.
 def matches($expression): try test("\\A(?:" + $expression + ")\\z") catch false;
@@ -32,24 +38,25 @@ def commit:
   type == "string" and test("\\A(?:[0-9a-f]{40}|[0-9a-f]{64})\\z") and (test("\\A0+\\z") | not);
 
 # What may become a parameter; `hookline docs security` lists the rules.
-#if plain_ref
-# A template that pastes its parameters into scripts takes names of harmless characters.
-def ref_name:
-  type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z") and (test("[/.]\\z|[.][.]|//|/[.]|[.]lock(?:/|\\z)") | not);
-
-#end
+def ref_name($template):
 #if any_ref
-# Every name that git allows for a branch or tag (git-check-ref-format(1); a leading - is refused by git branch and git tag),
-# without C1 controls, and without {{, which Argo would expand. Length first: the rest is then cheap.
-def ref_name:
+  if $template.any_ref then
+  # Every name that git allows for a branch or tag (git-check-ref-format(1); a leading - is refused by git branch and git tag),
+  # without C1 controls, and without {{, which Argo would expand. Length first: the rest is then cheap.
   type == "string" and (utf8bytelength | . > 0 and . <= 200)
   and (explode | all(.[]; (. > 32 and . < 127) or . > 159))
-  and (test("\\A[-./]|[/.]\\z|[.][.]|//|/[.]|@[{]|[{][{]|[.]lock(?:/|\\z)|[~^:?*\\[\\\\]") | not);
+  and (test("\\A[-./]|[/.]\\z|[.][.]|//|/[.]|@[{]|[{][{]|[.]lock(?:/|\\z)|[~^:?*\\[\\\\]") | not) else
 #end
+  # A template that pastes its parameters into scripts takes names of harmless characters.
+  type == "string" and test("\\A[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\\z") and (test("[/.]\\z|[.][.]|//|/[.]|[.]lock(?:/|\\z)") | not)
+#if any_ref
+  end
+#end
+  ;
 
 # A full ref follows from a name that has passed REF, or from a number; what a host cannot say stays empty.
-def full_ref:
-  if type == "string" and test("\\Arefs/(?:heads|tags|pull|merge-requests)/") and (split("/") | .[2:] | join("/") | ref_name)
+def full_ref($template):
+  if type == "string" and test("\\Arefs/(?:heads|tags|pull|merge-requests)/") and (split("/") | .[2:] | join("/") | ref_name($template))
   then . else "" end;
 #end
 
@@ -88,17 +95,17 @@ def paths($patterns):
 #if open_paths
 # What the run is asked where the event does not tell and its first step can: from which commit or branch on, and about which files
 # (exclude stands before include). A request begins where its branch left the target; a push at the commit before it, else where its branch left the default branch.
-def question($patterns):
-  [(if .kind == "push" then .before | select(commit) else .pull_request.base_ref | select(ref_name) | "refs/heads/" + . end | "base " + .), ($patterns | to_entries[] | .key + " " + .value)] | join("\n");
+def question($patterns; $template):
+  [(if .kind == "push" then .before | select(commit) else .pull_request.base_ref | select(ref_name($template)) | "refs/heads/" + . end | "base " + .), ($patterns | to_entries[] | .key + " " + .value)] | join("\n");
 #end
 
 # Each clause: [reason code, true | false | null for "the event does not tell"], in the order of judgement.
-def clauses($event; $rule):
+def clauses($event; $rule; $template):
   ["EVENT", $rule != null],
 #if push tag merge_group
   (select($event.kind == "push" or $event.kind == "tag" or $event.kind == "merge_group")
     | ["DELETED", $event.deleted != true],
-      ["REF", ($event.branch // $event.tag | ref_name)],
+      ["REF", ($event.branch // $event.tag | ref_name($template))],
       ["COMMIT", ($event.sha | commit)]),
 #end
 #if push
@@ -112,7 +119,7 @@ def clauses($event; $rule):
   (select($event.kind == "tag")
     | ["TAGS", ($event.tag | chosen($rule.tags))],
       ["SKIP_MARKERS", ($event | marked($rule) | not)],
-      ["IMAGE_TAG", ((bindings.tag // {} | any(.[]; . == "tag") | not) or ($event.tag | own_image_tag))]),
+      ["IMAGE_TAG", (($event | fills($template; "tag") | not) or ($event.tag | own_image_tag))]),
 #end
 #if merge_group
   (select($event.kind == "merge_group") | ["INTO", ($event.merge_group.base_ref | chosen($rule.into))]),
@@ -130,10 +137,10 @@ def clauses($event; $rule):
         | ["APPROVAL", any($request.added_labels | list | .[]; . == $rule.approved_by)]),
 #if any_ref
       # The number and the commit are enough.
-      ["REF", (($request.number | whole_number) != null or ($event.branch | ref_name))],
+      ["REF", (($template.any_ref == true and ($request.number | whole_number) != null) or ($event.branch | ref_name($template)))],
 #end
 #if plain_ref
-      ["REF", ($event.branch | ref_name)],
+      ["REF", ($event.branch | ref_name($template))],
 #end
       ["COMMIT", ($event.sha | commit)],
       ["INTO", ($request.base_ref | chosen($rule.into))],
@@ -191,14 +198,16 @@ def judged:
   | if $entry == null then
       {action: "drop", verdict: "skip", reason: (if .kind == "ping" or .kind == "other" then "EVENT" else "REPOSITORY" end)}
     else
-      rule($entry; .kind) as $rule
-      | (first(clauses($event; $rule) | select(.[1] != true)) // ["MATCH", true]) as [$reason, $result]
+      rule($entry; "run") as $spec
+      | template($spec) as $template
+      | rule($entry; .kind) as $rule
+      | (first(clauses($event; $rule; $template) | select(.[1] != true)) // ["MATCH", true]) as [$reason, $result]
       | {pipeline: $entry.pipeline, reason: $reason}
       + if $result == false then {action: "drop", verdict: "skip"}
         elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
         else
 #if open_paths
-          (if $result == null and $rule.paths.unknown == null then question($rule.paths) else "" end) as $paths |
+          (if $result == null and $rule.paths.unknown == null and fills($template; "paths") then question($rule.paths; $template) else "" end) as $paths |
 #end
           ({sha}
 #if push pull_request merge_group
@@ -207,20 +216,21 @@ def judged:
 #if pull_request
 #if any_ref
             # A request whose branch has no usable name is told by its number.
-            + if .kind == "pull_request" and (.branch | ref_name | not) then {branch: ("pull/" + (.pull_request.number | whole_number))} else {} end
+            + if .kind == "pull_request" and (.branch | ref_name($template) | not) then {branch: ("pull/" + (.pull_request.number | whole_number))} else {} end
 #end
 #end
 #if tag
             + {tag: (.tag | as_image_tag)}
 #end
 #if push tag pull_request merge_group
-            + {ref: (.ref | full_ref)}
+            + {ref: (.ref | full_ref($template))}
 #end
 #if open_paths
             + {$paths}
 #end
           ) as $safe
           | ([.kind, $key] + subject | join(" ")) as $subject
+          | (arguments + $entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))) as $parameters
           | {
               action: "run",
 #if open_paths
@@ -231,23 +241,24 @@ def judged:
 #end
               kind: .kind,
               name: ($entry.pipeline[:46] | rtrimstr("-")),
-              config: $entry.config,
               identity: ([$entry.config, $entry.pipeline, source, $subject] | join(" ")),
               event: ([$entry.pipeline, source, $subject] | join(" ")),
               # Of an image's event the repository that is built; else the event's, as its host spells it, which has passed `entry`.
               repository: ($entry.repository // .repository),
-              parameters: (arguments + $entry.arguments + ($rule.arguments // {}) + (bindings[.kind] // {} | map_values($safe[.]))),
+              $parameters,
+              labels: (labels + {"hookline.dev/pipeline": $entry.pipeline, "hookline.dev/config": $entry.config, "hookline.dev/event-kind": .kind}
+                + if $entry.owner == null then {} else {"hookline.dev/owner": $entry.owner} end),
+              spec: ($spec // {} | .arguments.parameters = [$template.arguments // [] | .[] | select($parameters[.] != null) | {name: ., value: $parameters[.]}]
+#if mutexes
+                # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
+                | if getpath(mutex_path) == "" then setpath(mutex_path; $entry.mutex // $parameters[$template.mutex // ""] // "") else . end
+#end
+              ),
               ref: (if .kind == "image_push" then $key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end),
               sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
               actor: (.actor | harmless_name),
               delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z"))
             }
-            # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
-            + {mutex: ($entry.mutex // (arguments + $entry.arguments)[mutex_argument] // "")}
-#if limited
-            + {limit: $entry.limit}
-#end
-            + if $entry.owner == null then {} else {owner: $entry.owner} end
 #if namespaces
             + {namespace: $entry.namespace}
 #end

@@ -1,25 +1,22 @@
 """Dependencies and their triggers: what a Sensor decides of an event, and creates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from events.canonical import Kind
 from sensors.assignment import Group
 from sensors.creation import Creation
-from sensors.parameters import ContextKey, DataKey, Parameter, ScheduleHash, Sha256
-from sensors.program import Program, compose
+from sensors.parameters import ContextKey, DataKey, DataObject, Parameter, ScheduleHash, Sha256
+from sensors.program import Program, TemplateFacts, compose
 from sensors.routes import Route, ScheduledRoute, entry
-from triggers.locks import limit_path, mutex_path
+from triggers.locks import mutex_path
 from triggers.words import PREFIX
 from triggers.workflow import (
     ANNOTATIONS,
+    LABELS,
     NAME_LENGTH,
     Workload,
-    argument_path,
     digest,
-    filled,
     scheduled,
-    with_source,
 )
 
 __all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
@@ -63,13 +60,15 @@ _CONTEXT = (
 )
 
 _DECISION = (
+    # Whole objects first: what follows is put into them.
+    Parameter(("metadata", "labels"), DataObject("hookline.labels")),
+    Parameter(("spec",), DataObject("hookline.spec")),
     Parameter(("metadata", "name"), Sha256("hookline.identity", prefix="hookline.name")),
     Parameter(_label("event"), Sha256("hookline.event")),
-    Parameter(_label("event-kind"), DataKey("hookline.kind")),
     *(Parameter(_annotation(name), DataKey(f"hookline.{field}")) for name, field in ANNOTATIONS.items()),
     *_CONTEXT,
 )
-"""Parameters that every trigger takes from the decision."""
+"""Parameters that every trigger takes from the decision. Run settings are among them, so no trigger changes with an edit."""
 
 
 def _name(event_source: str, source: str, pipeline: str) -> str:
@@ -79,96 +78,63 @@ def _name(event_source: str, source: str, pipeline: str) -> str:
     return f"{readable}-{digest([event_source, source, pipeline], 6)}"
 
 
-def _arguments(workload: Workload, names: frozenset[str]) -> list[Parameter]:
-    return [
-        Parameter(tuple(argument_path(index).split(".")), DataKey(f"hookline.parameters.{name}"))
-        for index, name in enumerate(workload.argument_names)
-        if name in names
-    ]
-
-
-def _bindings(routes: tuple[Route, ...]) -> dict[Kind, Mapping[str, str]]:
-    return {kind: fields for route in routes for kind, fields in route.workload.bindings.items()}
-
-
 def of_group(group: Group) -> Dependency:
-    """A table of many pipelines over one trigger: what differs between them comes out of the table."""
-    first = group.routes[0]
-    constants = [Parameter(_label(name), DataKey(f"hookline.{name}")) for name in ("pipeline", "config")]
-    if first.workload.owner is not None:
-        constants.append(Parameter(_label("owner"), DataKey("hookline.owner")))
-    if first.workload.mutex is not None:
-        constants.append(Parameter(mutex_path(first.workload.resource), DataKey("hookline.mutex")))
-    if first.workload.limit is not None:
-        constants.append(Parameter(limit_path(first.workload.resource), DataKey("hookline.limit")))
-    lines = {route.key: entry(route, with_constants=True) for route in group.routes}
-    resource = with_source(first.workload.resource, group.source)
-    namespaces = frozenset(route.workload.namespace for route in group.routes)
-    if len(namespaces) == 1:
-        resource["metadata"]["namespace"] = first.workload.namespace
-    else:
-        constants.append(Parameter(("metadata", "namespace"), DataKey("hookline.namespace")))
-        for route in group.routes:
-            lines[route.key]["namespace"] = route.workload.namespace
-    return Dependency(
-        name=group.name,
-        event_source=first.source.event_source,
-        event_name=first.source.name,
-        program=compose(
-            host=first.source.host,
-            source=group.source,
-            kinds=frozenset(kind for route in group.routes for kind in route.kinds),
-            lines=lines,
-            bindings=_bindings(group.routes),
-            mutex_argument=first.workload.mutex_argument,
-            any_ref=first.workload.template.takes_any_ref,
-        ),
-        creates=Creation(
-            resource,
-            (*_DECISION, *constants, *_arguments(first.workload, frozenset(first.workload.argument_names))),
-            chosen=namespaces if len(namespaces) > 1 else frozenset(),
-        ),
-        pipelines=tuple(route.pipeline for route in group.routes),
-        keys=frozenset(route.key for route in group.routes),
-    )
+    """A table of many pipelines over one trigger."""
+    return _of_routes(group.name, group.routes)
 
 
 def of_route(route: Route) -> Dependency:
-    """A trigger for one pipeline: the resource holds the constants, and the table has one line."""
-    workload = route.workload
-    from_event = frozenset(
-        name
-        for kind in route.kinds
-        for name in (*workload.bindings.get(kind, {}), *workload.kind_arguments.get(kind, {}))
-    )
-    mixed = from_event & workload.arguments.keys()
-    line = entry(route, with_constants=False)
-    if mixed:  # filled by some kinds only: the others take the constant
-        line["arguments"] = {name: workload.arguments[name] for name in sorted(mixed)}
-    source = route.source.name
+    """A table of one pipeline, with a trigger of its own."""
+    return _of_routes(_name(route.source.event_source, route.source.name, route.pipeline), (route,))
+
+
+def _of_routes(name: str, routes: tuple[Route, ...]) -> Dependency:
+    """A table over one trigger: the program says all that a Workflow has, apart from what every Workflow has."""
+    source = routes[0].source
+    workloads = [route.workload for route in routes]
+    lines = {route.key: entry(route) for route in routes}
+    namespaces = frozenset(each.namespace for each in workloads)
+    resource = {key: workloads[0].resource[key] for key in ("apiVersion", "kind")}
+    parameters = _DECISION
+    if len(namespaces) == 1:
+        resource["metadata"] = {"namespace": workloads[0].namespace}
+    else:
+        parameters += (Parameter(("metadata", "namespace"), DataKey("hookline.namespace")),)
+        for route in routes:
+            lines[route.key]["namespace"] = route.workload.namespace
     return Dependency(
-        name=_name(route.source.event_source, source, workload.pipeline),
-        event_source=route.source.event_source,
-        event_name=source,
+        name=name,
+        event_source=source.event_source,
+        event_name=source.name,
         program=compose(
-            host=route.source.host,
-            source=source,
-            kinds=route.kinds,
-            lines={route.key: line},
-            bindings=_bindings((route,)),
-            any_ref=workload.template.takes_any_ref,
+            host=source.host,
+            source=source.name,
+            kinds=frozenset(kind for route in routes for kind in route.kinds),
+            lines=lines,
+            templates=_templates(workloads),
+            labels={**LABELS, f"{PREFIX}source": source.name},
+            mutex_path=next(filter(None, (mutex_path(each.resource) for each in workloads)), ()),
         ),
-        creates=Creation(
-            filled(
-                workload,
-                source,
-                {name: value for name, value in workload.arguments.items() if name not in from_event},
-            ),
-            (*_DECISION, *_arguments(workload, from_event)),
-        ),
-        pipelines=(workload.pipeline,),
-        keys=frozenset({route.key}),
+        creates=Creation(resource, parameters, chosen=namespaces if len(namespaces) > 1 else frozenset()),
+        pipelines=tuple(route.pipeline for route in routes),
+        keys=frozenset(lines),
     )
+
+
+def _templates(workloads: Iterable[Workload]) -> dict[str, TemplateFacts]:
+    """What a program has to know of the templates of these runs."""
+    found: dict[str, TemplateFacts] = {}
+    for each in workloads:
+        template = each.template
+        known = found.get(template.name, TemplateFacts())
+        given = {*known.arguments, *each.argument_names}
+        found[template.name] = TemplateFacts(
+            tuple(name for name in template.parameters if name in given),
+            {**known.bindings, **each.bindings},
+            each.mutex_argument,
+            template.takes_any_ref,
+        )
+    return found
 
 
 def of_schedule(route: ScheduledRoute) -> Dependency:

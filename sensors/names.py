@@ -6,7 +6,7 @@ from functools import cache
 from typing import Literal
 
 from events.host import host
-from sensors.program import Program, compose
+from sensors.program import Program, TemplateFacts, compose
 
 __all__ = ["Rule", "passes"]
 
@@ -20,7 +20,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}(?:[.][A-Za-z0-9][A-Za-z0-9_
 @cache
 def _program(*, any_ref: bool) -> Program:
     github = host("github")
-    return compose(host=github, source="", kinds=github.kinds, lines={}, bindings={}, any_ref=any_ref)
+    templates = {"": TemplateFacts(any_ref=any_ref)}
+    return compose(host=github, source="", kinds=github.kinds, lines={}, templates=templates)
 
 
 @cache
@@ -34,4 +35,5 @@ def passes(name: str, rule: Rule, *, any_ref: bool) -> bool:
     """
     if _PLAIN.fullmatch(name) and not name.endswith(".lock") and name not in {"latest", "buildcache"}:
         return True
-    return bool(_program(any_ref=any_ref).ask(json.dumps(name), rule))
+    asked = f'{rule}(templates[""])' if rule == "ref_name" else rule
+    return bool(_program(any_ref=any_ref).ask(json.dumps(name), asked))

@@ -4,15 +4,23 @@ Each source of a value says both, side by side, so that the two cannot drift apa
 the Sensor resolves, `resolve` is the same value computed here. Semantics: argo-events pkg/sensors/triggers/params.go.
 """
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["ContextKey", "DataKey", "Parameter", "ScheduleHash", "Sha256", "set_path"]
+__all__ = ["ContextKey", "DataKey", "DataObject", "Parameter", "ScheduleHash", "Sha256", "set_path"]
 
 MINUTE = 16
 """Characters of an RFC 3339 time down to the minute: 2026-11-24T02:30."""
+
+
+def _at(path: str, data: Mapping[str, Any]) -> Any:
+    value: Any = data
+    for part in path.split("."):
+        value = value[part]
+    return value
 
 
 def _sha16(text: str) -> str:
@@ -22,10 +30,10 @@ def _sha16(text: str) -> str:
 class ValueSource(Protocol):
     """Source of a parameter's value."""
 
-    def argo(self) -> dict[str, str]:
+    def argo(self) -> dict[str, Any]:
         """The selector of `src`, without its dependencyName."""
 
-    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> Any:
         """The value for an event."""
 
 
@@ -35,16 +43,28 @@ class DataKey:
 
     path: str
 
-    def argo(self) -> dict[str, str]:
+    def argo(self) -> dict[str, Any]:
         """The selector of `src`."""
         return {"dataKey": self.path}
 
     def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> str:  # noqa: ARG002
         """The value at the path, as text."""
-        value: Any = data
-        for part in self.path.split("."):
-            value = value[part]
-        return str(value)
+        return str(_at(self.path, data))
+
+
+@dataclass(frozen=True, slots=True)
+class DataObject:
+    """An object of the decision, put into its place as it is: Argo Events 1.8.1 and later."""
+
+    path: str
+
+    def argo(self) -> dict[str, Any]:
+        """The selector of `src`."""
+        return {"dataKey": self.path, "useRawData": True}
+
+    def resolve(self, context: Mapping[str, str], data: Mapping[str, Any]) -> Any:  # noqa: ARG002
+        """A copy of the object at the path."""
+        return copy.deepcopy(_at(self.path, data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +138,8 @@ class Parameter:
         }
 
 
-def set_path(resource: dict[str, Any], path: tuple[str, ...], value: str) -> None:
-    """Write a value as the Sensor does: always as text, missing mappings are made."""
+def set_path(resource: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Write a value as the Sensor does: missing mappings are made."""
     node: Any = resource
     for part in path[:-1]:
         node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})

@@ -4,15 +4,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
 
-__all__ = ["Program", "compose", "reader", "string_literal"]
+__all__ = ["Program", "TemplateFacts", "compose", "reader", "string_literal"]
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
@@ -28,9 +29,9 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
     """Keep what is wanted, one statement a line, without comments and indentation.
 
     `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
-    carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` and `plain_ref` are the
-    two rules for names of branches and tags, of which a program has one; `open_paths` and `told_paths` say whether runs can answer a path
-    filter; `limited` is for tables whose entries name limits, `namespaces` for tables over several namespaces.
+    carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` says whether some template of the
+    table takes every name of a branch or tag, `open_paths` whether runs of some can answer a path filter; without, they are `plain_ref`
+    and `told_paths`. `mutexes` is for tables with runs that wait for each other, `namespaces` for tables over several namespaces.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -58,6 +59,33 @@ def string_literal(text: str) -> str:
 def _definitions(host: str, parts: frozenset[str]) -> str:
     decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
     return "\n".join(_parts(text, parts) for text in (prelude_text(), program_text(host), decide))
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFacts:
+    """What a program knows of a template that runs of its table use."""
+
+    arguments: tuple[str, ...] = ()
+    """Those that some run gives, in the template's order."""
+    bindings: Mapping[Kind, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Kind → argument → the field of the event (branch, tag, sha, ref, paths) that fills it."""
+    mutex: str = ""
+    """The argument that names the mutex of an entry without one of its own."""
+    any_ref: bool = False
+    """Whether it takes every branch and tag that git allows, or harmless characters alone."""
+
+    def encode(self, kinds: frozenset[Kind]) -> dict[str, Any]:
+        """The facts about these kinds, as `decide.jq` reads them."""
+        bindings = {
+            kind: dict(fields) for kind, fields in sorted(self.bindings.items()) if kind in kinds and fields
+        }
+        found = {
+            "arguments": list(self.arguments),
+            "bindings": bindings,
+            "mutex": self.mutex,
+            "any_ref": self.any_ref,
+        }
+        return {key: value for key, value in found.items() if value}
 
 
 @dataclass(frozen=True)
@@ -91,7 +119,7 @@ class Program:
         """
         asked = (
             "used | . as $event | entry(key) as $entry"
-            " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind))] end"
+            ' | if $entry == null then [] else [clauses($event; rule($entry; $event.kind); template(rule($entry; "run")))] end'
         )
         return [(code, result) for code, result in self._ask_with_files(data, files, asked)]
 
@@ -145,9 +173,9 @@ def compose(
     source: str,
     kinds: frozenset[Kind],
     lines: Mapping[str, Mapping[str, Any]],
-    bindings: Mapping[Kind, Mapping[str, str]],
-    mutex_argument: str = "",
-    any_ref: bool = False,
+    templates: Mapping[str, TemplateFacts],
+    labels: Mapping[str, str] = MappingProxyType({}),
+    mutex_path: Sequence[str | int] = (),
 ) -> Program:
     """Put a program together.
 
@@ -156,27 +184,31 @@ def compose(
         source: Name of the source in hookline.yaml; part of every identity.
         kinds: Event kinds that some line listens to; the parts of other kinds are left out.
         lines: The table: repository or image name, as the program's `key` spells it, to its entry.
-        bindings: Per kind, template parameter to the event field (branch, tag, sha, ref, paths) that fills it.
-        mutex_argument: The argument that names the mutex of an entry without one of its own.
-        any_ref: Whether the templates take every branch and tag that git allows, or harmless characters alone.
+        templates: The templates that its entries name.
+        labels: Of every Workflow.
+        mutex_path: Where the specs of the table have an empty place for the name of a mutex; empty = none has.
     """
     shared_arguments = _common(lines.values())
     table = "".join(
         f"\n{name} {_quoted(line)}" for name, line in _shared_rules(lines, shared_arguments, kinds)
     )
-    bound = {kind: dict(fields) for kind, fields in sorted(bindings.items()) if kind in kinds and fields}
+    known = {name: facts.encode(kinds) for name, facts in sorted(templates.items())}
     constants = (
         f"def table: {string_literal(table)};\n"
         f"def arguments: {json.dumps(shared_arguments)};\n"
-        f"def bindings: {json.dumps(bound)};\n"
-        f"def mutex_argument: {json.dumps(mutex_argument)};\n"
+        f"def templates: {json.dumps(known)};\n"
+        f"def labels: {json.dumps(dict(sorted(labels.items())))};\n"
+        f"def mutex_path: {json.dumps(list(mutex_path))};\n"
         f"def source: {json.dumps(source)};\n"
         f"def ignores_case: {json.dumps(host.ignores_case)};\n"
     )
-    open_paths = any("paths" in fields.values() for fields in bound.values())
+    any_ref = any(each.any_ref for each in templates.values())
+    open_paths = any(
+        "paths" in fields.values() for each in known.values() for fields in each.get("bindings", {}).values()
+    )
     parts = {"any_ref" if any_ref else "plain_ref", "open_paths" if open_paths else "told_paths"}
-    if any("limit" in line for line in lines.values()):
-        parts.add("limited")
+    if mutex_path:
+        parts.add("mutexes")
     if any("namespace" in line for line in lines.values()):
         parts.add("namespaces")
     return Program(constants + _definitions(host.name, kinds | parts))
@@ -184,7 +216,7 @@ def compose(
 
 def reader(host: Host, source: str) -> Program:
     """The program of a host with an empty table: reads any event of it, decides nothing."""
-    return compose(host=host, source=source, kinds=host.kinds, lines={}, bindings={})
+    return compose(host=host, source=source, kinds=host.kinds, lines={}, templates={})
 
 
 def _quoted(line: Mapping[str, Any]) -> str:
@@ -207,9 +239,10 @@ def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def _shared_rules(
     lines: Mapping[str, Mapping[str, Any]], shared_arguments: Mapping[str, str], kinds: frozenset[Kind]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The lines of the table by name: rules that several entries share, as =1, =2 …, then the entries."""
+    """The lines of the table by name: rules and specs that several entries share, as =1, =2 …, then the entries."""
     written = {
-        key: {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()} for key, entry in lines.items()
+        key: {part: _quoted(entry[part]) for part in {*kinds, "run"} & entry.keys()}
+        for key, entry in lines.items()
     }
     counts = Counter(text for texts in written.values() for text in texts.values())
     # A name costs five bytes, a line of its own about as many again.
@@ -223,12 +256,12 @@ def _shared_rules(
     entries: list[tuple[str, Mapping[str, Any]]] = []
     for key, entry in sorted(lines.items()):
         line = dict(entry)
-        for kind, text in written[key].items():
+        for part, text in sorted(written[key].items()):
             if text in names:
                 if text not in done:
                     done.add(text)
-                    yield names[text], entry[kind]
-                line[kind] = names[text]
+                    yield names[text], entry[part]
+                line[part] = names[text]
         if "arguments" in line:
             line["arguments"] = {
                 name: value for name, value in line["arguments"].items() if name not in shared_arguments

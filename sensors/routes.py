@@ -8,7 +8,7 @@ from events.canonical import Kind
 from events.declaration import Events, ImagePush
 from events.host import Host
 from sensors.clauses import SETTINGS, clause_of, named_artifacts
-from triggers.workflow import Workload
+from triggers.workflow import Workload, run_settings
 
 __all__ = ["BusSource", "Route", "ScheduledRoute", "entry", "rule"]
 
@@ -77,27 +77,21 @@ def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, 
     return {key: value for key, value in parts.items() if value is not None}
 
 
-def entry(route: Route, *, with_constants: bool) -> dict[str, Any]:
-    """One line of the table.
-
-    Args:
-        route: Whose line.
-        with_constants: Whether the Workflow's constants stand in the table (a trigger shared by many pipelines) or
-            in the trigger's resource (a trigger of its own).
-    """
+def entry(route: Route) -> dict[str, Any]:
+    """One line of the table."""
     workload = route.workload
-    found: dict[str, Any] = {"pipeline": workload.pipeline, "config": workload.config}
+    implied = workload.arguments.get(workload.mutex_argument)
+    found: dict[str, Any] = {
+        "pipeline": workload.pipeline,
+        "config": workload.config,
+        "run": run_settings(workload),
+        "arguments": dict(workload.arguments),
+        "owner": workload.owner,
+        "mutex": workload.mutex if workload.mutex != implied else None,
+    }
     for kind in sorted(route.kinds):
         found[kind] = rule(route.events, kind, workload.kind_arguments.get(kind, {}))
     if "image_push" in route.kinds:
         # The event is about another thing than the repository that is built.
         found["repository"] = workload.repository
-    if with_constants:
-        implied = workload.arguments.get(workload.mutex_argument)
-        found |= {
-            "arguments": dict(workload.arguments),
-            "owner": workload.owner,
-            "mutex": workload.mutex if workload.mutex != implied else None,
-            "limit": workload.limit,
-        }
     return {key: value for key, value in found.items() if value is not None}

@@ -3,6 +3,7 @@
 import json
 import re
 from functools import cache
+from operator import itemgetter
 from typing import Any, get_type_hints
 
 from mutations import Path, events, targets, text
@@ -10,7 +11,7 @@ from pydantic import TypeAdapter
 
 from events.canonical import CanonicalEvent, Image, Kind, MergeGroup, PullRequest
 from events.host import host
-from sensors.program import Program, compose, reader
+from sensors.program import Program, TemplateFacts, compose, reader
 from sensors.reasons import REASONS
 
 BINDINGS: dict[Kind, dict[str, str]] = {
@@ -30,6 +31,12 @@ RULES: dict[str, Any] = {
     "image_push": {},
 }
 
+SPEC = {
+    "workflowTemplateRef": {"name": "ci"},
+    "synchronization": {"mutexes": [{"name": ""}]},
+    "priority": 1,
+}
+
 
 @cache
 def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Program:
@@ -39,6 +46,7 @@ def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Prog
     line: dict[str, Any] = {
         "pipeline": "shop",
         "config": "0123456789ab",
+        "run": SPEC,
         "arguments": {"repo_name": "shop", "repo_url": "https://example.com/acme/shop.git"},
         **{kind: RULES[kind] for kind in kinds & RULES.keys()},
     }
@@ -47,11 +55,16 @@ def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Prog
         source="source",
         kinds=kinds,
         lines={key: line for key in keys if key and re.fullmatch(r"[A-Za-z0-9._/-]+", key)},
-        bindings={kind: each | OPEN.get(kind, {}) for kind, each in BINDINGS.items()}
-        if any_ref
-        else BINDINGS,
-        mutex_argument="repo_name",
-        any_ref=any_ref,
+        templates={
+            "ci": TemplateFacts(
+                tuple(parameters("")),
+                {kind: each | OPEN.get(kind, {}) for kind, each in BINDINGS.items()} if any_ref else BINDINGS,
+                "repo_name",
+                any_ref,
+            )
+        },
+        labels={"hookline.dev/source": "source"},
+        mutex_path=("synchronization", "mutexes", 0, "name"),
     )
 
 
@@ -111,6 +124,18 @@ def check_harmless(found: dict[str, Any], *, any_ref: bool = False) -> None:
         assert not re.search(r"[.][.]|//|/[.]|@[{]|[.]lock(?:/|\Z)|[/.]\Z", name)
     for name, value in found["parameters"].items():
         assert matches(parameters(name_of_ref)[name], value), name
+    assert found["labels"] == {
+        "hookline.dev/source": "source",
+        "hookline.dev/pipeline": "shop",
+        "hookline.dev/config": "0123456789ab",
+        "hookline.dev/event-kind": kind,
+    }
+    given = [{"name": name, "value": value} for name, value in found["parameters"].items()]
+    assert sorted(found["spec"]["arguments"]["parameters"], key=itemgetter("name")) == sorted(
+        given, key=itemgetter("name")
+    )
+    locks = {"mutexes": [{"name": "shop"}]}
+    assert found["spec"] == {**SPEC, "arguments": found["spec"]["arguments"], "synchronization": locks}
     assert matches(
         IMAGE if kind == "image_push" else rf"(?:refs/heads/|refs/tags/)?{name_of_ref}", found["ref"]
     )

@@ -12,7 +12,7 @@ from events.delivery import BusEvent
 from events.host import host
 from hookline.declaration.loading import load_texts
 from hookline.plan.planning import Plan, make_plan
-from sensors.program import Program, compose
+from sensors.program import Program, TemplateFacts, compose
 from triggers.stock import stock
 from triggers.template import Template
 
@@ -60,7 +60,14 @@ def program(
     name: str, line: dict[str, Any] | None = None, keys: tuple[str, ...] = (), *, any_ref: bool = False
 ) -> Program:
     """A program of a host with one line of the table under some keys."""
-    entry = {"pipeline": "shop", "config": "0123456789ab", "arguments": {"repo_name": "shop"}, **(line or {})}
+    spec = {"workflowTemplateRef": {"name": "ci"}, "synchronization": {"mutexes": [{"name": ""}]}}
+    entry = {
+        "pipeline": "shop",
+        "config": "0123456789ab",
+        "run": spec,
+        "arguments": {"repo_name": "shop"},
+        **(line or {}),
+    }
     bindings: dict[Kind, dict[str, str]] = {
         "push": {"target_branch": "branch"},
         "tag": {"container_tag": "tag", "ref": "ref"},
@@ -71,9 +78,13 @@ def program(
         source=name,
         kinds=host(name).kinds,
         lines=dict.fromkeys(keys, entry),
-        bindings=bindings,
-        mutex_argument="repo_name",
-        any_ref=any_ref,
+        templates={
+            "ci": TemplateFacts(
+                ("repo_name", "target_branch", "container_tag", "ref"), bindings, "repo_name", any_ref
+            )
+        },
+        labels={"hookline.dev/source": name},
+        mutex_path=("synchronization", "mutexes", 0, "name"),
     )
 
 

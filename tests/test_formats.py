@@ -38,7 +38,7 @@ from runs.exporter.recording import Recorder
 from runs.exporter.series import SeriesTable
 from runs.facts import Began
 from runs.history import Query, Run
-from sensors.program import compose
+from sensors.program import TemplateFacts, compose
 
 HOSTILE = [
     "'; DROP TABLE runs; --", "%' OR '1'='1", "\x00", "a\nb", "a\rb", "a\x85b", "a\u2028b", "\x1b[2J", "\x9b2J", "\u202egnp", "\u200b", "\ufffe",
@@ -235,7 +235,7 @@ def test_an_option_of_dashboards_is_refused_or_changes_its_value_alone(
 
 # --- jq -------------------------------------------------------------------------------------------------------------
 
-CONSTANTS = ["table", "arguments", "bindings", "mutex_argument", "source", "ignores_case"]
+CONSTANTS = ["table", "arguments", "templates", "labels", "mutex_path", "source", "ignores_case"]
 """Definitions of a program that are made of the declaration."""
 
 
@@ -246,21 +246,21 @@ def test_any_text_is_a_value_of_a_program_and_nothing_of_its_code(
     entry = {"pipeline": pipeline, "config": "c", "arguments": {name: value}, "owner": value}
     made = compose(
         host=host("github"), source=value, kinds=frozenset({"push"}), lines={"acme/shop": entry, "acme/two": {"pipeline": "two", "config": "c"}},
-        bindings={"push": {name: "branch"}}, mutex_argument=value,
+        templates={name: TemplateFacts((name,), {"push": {name: "branch"}}, value)}, labels={name: value},
     )  # fmt: skip
-    plain = compose(
-        host=host("github"), source="s", kinds=frozenset({"push"}), lines={}, bindings={}, mutex_argument="m"
-    )
+    plain = compose(host=host("github"), source="s", kinds=frozenset({"push"}), lines={}, templates={})
     # The rest is the same text, so the constants are all that a declaration changes.
     assert made.definitions.endswith(plain.definitions.partition("def ignores_case: ")[2].partition("\n")[2])
     assert re.findall(r"^def (\w+):", plain.definitions, re.MULTILINE)[: len(CONSTANTS)] == CONSTANTS
-    asked = made.ask("null", '[line("acme/shop"), bindings, mutex_argument, source]')
-    assert asked == [entry, {"push": {name: "branch"}}, value, value]
+    asked = made.ask("null", '[line("acme/shop"), templates, labels, source]')
+    facts = {"arguments": [name], "bindings": {"push": {name: "branch"}}, "mutex": value}
+    known = {key: fact for key, fact in facts.items() if fact}
+    assert asked == [entry, {name: known}, {name: value}, value]
 
 
 @given(st.lists(TEXT, max_size=3))
 def test_a_list_of_files_is_a_value_of_the_question(files: list[str]) -> None:
-    made = compose(host=host("github"), source="s", kinds=frozenset({"push"}), lines={}, bindings={})
+    made = compose(host=host("github"), source="s", kinds=frozenset({"push"}), lines={}, templates={})
     assert made.decide('{"headers": {}, "body": {}}', files)["verdict"] == "skip"
 
 

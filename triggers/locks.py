@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LimitsObject", "limit_path", "locked", "mutex_path", "synchronization"]
+__all__ = ["LimitsObject", "locked", "mutex_path", "synchronization"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,12 @@ def synchronization(*, mutex: bool, semaphore: Mapping[str, Any] | None, lists: 
     return found
 
 
-def mutex_path(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    """Path of the mutex's name in a Workflow that has one."""
-    return (*_path(resource, "mutex", "mutexes"), "name")
-
-
-def limit_path(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    """Path of the limit's name in a Workflow that has one."""
-    return (*_path(resource, "semaphore", "semaphores"), "configMapKeyRef", "key")
+def mutex_path(resource: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Path of the mutex's name below the spec of a Workflow; empty = it has none."""
+    locks = resource["spec"].get("synchronization", {})
+    if "mutexes" in locks:
+        return ("synchronization", "mutexes", 0, "name")
+    return ("synchronization", "mutex", "name") if "mutex" in locks else ()
 
 
 def locked(spec: dict[str, Any], mutex: str | None, limit: str | None) -> None:
@@ -79,8 +77,3 @@ def locked(spec: dict[str, Any], mutex: str | None, limit: str | None) -> None:
     if limit is not None:
         semaphore = locks["semaphores"][0] if "semaphores" in locks else locks["semaphore"]
         semaphore["configMapKeyRef"]["key"] = limit
-
-
-def _path(resource: Mapping[str, Any], one: str, several: str) -> tuple[str, ...]:
-    lists = several in resource["spec"]["synchronization"]
-    return ("spec", "synchronization", *((several, "0") if lists else (one,)))

@@ -29,16 +29,16 @@ from triggers.words import (
 
 __all__ = [
     "ANNOTATIONS",
+    "LABELS",
     "KindSettings",
     "Shapes",
     "Subject",
     "Workload",
-    "argument_path",
     "digest",
     "filled",
     "pushed",
+    "run_settings",
     "scheduled",
-    "with_source",
     "workload",
 ]
 
@@ -51,6 +51,9 @@ ANNOTATIONS: Mapping[str, str] = {
     "reason": "reason",
 }
 """Annotation (without prefix) → field of the decision. `event-id` and `event-time` come from the event's context."""
+
+LABELS: Mapping[str, str] = {"app.kubernetes.io/managed-by": "hookline"}
+"""Of every Workflow."""
 
 _encode = json.JSONEncoder(
     sort_keys=True, separators=(",", ":")
@@ -127,11 +130,11 @@ class Workload:
     """Digest of everything below: same digest, same Workflow."""
     namespace: str
     """Where its Workflows are created."""
+    sandboxed: bool
+    """Whether the code is foreign."""
     resource: Mapping[str, Any]
-    """The Workflow with empty places for the pipeline's constants: pipelines with equal resources share a trigger. It is in the
-    namespace of all objects, and that of foreign code in its own."""
-    shape: str
-    """Digest of the resource."""
+    """The Workflow with empty places for the pipeline's constants. It is in the namespace of all objects, and that of foreign code in
+    its own."""
     argument_names: tuple[str, ...]
     """Arguments in their order in the resource."""
     arguments: Mapping[str, str]
@@ -156,11 +159,6 @@ def digest(value: Any, length: int = 12) -> str:
     """Hex digest of a JSON value, independent of the order of keys."""
     text = _encode(value)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
-
-
-def argument_path(index: int) -> str:
-    """Path of the value of the argument with this index in a Workflow."""
-    return f"spec.arguments.parameters.{index}.value"
 
 
 def _text(value: str | bool | int) -> str:
@@ -226,17 +224,20 @@ class Shapes:
         return found[1], found[2]
 
 
-def with_source(resource: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """A copy of a Workflow that is labelled with where its events come from."""
-    copied = copy.deepcopy(dict(resource))
-    copied["metadata"]["labels"][PREFIX + "source"] = source
-    return copied
+def run_settings(workload: Workload) -> dict[str, Any]:
+    """The spec of a Workflow as data for a table: without arguments, and with an empty place for the name of its mutex."""
+    spec = {key: value for key, value in workload.resource["spec"].items() if key != "arguments"}
+    if workload.limit is not None:
+        spec["synchronization"] = copy.deepcopy(spec["synchronization"])
+        locked(spec, None, workload.limit)
+    return spec
 
 
 def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dict[str, Any]:
     """The resource with the pipeline's constants, and these arguments, in their places."""
-    resource = with_source(workload.resource, source)
+    resource = copy.deepcopy(dict(workload.resource))
     labels, spec = resource["metadata"]["labels"], resource["spec"]
+    labels[PREFIX + "source"] = source
     resource["metadata"]["namespace"] = workload.namespace
     labels[PREFIX + "pipeline"] = workload.pipeline
     labels[PREFIX + "config"] = workload.config
@@ -348,8 +349,8 @@ def workload(
         repository=subject.repository,
         config=digest([subject.pipeline, shape, constants]),
         namespace=own_namespace,
+        sandboxed=sandboxed,
         resource=resource,
-        shape=shape,
         argument_names=names,
         arguments=arguments,
         kind_arguments=kind_arguments,
@@ -372,7 +373,7 @@ def _accounts(run: Run, form: _Form) -> dict[str, Any]:
 
 
 def _resource(run: Run, form: _Form, limits: LimitsObject, *, lists: bool) -> dict[str, Any]:
-    labels = {"app.kubernetes.io/managed-by": "hookline"}
+    labels = dict(LABELS)
     if form.has_owner:
         labels[f"{PREFIX}owner"] = ""
     spec: dict[str, Any] = {

@@ -73,7 +73,7 @@ def program(name: str) -> Program:
         source="source",
         kinds=host(name).kinds,
         lines={key: entry for key in keys if re.fullmatch(r"[A-Za-z0-9._/-]+", key)},
-        bindings={},
+        templates={},
     )
 
 

@@ -107,12 +107,18 @@ def test_pipelines_of_different_limits_share_a_trigger_and_each_run_names_its_ow
 def test_a_fourth_pipeline_of_a_repository_has_its_limit_in_a_trigger_of_its_own() -> None:
     several = "".join(SHOP.replace("shop:", f"shop-{name}:") for name in "abcd")
     limited = HEAD + several.replace('{at: "0 3 * * *"}}', '{at: "0 3 * * *"}}, run: {limit: builds}')
+    event = BusEvent(
+        "",
+        "",
+        {"headers": {"X-Github-Event": ["push"]}, "body": github_push(repository__full_name="acme/shop")},
+    )
     found = [
-        each.creates.resource["spec"]["synchronization"]["semaphores"][0]["configMapKeyRef"]["key"]
+        each.program.decide(event.text())["spec"]["synchronization"]
         for sensor in planned(limited).sensors
         for each in sensor.dependencies
+        if each.program is not None
     ]
-    assert sorted(found) == ["", "", "", "builds"]
+    assert found == [{"semaphores": [semaphore("builds")]}] * 4
 
 
 @pytest.mark.parametrize("release", get_args(Release))

@@ -287,7 +287,6 @@ def test_a_run_carries_exactly_this() -> None:
         "pipeline": "shop",
         "kind": "push",
         "name": "shop",
-        "config": "0123456789ab",
         "identity": f"0123456789ab shop github push {KEY} refs/heads/main {OTHER_SHA} {SHA}",
         "event": f"shop github push {KEY} refs/heads/main {OTHER_SHA} {SHA}",
         "repository": KEY,
@@ -296,8 +295,23 @@ def test_a_run_carries_exactly_this() -> None:
         "sha": SHA,
         "actor": "octo",
         "delivery": "d-1",
-        "owner": "team-shop",
-        "mutex": "own",
+        "labels": {
+            "hookline.dev/source": "github",
+            "hookline.dev/pipeline": "shop",
+            "hookline.dev/config": "0123456789ab",
+            "hookline.dev/event-kind": "push",
+            "hookline.dev/owner": "team-shop",
+        },
+        "spec": {
+            "workflowTemplateRef": {"name": "ci"},
+            "synchronization": {"mutexes": [{"name": "own"}]},
+            "arguments": {
+                "parameters": [
+                    {"name": "repo_name", "value": "shop"},
+                    {"name": "target_branch", "value": "main"},
+                ]
+            },
+        },
     }
 
 
@@ -547,7 +561,7 @@ def test_no_json_at_all_makes_a_program_fail(name: str, body: Any, header: Any) 
 def test_every_kind_left_out_leaves_a_program_that_still_reads_everything() -> None:
     for name in host_names():
         for kind in host(name).kinds & {"push", "tag", "pull_request", "image_push"}:
-            part = compose(host=host(name), source="s", kinds=frozenset({kind}), lines={}, bindings={})
+            part = compose(host=host(name), source="s", kinds=frozenset({kind}), lines={}, templates={})
             for event, body in corpus(name)[:8]:
                 assert (
                     part.decide(data(name, body, X_Github_Event=event, X_Gitea_Event=event))["verdict"]

@@ -206,9 +206,12 @@ def test_a_template_that_takes_any_ref_takes_no_control_character(sign: str, rea
 
 
 def test_runs_share_the_mutex_that_the_pipeline_names_and_else_that_of_its_checkout() -> None:
-    assert decided(github_push())["mutex"] == "shop"
-    assert decided(github_push(), {**EVERY, "mutex": "own"})["mutex"] == "own"
-    assert decided(github_push(), {**EVERY, "arguments": {}})["mutex"] == ""
+    def mutex(line: dict[str, Any]) -> str:
+        return str(decided(github_push(), line)["spec"]["synchronization"]["mutexes"][0]["name"])
+
+    assert mutex(EVERY) == "shop"
+    assert mutex({**EVERY, "mutex": "own"}) == "own"
+    assert mutex({**EVERY, "arguments": {}}) == ""
 
 
 @pytest.mark.parametrize(("any_ref", "reason"), [(False, "REF"), (True, "MATCH")])

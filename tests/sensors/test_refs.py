@@ -1,6 +1,5 @@
 """Names of branches and tags: a template that takes any ref gets every one that git allows, and nobody gets an unsafe text."""
 
-import json
 import subprocess
 from functools import cache
 from typing import Any
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 from support import SHA, data, edited, github_push, payload, program
 from tries import tries
 
-from events.host import host_names
-from sensors.program import Program
+from events.canonical import Kind
+from events.host import host, host_names
+from sensors.program import Program, TemplateFacts, compose
 
 KEY = "acme/shop"
 RULES: dict[str, Any] = {"push": {}, "tag": {}, "pull_request": {}}
@@ -153,9 +153,37 @@ def test_a_tag_of_a_go_module_becomes_an_image_tag(tag: str, expected: str | Non
 
 
 @pytest.mark.parametrize("name", host_names())
-def test_a_program_has_one_of_the_two_rules(name: str) -> None:
+def test_a_program_has_the_wide_rule_only_where_a_template_takes_any_ref(name: str) -> None:
     texts = [program(name, RULES, (KEY,), any_ref=each).text for each in (True, False)]
-    rules = [json.dumps(text).count("def ref_name:") for text in texts]
     git = name in {"github", "gitea", "gitlab"}
-    assert rules == [int(git), int(git)]
-    assert (texts[0] != texts[1]) == git
+    assert ["utf8bytelength" in text for text in texts] == [git, False]
+
+
+@pytest.mark.parametrize("branch", ["fix/a+b", "fix/a"])
+def test_pipelines_of_one_table_have_the_rule_of_their_own_template(branch: str) -> None:
+    specs = {name: {"workflowTemplateRef": {"name": name}} for name in ("wide", "narrow")}
+    entries = {
+        f"acme/{name}": {"pipeline": name, "config": "c", "run": spec, "push": {}}
+        for name, spec in specs.items()
+    }
+    bindings: dict[Kind, dict[str, str]] = {"push": {"revision": "sha"}}
+    made = compose(
+        host=host("github"),
+        source="github",
+        kinds=frozenset({"push"}),
+        lines=entries,
+        templates={
+            "wide": TemplateFacts(("revision",), bindings, any_ref=True),
+            "narrow": TemplateFacts(("branch",), {"push": {"branch": "branch"}}),
+        },
+    )
+    for name, spec in specs.items():
+        body = github_push(ref=f"refs/heads/{branch}", repository__full_name=f"acme/{name}")
+        found = made.decide(data("github", body, X_Github_Event="push"))
+        if name == "narrow" and "+" in branch:
+            assert found["reason"] == "REF"
+        else:
+            given = (
+                {"name": "revision", "value": SHA} if name == "wide" else {"name": "branch", "value": branch}
+            )
+            assert found["spec"] == {**spec, "arguments": {"parameters": [given]}}

@@ -101,8 +101,7 @@ def program(registry: str, rule: dict[str, Any] | None = None, *names: str) -> P
         source="source",
         kinds=frozenset({"image_push"}),
         lines=dict.fromkeys(names or ("base/go",), line),
-        bindings={},
-        mutex_argument="repo_name",
+        templates={},
     )
 
 
