@@ -72,23 +72,31 @@ def lanes(routes: Iterable[Route], shards: int) -> tuple[list[Group], list[Route
 def bins(
     items: Iterable[Item], name: Callable[[Item], str], size: Callable[[Item], int], room: int
 ) -> Mapping[str, list[Item]]:
-    """Pack items by size, in the order of their names; a bin is called after its first item.
+    """Pack items by size: one bin as long as they fit, else two by a bit of the hash of their names, each split again where needed.
 
-    Content-defined boundaries: once half full, a bin closes after an item whose hash is a multiple of 4. So a new item
-    rarely changes other bins than its own.
+    A bin is called after the bits that all its items have, without the zeros at the end, so the first is "". A new item changes its own
+    bin alone. Where that gets too full, the half with a 0 keeps the bin's name, and the other half moves to a new one.
 
     An item that is larger than a bin gets a bin of its own.
     """
+    hashed = sorted((_bits(name(item)), name(item), item) for item in items)
     found: dict[str, list[Item]] = {}
-    current: list[Item] = []
-    filled = 0
-    for item in sorted(items, key=name):
-        needed = size(item)
-        if filled + needed > room or not current:
-            current, filled = [], 0
-            found[hashlib.sha256(name(item).encode()).hexdigest()[:10]] = current
-        current.append(item)
-        filled += needed
-        if filled * 2 > room and hashlib.sha256(name(item).encode()).digest()[0] % 4 == 0:
-            filled = room
+
+    def place(prefix: str, members: list[tuple[str, str, Item]]) -> None:
+        if len(members) <= 1 or len(prefix) == _DEPTH or sum(size(item) for *_, item in members) <= room:
+            if members:
+                found[prefix.rstrip("0")] = [item for *_, item in sorted(members, key=lambda each: each[1])]
+            return
+        for bit in "01":
+            place(prefix + bit, [each for each in members if each[0].startswith(prefix + bit)])
+
+    place("", hashed)
     return found
+
+
+_DEPTH = 256
+"""Bits of a hash."""
+
+
+def _bits(name: str) -> str:
+    return f"{int.from_bytes(hashlib.sha256(name.encode()).digest()):0{_DEPTH}b}"

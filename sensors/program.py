@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
 
-__all__ = ["Program", "TemplateFacts", "compose", "reader", "string_literal"]
+__all__ = ["Program", "TemplateFacts", "compose", "reader", "string_literal", "tabled"]
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
@@ -222,6 +222,20 @@ def reader(host: Host, source: str) -> Program:
 def _quoted(line: Mapping[str, Any]) -> str:
     """A line of the table: JSON with ' for ", which costs one byte in the Sensor object instead of four."""
     return _encode(line).replace("'", "\\u0027").replace('"', "'")
+
+
+def tabled(text: str) -> dict[str, str]:
+    """The table of a program's text: repository or image → pipeline; empty if the text is no program of hookline's."""
+    start, end = 'def table: "\n', '";\n'
+    if not text.startswith(start):
+        return {}
+    found: dict[str, str] = {}
+    for written in text[len(start) :].partition(end)[0].split("\n"):
+        key, _, line = written.partition(" ")
+        if not key.startswith("="):
+            entry = json.loads(json.loads(f'"{line}"').replace("'", '"'))
+            found[key] = str(entry["pipeline"])
+    return found
 
 
 def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:

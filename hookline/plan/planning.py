@@ -152,9 +152,7 @@ class Plan:
             size=lambda entry: go_json_bytes({entry.name: entry.spec(f"{self.prefix}-calendar-00")}),
             room=usable_json_bytes("EventSource") - 1_000,
         )
-        if len(placed) == 1:
-            return {f"{self.prefix}-calendar": entries}
-        return {f"{self.prefix}-calendar-{place}": found for place, found in placed.items()}
+        return {_placed(f"{self.prefix}-calendar", place): found for place, found in placed.items()}
 
     @cached_property
     def sensors(self) -> tuple[SensorPlan, ...]:
@@ -217,10 +215,14 @@ class Plan:
         )
         for place, found in placed.items():
             yield SensorPlan(
-                f"{self.prefix}-{name}-{place}",
+                _placed(f"{self.prefix}-{name}", place),
                 tuple(found),
                 f"{plural(len(found), what)}{which}, a trigger each",
             )
+
+
+def _placed(name: str, place: str) -> str:
+    return f"{name}-{place}" if place else name
 
 
 def _limits_object(declaration: Declaration) -> LimitsObject:

@@ -25,6 +25,7 @@ from support import payload
 
 from events.environment import fits
 from hookline.plan.objects import objects
+from hookline.plan.planning import Plan
 
 EVENTS = 300
 """Published to measure CPU; none of them starts a run, so that only deciding counts."""
@@ -32,13 +33,13 @@ RUNS = 100
 """Delivered one after the other to measure latency."""
 
 
-def hand_written(plan_objects: list[Any], pipelines: int) -> list[Any]:
+def hand_written(plan: Plan) -> list[Any]:
     """One dependency and trigger with native filters per pipeline, as published examples do it."""
+    plan_objects = objects(plan)
     sensor = copy.deepcopy(next(each for each in plan_objects if each["kind"] == "Sensor"))
     trigger = sensor["spec"]["triggers"][0]
     dependencies, triggers = [], []
-    for number in range(pipelines):
-        name = f"service-{number:04d}"
+    for name, load in plan.workloads.items():
         filters = [
             {"path": "headers.X-Github-Event.0", "type": "string", "value": ["^push$"]},
             {"path": "body.repository.full_name", "type": "string", "value": [f"^acme/{name}$"]},
@@ -48,7 +49,7 @@ def hand_written(plan_objects: list[Any], pipelines: int) -> list[Any]:
         event = {"eventSourceName": "hookline-webhooks", "eventName": "github"}
         dependencies.append({"name": name, **event, "filters": {"data": filters}})
         made = copy.deepcopy(trigger)
-        resource = made["template"]["k8s"]["source"]["resource"]
+        resource = copy.deepcopy(dict(load.resource))
         resource["metadata"]["generateName"] = f"{name}-"
         resource["metadata"]["labels"]["hookline.dev/pipeline"] = name
         made["template"] |= {"name": name, "conditions": name}
@@ -204,11 +205,11 @@ def measure(plane: ControlPlane, case: Case, namespace: str) -> float:
     """Print one row; CPU of one event in milliseconds."""
     plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     site = Installation(plane, namespace)
-    rendered = objects(site.declare(case.text))
+    plan = site.declare(case.text)
     for manifest in site.secrets():
         plane.api.apply(manifest)
     consumers = case.pipelines if case.by_hand else site.consumers
-    site.apply_objects(hand_written(rendered, case.pipelines) if case.by_hand else rendered)
+    site.apply_objects(hand_written(plan) if case.by_hand else objects(plan))
     plane.kubelet.sync(namespace)
     site.until_fetching(consumers)
     before = cpu(site)

@@ -10,7 +10,9 @@ from support import github_push
 __all__ = ["fleet", "push_body", "push_event"]
 
 
-def fleet(repositories: int, shards: int = 1, prefix: str = "", branches: str = "main") -> str:
+def fleet(
+    repositories: int, shards: int = 1, prefix: str = "", branches: str = "main", run: str = "{}"
+) -> str:
     """The declaration of a fleet.
 
     Args:
@@ -18,6 +20,7 @@ def fleet(repositories: int, shards: int = 1, prefix: str = "", branches: str = 
         shards: Sensors that share them.
         prefix: Of all pipelines' names; another one is an edit of every pipeline.
         branches: That their pushes build.
+        run: Settings of all their runs, as YAML.
     """
     pipelines = "".join(
         f"""
@@ -32,6 +35,7 @@ version: 1
 cluster: {{namespace: ci, shards: {shards}, event_bus: {{replicas: 1}}}}
 sources:
   github: {{host: github, endpoint: /github, secret: {{name: hooks, key: github}}}}
+defaults: {{run: {run}}}
 pipelines:{pipelines}
 """
 

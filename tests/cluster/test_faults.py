@@ -77,6 +77,79 @@ def test_an_edit_while_events_flow_loses_and_doubles_none(site: Installation) ->
     assert len(names(found)) == REPOSITORIES
 
 
+OLD_SETTINGS = "{ttl: 1h, pod_labels: {team: old}}"
+NEW_SETTINGS = (
+    "{template: hookline-ci-go, ttl: 2h, keep_pods: 1m, deadline: 3h, priority: 7, retry: false, mutex: one, spot: {}, "
+    "pod_labels: {team: new}, pod_annotations: {example.com/a: b}}"
+)
+"""Every setting is another one."""
+
+
+def settings(workflow: Any) -> tuple[Any, ...]:
+    """What OLD_SETTINGS and NEW_SETTINGS say about a Workflow."""
+    spec = workflow["spec"]
+    return (
+        spec["workflowTemplateRef"]["name"],
+        spec["ttlStrategy"]["secondsAfterCompletion"],
+        spec["podGC"]["deleteDelayDuration"],
+        spec["activeDeadlineSeconds"],
+        spec.get("priority"),
+        spec["podMetadata"],
+        len(spec["synchronization"]["mutexes"]),
+    )
+
+
+OLD_RUN = ("ci-go-v1", 3600, "600s", 7200, None, {"labels": {"team": "old"}}, 1)
+NEW_RUN = (
+    "hookline-ci-go",
+    7200,
+    "60s",
+    10_800,
+    7,
+    {
+        "labels": {"alibabacloud.com/eci": "true", "team": "new"},
+        "annotations": {
+            "example.com/a": "b",
+            "k8s.aliyun.com/eci-spot-strategy": "SpotAsPriceGo",
+            "k8s.aliyun.com/eci-spot-fallback": "true",
+            "k8s.aliyun.com/eci-spot-duration": "1",
+        },
+    },
+    1,
+)
+
+
+def test_new_run_settings_lose_no_event_that_waits(site: Installation) -> None:
+    site.install(fleet(REPOSITORIES, SHARDS, run=OLD_SETTINGS))
+    stop_sensors(site)
+    site.bus.publish([push_event(site, number) for number in range(REPOSITORIES)])
+    site.apply(fleet(REPOSITORIES, SHARDS, run=NEW_SETTINGS))
+    site.start()
+    assert [settings(each) for each in site.until_workflows(REPOSITORIES)] == [NEW_RUN] * REPOSITORIES
+
+
+def test_new_run_settings_while_events_flow_lose_none_and_each_run_has_the_old_or_the_new_ones(
+    site: Installation,
+) -> None:
+    site.install(fleet(REPOSITORIES, SHARDS, run=OLD_SETTINGS))
+    site.bus.publish([push_event(site, number) for number in range(REPOSITORIES)])
+    until(lambda: len(site.workflows()) >= REPOSITORIES // 4, "a quarter of them has run")
+    site.apply(fleet(REPOSITORIES, SHARDS, run=NEW_SETTINGS))
+    # The pods are replaced below, while they decide these.
+    site.bus.publish([push_event(site, number, commit=1) for number in range(REPOSITORIES)])
+    site.start()
+    site.bus.until_settled(site.consumers)
+    found = site.workflows()
+    counted = [settings(each) for each in found]
+    old, new = counted.count(OLD_RUN), counted.count(NEW_RUN)
+    print(f"new settings while events flow: {old} runs with the old ones, {new} with the new ones")
+    assert old + new == len(found)
+    assert min(old, new) > 0
+    assert len({each["metadata"]["labels"]["hookline.dev/event"] for each in found}) == 2 * REPOSITORIES
+    # A Sensor that is stopped between a Workflow and its acknowledgement decides this event once more: at most one a Sensor.
+    assert len(found) <= 2 * REPOSITORIES + SHARDS
+
+
 def test_what_moving_pipelines_between_shards_loses(site: Installation) -> None:
     site.install(fleet(REPOSITORIES, SHARDS - 1))
     site.bus.publish([push_event(site, number) for number in range(REPOSITORIES)])

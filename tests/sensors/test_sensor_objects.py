@@ -186,8 +186,7 @@ def test_nothing_but_name_labels_annotations_and_arguments_comes_from_an_event()
 def test_wider_than_the_lanes_gets_a_trigger_each_and_the_lanes_stay() -> None:
     few, many = plan(repositories(1, per_repository=LANES)), plan(repositories(1, per_repository=LANES + 2))
     assert [sensor.name for sensor in few.sensors] == ["hookline-1"]
-    assert [sensor.name for sensor in many.sensors] == ["hookline-1", many.sensors[1].name]
-    assert many.sensors[1].name.startswith("hookline-wide-")
+    assert [sensor.name for sensor in many.sensors] == ["hookline-1", "hookline-wide"]
     assert [each.name for each in few.sensors[0].dependencies] == [
         each.name for each in many.sensors[0].dependencies
     ]
@@ -259,6 +258,36 @@ def test_bins_hold_what_fits_whatever_the_order(sizes: dict[str, int]) -> None:
     assert found == packed(sorted(sizes, reverse=True))
     assert all(sum(sizes[name] for name in each) <= 100 for each in found.values())
     assert sorted(name for each in found.values() for name in each) == sorted(sizes)
+
+
+@settings(max_examples=tries(100))
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=8), st.integers(1, 50), min_size=1, max_size=40),
+    st.text(min_size=9, max_size=9),
+    st.integers(1, 50),
+)
+def test_one_item_more_renames_no_bin_and_splits_at_most_its_own(
+    sizes: dict[str, int], more: str, size: int
+) -> None:
+    after = {**sizes, more: size}
+    few, many = (
+        {
+            name: place
+            for place, names in bins(some, name=str, size=some.__getitem__, room=100).items()
+            for name in names
+        }
+        for some in (sizes, after)
+    )
+    assert set(few.values()) <= set(many.values())
+    moved = {name for name in few if few[name] != many[name]}
+    assert len({few[name] for name in moved}) <= 1
+    if moved:
+        (full,) = {few[name] for name in moved}
+        assert size + sum(each for name, each in sizes.items() if few[name] == full) > 100
+
+
+def test_what_fits_into_one_bin_has_a_name_that_no_item_is_part_of() -> None:
+    assert list(bins("abc", name=str, size=lambda _: 1, room=3)) == [""]
 
 
 def test_environment_bytes_are_those_of_the_string_that_linux_gets() -> None:
