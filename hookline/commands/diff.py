@@ -78,7 +78,10 @@ def command(
                 "apiVersion": "hookline.dev/v1",
                 "kind": "Difference",
                 "items": [change_data(each) | {"difference": list(difference(each))} for each in shown],
-                "subscriptions": [{"name": each.name, "effect": each.effect} for each in losses],
+                "subscriptions": [
+                    {"name": each.name, "effect": each.effect, "pipelines": list(each.pipelines)}
+                    for each in losses
+                ],
             }
             print_data(found, output)
     for each in losses:

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from hookline.applying.leaving import deletions, leaving
 from hookline.command_line.common import (
     DeclarationArguments,
     declaration_arguments,
     fail,
     objects_option,
     objects_to_print,
+    print_data,
     print_line,
     report,
 )
@@ -20,6 +23,7 @@ from hookline.command_line.completing import complete_owner
 from hookline.command_line.strict import StrictCommand
 from hookline.command_line.writing import write_folder
 from hookline.output import json_text, table, yaml_documents
+from hookline.plan.objects import objects
 from hookline.plan.owners import objects_of, owners, pipelines_of
 from hookline.plan.planning import Plan
 from hookline.plan.pods import Pod, Pods, changes, pods_needed
@@ -27,10 +31,11 @@ from hookline.plan.pods import Pod, Pods, changes, pods_needed
 
 @click.command(
     cls=StrictCommand,
-    excludes={"--pods": ["--to", "--output", "--against"], "--against": ["--to", "--output", "--owner"]},
+    excludes={"--pods": ["--to", "--output", "--against"], "--against": ["--to", "--owner"]},
 )
 @declaration_arguments
 @objects_option
+@click.pass_context
 @click.option(
     "--to",
     "folder",
@@ -53,9 +58,11 @@ from hookline.plan.pods import Pod, Pods, changes, pods_needed
     "old_files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Print what changes for pipelines and subscriptions against this earlier file or folder, instead of the objects; repeatable.",
+    help="Print what changes for pipelines and subscriptions against this earlier file or folder of the declaration, and which objects to "
+    "delete, instead of the objects; repeatable. With -o: as data.",
 )
 def command(
+    context: click.Context,
     declared: DeclarationArguments,
     output: str,
     folder: Path | None,
@@ -77,13 +84,8 @@ def command(
     """
     plan = declared.plan_that_fits()
     if old_files:
-        moved = changes(replace(declared, files=old_files).plan(), plan)
-        click.echo(
-            table(("WHAT", "NAME", "EFFECT"), ((each.what, each.name, each.effect) for each in moved))
-            if moved
-            else "nothing moves",
-            nl=not moved,
-        )
+        as_data = context.get_parameter_source("output") is ParameterSource.COMMANDLINE
+        _print_changes(replace(declared, files=old_files).plan(), plan, output if as_data else None)
         return
     by_owner = owners(plan)
     if owner is not None and owner not in by_owner:
@@ -109,6 +111,42 @@ def command(
     else:
         click.echo(yaml_documents(rendered), nl=False)
     print_line(summary if owner is not None else f"{summary}; hookline render --pods says why", err=True)
+
+
+def _print_changes(old: Plan, new: Plan, output: str | None) -> None:
+    """What changes, and what to delete once the new objects are there: as text, or in a format of data."""
+    moved, gone = changes(old, new), leaving(objects(old), objects(new))
+    if output is not None:
+        data = {
+            "apiVersion": "hookline.dev/v1",
+            "kind": "Comparison",
+            "changes": [{"what": each.what, "name": each.name, "effect": each.effect} for each in moved],
+            "delete": [each.name.data for each in gone if each.kept is None],
+            "keep": [each.name.data | {"reason": each.kept} for each in gone if each.kept is not None],
+        }
+        print_data(data, output)
+        return
+    if moved:
+        click.echo(
+            table(("WHAT", "NAME", "EFFECT"), ((each.what, each.name, each.effect) for each in moved)),
+            nl=False,
+        )
+    else:
+        click.echo("nothing moves")
+    if commands := list(deletions(gone)):
+        click.echo(
+            "\nAfter the new objects are applied and their pods are ready, delete these (hookline apply does so by itself):\n"
+        )
+        for each in gone:
+            if each.kept is None:
+                place = f" -n {each.name.namespace}" if each.name.namespace else ""
+                click.echo(f"  {each.name}{place}")
+        click.echo("")
+        for line in commands:
+            click.echo(f"  {line}")
+    kept = [each for each in gone if each.kept is not None]
+    for each in kept:
+        click.echo(f"\nKeep {each.name.placed}: {each.kept}. Delete it by hand if nobody needs it.")
 
 
 def _of_owner(plan: Plan, owner: str, rendered: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:

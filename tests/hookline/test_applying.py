@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hookline.applying.changes import Change, compared, difference, in_order
 from hookline.applying.guards import KEPT, why_not_deleted, why_not_touched
 from hookline.applying.inventory import inventory_manifest, inventory_name, listed
+from hookline.applying.leaving import deletions, leaving
 from hookline.applying.managed_fields import adopted, taken_from, without_fields
 from hookline.applying.object_name import ObjectName
 from hookline.applying.readiness import subscriptions, waits_for
@@ -369,3 +370,28 @@ def test_a_change_says_which_subscriptions_lose_what_waits(
         if each.loses_events
     ]
     assert found == effects
+
+
+def test_what_a_declaration_no_longer_has_is_deleted_in_reverse_and_data_is_kept() -> None:
+    def of(kind: str, name: str, namespace: str | None = "ci", version: str = "v1") -> Json:
+        place = {} if namespace is None else {"namespace": namespace}
+        return {"apiVersion": version, "kind": kind, "metadata": {"name": name, **place}}
+
+    stays = of("ServiceAccount", "stays")
+    before = [
+        stays,
+        of("ServiceAccount", "a"),
+        of("PersistentVolumeClaim", "ledger"),
+        of("Secret", "token"),
+        of("ClusterRole", "c", None, "rbac.authorization.k8s.io/v1"),
+        of("Sensor", "s", version="argoproj.io/v1alpha1"),
+        of("ServiceAccount", "a", "team"),
+    ]
+    found = leaving(before, [stays, of("ServiceAccount", "new")])
+    assert {str(each.name) for each in found if each.kept} == {"persistentvolumeclaim/ledger", "secret/token"}
+    assert list(deletions(found)) == [
+        "kubectl delete clusterrole.rbac.authorization.k8s.io/c",
+        "kubectl delete -n ci sensor.argoproj.io/s serviceaccount/a",
+        "kubectl delete -n team serviceaccount/a",
+    ]
+    assert leaving(before, before) == []

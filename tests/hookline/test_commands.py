@@ -189,6 +189,31 @@ def test_against_tells_what_a_change_moves(folder: Path) -> None:
     moved = hookline("render", "--against", "old.yaml").stdout
     assert "added to" in moved
     assert "removed from" in moved
+    assert "kubectl delete" not in moved
+
+
+def test_against_ends_with_what_to_delete_and_what_to_keep(folder: Path) -> None:
+    nightly = 'push: {branches: [main]}\n      schedule: {at: "30 2 * * *"}'
+    (folder / "old.yaml").write_text(DECLARATION.replace("push: {branches: [main]}", nightly), "utf-8")
+    lines = hookline("render", "--against", "old.yaml").stdout.splitlines()
+    deleted = [
+        "  sensor.argoproj.io/hookline-schedules -n ci",
+        "  eventsource.argoproj.io/hookline-calendar -n ci",
+        "  serviceaccount/hookline-calendar -n ci",
+    ]
+    assert sorted(line for line in lines if " -n ci" in line and "kubectl" not in line) == sorted(deleted)
+    (command,) = (line for line in lines if "kubectl" in line)
+    assert command.startswith("  kubectl delete -n ci ")
+    assert set(command.split()[4:]) == {line.split()[0] for line in deleted}
+    found = json.loads(hookline("render", "--against", "old.yaml", "-o", "json").stdout)
+    assert {(each["kind"], each["namespace"], each["name"]) for each in found["delete"]} == {
+        ("Sensor", "ci", "hookline-schedules"),
+        ("EventSource", "ci", "hookline-calendar"),
+        ("ServiceAccount", "ci", "hookline-calendar"),
+    }
+    assert found["keep"] == []
+    assert {each["what"] for each in found["changes"]} == {"pipeline", "subscription"}
+    assert yaml.safe_load(hookline("render", "--against", "old.yaml", "-o", "yaml").stdout) == found
 
 
 # --- simulate, explain, test, next ----------------------------------------------------------------------------------
