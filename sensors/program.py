@@ -267,8 +267,12 @@ def _shared_rules(
     lines: Mapping[str, Mapping[str, Any]], shared_arguments: Mapping[str, str], kinds: frozenset[Kind]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The lines of the table by name: rules and specs that several entries share, as =1, =2 …, then the entries."""
+    # Pipelines with the same settings have the same object: it is written once.
+    specs = {id(entry["run"]): entry["run"] for entry in lines.values() if "run" in entry}
+    texts = {key: _quoted(spec) for key, spec in specs.items()}
     written = {
-        key: {part: _quoted(entry[part]) for part in {*kinds, "run"} & entry.keys()}
+        key: {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()}
+        | ({"run": texts[id(entry["run"])]} if "run" in entry else {})
         for key, entry in lines.items()
     }
     counts = Counter(text for texts in written.values() for text in texts.values())

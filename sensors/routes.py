@@ -8,7 +8,7 @@ from events.canonical import Kind
 from events.declaration import Events, ImagePush
 from events.host import Host
 from sensors.clauses import SETTINGS, clause_of, named_artifacts
-from triggers.workflow import Workload, run_settings
+from triggers.workflow import Workload
 
 __all__ = ["BusSource", "Route", "ScheduledRoute", "entry", "rule"]
 
@@ -84,7 +84,7 @@ def entry(route: Route) -> dict[str, Any]:
     found: dict[str, Any] = {
         "pipeline": workload.pipeline,
         "config": workload.config,
-        "run": run_settings(workload),
+        "run": workload.settings,
         "arguments": dict(workload.arguments),
         "owner": workload.owner,
         "mutex": workload.mutex if workload.mutex != implied else None,

@@ -37,7 +37,6 @@ __all__ = [
     "digest",
     "filled",
     "pushed",
-    "run_settings",
     "scheduled",
     "workload",
 ]
@@ -135,6 +134,8 @@ class Workload:
     resource: Mapping[str, Any]
     """The Workflow with empty places for the pipeline's constants. It is in the namespace of all objects, and that of foreign code in
     its own."""
+    settings: Mapping[str, Any]
+    """The spec of the resource as data for a table: without arguments, and with an empty place for the name of its mutex."""
     argument_names: tuple[str, ...]
     """Arguments in their order in the resource."""
     arguments: Mapping[str, str]
@@ -212,25 +213,20 @@ class Shapes:
         """
         self._limits = limits
         self._lists = lists
-        self._made: dict[tuple[int, _Form], tuple[Run, dict[str, Any], str]] = {}
+        self._made: dict[tuple[int, _Form], tuple[Run, dict[str, Any], dict[str, Any], str]] = {}
 
-    def get(self, run: Run, form: _Form) -> tuple[dict[str, Any], str]:
-        """The resource with its digest."""
+    def get(self, run: Run, form: _Form) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """The resource, its settings as data for a table, and its digest."""
         found = self._made.get((id(run), form))
         if found is None:
             resource = _resource(run, form, self._limits, lists=self._lists)
+            settings = {key: value for key, value in resource["spec"].items() if key != "arguments"}
+            if run.limit:
+                settings["synchronization"] = copy.deepcopy(settings["synchronization"])
+                locked(settings, None, run.limit)
             # Keeping the run keeps its id from being given to another one.
-            found = self._made[id(run), form] = (run, resource, digest(resource, 16))
-        return found[1], found[2]
-
-
-def run_settings(workload: Workload) -> dict[str, Any]:
-    """The spec of a Workflow as data for a table: without arguments, and with an empty place for the name of its mutex."""
-    spec = {key: value for key, value in workload.resource["spec"].items() if key != "arguments"}
-    if workload.limit is not None:
-        spec["synchronization"] = copy.deepcopy(spec["synchronization"])
-        locked(spec, None, workload.limit)
-    return spec
+            found = self._made[id(run), form] = (run, resource, settings, digest(resource, 16))
+        return found[1:]
 
 
 def filled(workload: Workload, source: str, arguments: Mapping[str, str]) -> dict[str, Any]:
@@ -337,7 +333,7 @@ def workload(
         sandboxed=sandboxed,
         restricted=restricted,
     )
-    resource, shape = shapes.get(run, form)
+    resource, run_settings, shape = shapes.get(run, form)
     constants: list[Any] = [subject.owner, mutex, arguments, kind_arguments, bindings]
     if own_namespace != form.namespace:
         constants.append(own_namespace)
@@ -351,6 +347,7 @@ def workload(
         namespace=own_namespace,
         sandboxed=sandboxed,
         resource=resource,
+        settings=run_settings,
         argument_names=names,
         arguments=arguments,
         kind_arguments=kind_arguments,
