@@ -114,7 +114,7 @@ def command(
 
 
 def _print_changes(old: Plan, new: Plan, output: str | None) -> None:
-    """What changes, and what to delete once the new objects are there: as text, or in a format of data."""
+    """Print the changes, and the objects to delete once the new ones are there: as text, or in a format of data."""
     moved, gone = changes(old, new), leaving(objects(old), objects(new))
     if output is not None:
         data = {
