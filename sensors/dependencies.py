@@ -122,7 +122,7 @@ def _of_routes(name: str, routes: tuple[Route, ...]) -> Dependency:
 
 
 def _templates(workloads: Iterable[Workload]) -> dict[str, TemplateFacts]:
-    """What a program has to know of the templates of these runs."""
+    """Facts about the templates of these runs, for their program."""
     found: dict[str, TemplateFacts] = {}
     for each in workloads:
         template = each.template

@@ -64,7 +64,7 @@ def _definitions(host: str, parts: frozenset[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TemplateFacts:
-    """What a program knows of a template that runs of its table use."""
+    """Facts about a template that runs of a table use, as its program needs them."""
 
     arguments: tuple[str, ...] = ()
     """Those that some run gives, in the template's order."""

@@ -40,7 +40,6 @@ OWN_WORDS = (
     "lane",
     "route",
     "sandbox",
-    "shape",
     "shard",
     "table",
     "trusted pipeline",

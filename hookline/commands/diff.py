@@ -58,10 +58,9 @@ def command(
     report(plan.warnings)
     with failures():
         examined = target.applier(plan).examine(desired, force_conflicts=force_conflicts, prune=True)
-    of_sensors = [each for each in examined.changes if each.name.kind == "Sensor"]
     moved = subscription_changes(
-        [each.before for each in of_sensors if each.before is not None],
-        [each.after for each in of_sensors if each.after is not None],
+        [each.before for each in examined.changes if each.before is not None],
+        [each.after for each in examined.changes if each.after is not None],
     )
     losses = [each for each in moved if each.loses_events]
     shown = [each for each in examined.changes if each.action != "unchanged"]

@@ -114,7 +114,7 @@ def command(
 
 
 def _print_changes(old: Plan, new: Plan, output: str | None) -> None:
-    """What changes, and what to delete once the new objects are there: as text, or in a format of data."""
+    """Print the changes, and the objects to delete once the new ones are there: as text, or in a format of data."""
     moved, gone = changes(old, new), leaving(objects(old), objects(new))
     if output is not None:
         data = {
@@ -132,21 +132,22 @@ def _print_changes(old: Plan, new: Plan, output: str | None) -> None:
             nl=False,
         )
     else:
-        click.echo("nothing moves")
+        print_line("nothing moves")
     if commands := list(deletions(gone)):
-        click.echo(
-            "\nAfter the new objects are applied and their pods are ready, delete these (hookline apply does so by itself):\n"
+        print_line("")
+        print_line(
+            "After the new objects are applied and their pods are ready, delete these (hookline apply does so by itself):"
         )
         for each in gone:
             if each.kept is None:
                 place = f" -n {each.name.namespace}" if each.name.namespace else ""
-                click.echo(f"  {each.name}{place}")
-        click.echo("")
+                print_line(f"  {each.name}{place}")
+        print_line("With kubectl:")
         for line in commands:
-            click.echo(f"  {line}")
-    kept = [each for each in gone if each.kept is not None]
-    for each in kept:
-        click.echo(f"\nKeep {each.name.placed}: {each.kept}. Delete it by hand if nobody needs it.")
+            print_line(f"  {line}")
+    for each in gone:
+        if each.kept is not None:
+            print_line(f"keep {each.name.placed}: {each.kept}; delete it by hand if nobody needs it")
 
 
 def _of_owner(plan: Plan, owner: str, rendered: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:

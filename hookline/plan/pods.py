@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hookline.output import plural
-from hookline.plan.objects import event_source_objects, sensor_object
+from hookline.plan.objects import event_source_objects, objects
 from hookline.plan.owners import received_by
 from hookline.plan.planning import Plan
 from hookline.plan.subscriptions import subscription_changes
@@ -111,6 +111,6 @@ def changes(old: Plan, new: Plan) -> list[PlanChange]:
         PlanChange("pipeline", pipeline, f"removed from {before[pipeline, event]}")
         for pipeline, event in sorted(before.keys() - after.keys())
     ]
-    sensors = [[sensor_object(plan, each) for each in plan.sensors] for plan in (old, new)]
-    found += [PlanChange("subscription", each.name, each.effect) for each in subscription_changes(*sensors)]
+    moved = subscription_changes(objects(old), objects(new))
+    found += [PlanChange("subscription", each.name, each.effect) for each in moved]
     return found

@@ -1,4 +1,4 @@
-"""Subscriptions: what Sensor objects listen to, and which of it loses waiting events when others are applied over them."""
+"""Subscriptions: what Sensors listen to on a bus, and which of it loses waiting events when other objects are applied over them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,10 +14,10 @@ __all__ = ["SubscriptionChange", "subscription_changes"]
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionChange:
-    """Effect on one subscription when other Sensors are applied over those that are there."""
+    """Effect on one subscription when other objects are applied over those that are there."""
 
     name: str
-    """Sensor/dependency."""
+    """Sensor/dependency; of a bus that loses all of them, its name."""
     effect: str
     loses_events: bool
     """Whether what waits for it on the bus at that moment starts nothing."""
@@ -105,17 +105,47 @@ def subscription_changes(
     another name (argo-events pkg/eventbus/jetstream/sensor/sensor_jetstream.go).
 
     Args:
-        before: Sensors of the cluster.
-        after: Sensors that are applied.
+        before: Objects of the cluster; those that are neither Sensors nor EventBuses count for nothing.
+        after: Objects that are applied.
     """
-    old = {each.key: each for sensor in before for each in _of(sensor)}
-    new = {each.key: each for sensor in after for each in _of(sensor)}
-    found = [change for key, each in sorted(old.items()) for change in _effects(each, new.get(key), old, new)]
+    before, after = list(before), list(after)
+    old, new = (
+        {each.key: each for sensor in some if sensor["kind"] == "Sensor" for each in _of(sensor)}
+        for some in (before, after)
+    )
+    found = list(_of_buses(before, after))
+    found += [
+        change for key, each in sorted(old.items()) for change in _effects(each, new.get(key), old, new)
+    ]
     return found + [
         SubscriptionChange(each.name, "new: receives what arrives after it has started", loses_events=False)
         for key, each in sorted(new.items())
         if key not in old
     ]
+
+
+def _of_buses(
+    before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
+) -> Iterator[SubscriptionChange]:
+    """The buses that do not keep what is on them: an EventBus has its stream on its pods and claims no volume."""
+    old, new = (
+        {
+            (each["metadata"].get("namespace", ""), each["metadata"]["name"]): each["spec"].get(
+                "jetstream", {}
+            )
+            for each in some
+            if each["kind"] == "EventBus"
+        }
+        for some in (before, after)
+    )
+    for place, was in sorted(old.items()):
+        now = new.get(place)
+        servers = [each.get("replicas", 3) for each in (was, now or {})]
+        if now is None:
+            yield SubscriptionChange(f"bus {place[1]}", f"ends; {_LOST}", loses_events=True)
+        elif now != was and min(servers) == 1:
+            effect = f"has one server; if this change restarts it, {_LOST}"
+            yield SubscriptionChange(f"bus {place[1]}", effect, loses_events=True)
 
 
 _Key = tuple[str, str, str, str, str]
@@ -127,7 +157,7 @@ def _effects(
     old: Mapping[_Key, _Subscription],
     new: Mapping[_Key, _Subscription],
 ) -> Iterator[SubscriptionChange]:
-    """What becomes of one subscription, and of the pipelines that it no longer carries."""
+    """Changes of one subscription, and of the pipelines that it no longer carries."""
     moved = _moved(each, now, new)
     if now is None:
         fresh = (key for key, other in new.items() if key not in old and other.subject == each.subject)

@@ -202,7 +202,7 @@ def test_against_ends_with_what_to_delete_and_what_to_keep(folder: Path) -> None
         "  serviceaccount/hookline-calendar -n ci",
     ]
     assert sorted(line for line in lines if " -n ci" in line and "kubectl" not in line) == sorted(deleted)
-    (command,) = (line for line in lines if "kubectl" in line)
+    (command,) = (line for line in lines if "kubectl delete" in line)
     assert command.startswith("  kubectl delete -n ci ")
     assert set(command.split()[4:]) == {line.split()[0] for line in deleted}
     found = json.loads(hookline("render", "--against", "old.yaml", "-o", "json").stdout)

@@ -10,7 +10,7 @@ from support import plan
 from tries import tries
 
 from hookline.output import yaml_text
-from hookline.plan.objects import sensor_object
+from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
 from hookline.plan.subscriptions import SubscriptionChange, subscription_changes
 from sensors.program import tabled
@@ -97,12 +97,8 @@ def planned(pipelines: Mapping[str, Any], cluster: Mapping[str, Any] | None = No
     )
 
 
-def sensors(made: Plan) -> list[dict[str, Any]]:
-    return [sensor_object(made, each) for each in made.sensors]
-
-
 def losses(before: Plan, after: Plan) -> list[SubscriptionChange]:
-    return [each for each in subscription_changes(sensors(before), sensors(after)) if each.loses_events]
+    return [each for each in subscription_changes(objects(before), objects(after)) if each.loses_events]
 
 
 def listened(pipeline: Mapping[str, Any]) -> set[str]:
@@ -178,12 +174,30 @@ def of_shop(**cluster: Any) -> Plan:
         ({"schedules": "cron_workflow"}, "ends"),
         ({"shards": 4}, "to hookline-4/github-1-"),
         ({"shards": 2}, "becomes hookline-"),
+        ({"platform": "ack-one", "allow": ["webhook"]}, "ends"),
     ],
 )
 def test_what_still_loses_is_said(cluster: dict[str, Any], said: str) -> None:
     found = losses(of_shop(), of_shop(**cluster))
     assert any(said in each.effect for each in found), found
-    assert all(each.pipelines for each in found)
+    assert all(each.pipelines for each in found if not each.name.startswith("bus "))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        ({"replicas": 1}, {"replicas": 1, "version": "2.10.0"}, ["has one server"]),
+        ({"replicas": 3}, {"replicas": 1}, ["has one server"]),
+        ({"replicas": 3}, {"replicas": 3, "version": "2.10.0"}, []),
+        ({"replicas": 1}, {"create": False}, ["ends"]),
+        ({"replicas": 1}, {"replicas": 1}, []),
+    ],
+)
+def test_a_bus_that_does_not_keep_its_events_is_said(
+    before: dict[str, Any], after: dict[str, Any], lost: list[str]
+) -> None:
+    found = losses(of_shop(event_bus=before), of_shop(event_bus=after))
+    assert [each.effect.split(",")[0].split(";")[0] for each in found] == lost
 
 
 def test_shards_move_each_pipeline_from_where_it_was_to_where_it_is() -> None:

@@ -266,7 +266,7 @@ def test_bins_hold_what_fits_whatever_the_order(sizes: dict[str, int]) -> None:
     st.text(min_size=9, max_size=9),
     st.integers(1, 50),
 )
-def test_one_item_more_renames_no_bin_and_splits_at_most_its_own(
+def test_one_item_more_moves_items_of_its_own_bin_alone_and_only_if_that_is_full(
     sizes: dict[str, int], more: str, size: int
 ) -> None:
     after = {**sizes, more: size}
@@ -278,7 +278,6 @@ def test_one_item_more_renames_no_bin_and_splits_at_most_its_own(
         }
         for some in (sizes, after)
     )
-    assert set(few.values()) <= set(many.values())
     moved = {name for name in few if few[name] != many[name]}
     assert len({few[name] for name in moved}) <= 1
     if moved:
