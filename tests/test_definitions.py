@@ -15,13 +15,12 @@ from definitions import (
     stored,
 )
 from printed import CASES, EVERYTHING, minor, printed
-from support import EXAMPLES
+from support import EXAMPLES, exporter_of
 
-from runs.exporter.manifests import exporter_manifests
 from triggers.prerequisites import ClassStorage, GitCredentials, NasStorage, NfsStorage, prerequisites
 from triggers.release import OLDEST_UPSTREAM, Release
 
-EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
+EXPORTER = exporter_of("ci", "registry.example.com/hookline@sha256:" + "0" * 64)
 SECRETS: dict[str, list[GitCredentials]] = {"git-creds": ["password", "ssh"], "gitlab-creds": ["ssh"]}
 THROUGH_A_GATEWAY = EVERYTHING.replace(
     "class: nginx, tls: ci-example-com-tls, controller: nginx, rate_limit: 50,",

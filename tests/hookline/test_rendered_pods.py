@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from printed import CASES, printed
+from support import exporter_of
 
 from documents.quantities import amount
 from events.environment import go_json_bytes
 from hookline.cli import main
-from runs.exporter.manifests import exporter_manifests
 from sensors.creation import PATCH
 from sensors.manifests import FRAME_BYTES, SensorPlan, sensor_manifest
 
 Json = dict[str, Any]
-EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
+EXPORTER = exporter_of("ci", "registry.example.com/hookline@sha256:" + "0" * 64)
 
 
 UNVERIFIED = b"""\
