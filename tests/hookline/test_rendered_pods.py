@@ -176,7 +176,11 @@ def test_accounts_stand_before_what_runs_as_them() -> None:
 def test_the_pod_of_an_unverified_source_is_reached_from_its_addresses_and_its_metrics_from_the_cluster() -> (
     None
 ):
-    policies = rendered("NetworkPolicy")
+    policies = [
+        each
+        for each in rendered("NetworkPolicy")
+        if "eventsource-name" in each["spec"]["podSelector"]["matchLabels"]
+    ]
     assert policies != []
     for each in policies:
         endpoint, metrics = each["spec"]["ingress"]
