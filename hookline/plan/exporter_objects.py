@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from dashboards.files import SIDECAR_LABELS, dashboard_objects, rules_object
 from hookline.declaration.exporter import Exporter, LedgerStorage
 from hookline.declaration.exporter import WebConfig as DeclaredWebConfig
 from hookline.declaration.loading import Declaration
@@ -32,6 +31,9 @@ def exporter_objects(plan: Plan) -> list[dict[str, Any]]:
         return []
     exporter, prefix = declared.exporter, plan.prefix
     found = labelled_exporter(made)
+    # Every metric stands behind the rules, and most declarations have no exporter.
+    from dashboards.files import SIDECAR_LABELS, dashboard_objects, rules_object  # noqa: PLC0415
+
     namespace = exporter.monitoring_namespace or made.namespace
     if exporter.rules:
         rule = rules_object(namespace, exporter.rules_labels, exporter.runbooks, prefix)
