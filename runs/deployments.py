@@ -13,7 +13,7 @@ GRACE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
-    """What a cluster decides about a pod of ours. Values are as Kubernetes writes them."""
+    """Decisions of a cluster about a pod of ours. Values are as Kubernetes writes them."""
 
     image: str
     pull_secrets: tuple[str, ...] = ()

@@ -106,7 +106,7 @@ class Toleration(Block):
 
 
 class OwnPod(Block):
-    """What a cluster decides about a pod of hookline's own image."""
+    """Decisions of a cluster about a pod of hookline's own image."""
 
     resources: PodResources | None = Field(
         default=None,

@@ -116,7 +116,9 @@ def _check_watch(declared: DeclaredExporter, used: list[str], problems: Problems
     for place, name in enumerate(watch):
         if name in watch[:place]:
             problems.error(
-                declared.position("watch", place), f"{name} is named twice", f"exporter.watch.{place}"
+                declared.position("watch", place),
+                f"{name} is named twice; name it once",
+                f"exporter.watch.{place}",
             )
     if missing := [each for each in used if each not in watch]:
         problems.warn(
