@@ -328,6 +328,7 @@ REFUSED = [
     ("clients of no policy", declared("{network_policy: false, clients: [a]}"), "3:35: error: exporter.clients: with network_policy: false"),
     ("a toleration of nothing", declared("{tolerations: [{effect: NoSchedule}]}"), "3:26: error: exporter.tolerations.0: expected key:, or operator: Exists"),
     ("more than its limit", declared("{resources: {requests: {memory: 1Gi}}}"), "3:43: error: exporter.resources.requests.memory: "),
+    ("its account for a run", declared("{}", HEAD.replace("{namespace: ci,", "{namespace: ci, name: builds,")).replace("acme/shop, ", "acme/shop, run: {service_account: builds-exporter}, "), "10:56: error: pipelines.shop.run.service_account: builds-exporter is an account of hookline's own"),
     ("runbooks that Prometheus would run", declared('{runbooks: "https://x/{{ query }}"}'), "3:22: error: exporter.runbooks: expected the beginning of an address"),
     (
         "a source of that name",
