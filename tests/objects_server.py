@@ -15,8 +15,9 @@ __all__ = ["ObjectsServer"]
 
 Json = dict[str, Any]
 KINDS = {
-    "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim"),
-    "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
+    "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim", "Service"),
+    "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    "networking.k8s.io/v1": ("NetworkPolicy",),
     "argoproj.io/v1alpha1": ("EventBus", "EventSource", "Sensor", "CronWorkflow", "Workflow"),
     "apps/v1": ("Deployment", "StatefulSet"),
 }
@@ -137,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(404, {"message": "no such group"})
                 return
             found = [
-                {"name": plural(kind), "kind": kind, "namespaced": True} for kind in server.kinds[version]
+                {"name": plural(kind), "kind": kind, "namespaced": not kind.startswith("Cluster")}
+                for kind in server.kinds[version]
             ]
             self._answer(200, {"resources": [*found, {"name": "x/status", "kind": "X", "namespaced": True}]})
         elif url.path.endswith("/selfsubjectreviews"):

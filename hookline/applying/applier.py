@@ -27,14 +27,18 @@ ADOPTIONS = 5
 LOG_BYTES = 1 << 20
 LOG_SECONDS = 10.0
 
-_INSTALLED_BY = {
-    ("argoproj.io", "Sensor"): "install Argo Events",
-    ("argoproj.io", "EventSource"): "install Argo Events",
-    ("argoproj.io", "EventBus"): "install Argo Events",
-    ("argoproj.io", "CronWorkflow"): "install Argo Workflows",
-    ("gateway.networking.k8s.io", "HTTPRoute"): "install the Gateway API",
-    ("monitoring.coreos.com", "ServiceMonitor"): "install the Prometheus Operator",
+_OPERATOR = "install the Prometheus Operator first, or write {} under exporter:"
+_CURES = {
+    ("argoproj.io", "Sensor"): "install Argo Events first",
+    ("argoproj.io", "EventSource"): "install Argo Events first",
+    ("argoproj.io", "EventBus"): "install Argo Events first",
+    ("argoproj.io", "CronWorkflow"): "install Argo Workflows first",
+    ("gateway.networking.k8s.io", "HTTPRoute"): "install the Gateway API first",
+    ("monitoring.coreos.com", "ServiceMonitor"): _OPERATOR.format("monitor: none"),
+    ("monitoring.coreos.com", "PodMonitor"): _OPERATOR.format("monitor: none"),
+    ("monitoring.coreos.com", "PrometheusRule"): _OPERATOR.format("rules: false"),
 }
+"""Group and kind that a cluster may not know → what to do then."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -139,10 +143,10 @@ class Applier:
                     return Change(name, "create", None, manifest)
                 raise
         except UnknownKind as unknown:
-            cure = _INSTALLED_BY.get(
-                (name.group, name.kind), f"install its definition ({unknown.api_version})"
+            cure = _CURES.get(
+                (name.group, name.kind), f"install its definition ({unknown.api_version}) first"
             )
-            return f"the cluster does not know {name.kind}s; {cure} first"
+            return f"the cluster does not know {name.kind}s; {cure}"
         except Refused as refused:
             if _no_namespace(refused):
                 return f"there is no namespace {name.namespace}; make it with: kubectl create namespace {name.namespace}"

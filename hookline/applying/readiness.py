@@ -21,10 +21,12 @@ def waits_for(live: Mapping[str, Any] | None, workloads: Collection[Mapping[str,
 
     Args:
         live: The object, or None if there is none. Kinds that no controller runs are ready as soon as they are there.
-        workloads: The Deployments and StatefulSets of its controller.
+        workloads: The Deployments and StatefulSets of its controller; a Deployment says by itself how far it is.
     """
     if live is None:
         return "it does not exist"
+    if live["kind"] == "Deployment":
+        return _rollout(live)
     if live["kind"] not in SELECTED_BY:
         return None
     conditions = (live.get("status") or {}).get("conditions") or []

@@ -12,6 +12,46 @@ def _words(*words: str) -> frozenset[str]:
 _MUTEX = "runs that share a checkout wait for each other already; give others a lock with run: {mutex: NAME}"
 
 KEY_HINTS = (
+    # Under exporter, where charts have other words
+    KeyHint(
+        _words("enabled", "enable"),
+        beside="monitor",
+        sentence="exporter: {} is an exporter; leave the block out for none",
+    ),
+    KeyHint(
+        _words("service-monitor", "pod-monitor", "servicemonitor", "podmonitor"),
+        beside="monitor",
+        sentence="write monitor: service, monitor: pod or monitor: none",
+        meant="monitor",
+    ),
+    KeyHint(
+        _words("prometheus-rule", "prometheusrule", "alerts"),
+        beside="monitor",
+        sentence="write rules: true or rules: false",
+        meant="rules",
+    ),
+    KeyHint(
+        _words("replicas", "replica-count", "replicacount"),
+        beside="monitor",
+        sentence="one pod counts all runs, and its ledger is on the volume of one node",
+    ),
+    KeyHint(
+        _words("persistence", "pvc", "volume", "ledger"),
+        beside="monitor",
+        sentence="write storage: {size: 1Gi, class: NAME}",
+        meant="storage",
+    ),
+    KeyHint(
+        _words("config", "configuration"),
+        beside="monitor",
+        sentence="the key here is settings",
+        meant="settings",
+    ),
+    KeyHint(
+        _words("image", "image-pull-secrets", "imagepullsecrets"),
+        beside="monitor",
+        sentence="the image of all of hookline's own pods is cluster.image, with cluster.image_pull_secrets",
+    ),
     KeyHint(_words("on"), beside="events", sentence="the key here is events", meant="events"),
     # Under a request
     KeyHint(

@@ -20,8 +20,9 @@ def account_problem(
     account = (template.service_account if restricted else None) or run.service_account
     if account is None or account == RUN_SERVICE_ACCOUNT or declared.pipeline.events.sandboxed:
         return ""
-    calendar = f"{declaration.cluster.name}-calendar"
-    if not account.startswith("hookline-") and account != calendar and not account.startswith(f"{calendar}-"):
+    calendar, exporter = (f"{declaration.cluster.name}-{each}" for each in ("calendar", "exporter"))
+    ours = account in {calendar, exporter} or account.startswith(("hookline-", f"{calendar}-"))
+    if not ours:
         return ""
     return (
         f"{account} is an account of hookline's own, and has rights that code under test must not have; expected an account that you "

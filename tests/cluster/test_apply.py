@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from cluster.api import Json
+from cluster.api import ApiError, Json
 from cluster.installation import API, Installation
 from cluster.reporter import Reporter
 from cluster.virtual_node import VirtualNode
@@ -133,6 +133,65 @@ def test_what_arrives_after_apply_has_ended_runs(here: Site, reported: Reporter)
     assert again.exit_code == 0
     assert "created" not in again.output
     assert "configured" not in again.output
+
+
+def test_an_upgrade_of_hookline_replaces_no_pod_and_no_service_and_loses_no_subscription(
+    here: Site, reported: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The label with the version is on what Argo Events' controllers read, and on none of what they make pods and Services of."""
+    here.declare("shop", nightly=True)
+    assert here.run("apply", "--timeout", "2m").exit_code == 0
+    api, namespace = here.installation.api, here.installation.namespace
+
+    def running() -> dict[str, Any]:
+        """Pod templates of the workloads, and the identity and address of each Service."""
+        workloads = {**here.live("Deployment", "apps/v1"), **here.live("StatefulSet", "apps/v1")}
+        services = here.live("Service", "v1")
+        return {name: each["spec"]["template"] for name, each in workloads.items()} | {
+            f"Service {name}": (each["metadata"]["uid"], each["spec"]["clusterIP"])
+            for name, each in services.items()
+        }
+
+    before, consumers = running(), here.installation.bus.consumers()
+    assert any(name.startswith("Service ") for name in before)
+    monkeypatch.setattr("hookline.labels.VERSION", "9.9.9")
+    applied = here.run("apply", "--timeout", "2m")
+    assert applied.exit_code == 0, applied.output
+    assert "sensor.argoproj.io/hookline-1 configured" in applied.output
+    for kind in ("Sensor", "EventSource"):
+        for each in here.live(kind).values():
+            assert "9.9.9" in str(each["metadata"])
+    # The controllers have seen it: a Deployment takes the labels of its Sensor.
+    until(
+        lambda: any(
+            each["metadata"]["labels"].get("app.kubernetes.io/version") == "9.9.9"
+            for each in api.list("apps/v1", "Deployment", namespace)
+        ),
+        "the controller has seen the new labels",
+        60,
+    )
+    assert running() == before
+    assert here.installation.bus.consumers() == consumers
+
+
+def test_an_exporter_is_applied_without_a_difference_left_and_its_claim_stays(here: Site) -> None:
+    here.declare("shop", extra=f", image: registry.example.com/hookline@sha256:{'0' * 64}")
+    without = here.file.read_text()
+    block = "exporter: {watch: all, monitor: none, rules: false, settings: {max_pipelines: 7}, clients: [monitoring]}\n"
+    here.file.write_text(without + block)
+    applied = here.run("apply", "--no-wait")
+    assert applied.exit_code == 0, applied.output
+    again = here.run("diff")
+    assert again.exit_code == 0, again.output
+    assert set(here.live("Deployment", "apps/v1")) >= {"hookline-exporter"}
+    here.file.write_text(without)
+    removed = here.run("apply", "--no-wait")
+    assert removed.exit_code == 0, removed.output
+    assert "hookline-exporter" not in here.live("Deployment", "apps/v1")
+    assert set(here.live("PersistentVolumeClaim", "v1")) == {"hookline-exporter"}
+    place = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/hookline-exporter-{here.installation.namespace}"
+    with pytest.raises(ApiError):
+        here.installation.api.call("GET", place)
 
 
 def test_what_kubectl_applied_is_taken_over_and_loses_the_fields_that_are_gone(here: Site) -> None:

@@ -17,9 +17,9 @@ from definitions import (
     workflows_rules,
 )
 from printed import CASES, minor, printed
+from support import exporter_of
 
 from hookline.output import manifest_text
-from runs.exporter.manifests import exporter_manifests
 from triggers.prerequisites import ClassStorage, NasStorage, NfsStorage, placeholders, prerequisites
 from triggers.publishing import published
 from triggers.release import Release
@@ -86,20 +86,20 @@ def everything(release: Release) -> dict[str, list[Json]]:
         for namespaced in (False, True)
     ]
     return {
-        **{name: printed(files, release) for name, files in CASES.items()},
+        **{name: of_this_cluster(printed(files, release)) for name, files in CASES.items()},
         # What still has a placeholder has a label that the API server refuses on purpose.
         "prerequisites": [each for each in needed if not placeholders(each)],
         "templates": templates,
-        # The Prometheus Operator is not here: tests/test_definitions.py holds its object against its definition.
-        "exporter": [
-            each
-            for each in exporter_manifests("ci", f"registry.example.com/hookline@{DIGEST}", 9893)
-            if each["kind"] != "ServiceMonitor"
-        ],
+        "exporter alone": of_this_cluster(exporter_of("ci", f"registry.example.com/hookline@{DIGEST}")),
     }
 
 
-@pytest.mark.parametrize("case", [*CASES, "prerequisites", "templates", "exporter"])
+def of_this_cluster(made: list[Json]) -> list[Json]:
+    """Objects without those of the Prometheus Operator, which is not here: tests/test_definitions.py holds them against its definitions."""
+    return [each for each in made if not each["apiVersion"].startswith("monitoring.coreos.com")]
+
+
+@pytest.mark.parametrize("case", [*CASES, "prerequisites", "templates", "exporter alone"])
 def test_the_api_server_takes_all_of_it_strictly_and_warns_of_nothing(
     cluster: ControlPlane, workflows: str, case: str
 ) -> None:
@@ -120,9 +120,7 @@ def test_the_api_server_refuses_an_unknown_field_and_warns_of_what_it_takes_unwi
     cluster: ControlPlane,
 ) -> None:
     cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ci"}})
-    (deployment,) = (
-        each for each in exporter_manifests("ci", "hookline", 9893) if each["kind"] == "Deployment"
-    )
+    (deployment,) = (each for each in exporter_of("ci", "hookline") if each["kind"] == "Deployment")
     wrong = copy.deepcopy(deployment)
     wrong["spec"]["template"]["spec"]["securityContext"]["runAsRoot"] = False
     with pytest.raises(ApiError, match="runAsRoot"):
@@ -136,8 +134,8 @@ def test_the_api_server_refuses_an_unknown_field_and_warns_of_what_it_takes_unwi
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_api_server_takes_every_object(cluster: ControlPlane, workflows: str, case: str) -> None:
-    found = copy.deepcopy(printed(CASES[case], minor(version(cluster, workflows))))
-    for name in {each["metadata"]["namespace"] for each in found}:
+    found = copy.deepcopy(of_this_cluster(printed(CASES[case], minor(version(cluster, workflows)))))
+    for name in {each["metadata"].get("namespace", "ci") for each in found}:
         cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for each in found:
         if each["kind"] == "Workflow":

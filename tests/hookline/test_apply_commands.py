@@ -15,8 +15,8 @@ from hookline.cli import main
 
 DECLARATION = """\
 version: 1
-cluster: {{namespace: ci}}
-sources:
+cluster: {{namespace: ci, image: "registry.example.com/hookline@sha256:0000000000000000000000000000000000000000000000000000000000000000"}}
+{exporter}sources:
   github: {{host: github, endpoint: /github, secret: {{name: webhook, key: secret}}}}
 pipelines:
   shop:
@@ -40,8 +40,11 @@ def run(server: ObjectsServer, tmp_path: Path) -> Callable[..., Result]:
     kubeconfig = str(server.kubeconfig(tmp_path))
     file = tmp_path / "hookline.yaml"
 
-    def command(name: str, *more: str, nightly: bool = False, text: str | None = None) -> Result:
-        file.write_text(DECLARATION.format(more=NIGHTLY if nightly else ""))
+    def command(
+        name: str, *more: str, nightly: bool = False, exporter: str = "", text: str | None = None
+    ) -> Result:
+        block = f"exporter: {exporter}\n" if exporter else ""
+        file.write_text(DECLARATION.format(more=NIGHTLY if nightly else "", exporter=block))
         return CliRunner().invoke(main, [name, str(file), "--kubeconfig", kubeconfig, *more], input=text)
 
     return command
@@ -150,6 +153,59 @@ def test_a_cluster_without_argo_events_is_told_what_to_install(server: ObjectsSe
     result = run("apply")
     assert result.exit_code == 2
     assert "the cluster does not know Sensors; install Argo Events first" in result.output
+
+
+@pytest.mark.parametrize(
+    ("exporter", "told"),
+    [
+        ("{}", {"ServiceMonitors": "monitor: none", "PrometheusRules": "rules: false"}),
+        ("{monitor: pod, rules: false}", {"PodMonitors": "monitor: none"}),
+        ("{monitor: none, rules: false}", {}),
+    ],
+)
+def test_without_the_prometheus_operator_it_says_what_to_write(
+    exporter: str, told: dict[str, str], server: ObjectsServer, run: Run
+) -> None:
+    result = run("apply", "--no-wait", exporter=exporter)
+    lines = [line for line in result.output.splitlines() if "does not know" in line]
+    assert sorted(lines) == [
+        f"error: the cluster does not know {kind}; install the Prometheus Operator first, or write {key} under exporter:"
+        for kind, key in sorted(told.items())
+    ]
+    assert result.exit_code == (2 if told else 0), result.output
+    assert bool(server.writes) != bool(told)
+
+
+EXPORTER = "{monitor: none, rules: false, dashboards: false, watch: all}"
+
+
+def test_an_exporter_that_leaves_the_file_leaves_the_cluster_and_its_ledger_stays(
+    server: ObjectsServer, run: Run
+) -> None:
+    assert run("apply", "--no-wait", exporter=EXPORTER).exit_code == 0
+    ours = {name for name in server.names() if "hookline-exporter" in name}
+    assert {"Deployment/hookline-exporter", "ClusterRole/hookline-exporter-ci"} <= ours
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 0
+    assert {name for name in server.names() if "hookline-exporter" in name} == {
+        "PersistentVolumeClaim/hookline-exporter"
+    }
+    assert (
+        "persistentvolumeclaim/hookline-exporter kept in ci: a PersistentVolumeClaim is never deleted"
+        in result.output
+    )
+
+
+def test_status_says_what_the_exporters_pod_waits_for(server: ObjectsServer, run: Run) -> None:
+    run("apply", "--no-wait", exporter=EXPORTER)
+    path = "/apis/apps/v1/namespaces/ci/deployments/hookline-exporter"
+    state = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 0, "replicas": 1}
+    server.objects[path]["status"] = state
+    assert "0 of 1 pods are ready" in run("status", exporter=EXPORTER).output
+    state["readyReplicas"] = 1
+    told = [line for line in run("status", exporter=EXPORTER).output.splitlines() if "deployment" in line]
+    assert len(told) == 1
+    assert "pods are" not in told[0]
 
 
 def test_a_binding_of_a_role_that_is_not_there_yet_is_no_refusal(server: ObjectsServer, run: Run) -> None:
@@ -280,7 +336,7 @@ def test_delete_asks_and_keeps_secrets(server: ObjectsServer, run: Run) -> None:
 def test_an_endpoint_that_somebody_has_to_fill_is_not_applied(
     server: ObjectsServer, run: Run, tmp_path: Path, command: str
 ) -> None:
-    text = DECLARATION.format(more=", image_push: {source: acr, image: acme/base}").replace(
+    text = DECLARATION.format(exporter="", more=", image_push: {source: acr, image: acme/base}").replace(
         "pipelines:",
         '  acr: {host: acr, endpoint: "${HOOK_PATH}", unverified: {because: no signature, allowed_cidrs: [203.0.113.0/24]}}\n'
         "pipelines:",

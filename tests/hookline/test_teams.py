@@ -23,7 +23,6 @@ from hookline.plan.objects import objects
 from hookline.plan.owners import objects_of
 from hookline.plan.planning import Plan, make_plan
 from hookline.plan.pods import changes, pods_needed
-from runs.exporter.manifests import exporter_manifests
 from sensors.controller_rules import sensor_problems
 
 FORTY = next(path for path in EXAMPLES if path.name == "forty")
@@ -527,17 +526,17 @@ def test_the_two_files_of_the_page_are_a_declaration() -> None:
     assert plan.warnings == ()
 
 
-def test_the_page_gives_the_exporter_of_all_teams_what_that_of_one_may_and_no_lease() -> None:
-    role, binding = yaml.safe_load_all(BLOCKS[2])
-    (one,) = (each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Role")
-    assert role["rules"] == [each for each in one["rules"] if "leases" not in each["resources"]]
-    assert (role["kind"], binding["kind"], binding["roleRef"]["name"]) == (
-        "ClusterRole",
-        "ClusterRoleBinding",
-        one["metadata"]["name"],
-    )
-    (deployment,) = (each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Deployment")
-    assert "--namespace=ci" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+def test_one_exporter_of_all_teams_may_read_in_each_namespace_and_in_no_other() -> None:
+    first = BLOCKS[0].replace("cluster: {", 'cluster: {image: "registry.example.com/hookline:1", ')
+    plan = planned(f"{first}exporter: {{}}\n", BLOCKS[1])
+    reading = {
+        each["metadata"]["namespace"]
+        for each in objects(plan)
+        if each["kind"] == "Role"
+        and "workflows" in str(each["rules"])
+        and "exporter" in each["metadata"]["name"]
+    }
+    assert reading == set(plan.namespaces) == {"team-shop"}
 
 
 def test_sandbox_and_teams_get_accounts_and_rights_by_one_rule() -> None:
