@@ -3,7 +3,9 @@
 Managed fields are the real one's (tests/cluster/test_apply.py); this one shows what is asked of it, in which order, and refuses as a test says.
 """
 
+import base64
 import json
+import re
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,14 +13,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["ObjectsServer"]
+__all__ = ["ObjectsServer", "ready"]
 
 Json = dict[str, Any]
 KINDS = {
-    "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim", "Service"),
+    "v1": (
+        "ServiceAccount",
+        "Secret",
+        "ConfigMap",
+        "Pod",
+        "PersistentVolumeClaim",
+        "PersistentVolume",
+        "Service",
+    ),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
     "networking.k8s.io/v1": ("NetworkPolicy",),
-    "argoproj.io/v1alpha1": ("EventBus", "EventSource", "Sensor", "CronWorkflow", "Workflow"),
+    "argoproj.io/v1alpha1": (
+        "EventBus",
+        "EventSource",
+        "Sensor",
+        "Workflow",
+        "CronWorkflow",
+        "WorkflowTemplate",
+        "ClusterWorkflowTemplate",
+    ),
     "apps/v1": ("Deployment", "StatefulSet"),
 }
 
@@ -28,7 +46,9 @@ CREATED = "2026-11-27T06:00:00Z"
 
 
 def selected(labels: dict[str, str], selector: str) -> bool:
-    """Whether labels have what a selector asks for: key, key=value and key!=value, with commas between them."""
+    """Whether labels have what a selector asks for: key, key=value, key!=value with commas between them, or `key in (a,b)`."""
+    if several := re.fullmatch(r"(\S+) in \((\S+)\)", selector):
+        return labels.get(several[1]) in several[2].split(",")
     for part in filter(None, selector.split(",")):
         key, other, unwanted = part.partition("!=")
         name, equals, value = part.partition("=")
@@ -67,6 +87,13 @@ class ObjectsServer:
         """Pod → the log of its main container."""
         self.user = "ada@example.com"
         """Whom it takes everybody for; empty = it has no such review."""
+        self.proxied: dict[str, Any] = {}
+        """Path of a pod's or Service's proxy, such as `eventbus-default-js-0:8222/proxy/jsz` → status and content of the answer, or a
+        function that makes them of the request's headers and body."""
+        self.allows: Callable[[Json], bool] = lambda _attributes: True
+        """Whether the account of a SubjectAccessReview has these attributes, with its user under `user`."""
+        self.date: str | None = None
+        """The Date header in place of the true one."""
         self.kinds: dict[str, tuple[str, ...]] = dict(KINDS)
         handler = type("Bound", (_Handler,), {"server_of_objects": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -105,17 +132,80 @@ class ObjectsServer:
         self.objects[path] = manifest
 
 
+def ready(server: ObjectsServer, *, subscribed: bool) -> None:
+    """Give every object what its controller would give it."""
+    for path, each in list(server.objects.items()):
+        kind, name = each["kind"], each["metadata"]["name"]
+        label = {"EventBus": "owner-name", "EventSource": "eventsource-name", "Sensor": "sensor-name"}.get(
+            kind
+        )
+        if label is None:
+            continue
+        each["status"] = {"conditions": [{"type": "Deployed", "status": "True"}]}
+        carried = base64.b64encode(json.dumps({"spec": each["spec"]}).encode()).decode()
+        variable = "SENSOR_OBJECT" if kind == "Sensor" else "EVENTSOURCE_OBJECT"
+        env = [] if kind == "EventBus" else [{"name": variable, "value": carried}]
+        workload = "StatefulSet" if kind == "EventBus" else "Deployment"
+        status = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+        made: dict[str, Any] = {
+            "kind": workload,
+            "metadata": {
+                "name": name,
+                "namespace": "ci",
+                "labels": {label: name},
+                "generation": 1,
+                "ownerReferences": [{"uid": path}],
+            },
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "main", "env": env}]}}},
+            "status": status,
+        }
+        server.put(f"/apis/apps/v1/namespaces/ci/{workload.lower()}s/{name}-{kind.lower()}", made)
+        if kind == "Sensor":
+            server.put(
+                f"/api/v1/namespaces/ci/pods/{name}-0",
+                {
+                    "kind": "Pod",
+                    "metadata": {"name": f"{name}-0", "namespace": "ci", "labels": {label: name}},
+                },
+            )
+            triggers = [trigger["template"]["name"] for trigger in each["spec"]["triggers"]]
+            lines = [
+                f"started subscribing to events for trigger {trigger} with client" for trigger in triggers
+            ]
+            server.logs[f"{name}-0"] = "\n".join(lines) if subscribed else "Sensor started."
+
+
 def plural(kind: str) -> str:
     """The last part of a collection's path."""
     return kind.lower() if kind == "EventBus" else f"{kind.lower()}s"
 
 
+def _lists(path: str, collection: str) -> bool:
+    """Whether a list at a path holds what a collection holds: its own, or that of every namespace."""
+    everywhere = re.sub(r"/namespaces/[^/]+", "", collection)
+    return path in (collection, everywhere)
+
+
+def _selected(metadata: Json, query: dict[str, str]) -> bool:
+    """Whether an object is among those that a request selects: `key=value`, `key in (a,b)`, `metadata.name=x`."""
+    if not selected(metadata.get("labels", {}), query.get("labelSelector", "")):
+        return False
+    field = query.get("fieldSelector", "").partition("=")[2]
+    return field in ("", metadata["name"])
+
+
 class _Handler(BaseHTTPRequestHandler):
     server_of_objects: ObjectsServer
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: a client that delays its acknowledgement of the first would wait 40 ms for the second.
+    wbufsize = -1
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header."""
+        return self.server_of_objects.date or super().date_time_string(timestamp)
 
     def _answer(self, status: int, body: Any) -> None:
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -127,7 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         server, url = self.server_of_objects, urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(sent or b"null")
         trial = "dryRun" in query
         if refused := server.refuse(self.command, url.path, trial):
             self._answer(refused[0], {"reason": "Refused", "message": refused[1]})
@@ -147,6 +238,15 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(201, {"status": {"userInfo": {"username": server.user}}})
             else:
                 self._answer(404, {"message": "no such resource"})
+        elif url.path == "/version":
+            self._answer(200, {"gitVersion": "v1.34.4"})
+        elif url.path.endswith("/subjectaccessreviews"):
+            asked = {"user": body["spec"]["user"], **body["spec"]["resourceAttributes"]}
+            self._answer(201, {**body, "status": {"allowed": server.allows(asked)}})
+        elif "/proxy/" in url.path:
+            place = re.split("/(?:pods|services)/", url.path)[-1]
+            answer = server.proxied.get(place, (503, {"message": "no endpoint"}))
+            self._answer(*(answer(self.headers, sent) if callable(answer) else answer))
         elif url.path.endswith("/log"):
             self._answer(200, server.logs.get(url.path.split("/")[-2], ""))
         else:
@@ -161,8 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
                 found = [
                     each
                     for place, each in objects.items()
-                    if place.rpartition("/")[0] == path
-                    and selected(each["metadata"].get("labels", {}), query.get("labelSelector", ""))
+                    if _lists(path, place.rpartition("/")[0]) and _selected(each["metadata"], query)
                 ]
                 self._answer(200, {"items": found, "metadata": {}})
             case "POST" if f"{path}/{body['metadata']['name']}" in objects:

@@ -13,12 +13,15 @@ from printed import CASES, printed
 
 from hookline.applying.changes import stage
 from hookline.applying.guards import KEPT, why_not_touched
-from runs.exporter.manifests import exporter_manifests
+from runs.deployments import PodSettings
+from runs.exporter.manifests import Installation, exporter_manifests
 from triggers.release import OLDEST_UPSTREAM
 
 WAVE = "argocd.argoproj.io/sync-wave"
 LAST = 3
-EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
+EXPORTER = exporter_manifests(
+    Installation("ci", PodSettings("registry.example.com/hookline@sha256:" + "0" * 64), ("ci",))
+)
 RENDERED = [
     *EXPORTER,
     *(
