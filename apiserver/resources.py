@@ -11,6 +11,7 @@ __all__ = ["Resources", "UnknownKind"]
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
 PAGE = 500
 """Objects a page of a list."""
 
@@ -108,6 +109,34 @@ class Resources:
                 content_type=APPLY,
             )
         )
+
+    def create(self, manifest: Mapping[str, Any], manager: str) -> dict[str, Any]:
+        """A new object, as it then is. A field that the API server does not know is refused.
+
+        Raises:
+            UnknownKind: Such a definition is not installed.
+            Refused: 409 if there is one of this name, and all other reasons.
+            Unreachable: There is no answer; the object may be there all the same.
+        """
+        place = self._place(manifest["apiVersion"], manifest["kind"])
+        query = {"fieldManager": manager, "fieldValidation": "Strict"}
+        path = place.path(manifest["metadata"].get("namespace", ""))
+        return dict(self._connection.json("POST", path, query, body=manifest))
+
+    def merge(self, live: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """A merge patch (RFC 7386) of an object as it was read.
+
+        Raises:
+            UnknownKind, Unreachable: As apply().
+            Refused: 409 if the object has changed since, and all other reasons.
+        """
+        metadata = live["metadata"]
+        path = self._place(live["apiVersion"], live["kind"]).path(
+            metadata.get("namespace", ""), metadata["name"]
+        )
+        seen = {"resourceVersion": metadata["resourceVersion"]}
+        body = {**changes, "metadata": {**changes.get("metadata", {}), **seen}}
+        return dict(self._connection.json("PATCH", path, body=body, content_type=MERGE_PATCH))
 
     def patch(self, manifest: Mapping[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
         """A JSON patch (RFC 6902) of one object.

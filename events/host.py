@@ -38,6 +38,8 @@ class Host:
     """Whether its push events list changed files; no host lists them on pull requests or tags."""
     tells_added_labels: bool = False
     """Whether its pull request events say which label was added, which is how a request from a fork is approved."""
+    request_refs: str = "refs/pull/"
+    """Begin of the ref of a pull request's head, before its number."""
     official_namespace: str | None = None
     """The namespace of a registry's own images, where nobody else can set a webhook; a name without a slash is in it."""
     registries: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
 
-__all__ = ["Program", "compose", "reader", "string_literal"]
+__all__ = ["Program", "compose", "reader", "rules", "string_literal"]
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
@@ -57,7 +57,8 @@ def string_literal(text: str) -> str:
 @cache
 def _definitions(host: str, parts: frozenset[str]) -> str:
     decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
-    return "\n".join(_parts(text, parts) for text in (prelude_text(), program_text(host), decide))
+    texts = (prelude_text(), program_text(host), decide) if host else (prelude_text(), decide)
+    return "\n".join(_parts(text, parts) for text in texts)
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,17 @@ def compose(
 def reader(host: Host, source: str) -> Program:
     """The program of a host with an empty table: reads any event of it, decides nothing."""
     return compose(host=host, source=source, kinds=host.kinds, lines={}, bindings={})
+
+
+def rules(*, any_ref: bool) -> Program:
+    """The rules of the decision alone, without a host and a table: `ask` it whether a text may be a branch, a commit, a tag.
+
+    Args:
+        any_ref: As in compose().
+    """
+    constants = 'def table: ""; def arguments: {}; def bindings: {}; def mutex_argument: ""; def source: ""; def ignores_case: false;\n'
+    parts = {"push", "tag", "any_ref" if any_ref else "plain_ref", "told_paths"}
+    return Program(constants + _definitions("", frozenset(parts)))
 
 
 def _quoted(line: Mapping[str, Any]) -> str:

@@ -49,6 +49,7 @@ def stock(name: str, *, restricted: bool = False) -> Template:
         cluster_scope=facts["kind"] == "ClusterWorkflowTemplate",
         namespace="",
         parameters=facts["parameters"],
+        choices={},
         roles=roles(facts["parameters"], {}),
         concurrent_runs=facts["concurrent_runs"],
         takes_any_ref=facts["takes_any_ref"],

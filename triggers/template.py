@@ -34,6 +34,8 @@ class Template:
     """Of a WorkflowTemplate, the namespace that its manifest names; empty = none, or it is of the cluster."""
     parameters: Mapping[str, str | None]
     """Declared workflow arguments with their defaults; None = no default."""
+    choices: Mapping[str, tuple[str, ...]]
+    """Parameter → the only values that it takes; one that is not there takes any."""
     roles: Mapping[Role, str]
     """Role of a parameter → its name. Without "commit" the template builds the head of a branch, without "sandbox" it has no
     mode for foreign code, without "ref" it finds the commit by itself, without "paths" it cannot tell which files changed."""

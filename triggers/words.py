@@ -5,15 +5,20 @@ from typing import Any, Literal
 
 __all__ = [
     "ACS_SPOT_LABEL",
+    "BECAUSE_ANNOTATION",
+    "CANCELLED_BECAUSE_ANNOTATION",
+    "CANCELLED_BY_ANNOTATION",
     "CONCURRENT_ANNOTATION",
     "EXECUTOR_SERVICE_ACCOUNT",
     "INSTANCE_TYPES_ANNOTATION",
     "PREFIX",
+    "RERUN_LABEL",
     "RESOURCES_ANNOTATION",
     "RUN_ACCOUNTS",
     "RUN_SERVICE_ACCOUNT",
     "SKIP_REASON_OUTPUT",
     "SPOT_ANNOTATION_PREFIX",
+    "STARTED_BY_ANNOTATION",
     "STOCK_PARAMETERS",
     "Role",
     "SpotStrategy",
@@ -59,6 +64,21 @@ SPOT_ANNOTATION_PREFIX = "k8s.aliyun.com/eci-spot-"
 
 ACS_SPOT_LABEL = "alibabacloud.com/compute-qos"
 """Label of a pod by which ACS gives it spot capacity."""
+
+STARTED_BY_ANNOTATION = f"{PREFIX}started-by"
+"""Annotation of a run that a person started: the user, as the API server names them."""
+
+BECAUSE_ANNOTATION = f"{PREFIX}because"
+"""Annotation of a run that a person started: why."""
+
+CANCELLED_BY_ANNOTATION = f"{PREFIX}cancelled-by"
+"""Annotation of a run that a person stopped: the user, as the API server names them."""
+
+CANCELLED_BECAUSE_ANNOTATION = f"{PREFIX}cancelled-because"
+"""Annotation of a run that a person stopped: why."""
+
+RERUN_LABEL = "workflows.argoproj.io/resubmitted-from-workflow"
+"""Label of a run that repeats another one: the other's name. `argo resubmit` writes it as well."""
 
 Role = Literal[
     "url", "directory", "branch", "tag", "image", "dockerfile", "commit", "ref", "sandbox", "publish", "paths"

@@ -28,4 +28,5 @@ HOST = Host(
     ignores_case=True,
     lists_files=True,
     tells_added_labels=True,
+    request_refs="refs/merge-requests/",
 )

@@ -20,6 +20,7 @@ from hookline.output import plural
 from hookline.plan.planning import Plan
 
 if TYPE_CHECKING:
+    from apiserver.connection import Connection
     from hookline.applying.applier import Applier
 
 __all__ = [
@@ -53,12 +54,16 @@ class TargetCluster:
 
     def applier(self, plan: Plan) -> "Applier":
         """The applier of a plan in this cluster; if there is no such context, the command ends with code 3."""
+        from hookline.applying.applier import Applier  # noqa: PLC0415 - as connection()
+
+        return Applier(self.connection(), inventory_name(plan.prefix, plan.namespace))
+
+    def connection(self) -> "Connection":
+        """A connection to its API server; if there is no such context, the command ends with code 3."""
         # The client of the cluster is slow to load, and most commands work offline.
         from apiserver.connection import Connection  # noqa: PLC0415
-        from hookline.applying.applier import Applier  # noqa: PLC0415
 
-        connection = Connection.of_kubeconfig(self.kubeconfig, self.context)
-        return Applier(connection, inventory_name(plan.prefix, plan.namespace))
+        return Connection.of_kubeconfig(self.kubeconfig, self.context)
 
 
 def target_options(command: Command) -> Command:

@@ -11,7 +11,7 @@ from triggers.declaration import Run
 from triggers.template import Template
 from triggers.words import Role
 
-__all__ = ["parameter_problems"]
+__all__ = ["parameter_problem", "parameter_problems", "settable"]
 
 _SET_BY_HOOKLINE: Mapping[Role, str] = {
     "url": "comes from repository.url",
@@ -37,7 +37,7 @@ def parameter_problems(
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The path in the pipeline, and the sentence, of each problem with the parameters and annotations of a run."""
     for name, value in (run.parameters or {}).items():
-        if problem := _open_field(value) or _problem(name, value, template):
+        if problem := _open_field(value) or parameter_problem(name, value, template):
             yield ("run", "parameters", name), problem
         elif declared.says("run", "parameters", name) and all(
             name in template.bindings(kind) for kind in declared.pipeline.events.kinds()
@@ -48,7 +48,7 @@ def parameter_problems(
             )
     for path, kind, built in declared.blocks:
         for name, value in (built.parameters or {}).items():
-            if problem := _open_field(value) or _problem(name, value, template, kind):
+            if problem := _open_field(value) or parameter_problem(name, value, template, kind):
                 yield (*path, "parameters", name), problem
     for name, annotation in (run.pod_annotations or {}).items():
         if problem := _open_field(annotation):
@@ -62,7 +62,18 @@ def _open_field(value: str | bool | int) -> str:
     return ""
 
 
-def _problem(name: str, value: str | bool | int, template: Template, kind: Kind | None = None) -> str:
+def settable(template: Template) -> list[str]:
+    """The parameters that are for people: hookline, events and sizes fill the others."""
+    return sorted(
+        each
+        for each in template.parameters
+        if template.role(each) not in _SET_BY_HOOKLINE and each not in template.size_parameters
+    )
+
+
+def parameter_problem(
+    name: str, value: str | bool | int, template: Template, kind: Kind | None = None
+) -> str:
     """The problem with a parameter, of all runs or of those of one kind of event; empty if there is none."""
     role = template.role(name)
     if role is not None and role in _SET_BY_HOOKLINE:
@@ -75,14 +86,13 @@ def _problem(name: str, value: str | bool | int, template: Template, kind: Kind 
         )
         return f"{name} comes from run: {{resources: {{{step}: …}}}}"
     if name not in template.parameters:
-        yours = sorted(
-            each
-            for each in template.parameters
-            if template.role(each) not in _SET_BY_HOOKLINE and each not in template.size_parameters
-        )
+        yours = settable(template)
         near = difflib.get_close_matches(name.lower().replace("-", "_"), yours, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f'{template.name} has no parameter "{name}" (Argo would ignore it); it has: {", ".join(yours)}{hint}'
+    choices = template.choices.get(name)
+    if choices is not None and (str(value).lower() if isinstance(value, bool) else str(value)) not in choices:
+        return f"{name} takes one of {', '.join(choices)}"
     if template.parameters[name] in {"true", "false"} and not isinstance(value, bool):
         return f"{name} is a switch; write true or false, without quotes, because the template reads every other value as off"
     if name in template.pasted and isinstance(value, str) and not _HARMLESS.fullmatch(value):

@@ -42,6 +42,7 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         cluster_scope=True,
         namespace="",
         parameters={"repo_url": None, "revision": None, "container_image": "", "container_tag": "dev"},
+        choices={},
         roles={
             "url": "repo_url", "tag": "container_tag", "image": "container_image", "commit": "revision",
         },

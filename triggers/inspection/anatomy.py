@@ -45,6 +45,11 @@ def _measure(manifest: Any) -> None:
             raise Malformed((((), message),))
 
 
+def _written(value: Any) -> str:
+    """A value of an enum as Argo compares it: as text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class _Reader(Containers):
     """Walks a manifest; collects what has the wrong type."""
 
@@ -76,6 +81,7 @@ class _Reader(Containers):
             namespace=self.text(metadata, "namespace", at),
             annotations={str(key): self.text(annotations, key, notes_at) for key in annotations},
             parameters=parameters,
+            choices=self.choices(spec, spec_at),
             volumes=found.volumes,
             tasks=tuple(found.tasks),
             steps=tuple(found.steps),
@@ -95,6 +101,15 @@ class _Reader(Containers):
         for item, here in self.mappings(arguments, "parameters", at):
             value, default = self.scalar(item, "value", here), self.scalar(item, "default", here)
             found[self.text(item, "name", here, needed=True)] = default if value is None else value
+        return found
+
+    def choices(self, node: Mapping[str, Any], path: Path) -> dict[str, tuple[str, ...]]:
+        """Parameters of `arguments` that take some values only: Argo ends a run with another value in an error."""
+        arguments, at = self.mapping(node, "arguments", path)
+        found = {}
+        for item, here in self.mappings(arguments, "parameters", at):
+            if values := tuple(_written(value) for value, _ in self.items(item, "enum", here)):
+                found[self.text(item, "name", here)] = values
         return found
 
     def around(

@@ -76,6 +76,7 @@ def capabilities(template: Anatomy, origin: str) -> Template:
         cluster_scope=template.kind == KINDS[0],
         namespace="" if template.kind == KINDS[0] else template.namespace,
         parameters=template.parameters,
+        choices=template.choices,
         roles=found_roles,
         concurrent_runs=concurrent,
         takes_any_ref=any_ref,

@@ -156,6 +156,8 @@ class Anatomy:
     annotations: Mapping[str, str]
     parameters: Mapping[str, str | None]
     """Arguments with their defaults; None = no default."""
+    choices: Mapping[str, tuple[str, ...]]
+    """Argument → the only values that it takes (`enum`); one that is not there takes any."""
     volumes: Mapping[str, Volume]
     tasks: tuple[Task, ...]
     steps: tuple[Step, ...]
