@@ -71,7 +71,7 @@ def put(
     ended = phase in {"Succeeded", "Failed", "Error"}
     done = {"workflows.argoproj.io/completed": str(ended).lower(), "workflows.argoproj.io/phase": phase}
     path = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows/{name}"
-    found = {
+    found: Json = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": {
@@ -150,13 +150,12 @@ def test_two_runs_of_one_second_have_two_names(
     server: ObjectsServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = iter(["00", "00", "00", "01"])
-    monkeypatch.setattr(cluster_runs.secrets, "token_hex", lambda _bytes: next(digits))
-    seconds = "%Y%m%d"  # two runs of one day would do, if the time said no more
+    monkeypatch.setattr("secrets.token_hex", lambda _bytes: next(digits))
     monkeypatch.setattr(
-        "hookline.commands.run.run_name", lambda pipeline, now, suffix: f"{pipeline}-{now:{seconds}}{suffix}"
+        "hookline.commands.run.run_name", lambda *parts: f"{parts[0]}-20261127060000{parts[2]}"
     )
     assert [run("run", "shop").exit_code, run("run", "shop").exit_code] == [0, 0]
-    assert sorted(name[-2:] for name in server.names()) == ["00", "01"]
+    assert server.names() == {"Workflow/shop-2026112706000000", "Workflow/shop-2026112706000001"}
 
 
 def test_a_dry_run_asks_no_cluster(server: ObjectsServer, tmp_path: Path, run: Run) -> None:
@@ -414,14 +413,11 @@ def test_a_dry_rerun_creates_nothing(server: ObjectsServer, run: Run) -> None:
 def test_what_works_is_stopped_and_what_waits_is_terminated(
     server: ObjectsServer, run: Run, phase: str, strategy: str
 ) -> None:
-    found = put(server, "shop-1", phase)
+    put(server, "shop-1", phase)
     ends(server, after=2)
     result = run("cancel", "shop-1", "--because", "wrong branch")
     assert result.exit_code == 0, result.output
-    assert (
-        result.stdout.splitlines()[1].split("  ") == ["shop-1", " ci", "       shop", "    has been stopped"]
-        or "has been stopped" in result.stdout
-    )
+    assert result.stdout.splitlines()[1].split() == ["shop-1", "ci", "shop", "has", "been", "stopped"]
     now = server.objects[f"{WORKFLOWS}/shop-1"]
     assert now["spec"]["shutdown"] == strategy
     assert (
@@ -431,7 +427,6 @@ def test_what_works_is_stopped_and_what_waits_is_terminated(
             f"{PREFIX}cancelled-because": "wrong branch",
         }.items()
     )
-    assert found["metadata"]["resourceVersion"] == "7"
     told = workflow_of(now, frozenset())
     assert told is not None
     assert run_outcome(told, ()) == "cancellation"
