@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from documents.scalars import check_namespace
 from hookline.command_line.applying_options import TargetCluster, failures
 from hookline.command_line.common import (
     EXIT_NEGATIVE,
@@ -17,7 +18,6 @@ from hookline.command_line.common import (
     declaration_options,
     fail,
     format_option,
-    parse_namespace,
     print_data,
     print_line,
 )
@@ -90,19 +90,18 @@ class Place:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to look into: those that were named, else those of the declaration; where neither is said, the command ends."""
+        for each in self.given:
+            try:
+                check_namespace(each)
+            except ValueError as error:
+                fail(f"-n {each}: {error}")
         if self.given:
-            return self.given
+            return tuple(dict.fromkeys(self.given))
         if not self.declared.files and not Path("hookline.yaml").exists():
             fail(
                 "there is no hookline.yaml in this folder; say in which namespace the run is with -n, or name a file with -f"
             )
         return self.declared.plan().namespaces
-
-
-def _each_namespace(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(parse_namespace(context, parameter, each) for each in values))
 
 
 def place_options(command: Command) -> Command:
@@ -113,7 +112,6 @@ def place_options(command: Command) -> Command:
         "--namespace",
         "namespaces",
         multiple=True,
-        callback=_each_namespace,
         help="Namespace of the run; repeatable.  [default: every namespace in which the declaration lets runs go]",
     )
     @functools.wraps(command)

@@ -91,6 +91,6 @@ def command(
 
 
 def _head(old: dict[str, Any]) -> str:
-    """What is said of a run that named no commit."""
+    """Words on a run that named no commit."""
     sha = (old["metadata"].get("annotations") or {}).get(f"{PREFIX}sha")
     return "" if sha else ", which named no commit: it builds the head of its branch as it is now"

@@ -66,7 +66,6 @@ def _subject_options(command: Any) -> Any:
     cls=StrictCommand,
     excludes={
         "--branch": ["--tag"],
-        "--tag": ["--request"],
         "--dry-run": ["--wait", "--context", "--kubeconfig"],
     },
 )

@@ -37,7 +37,7 @@ Result = Literal["cancelled", "ended", "ending", "running"]
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What came of stopping one run."""
+    """The result of stopping one run."""
 
     namespace: str
     name: str

@@ -1,4 +1,4 @@
-"""A manual run: which Workflow a person starts, worked out without the cluster.
+"""A manual run: the Workflow that a person starts, worked out without the cluster.
 
 A run is like that of the event that it stands for, with the settings that the pipeline has for such events: `--branch` stands for a push,
 `--tag` for a tag, `--request` for a request, and nothing for the schedule or the pushed image. Its filters are not asked: a person has
@@ -27,7 +27,7 @@ __all__ = ["BECAUSE_LENGTH", "ManualRun", "Subject", "Unusable", "manual_run", "
 
 BECAUSE_LENGTH = 500
 _ANNOTATIONS = "workflow.annotations"
-"""What `Template.pasted` holds if the template pastes annotations of a run into a script."""
+"""The word in `Template.pasted` for a template that pastes annotations of a run into a script."""
 
 
 class Unusable(ValueError):
@@ -36,7 +36,7 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a person wants to be built. Empty texts and 0 were not said."""
+    """The branch, tag, commit or request that a person wants to be built. Empty texts and 0 were not said."""
 
     branch: str = ""
     tag: str = ""
@@ -185,6 +185,8 @@ def _chosen(
     at = f" at commit {subject.sha[:12]}" if subject.sha else " at its head"
     if events.sandboxed:
         return _foreign(plan, declared, subject)
+    if subject.tag and subject.request:
+        raise Unusable("--tag and --request: a request has no tag; leave one of them out")
     if subject.tag:
         if not template.roles.keys() & {"commit", "ref"} and events.tag is None:
             raise Unusable(

@@ -16,7 +16,7 @@ ENDED = frozenset({"Succeeded", "Failed", "Error"})
 """Phases of a Workflow that has ended."""
 
 Step = Literal["ended", "wait", "Stop", "Terminate"]
-"""What is to be done about a run: nothing, wait until it has ended, or ask the controller to shut it down."""
+"""The next step about a run: nothing, wait until it has ended, or ask the controller to shut it down."""
 
 _REQUEST = re.compile(r"refs/(?:pull|merge-requests)/([0-9]{1,18})/")
 
@@ -50,7 +50,7 @@ def phase(workflow: Mapping[str, Any]) -> str:
 
 
 def next_step(workflow: Mapping[str, Any]) -> Step:
-    """What is to be done about a run that shall not go on, by its state.
+    """The next step about a run that shall not go on, by its state.
 
     A run that waits for a lock, or for the controller's parallelism, is Pending. `Stop` would only begin to count once it has started, so
     that is terminated: nothing of it has begun that an exit handler would have to tell of. A run that works is stopped, so that its exit

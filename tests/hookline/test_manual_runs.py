@@ -197,6 +197,7 @@ def test_by_hand_nothing_but_the_name_differs_in_the_examples(example: str) -> N
         ("shop", Subject(branch="main", sha="0" * 40), "expected all 40 or 64 lower-case hex digits"),
         ("shop", Subject(branch="{{workflow.name}}"), "expected a name that git allows"),
         ("shop", Subject(branch="-x"), "expected a name that git allows"),
+        ("shop", Subject(tag="v1", request=3), "a request has no tag"),
         ("shop", Subject(tag="latest"), "keeps it for itself"),
         ("stock", Subject(branch="$(id)"), "pastes it into a script"),
         ("stock", Subject(branch="main", sha=SHA), "has no parameter for a commit"),
