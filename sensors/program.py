@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
 
-__all__ = ["Program", "compose", "reader", "rules", "string_literal"]
+__all__ = ["Program", "compose", "reader", "rules", "string_literal", "suspended_schedule"]
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
@@ -30,7 +30,7 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
     `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` and `plain_ref` are the
     two rules for names of branches and tags, of which a program has one; `open_paths` and `told_paths` say whether runs can answer a path
-    filter; `limited` is for tables whose entries name limits, `namespaces` for tables over several namespaces.
+    filter; `suspended` is for tables with suspended pipelines, `limited` for those whose entries name limits, `namespaces` for tables over several namespaces.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -180,7 +180,27 @@ def compose(
         parts.add("limited")
     if any("namespace" in line for line in lines.values()):
         parts.add("namespaces")
+    if any("suspended" in line[kind] for line in lines.values() for kind in kinds & line.keys()):
+        parts.add("suspended")
     return Program(constants + _definitions(host.name, kinds | parts))
+
+
+def suspended_schedule(pipeline: str, config: str, suspended: bool | int) -> Program:
+    """The program of a suspended pipeline's calendar event: there is nothing to decide but whether it is still suspended.
+
+    Args:
+        pipeline: Its name.
+        config: Digest of its Workflow.
+        suspended: True, or the Unix second until which it is.
+    """
+    line = {"pipeline": pipeline, "config": config, "schedule": {"suspended": suspended}}
+    constants = (
+        f"def table: {string_literal(f'{chr(10)}{pipeline} {_quoted(line)}')};\n"
+        'def arguments: {}; def bindings: {}; def mutex_argument: ""; def source: "calendar"; def ignores_case: false;\n'
+        f"def canonical: {json.dumps({'kind': 'schedule', 'repository': pipeline})};\n"
+    )
+    parts = frozenset({"schedule", "suspended", "plain_ref", "told_paths"})
+    return Program(constants + _definitions("", parts))
 
 
 def reader(host: Host, source: str) -> Program:

@@ -126,6 +126,8 @@ def command(
         # Whatever cannot be is refused before the cluster is asked.
         trial = made("00", "")
         about = _about(trial)
+        if plan.suspended(pipeline) is not None:
+            print_line(f"{pipeline} is suspended: no event starts it; this run starts all the same", err=True)
         if starting.dry_run:
             print_line(f"nothing is created: {about}", err=True)
             shown(trial.workflow, starting.output)

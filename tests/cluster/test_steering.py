@@ -26,7 +26,7 @@ from runs.outcomes import run_outcome
 from triggers.shipped import shipped
 from triggers.words import PREFIX
 
-TEXT = HEAD.replace("builds: 2", "builds: 1") + (
+TEXT = HEAD.replace("builds: 2", "builds: 1").replace('["**"]', "[main]") + (
     "  run: {template: hookline-ci-go, limit: builds}\n"
     "pipelines:\n"
     "  plain: {repository: acme/plain}\n"
