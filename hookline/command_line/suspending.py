@@ -9,7 +9,7 @@ from hookline.command_line.common import DeclarationArguments, fail, print_line,
 from hookline.command_line.writing import write_file
 from hookline.declaration.loading import DeclaredPipeline
 from hookline.declaration.model import Suspension
-from hookline.declaration.suspending import Edited, NotEditable
+from hookline.declaration.suspending import Edited, NotEditable, suspension_line
 from hookline.plan.planning import Plan
 
 __all__ = ["declared_pipeline", "edit"]
@@ -47,7 +47,6 @@ def edit(
     change: Callable[[str], Edited],
     *,
     wanted: Suspension | None,
-    by_hand: str,
     dry_run: bool,
 ) -> None:
     """Change the pipeline's file, if the declaration is then right and says what it shall say.
@@ -58,10 +57,11 @@ def edit(
         pipeline: Whose file it is.
         change: Makes the new text of the old one.
         wanted: What the pipeline shall then say.
-        by_hand: What a person does where hookline cannot.
         dry_run: Whether the file is left as it is.
     """
     path = Path(pipeline.document.file)
+    key = "suspended" if wanted is None else suspension_line(wanted.because, wanted.until)
+    by_hand = f"{'remove' if wanted is None else 'write'} by hand: {key}"
 
     def left(reason: str) -> NoReturn:
         fail(f"{path}: {reason}, so the file is left as it is; {by_hand}, under the pipeline {pipeline.name}")
@@ -86,6 +86,8 @@ def edit(
     if not dry_run:
         _replace(path, edited.text)
     done = "resumed" if wanted is None else "suspended"
-    print_line(
-        f"{path}:{edited.line}: {pipeline.name} {'would be' if dry_run else 'is'} {done}; apply it with: hookline apply"
-    )
+    if dry_run:
+        more = "" if wanted is None else f" by: {key}"
+        print_line(f"{path}:{edited.line}: {pipeline.name} would be {done}{more}")
+    else:
+        print_line(f"{path}:{edited.line}: {pipeline.name} is {done}; apply it with: hookline apply")

@@ -38,6 +38,5 @@ def command(declared: DeclarationArguments, pipeline: str, *, dry_run: bool) -> 
         found,
         lambda text: resumed(text, pipeline),
         wanted=None,
-        by_hand="remove by hand: suspended",
         dry_run=dry_run,
     )

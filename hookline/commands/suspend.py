@@ -9,7 +9,7 @@ from hookline.command_line.completing import complete_pipeline
 from hookline.command_line.strict import StrictCommand
 from hookline.command_line.suspending import declared_pipeline, edit
 from hookline.declaration.model import Suspension
-from hookline.declaration.suspending import suspended, suspension_line
+from hookline.declaration.suspending import suspended
 
 
 @click.command(cls=StrictCommand)
@@ -57,6 +57,5 @@ def command(
         found,
         lambda text: suspended(text, pipeline, because, until),
         wanted=Suspension(because=because, until=until),
-        by_hand=f"write by hand: {suspension_line(because, until)}",
         dry_run=dry_run,
     )

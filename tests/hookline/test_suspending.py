@@ -313,7 +313,7 @@ def test_the_commands_edit_the_file_that_declares_the_pipeline(hookline: Callabl
     dry = hookline("suspend", "shop", "--because", "moved", "-f", "ci", "--dry-run")
     assert (dry.exit_code, dry.stdout) == (
         0,
-        "ci/b.yaml:4: shop would be suspended; apply it with: hookline apply\n",
+        'ci/b.yaml:4: shop would be suspended by: suspended: {because: "moved"}\n',
     )
     assert shop.read_text() == before
     done = hookline("suspend", "shop", "--because", "moved", "--until", "2120-01-01", "-f", "ci")
