@@ -213,9 +213,9 @@ def test_who_has_fewer_rights_is_told_so_and_nothing_changes(site: Installation,
 SUSPENDED = HEAD + (
     "  run: {template: hookline-ci-go}\n"
     "pipelines:\n"
-    "  off: {repository: acme/off, suspended: {because: x, until: 2120-01-01}}\n"
+    "  away: {repository: acme/away, suspended: {because: x, until: 2120-01-01}}\n"
     "  over: {repository: acme/over, suspended: {because: x, until: 2020-01-01}}\n"
-    "  on: {repository: acme/on}\n"
+    "  free: {repository: acme/free}\n"
     "  tick: {repository: acme/tick, suspended: {because: x}, events: {push: false, schedule: {at: '* * * * *'}}}\n"
     "  tock: {repository: acme/tock, suspended: {because: x, until: 2020-01-01}, events: {push: false, schedule: {at: '* * * * *'}}}\n"
 )
@@ -223,7 +223,7 @@ SUSPENDED = HEAD + (
 
 def test_no_event_starts_a_suspended_pipeline_until_its_end_by_the_sensors_clock(site: Installation) -> None:
     installed(site, SUSPENDED)
-    for number, name in enumerate(("off", "over", "on")):
+    for number, name in enumerate(("away", "over", "free")):
         body = github_push(
             after=sha(number + 1),
             ref="refs/heads/main",
@@ -236,6 +236,6 @@ def test_no_event_starts_a_suspended_pipeline_until_its_end_by_the_sensors_clock
         return {each["metadata"]["labels"][f"{PREFIX}pipeline"] for each in site.workflows()}
 
     # What is delivered and fired later has found its run: the others had their turn.
-    until(lambda: started() >= {"over", "on", "tock"}, "every other pipeline has a run")
+    until(lambda: started() >= {"over", "free", "tock"}, "every other pipeline has a run")
     site.bus.until_settled(site.consumers)
-    assert started() == {"over", "on", "tock"}
+    assert started() == {"over", "free", "tock"}
