@@ -56,7 +56,7 @@ SAMPLES: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     },
     ("run", "shop", "--dry-run"): {
         "--branch": ("main",), "--tag": ("v1",), "--sha": ("0123456789" * 4,), "--request": ("3",), "--input": ("enable_test=false",),
-        "--because": ("x",), "--output": ("json",),
+        "--because": ("x",), "--no-publish": (), "--output": ("json",),
     },
     ("suspend", "shop", "--because", "x"): {"--until": ("2120-01-01",), "--dry-run": ()},
     ("template", "prerequisites", "--storage", "class"): {
