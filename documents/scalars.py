@@ -8,6 +8,7 @@ import datetime
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 __all__ = [
     "check_cidr",
@@ -122,6 +123,26 @@ def parse_date(value: object) -> datetime.date:
         return datetime.date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         raise ValueError("expected a date such as 2026-12-31") from None
+
+
+def parse_moment(value: str) -> datetime.datetime:
+    """`2026-12-31`, from its begin in UTC, or a time with a zone: `2026-12-31T18:00:00+08:00`."""
+    found: datetime.datetime | None = None
+    with suppress(ValueError):
+        found = datetime.datetime.fromisoformat(value) if value.isascii() else None
+    if found is not None and len(value) == 10:
+        found = found.replace(tzinfo=datetime.UTC)
+    if found is None or found.tzinfo is None:
+        raise ValueError(
+            "expected a day such as 2026-12-31, or a time with a zone such as 2026-12-31T18:00:00Z"
+        )
+    return found
+
+
+def check_moment(value: str) -> str:
+    """The value, if parse_moment() takes it; otherwise ValueError."""
+    parse_moment(value)
+    return value
 
 
 def parse_date_range(value: str) -> tuple[datetime.date, datetime.date]:

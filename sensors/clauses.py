@@ -141,6 +141,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     Clause(
         "EVENT", "the pipeline does not listen to this kind of event", lambda event: str(event.get("kind"))
     ),
+    Clause("SUSPENDED", "the pipeline is suspended", lambda _: "any event"),
     Clause(
         "DELETED",
         "a branch, tag or image was deleted",

@@ -102,6 +102,10 @@ def question($patterns; $template):
 # Each clause: [reason code, true | false | null for "the event does not tell"], in the order of judgement.
 def clauses($event; $rule; $template):
   ["EVENT", $rule != null],
+#if suspended
+  # true, or the second until which it holds, by the clock of whoever decides.
+  ["SUSPENDED", ($rule.suspended | . == null or (type == "number" and . <= now))],
+#end
 #if push tag merge_group
   (select($event.kind == "push" or $event.kind == "tag" or $event.kind == "merge_group")
     | ["DELETED", $event.deleted != true],
@@ -183,6 +187,9 @@ def subject:
 #if merge_group
   # The push of the queue's branch and the merge_group event are the same news.
   if type == "object" and .kind == "merge_group" then [.ref, .sha] else . end |
+#end
+#if schedule
+  if type == "object" and .kind == "schedule" then [] else . end |
 #end
 #if push tag
   if type == "object" then [.ref, (if .before | commit then .before else "" end), .sha] + occurrence else . end |

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sensors.assignment import Group
 from sensors.creation import Creation
 from sensors.parameters import ContextKey, DataKey, DataObject, Parameter, ScheduleHash, Sha256
-from sensors.program import Program, TemplateFacts, compose
+from sensors.program import Program, TemplateFacts, compose, suspended_schedule
 from sensors.routes import Route, ScheduledRoute, entry
 from triggers.locks import mutex_path
 from triggers.words import PREFIX
@@ -30,7 +30,7 @@ class Dependency:
     event_source: str
     event_name: str
     program: Program | None
-    """None for a schedule, because its calendar event starts only this pipeline."""
+    """None for a schedule, because its calendar event starts only this pipeline; a suspended one has a program."""
     creates: Creation
     """The Workflow."""
     pipelines: tuple[str, ...]
@@ -148,7 +148,9 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
         name=f"schedule-{route.event_name}",
         event_source=route.event_source,
         event_name=route.event_name,
-        program=None,
+        program=suspended_schedule(workload.pipeline, workload.config, route.suspended)
+        if route.suspended is not None
+        else None,
         creates=Creation(
             scheduled(workload, "calendar", route.arguments),
             (

@@ -13,7 +13,16 @@ from typing import Any, Protocol, cast
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
 
-__all__ = ["Program", "TemplateFacts", "compose", "reader", "rules", "string_literal", "tabled"]
+__all__ = [
+    "Program",
+    "TemplateFacts",
+    "compose",
+    "reader",
+    "rules",
+    "string_literal",
+    "suspended_schedule",
+    "tabled",
+]
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
@@ -31,7 +40,7 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
     `#if push tag` ... `#end` around lines keeps them only for these kinds of events, so that a program for a registry
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` says whether some template of the
     table takes every name of a branch or tag, `open_paths` whether runs of some can answer a path filter; without, they are `plain_ref`
-    and `told_paths`. `mutexes` is for tables with runs that wait for each other, `namespaces` for tables over several namespaces.
+    and `told_paths`. `suspended` is for tables with suspended pipelines, `mutexes` for tables with runs that wait for each other, `namespaces` for tables over several namespaces.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -212,7 +221,27 @@ def compose(
         parts.add("mutexes")
     if any("namespace" in line for line in lines.values()):
         parts.add("namespaces")
+    if any("suspended" in line[kind] for line in lines.values() for kind in kinds & line.keys()):
+        parts.add("suspended")
     return Program(constants + _definitions(host.name, kinds | parts))
+
+
+def suspended_schedule(pipeline: str, config: str, suspended: bool | int) -> Program:
+    """The program of a suspended pipeline's calendar event: there is nothing to decide but whether it is still suspended.
+
+    Args:
+        pipeline: Its name.
+        config: Digest of its Workflow.
+        suspended: True, or the Unix second until which it is.
+    """
+    line = {"pipeline": pipeline, "config": config, "schedule": {"suspended": suspended}}
+    constants = (
+        f"def table: {string_literal(f'{chr(10)}{pipeline} {_quoted(line)}')};\n"
+        'def arguments: {}; def templates: {}; def labels: {}; def mutex_path: []; def source: "calendar"; def ignores_case: false;\n'
+        f"def canonical: {json.dumps({'kind': 'schedule', 'repository': pipeline})};\n"
+    )
+    parts = frozenset({"schedule", "suspended", "plain_ref", "told_paths"})
+    return Program(constants + _definitions("", parts))
 
 
 def reader(host: Host, source: str) -> Program:

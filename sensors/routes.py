@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from events.canonical import Kind
 from events.declaration import Events, ImagePush
@@ -11,6 +11,10 @@ from sensors.clauses import SETTINGS, clause_of, named_artifacts
 from triggers.workflow import Workload
 
 __all__ = ["BusSource", "Route", "ScheduledRoute", "entry", "rule"]
+
+
+Suspended = Literal[True] | int | None
+"""Whether no event starts a pipeline: True, or until which Unix second; None = events start it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Route:
     kinds: frozenset[Kind]
     """The kinds of `events` that this source sends."""
     workload: Workload
+    suspended: Suspended = None
 
     @property
     def pipeline(self) -> str:
@@ -51,6 +56,7 @@ class ScheduledRoute:
     workload: Workload
     arguments: Mapping[str, str]
     """Of its runs, over the pipeline's."""
+    suspended: Suspended = None
 
     @property
     def pipeline(self) -> str:
@@ -58,7 +64,9 @@ class ScheduledRoute:
         return self.workload.pipeline
 
 
-def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, Any]:
+def rule(
+    events: Events, kind: Kind, arguments: Mapping[str, str], suspended: Suspended = None
+) -> dict[str, Any]:
     """The entry of a table for one kind of event; decide.jq reads its keys.
 
     Raises:
@@ -74,6 +82,7 @@ def rule(events: Events, kind: Kind, arguments: Mapping[str, str]) -> dict[str, 
         parts["artifacts"] = named_artifacts(declared.tags)
     if arguments:
         parts["arguments"] = dict(arguments)
+    parts["suspended"] = suspended
     return {key: value for key, value in parts.items() if value is not None}
 
 
@@ -90,7 +99,7 @@ def entry(route: Route) -> dict[str, Any]:
         "mutex": workload.mutex if workload.mutex != implied else None,
     }
     for kind in sorted(route.kinds):
-        found[kind] = rule(route.events, kind, workload.kind_arguments.get(kind, {}))
+        found[kind] = rule(route.events, kind, workload.kind_arguments.get(kind, {}), route.suspended)
     if "image_push" in route.kinds:
         # The event is about another thing than the repository that is built.
         found["repository"] = workload.repository

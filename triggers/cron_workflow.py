@@ -16,6 +16,7 @@ def cron_workflow(
     timezone: str,
     catch_up_seconds: int | None,
     *,
+    suspended: bool,
     lists: bool,
 ) -> dict[str, Any]:
     """The CronWorkflow of a pipeline.
@@ -27,6 +28,7 @@ def cron_workflow(
         cron: Five fields.
         timezone: IANA name.
         catch_up_seconds: Run a missed fire time that is at most this old; None = never.
+        suspended: Whether it does not fire.
         lists: Whether the release of Argo Workflows reads `schedules`; else `schedule` is written.
     """
     resource = scheduled(workload, "schedule", arguments)
@@ -39,6 +41,7 @@ def cron_workflow(
         "metadata": {"name": name, "namespace": resource["metadata"]["namespace"]},
         "spec": {
             **fields,
+            **({"suspend": True} if suspended else {}),
             "timezone": timezone,
             # The mutex lets runs wait for each other; Forbid would drop the later one.
             "concurrencyPolicy": "Allow",

@@ -99,12 +99,16 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
             detail = " ".join(clause.subject(canonical).split())[:100] + (
                 f"  ({patterns})" if patterns else ""
             )
+            position = declared.position("events", *path) if path else None
+            if code == "SUSPENDED":
+                detail = _suspension(declared, suspended=outcome is not True)
+                position = declared.position("suspended") if declared.pipeline.suspended else None
             clauses.append(
                 Judgement(
                     code,
                     "not reached" if decided else _judged(outcome, result),
                     detail if not decided else "",
-                    declared.position("events", *path) if path else None,
+                    position,
                 )
             )
             decided = decided or outcome is not True
@@ -140,6 +144,16 @@ def _without_program(plan: Plan, result: Result, position: Position) -> Judgemen
     return Judgement(
         "MATCH", "ok", "a schedule's event starts its pipeline", declared.position("events", "schedule", "at")
     )
+
+
+def _suspension(declared: DeclaredPipeline, *, suspended: bool) -> str:
+    """The words on whether a pipeline is suspended, why, and until when."""
+    found = declared.pipeline.suspended
+    if found is None:
+        return "not suspended"
+    if not suspended:
+        return f"no longer suspended since {found.until}"
+    return found.because + (f"; until {found.until}" if found.until is not None else "")
 
 
 def _written(events: Any, kind: str, clause: Clause) -> tuple[tuple[str, ...], str]:

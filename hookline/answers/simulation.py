@@ -87,7 +87,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     if files is not None:
         _check_that_files_matter(plan, event, str(pushes[0].get("kind")), keys)
     # A table without a line for the event can only say REPOSITORY, so it need not be asked.
-    asked = [each for each in reaching if each[1].program is None or keys & each[1].keys]
+    asked = [each for each in reaching if not each[1].keys or keys & each[1].keys]
     results: list[Result] = []
     for sensor, dependency in asked:
         outcome = decide(dependency, event.context, text, files)

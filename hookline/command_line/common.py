@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -99,8 +99,11 @@ class DeclarationArguments:
         except InvalidInput as invalid:
             refuse(invalid)
 
-    def read(self) -> Plan:
+    def read(self, changed: Mapping[str, bytes] | None = None) -> Plan:
         """The plan of the declaration; a cluster that cannot be asked ends the command with code 3.
+
+        Args:
+            changed: File → the content that it is taken to have.
 
         Raises:
             InvalidInput: With every problem of the declaration and of the templates.
@@ -120,7 +123,7 @@ class DeclarationArguments:
                 templates[name] = template_from_cluster(name)
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
-        plan = make_plan(load(paths), templates)
+        plan = make_plan(load(paths, changed), templates)
         unused = _unused(templates.values(), plan)
         log(
             "info",

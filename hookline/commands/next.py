@@ -20,6 +20,7 @@ from hookline.command_line.completing import complete_scheduled
 from hookline.command_line.event_options import parse_time
 from hookline.command_line.strict import StrictCommand
 from hookline.output import table
+from hookline.plan.planning import Plan
 from hookline.plan.schedules import FiringSchedule
 
 
@@ -75,10 +76,11 @@ def command(
     rows = [_row(time, schedule, excluded) for time, schedule, excluded in times]
     namespaces = [plan.workloads[schedule.pipeline].namespace for _, schedule, _ in times]
     if output != "table":
+        silent = [_silent(plan, schedule, time) for time, schedule, _ in times]
         keys = ("pipeline", "fires", "utc", "timezone", "offsetMinutes", "excluded", "schedule")
         items = [
-            {**dict(zip(keys, row, strict=True)), "namespace": namespace}
-            for row, namespace in zip(rows, namespaces, strict=True)
+            {**dict(zip(keys, row, strict=True)), "namespace": namespace, "suspended": suspended}
+            for row, namespace, suspended in zip(rows, namespaces, silent, strict=True)
         ]
         notes = [] if not times else _notes(chosen, after, times[-1][0])
         print_data(
@@ -98,9 +100,13 @@ def command(
             str(row[2]),
             str(row[3]),
             f"+{row[4]}m" if row[4] else "",
-            "excluded: does not fire" if row[5] else "",
+            "excluded: does not fire"
+            if row[5]
+            else "suspended: starts nothing"
+            if _silent(plan, schedule, time)
+            else "",
         )
-        for row, namespace in zip(rows, namespaces, strict=True)
+        for row, namespace, (time, schedule, _) in zip(rows, namespaces, times, strict=True)
     ]
     head = ("PIPELINE", *(("NAMESPACE",) if places else ()), "FIRES", "UTC", "ZONE", "SPREAD", "NOTE")
     click.echo(table(head, shown), nl=False)
@@ -108,6 +114,12 @@ def command(
         click.echo(
             f"{note['pipeline']}: on {note['date']} the clocks change in {note['timezone']}: {', '.join(note['times'])} {note['effect']}"
         )
+
+
+def _silent(plan: Plan, schedule: FiringSchedule, time: datetime.datetime) -> bool:
+    """Whether the pipeline of a schedule is suspended at a time."""
+    suspended = plan.suspended(schedule.pipeline)
+    return suspended is True or (suspended is not None and time.timestamp() < suspended)
 
 
 def _times(

@@ -78,6 +78,7 @@ def _subject_options(command: Any) -> Any:
     metavar="NAME=VALUE",
     help="Parameter of the template, over run.parameters; repeatable.",
 )
+@click.option("--no-publish", is_flag=True, help="Build and push nothing; the template must be able to.")
 @start_options
 @declaration_options
 @target_options
@@ -88,6 +89,7 @@ def command(
     pipeline: str,
     subject: Subject,
     inputs: tuple[str, ...],
+    no_publish: bool,
     starting: Starting,
 ) -> None:
     """Start a pipeline by hand: hookline creates the Workflow that an event would create, with your own rights.
@@ -105,7 +107,7 @@ def command(
     \b
     Examples:
       hookline run shop
-      hookline run shop --branch feature/cart --because "try the new base image"
+      hookline run shop --branch feature/cart --no-publish --because "try the new base image"
       hookline run shop --tag v1.4.0 --input enable_test=false --wait
       hookline run shop --request 12 --branch feature/cart
       hookline run shop --branch main --dry-run
@@ -119,13 +121,22 @@ def command(
     def made(suffix: str, started_by: str) -> ManualRun:
         name = run_name(pipeline, now, suffix)
         return manual_run(
-            plan, pipeline, subject, given, name=name, started_by=started_by, because=starting.because
+            plan,
+            pipeline,
+            subject,
+            given,
+            name=name,
+            started_by=started_by,
+            because=starting.because,
+            publish=not no_publish,
         )
 
     with steering_failures():
         # Whatever cannot be is refused before the cluster is asked.
         trial = made("00", "")
         about = _about(trial)
+        if plan.suspended(pipeline) is not None:
+            print_line(f"{pipeline} is suspended: no event starts it; this run starts all the same", err=True)
         if starting.dry_run:
             print_line(f"nothing is created: {about}", err=True)
             shown(trial.workflow, starting.output)

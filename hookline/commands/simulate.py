@@ -69,7 +69,12 @@ def command(
         print_data(answer(found), output)
     if output in {"text", "table"}:
         images = {name: each.pipeline.image for name, each in plan.declaration.pipelines.items()}
-        _print(found, images, places=len(plan.namespaces) > 1)
+        suspended = {
+            name: each.pipeline.suspended.because
+            for name, each in plan.declaration.pipelines.items()
+            if each.pipeline.suspended is not None
+        }
+        _print(found, images, suspended, places=len(plan.namespaces) > 1)
     if output in {"text", "manifest"} and created:
         click.echo(("\n" if output == "text" else "") + yaml_documents(created), nl=False)
     if output == "manifest" and not created:
@@ -103,12 +108,15 @@ def answer(found: Simulation) -> dict[str, object]:
     }
 
 
-def _print(found: Simulation, images: Mapping[str, str | None], *, places: bool) -> None:
+def _print(
+    found: Simulation, images: Mapping[str, str | None], suspended: Mapping[str, str], *, places: bool
+) -> None:
     """Print the answer as a table.
 
     Args:
         found: The answer.
         images: Pipeline → its image; what a run pushes is told where it is another one.
+        suspended: Pipeline → why it is suspended.
         places: Whether Workflows are created in several namespaces, so that each is named.
     """
     print_line(f"event   {summary(dict(found.event))}")
@@ -121,6 +129,8 @@ def _print(found: Simulation, images: Mapping[str, str | None], *, places: bool)
             name = result.workflow["metadata"]["name"] if result.workflow else ""
             if result.pushes is not None and result.pushes != images.get(result.pipeline):
                 name += f" ({result.publishing})"
+            if result.reason == "SUSPENDED":
+                name = f"{meaning(result.reason, found.event)}: {suspended[result.pipeline]}"
             rows.append(
                 (
                     result.pipeline,

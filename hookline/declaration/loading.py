@@ -235,13 +235,23 @@ class _Together:
         return False
 
 
-def load(paths: Sequence[Path]) -> Declaration:
+def load(paths: Sequence[Path], changed: Mapping[str, bytes] | None = None) -> Declaration:
     """Read a declaration from files and folders.
+
+    Args:
+        paths: The files and folders.
+        changed: File → the content that it is taken to have.
 
     Raises:
         InvalidInput: With every problem that the files have by themselves, each with its position.
     """
-    return load_texts([(str(path), read_file(path)) for path in files_of(paths)])
+    contents = changed or {}
+    return load_texts(
+        [
+            (str(path), contents[str(path)] if str(path) in contents else read_file(path))
+            for path in files_of(paths)
+        ]
+    )
 
 
 def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) -> Declaration:

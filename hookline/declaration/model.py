@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from documents.arguments import LiteralText
 from documents.blocks import Block, Name, Once
-from documents.scalars import check_label_value, check_namespace, matching
+from documents.scalars import check_label_value, check_moment, check_namespace, matching, parse_moment
 from events.declaration import Events
 from events.eventsource import JETSTREAM_VERSION
 from events.ingress import Ingress
@@ -17,7 +18,7 @@ from hookline.declaration.own_pods import ImageReference, ObjectReference
 from triggers.declaration import Run
 from triggers.release import OLDEST_UPSTREAM, Release
 
-__all__ = ["Cluster", "Defaults", "File", "Pipeline", "Sandbox", "TestCase"]
+__all__ = ["Cluster", "Defaults", "File", "Pipeline", "Sandbox", "Suspension", "TestCase"]
 
 LabelValue = Annotated[str, AfterValidator(check_label_value)]
 Namespace = Annotated[str, AfterValidator(check_namespace)]
@@ -173,6 +174,26 @@ class NamesFile(Block):
     )
 
 
+class Suspension(Block):
+    """A pipeline that no event starts, for a while."""
+
+    because: LiteralText = Field(
+        description="Why; simulate and explain say it.", examples=["the registry is moved"]
+    )
+    until: Annotated[str, AfterValidator(check_moment)] | None = Field(
+        default=None,
+        description="Day (from its begin in UTC), or time with a zone, from which on events start the pipeline again by themselves; the clock is "
+        "that of the Sensor. Refused where CronWorkflows fire schedules, because they know no such end. Default: until somebody removes the "
+        "key.",
+        examples=["2026-12-01"],
+    )
+
+    @property
+    def ends(self) -> int | None:
+        """The Unix second at which it ends; None = somebody ends it."""
+        return None if self.until is None else int(parse_moment(self.until).timestamp())
+
+
 class Defaults(Block):
     """The settings that pipelines inherit. A pipeline's own key overrides them, key by key; `false` removes a default."""
 
@@ -218,6 +239,12 @@ class Pipeline(Defaults):
     )
     events: Annotated[Events, Once] = Field(
         description="Events that start the pipeline.", examples=[{"push": {"branches": ["main"]}}]
+    )
+    suspended: Suspension | None = Field(
+        default=None,
+        description="No event starts the pipeline. `hookline suspend` writes this key and `hookline resume` removes it; a run by hand starts all the "
+        "same.",
+        examples=[{"because": "the registry is moved"}],
     )
     for_each: list[str] | NamesFile | None = Field(
         default=None,

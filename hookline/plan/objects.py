@@ -114,6 +114,7 @@ def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
             schedule.cron.text,
             schedule.timezone,
             schedule.catch_up_seconds,
+            suspended=plan.suspended(schedule.pipeline) is not None,
             lists=takes_lists(plan.declaration.cluster.argo_workflows),
         )
         for name, schedule in sorted(plan.schedules.items())

@@ -239,6 +239,18 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
     calendar = declaration.cluster.schedules or (
         "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
     )
+    suspension = checked.declared.pipeline.suspended
+    if (
+        suspension is not None
+        and suspension.until is not None
+        and events.schedule is not None
+        and calendar == "cron_workflow"
+    ):
+        checked.error(
+            "a suspended CronWorkflow fires again only when somebody resumes it; leave until: out",
+            "suspended",
+            "until",
+        )
     for path, schedule in checked.declared.schedules():
         if calendar == "cron_workflow" and schedule.except_:
             checked.error(

@@ -24,7 +24,7 @@ from sensors.manifests import (
     dependency_bytes,
     room,
 )
-from sensors.routes import BusSource, Route, ScheduledRoute
+from sensors.routes import BusSource, Route, ScheduledRoute, Suspended
 from triggers.locks import LimitsObject
 from triggers.release import takes_lists
 from triggers.template import Template
@@ -122,6 +122,10 @@ class Plan:
         """The pipelines with a schedule."""
         return tuple(dict.fromkeys(each.pipeline for each in self.schedules.values()))
 
+    def suspended(self, pipeline: str) -> Suspended:
+        """Whether no event starts a pipeline."""
+        return _suspended(self.declaration.pipelines[pipeline])
+
     @property
     def creation_mode(self) -> CreationMode:
         """The way in which Sensors create Workflows on this platform."""
@@ -176,6 +180,7 @@ class Plan:
                     entry.name,
                     self.workloads[self.schedules[entry.name].pipeline],
                     self.schedule_arguments[entry.name],
+                    self.suspended(self.schedules[entry.name].pipeline),
                 )
             )
             for event_source, entries in self.calendars.items()
@@ -225,6 +230,13 @@ class Plan:
 
 def _placed(name: str, place: str) -> str:
     return f"{name}-{place}" if place else name
+
+
+def _suspended(declared: DeclaredPipeline) -> Suspended:
+    suspension = declared.pipeline.suspended
+    if suspension is None:
+        return None
+    return True if suspension.ends is None else suspension.ends
 
 
 def _limits_object(declaration: Declaration) -> LimitsObject:
@@ -295,5 +307,10 @@ def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endp
             endpoint = found[source]
             key = name.lower() if endpoint.host.ignores_case else name
             yield Route(
-                BusSource(endpoint.name, endpoint.event_source, endpoint.host), key, events, kinds, load
+                BusSource(endpoint.name, endpoint.event_source, endpoint.host),
+                key,
+                events,
+                kinds,
+                load,
+                _suspended(declared),
             )

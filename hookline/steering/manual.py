@@ -52,7 +52,7 @@ class ManualRun:
     like: Kind
     """The kind of event whose settings it has."""
     builds: str
-    """What it builds, for a person: branch main at its head."""
+    """The code that it builds, for a person: branch main at its head."""
     pushes: str | None
     """The image that it pushes, without tag; empty = it pushes nothing, None = its template takes no image."""
 
@@ -78,6 +78,7 @@ def manual_run(
     name: str,
     started_by: str,
     because: str,
+    publish: bool = True,
 ) -> ManualRun:
     """The run of a pipeline that a person asks for.
 
@@ -89,6 +90,7 @@ def manual_run(
         name: Of the Workflow.
         started_by: The user, as the API server names them; empty = not known.
         because: Why; empty = not said.
+        publish: Whether it pushes what such an event's run would push; False = it pushes nothing.
 
     Raises:
         Unusable: Something of it cannot be.
@@ -99,6 +101,10 @@ def manual_run(
     _check_subject(subject, asked, template)
     chosen = _chosen(plan, declared, workload, subject, asked)
     arguments = _arguments(declared, workload, chosen)
+    if not publish:
+        arguments |= _unpublished(
+            template, f"--no-publish: {template.name} cannot build without pushing; leave it out"
+        )
     arguments |= _inputs(inputs, template, chosen.like)
     for parameter, default in template.parameters.items():
         if default is None and parameter not in arguments:
@@ -268,21 +274,22 @@ def _arguments(declared: DeclaredPipeline, workload: Workload, chosen: _Chosen) 
     }
     found = defaults | dict(workload.arguments) | dict(workload.kind_arguments.get(chosen.like, {}))
     if chosen.like == "pull_request" and chosen.like not in declared.pipeline.events.kinds():
-        found |= _unpublished(declared, template)
+        found |= _unpublished(
+            template,
+            f"--request: {template.name} cannot build without pushing, and {declared.name} does not say under pull_request: what requests push",
+        )
     for parameter, field in template.bindings(chosen.like).items():
         if field in chosen.fields:
             found[parameter] = chosen.fields[field]
     return found
 
 
-def _unpublished(declared: DeclaredPipeline, template: Template) -> dict[str, str]:
-    """The argument by which a run of a request pushes nothing, in a pipeline that says nothing of requests."""
+def _unpublished(template: Template, unable: str) -> dict[str, str]:
+    """The argument by which a run pushes nothing; `unable` is said where the template has none."""
     if "publish" in template.roles:
         return {template.roles["publish"]: "false"}
     if "image" in template.roles:
-        raise Unusable(
-            f"--request: {template.name} cannot build without pushing, and {declared.name} does not say under pull_request: what requests push"
-        )
+        raise Unusable(unable)
     return {}
 
 

@@ -10,13 +10,14 @@ import yaml
 from click.testing import CliRunner, Result
 from cluster.api import Json
 from cluster.control_plane import ControlPlane
+from cluster.deliveries import signed
 from cluster.installation import API, Installation
-from cluster.test_sizes import HEAD, sha, until_pod
+from cluster.test_sizes import HEAD, installed, sha, until_pod
 from cluster.test_templates import report
 from cluster.test_tokens import GOOD
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
-from support import ROOT
+from support import ROOT, github_push
 
 from hookline.cli import main
 from hookline.declaration.templates import manifest_template
@@ -26,7 +27,7 @@ from runs.outcomes import run_outcome
 from triggers.shipped import shipped
 from triggers.words import PREFIX
 
-TEXT = HEAD.replace("builds: 2", "builds: 1") + (
+TEXT = HEAD.replace("builds: 2", "builds: 1").replace('["**"]', "[main]") + (
     "  run: {template: hookline-ci-go, limit: builds}\n"
     "pipelines:\n"
     "  plain: {repository: acme/plain}\n"
@@ -207,3 +208,34 @@ def test_who_has_fewer_rights_is_told_so_and_nothing_changes(site: Installation,
         assert result.exit_code == 3
         assert "403 Forbidden" in result.stderr
     assert site.workflows() == []
+
+
+SUSPENDED = HEAD + (
+    "  run: {template: hookline-ci-go}\n"
+    "pipelines:\n"
+    "  away: {repository: acme/away, suspended: {because: x, until: 2120-01-01}}\n"
+    "  over: {repository: acme/over, suspended: {because: x, until: 2020-01-01}}\n"
+    "  free: {repository: acme/free}\n"
+    "  tick: {repository: acme/tick, suspended: {because: x}, events: {push: false, schedule: {at: '* * * * *'}}}\n"
+    "  tock: {repository: acme/tock, suspended: {because: x, until: 2020-01-01}, events: {push: false, schedule: {at: '* * * * *'}}}\n"
+)
+
+
+def test_no_event_starts_a_suspended_pipeline_until_its_end_by_the_sensors_clock(site: Installation) -> None:
+    installed(site, SUSPENDED)
+    for number, name in enumerate(("away", "over", "free")):
+        body = github_push(
+            after=sha(number + 1),
+            ref="refs/heads/main",
+            head_commit__id=sha(number + 1),
+            repository__full_name=f"acme/{name}",
+        )
+        assert site.deliver("github", signed("github", "/github", body, {"X-GitHub-Event": "push"}))[0] == 200
+
+    def started() -> set[str]:
+        return {each["metadata"]["labels"][f"{PREFIX}pipeline"] for each in site.workflows()}
+
+    # What is delivered and fired later has found its run: the others had their turn.
+    until(lambda: started() >= {"over", "free", "tock"}, "every other pipeline has a run")
+    site.bus.until_settled(site.consumers)
+    assert started() == {"over", "free", "tock"}

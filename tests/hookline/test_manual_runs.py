@@ -144,9 +144,17 @@ def test_a_request_by_hand_has_the_settings_of_requests(declared: Plan) -> None:
     assert manual.workflow["metadata"]["annotations"][f"{PREFIX}ref"] == "refs/pull/12/head"
 
 
-def test_a_request_to_a_pipeline_that_knows_none_pushes_nothing_either(declared: Plan) -> None:
+def test_a_request_to_a_pipeline_that_knows_none_and_a_run_that_shall_not_push_push_nothing(
+    declared: Plan,
+) -> None:
     manual = started(declared, "wide", Subject(branch="feature", request=12))
     assert (manual.like, manual.pushes) == ("pull_request", "")
+    nothing = manual_run(
+        declared, "wide", Subject(branch="main"), {}, name="x", started_by="", because="", publish=False
+    )
+    assert (nothing.like, nothing.pushes) == ("push", "")
+    with pytest.raises(Unusable, match="--no-publish: ci-go-v1 cannot build without pushing"):
+        manual_run(declared, "stock", Subject(), {}, name="x", started_by="", because="", publish=False)
     assert "cannot build without pushing" in refused(declared, "stock", Subject(branch="feature", request=12))
 
 

@@ -163,6 +163,7 @@ def test_a_skip_of_a_fork_says_which_of_two_things_is_wrong() -> None:
 
 SUBJECTS: list[tuple[str, dict[str, Any], str]] = [
     ("EVENT", {"kind": "push"}, "push"),
+    ("SUSPENDED", {"kind": "push"}, "any event"),
     ("DELETED", {"deleted": True}, "deleted"),
     ("DELETED", {}, "exists"),
     ("REF", {"branch": "main"}, "main"),
