@@ -82,10 +82,11 @@ class Pushes:
             for each in self._hookline.cluster.api.list("v1", "Pod", NAMESPACE, selector)
         }
 
-    def push(self) -> None:
-        """One commit on each branch, and their push."""
+    def push(self, branches: int = len(BRANCHES)) -> None:
+        """One commit on each branch, or on some of them, and their push."""
         clone = self._project.clone
-        for branch, parent in self._heads.items():
+        for branch in BRANCHES[:branches]:
+            parent = self._heads[branch]
             commit = clone.git(
                 "commit-tree", "-p", parent, "-m", f"{len(self._commits)}", f"{parent}^{{tree}}"
             )
