@@ -5,12 +5,14 @@ that they can write, but for the volumes that the controllers mount: /tmp, and t
 pkg/reconciler/{sensor,eventsource}/resource.go, pkg/reconciler/eventbus/installer/jetstream.go).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
     "METRICS_PORT",
     "USER",
     "container_security",
+    "monitor",
     "pod_security",
     "pod_template",
     "requests",
@@ -78,5 +80,29 @@ def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any
             "resources": {**requests(50, memory_mib), "limits": {"memory": _memory(limit_mib)}},
             # Go collects more often as it comes near this, instead of being ended at the limit.
             "env": [{"name": "GOMEMLIMIT", "value": f"{limit_mib * 9 // 10}MiB"}],
+        },
+    }
+
+
+def monitor(namespace: str, labels: Mapping[str, str], interval: str = "15s") -> dict[str, Any]:
+    """The PodMonitor by which a Prometheus Operator has the pods of the event path scraped: event sources, Sensors and the bus.
+
+    All three name the port `metrics` (argo-events 1.9.11, pkg/reconciler/{sensor,eventsource}/resource.go, eventbus/installer/jetstream.go).
+
+    Args:
+        namespace: Of the pods, and of the object.
+        labels: By which a Prometheus chooses its monitors.
+        interval: Between two scrapes. Alerts on a lost bus wait for two of them.
+    """
+    controllers = [f"{part}-controller" for part in ("eventbus", "eventsource", "sensor")]
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": {"name": "hookline-events", "namespace": namespace, "labels": dict(labels)},
+        "spec": {
+            "selector": {
+                "matchExpressions": [{"key": "controller", "operator": "In", "values": controllers}]
+            },
+            "podMetricsEndpoints": [{"port": "metrics", "interval": interval}],
         },
     }

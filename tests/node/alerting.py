@@ -1,0 +1,107 @@
+"""A real Prometheus on the node that scrapes the event path as the PodMonitor says, and evaluates the rules that hookline writes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import urllib3
+import yaml
+from cluster.processes import Process
+from node.installation import NAMESPACE, Hookline
+from node.places import ADDRESS, FOLDER
+
+from events.event_pods import monitor
+
+__all__ = ["Alerting"]
+
+PORT = 9091
+
+
+def pod_job(pod_monitor: Mapping[str, Any], kubeconfig: str) -> Mapping[str, Any]:
+    """What the Prometheus Operator writes for a PodMonitor with one endpoint (prometheus-operator 0.85, pkg/prometheus/promcfg.go)."""
+    metadata, spec = pod_monitor["metadata"], pod_monitor["spec"]
+    (endpoint,) = spec["podMetricsEndpoints"]
+    chosen = [
+        {
+            "action": "keep",
+            "source_labels": [f"__meta_kubernetes_pod_label_{each['key']}"],
+            "regex": "|".join(each["values"]),
+        }
+        for each in spec["selector"]["matchExpressions"]
+    ]
+    labels = {
+        "namespace": "__meta_kubernetes_namespace",
+        "container": "__meta_kubernetes_pod_container_name",
+        "pod": "__meta_kubernetes_pod_name",
+    }
+    return {
+        "job_name": f"podMonitor/{metadata['namespace']}/{metadata['name']}/0",
+        "scrape_interval": endpoint["interval"],
+        "relabel_configs": [
+            {
+                "action": "drop",
+                "source_labels": ["__meta_kubernetes_pod_phase"],
+                "regex": "(Failed|Succeeded)",
+            },
+            *chosen,
+            {
+                "action": "keep",
+                "source_labels": ["__meta_kubernetes_pod_container_port_name"],
+                "regex": endpoint["port"],
+            },
+            *({"source_labels": [source], "target_label": target} for target, source in labels.items()),
+        ],
+        "kubernetes_sd_configs": [
+            {
+                "role": "pod",
+                "kubeconfig_file": kubeconfig,
+                "namespaces": {"names": [metadata["namespace"]]},
+            }
+        ],
+    }
+
+
+class Alerting:
+    """Running, on the node's address."""
+
+    def __init__(self, hookline: Hookline) -> None:
+        folder = FOLDER / "alerting"
+        hookline.shell(f"hookline dashboards -o {folder}")
+        job = pod_job(monitor(NAMESPACE, {}), str(hookline.cluster.kubeconfig))
+        settings = {"rule_files": [str(folder / "prometheus/rules.yaml")], "scrape_configs": [job]}
+        (folder / "prometheus.yaml").write_text(yaml.safe_dump(settings))
+        self._url = f"http://{ADDRESS}:{PORT}"
+        self._http = urllib3.PoolManager(retries=False, timeout=60)
+        self._process = Process(
+            "prometheus",
+            [
+                "prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data",
+                f"--web.listen-address={ADDRESS}:{PORT}",
+            ],
+            folder / "log",
+        )  # fmt: skip
+        self._process.until(self._ready, "Prometheus is ready")
+
+    def _ready(self) -> bool:
+        try:
+            return self._http.request("GET", f"{self._url}/-/ready").status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def scraped(self) -> set[str]:
+        """Pods whose newest scrape was answered."""
+        return {each["pod"] for each in self._ask("up == 1")}
+
+    def firing(self) -> set[str]:
+        """Names of alerts about the event path."""
+        return {
+            each["alertname"] for each in self._ask(f'ALERTS{{alertstate="firing",namespace="{NAMESPACE}"}}')
+        }
+
+    def _ask(self, query: str) -> list[Mapping[str, str]]:
+        answer = self._http.request("GET", f"{self._url}/api/v1/query", fields={"query": query})
+        return [each["metric"] for each in json.loads(answer.data)["data"]["result"]]
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.stop()
