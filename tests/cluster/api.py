@@ -1,6 +1,5 @@
 """The API server, asked as a test needs it: JSON in and out, and no models that could hide a field."""
 
-import io
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -191,7 +190,7 @@ class Api:
             preload_content=False,
             timeout=None,
         )
-        yield from map(json.loads, io.TextIOWrapper(response, "utf-8"))
+        yield from map(json.loads, response)
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Json:
         """Delete one object."""

@@ -101,6 +101,8 @@ class Answer:
     sent: bool
     status: int
     """Of HTTP; 0 if nobody answered."""
+    when: float
+    """Seconds since 1970, of the answer."""
 
 
 class Gitea:
@@ -202,15 +204,16 @@ class Gitea:
 
     def answers(self, hook: int) -> list[Answer]:
         """To deliveries of pushes by a webhook, the oldest first."""
-        columns = "hook_id, uuid, payload_content, is_delivered, response_content"
+        columns = "hook_id, uuid, payload_content, is_delivered, response_content, delivered"
         return [
             Answer(
                 delivery,
                 json.loads(payload)["after"],
                 bool(sent),
                 json.loads(response or "{}").get("status", 0),
+                when / 1e9,
             )
-            for number, delivery, payload, sent, response in self._hook_tasks(columns)
+            for number, delivery, payload, sent, response, when in self._hook_tasks(columns)
             if number == hook
         ]
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from cluster.engines import cache_folder
+
 from hookline.version import VERSION
 
 __all__ = ["FLAGS", "ROOT", "SHELLS", "Store", "keep_image", "kept_image", "make_image"]
@@ -54,7 +56,7 @@ def _wanted(member: tarfile.TarInfo, *, shells: bool) -> bool:
 
 def _cache() -> Path:
     """Folder for what is made once."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hookline" / "image"
+    return cache_folder().parent / "image"
 
 
 def _base(*, shells: bool) -> Path:
@@ -153,9 +155,9 @@ def _place() -> Path:
     return _cache() / f"hookline-{digest.hexdigest()[:12]}.tar"
 
 
-def keep_image(archive: Path) -> Path:
-    """Keep an archive that was made just now; those of yesterday go."""
-    kept = _place()
+def keep_image(archive: Path, place: Path | None = None) -> Path:
+    """Keep an archive of the files as they are now, or as they were when this place was asked for; those of yesterday go."""
+    kept = place or _place()
     kept.parent.mkdir(parents=True, exist_ok=True)
     for old in kept.parent.glob("hookline-*.tar"):
         if time.time() - old.stat().st_mtime > KEPT_SECONDS:
@@ -171,4 +173,4 @@ def kept_image() -> Path:
         return kept
     print("the image of hookline: making ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="hookline-image-") as scratch, Store(Path(scratch)) as own:
-        return keep_image(make_image(own, Path(scratch) / "dist"))
+        return keep_image(make_image(own, Path(scratch) / "dist"), kept)

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -89,7 +89,7 @@ def created(world: World, watcher: Watcher, name: str, number: int) -> dict[str,
     return {"push": begun, **watcher.until_running(copy)}
 
 
-def medians(title: str, seen: list[Mapping[str, float]]) -> None:
+def medians(title: str, seen: Sequence[Mapping[str, float]]) -> None:
     """Print the median of each hop, in milliseconds since the one before, and of all together."""
     hops = [hop for hop in HOPS if hop in seen[0]]
     spans = [

@@ -267,6 +267,8 @@ class Project:
         self.name = name
         self.full_name = f"{ORGANISATION}/{name}"
         self._hookline = hookline
+        self.hook = 0
+        """Number of its webhook, once there is one."""
         gitea = hookline.forge.gitea
         gitea.api(
             "administrator", "POST", f"orgs/{ORGANISATION}/repos", {"name": name, "default_branch": "main"}
@@ -288,7 +290,10 @@ class Project:
                 "config": config,
                 "events": [each["name"] for each in webhook["choose"]],
             }
-            self._hookline.forge.gitea.api("administrator", "POST", f"repos/{self.full_name}/hooks", hook)
+            made = self._hookline.forge.gitea.api(
+                "administrator", "POST", f"repos/{self.full_name}/hooks", hook
+            )
+            self.hook = int(made["id"])
 
     def push(self, files: Mapping[str, str], branch: str = "main") -> str:
         """Commit files and push; the commit."""

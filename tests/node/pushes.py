@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import yaml
 from cluster.gitea import Answer
 from cluster.waiting import until
-from node.installation import NAMESPACE, ORGANISATION, Hookline, Project
+from node.installation import ORGANISATION, Hookline, Project
 from node.places import FORGE
 
 __all__ = ["Pushes"]
@@ -38,16 +38,21 @@ spec:
 class Pushes:
     """A repository whose every push starts a Workflow that does nothing."""
 
-    def __init__(self, hookline: Hookline, name: str) -> None:
+    def __init__(self, hookline: Hookline, name: str, *, declared: bool = False) -> None:
+        """Make the repository.
+
+        Args:
+            hookline: The installation.
+            name: Of the repository, and of its pipeline.
+            declared: Whether hookline.yaml has the pipeline, and the Sensors know it.
+        """
         self.name = name
         self._hookline = hookline
-        self._declare()
+        if not declared:
+            self._declare()
         self._project = Project(hookline, name)
         self._project.add_webhooks()
         self._gitea = hookline.forge.gitea
-        self._hook = int(
-            self._gitea.api("administrator", "GET", f"repos/{self._project.full_name}/hooks")[0]["id"]
-        )
         self._project.clone.commit()
         self._heads = dict.fromkeys(BRANCHES, self._project.clone.git("rev-parse", "HEAD"))
         self._commits: list[str] = []
@@ -70,16 +75,13 @@ class Pushes:
         }
         file.write_text(yaml.safe_dump(declared, sort_keys=False))
         hookline.shell("kubectl apply --server-side -f nothing.yaml")
-        old = self.pods("sensor-name")
-        hookline.apply_rendered()
-        until(lambda: not old & self.pods("sensor-name"), "the Sensors were replaced", pause=0.3)
-        hookline.until_receiving()
+        hookline.shell("hookline apply")
 
     def pods(self, selector: str) -> set[str]:
         """Names of pods of the event path with these labels."""
         return {
             str(each["metadata"]["name"])
-            for each in self._hookline.cluster.api.list("v1", "Pod", NAMESPACE, selector)
+            for each in self._hookline.cluster.api.list("v1", "Pod", self._hookline.namespace, selector)
         }
 
     def push(self, branches: int = len(BRANCHES)) -> None:
@@ -141,7 +143,7 @@ class Pushes:
         """To all deliveries, the oldest first, as soon as each push has been delivered and nothing is on its way."""
 
         def all_answered() -> list[Answer] | None:
-            found = self._gitea.answers(self._hook)
+            found = self._gitea.answers(self._project.hook)
             pushed = {each.commit for each in found}
             return found if pushed >= set(self._commits) and all(each.sent for each in found) else None
 
@@ -156,7 +158,7 @@ class Pushes:
     def deliver_again(self, refused: Collection[Answer]) -> None:
         """Press the git host's button for each."""
         for each in refused:
-            self._gitea.redeliver("administrator", self._project.full_name, self._hook, each.delivery)
+            self._gitea.redeliver("administrator", self._project.full_name, self._project.hook, each.delivery)
 
     def runs(self) -> Counter[str]:
         """Commit → number of its Workflows."""

@@ -16,8 +16,12 @@ from cluster.api import Json
 from cluster.processes import Process
 from cluster.waiting import until
 from definitions import PROMETHEUS_OPERATOR, stored
+from node.alerting import pod_job
+from node.installation import NAMESPACE
 from node.kubernetes import Kubernetes
 from node.places import ADDRESS, FOLDER
+
+from events.event_pods import monitor
 
 __all__ = ["MONITORING", "Prometheus", "definitions_of_the_operator", "scrape_job"]
 
@@ -76,9 +80,9 @@ def _meta(label: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_]", "_", label)
 
 
-def scrape_job(monitor: Json) -> Json:
+def scrape_job(service_monitor: Json) -> Json:
     """What the operator writes for a ServiceMonitor with one endpoint."""
-    metadata, spec = monitor["metadata"], monitor["spec"]
+    metadata, spec = service_monitor["metadata"], service_monitor["spec"]
     (endpoint,) = spec["endpoints"]
     namespaces = spec.get("namespaceSelector", {}).get("matchNames", [metadata["namespace"]])
     chosen = [
@@ -125,29 +129,6 @@ def scrape_job(monitor: Json) -> Json:
     }
 
 
-def _event_pods() -> Json:
-    """docs/dashboards.md: `/metrics` on port 7777 of event sources and Sensors."""
-    return {
-        "job_name": "argo-events",
-        "honor_labels": True,
-        "scrape_interval": INTERVAL,
-        "scrape_timeout": INTERVAL,
-        "relabel_configs": [
-            {
-                "action": "keep",
-                "source_labels": ["__meta_kubernetes_pod_label_controller"],
-                "regex": "eventsource-controller|sensor-controller",
-            },
-            {
-                "source_labels": ["__meta_kubernetes_pod_ip"],
-                "target_label": "__address__",
-                "replacement": "$1:7777",
-            },
-        ],
-        "kubernetes_sd_configs": [_discovery("pod", [])],
-    }
-
-
 def _discovery(role: str, namespaces: list[str]) -> Json:
     return {
         "role": role,
@@ -189,7 +170,8 @@ class Prometheus:
         monitors = json.loads(
             self._cluster.run("kubectl", "get", f"servicemonitors.{MONITORING}", "-A", "-o", "json")
         )
-        jobs = [*map(scrape_job, monitors["items"]), _event_pods()]
+        event_pods = pod_job(monitor(NAMESPACE, {}), str(self._folder / "kubeconfig"))
+        jobs = [*map(scrape_job, monitors["items"]), {**event_pods, "scrape_interval": INTERVAL}]
         (self._folder / "prometheus.yaml").write_text(yaml.safe_dump({"scrape_configs": jobs}))
 
     def _ready(self) -> bool:
