@@ -266,7 +266,9 @@ def _check(response: urllib3.BaseHTTPResponse) -> None:
     reason, message = "", ""
     try:
         status = orjson.loads(response.read(1 << 16))
-        reason, message = str(status.get("reason", "")), str(status.get("message", ""))
+        # What a pod says through the API server's proxy is no Status; many say `error`.
+        reason = str(status.get("reason", ""))
+        message = str(status.get("message") or status.get("error") or "")
     except (orjson.JSONDecodeError, AttributeError, urllib3.exceptions.HTTPError):
         pass
     after = response.headers.get("Retry-After", "")
