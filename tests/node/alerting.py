@@ -156,6 +156,10 @@ class Alerting:
             each["alertname"] for each in self._ask(f'ALERTS{{alertstate="firing",namespace="{NAMESPACE}"}}')
         }
 
+    def fires(self, alert: str) -> bool:
+        """Whether this one does."""
+        return alert in self.firing()
+
     def _ask(self, query: str) -> list[Mapping[str, str]]:
         answer = self._http.request("GET", f"{self._url}/api/v1/query", fields={"query": query})
         return [each["metric"] for each in json.loads(answer.data)["data"]["result"]]

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from cluster.waiting import until
@@ -90,7 +91,7 @@ def test_a_bus_that_is_lost_altogether_is_seen_within_a_minute_and_healed_by_the
     with ThreadPoolExecutor() as readers:
         told = [
             readers.submit(seen, "hookline doctor", lambda: first_broken(world) in OF_A_LOST_BUS),
-            *(readers.submit(seen, each, lambda each=each: each in alerting.firing()) for each in ALERTS),
+            *(readers.submit(seen, each, partial(alerting.fires, each)) for each in ALERTS),
         ]
     for each in told:
         each.result()
