@@ -18,6 +18,8 @@ from kubernetes import client, config
 __all__ = ["Connection", "Refused", "TooLarge", "Unreachable"]
 
 CONNECT_SECONDS = 5.0
+CONNECTIONS = 200
+"""Idle connections that are kept at most."""
 CHUNK = 1 << 16
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """A watch that sends a longer line is broken; etcd keeps no object of a tenth of that."""
@@ -73,6 +75,8 @@ class Connection:
 
     def __init__(self, configuration: client.Configuration) -> None:
         """Connect as a configuration of the `kubernetes` client says."""
+        # Watches and log readers hold theirs for minutes; one beyond the pool would be thrown away after its use.
+        configuration.connection_pool_maxsize = CONNECTIONS
         self._configuration = configuration
         self.server: str = configuration.host
         api = client.ApiClient(configuration)

@@ -155,7 +155,7 @@ def run_until_killed(
     options = Options(
         version="1", host="127.0.0.1", port=0, reasons={}, configuration=configuration, ledger=ledger
     )
-    scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
+    scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None))
     ledgers = functools.partial(Ledger, crash_point=killed_here)
     with wait_less(), patch("runs.exporter.instance.Ledger", ledgers):
         Instance(options, scope, Security(None)).run(threading.Event())
@@ -169,7 +169,7 @@ class ExporterThread(Served):
         self.ended_well: bool | None = None
         started: queue.SimpleQueue[int] = queue.SimpleQueue()
         chosen = Options(version="1", host="127.0.0.1", port=0, reasons={}, **options)
-        scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
+        scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None))
         instance = Instance(chosen, scope, Security(None))
 
         def run() -> None:
