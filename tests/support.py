@@ -139,7 +139,7 @@ def exporter_of(namespace: str, image: str, **settings: Any) -> list[dict[str, A
     from runs.exporter.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, Installation
 
     pod = PodSettings(image, requests=DEFAULT_REQUESTS, limits=DEFAULT_LIMITS)
-    return labelled_exporter(Installation(namespace, pod, watch=(namespace,), **settings))
+    return labelled_exporter(Installation(namespace, pod, **{"watch": (namespace,)} | settings))
 
 
 def recommended(component: str, name: str = "hookline", instance: str = "hookline") -> dict[str, str]:

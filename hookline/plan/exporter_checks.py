@@ -7,12 +7,13 @@ from pathlib import Path
 from documents.diagnostics import Diagnostic, InvalidInput, Problems
 from documents.document import Document
 from documents.files import read_file
+from documents.quantities import amount
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredExporter
 from hookline.declaration.merging import EMPTY, Part, part_at
 from hookline.output import plural, yaml_text
 from hookline.plan.fire_times import LabelledSchedule, schedules_fit, schedules_text
-from runs.exporter.manifests import PRICES, SCHEDULES, SETTINGS
+from runs.exporter.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, PRICES, SCHEDULES, SETTINGS
 from triggers.image_references import is_pinned
 
 __all__ = ["MOST_NAMESPACES", "check_exporter"]
@@ -50,6 +51,7 @@ def check_exporter(
     _check_watch(declared, sorted(set(namespaces)), problems)
     _check_names(declaration, declared, endpoints, problems)
     _check_without_effect(declared, problems)
+    _check_resources(declared, problems)
     return {**_settings(declared, problems), **_schedules(declared, schedules, problems)}
 
 
@@ -151,6 +153,18 @@ def _check_names(
             f"the account of the bus would have the name {ours}, which that of the exporter has; rename the bus",
             "cluster.event_bus.name",
         )
+
+
+def _check_resources(declared: DeclaredExporter, problems: Problems) -> None:
+    """Kubernetes refuses a pod that requests more than it may use."""
+    requests, limits = declared.exporter.amounts(DEFAULT_REQUESTS, DEFAULT_LIMITS)
+    for key in requests.keys() & limits.keys():
+        if amount(requests[key]) > amount(limits[key]):
+            problems.error(
+                declared.position("resources", "requests", key),
+                f"requests {requests[key]}, and the limit is {limits[key]}; Kubernetes refuses such a pod, so write limits: {{{key}: …}} too",
+                f"exporter.resources.requests.{key}",
+            )
 
 
 _WITHOUT_EFFECT = (

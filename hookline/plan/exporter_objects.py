@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from dashboards.files import SIDECAR_LABELS, dashboard_objects, rules_object
 from events.event_pods import monitor as event_pods_monitor
 from hookline.declaration.exporter import Exporter, LedgerStorage
 from hookline.declaration.exporter import WebConfig as DeclaredWebConfig
@@ -33,6 +32,9 @@ def exporter_objects(plan: Plan) -> list[dict[str, Any]]:
         return []
     exporter, prefix = declared.exporter, plan.prefix
     found = labelled_exporter(made)
+    # Every metric stands behind the rules, and most declarations have no exporter.
+    from dashboards.files import SIDECAR_LABELS, dashboard_objects, rules_object  # noqa: PLC0415
+
     namespace = exporter.monitoring_namespace or made.namespace
     if exporter.monitor != "none" and exporter.event_metrics:
         events = event_pods_monitor(plan.namespace, exporter.monitor_labels, f"{prefix}-events", namespace)

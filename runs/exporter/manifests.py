@@ -155,8 +155,8 @@ def _object(
 # Rights: the requests of apiserver/reflector.py, apiserver/pod_logs.py and apiserver/lease.py.
 
 _WATCHING: list[dict[str, Any]] = [
-    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list", "watch"]},
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
 ]
 

@@ -55,10 +55,10 @@ def test_the_manifests_give_least_rights_and_no_root() -> None:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     ) == [
-        ("", "events", "get", "list", "watch"),
-        ("", "pods", "get", "list", "watch"),
+        ("", "events", "list", "watch"),
+        ("", "pods", "list", "watch"),
         ("", "pods/log", "get"),
-        ("argoproj.io", "workflows", "get", "list", "watch"),
+        ("argoproj.io", "workflows", "list", "watch"),
         ("coordination.k8s.io", "leases", "create"),
         ("coordination.k8s.io", "leases", "get", "update"),
     ]
