@@ -25,13 +25,18 @@ from hookline.output import plural
 @click.command(cls=StrictCommand)
 @declaration_arguments
 @target_options
+@click.option(
+    "--end-to-end",
+    is_flag=True,
+    help="Send a signed push to a pipeline that runs no container, and follow it to its Workflow and the exporter. It reads the webhook's secret.",
+)
 @output_option
-def command(declared: DeclarationArguments, target: TargetCluster, *, output: str) -> None:
+def command(declared: DeclarationArguments, target: TargetCluster, *, end_to_end: bool, output: str) -> None:
     """Name the first broken hop between an event and its Workflow, and the commands that mend it.
 
     FILE is a file or folder of the declaration, as with -f.
 
-    Doctor changes nothing. It asks the API server, the bus's servers through it, and the address of the webhooks from this machine. What
+    Doctor changes nothing, and starts nothing without --end-to-end. It asks the API server, the bus's servers through it, and the address of the webhooks from this machine. What
     you may not read is said to be not checked. hookline docs doctor tells what each check means and which rights it needs.
 
     \b
@@ -46,6 +51,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, output: st
       hookline doctor
       hookline doctor -f ci/ --context prod
       hookline doctor -o json
+      hookline doctor --end-to-end
     """
     from hookline.doctor.collecting import collected  # noqa: PLC0415 - the client of the cluster is slow to load
 
@@ -54,7 +60,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, output: st
     progress = _Progress()
     with failures():
         try:
-            facts = collected(plan, objects, target.connection(), progress)
+            facts = collected(plan, objects, target.connection(), progress, end_to_end=end_to_end)
         finally:
             progress.end()
     hops = diagnosed(plan, facts)

@@ -23,6 +23,7 @@ from hookline.doctor.bus_reading import sampled
 from hookline.doctor.bus_report import BusServer
 from hookline.doctor.engine_checks import config_map_name, controller_settings
 from hookline.doctor.facts import Claim, Controller, Facts, Held, Known, NamedTemplate, Unread, Workload
+from hookline.doctor.probing import probed
 from hookline.doctor.rights import Right, needed_rights
 from hookline.doctor.run_needs import needs, template_of
 from hookline.plan.planning import Plan
@@ -270,6 +271,8 @@ def collected(
     objects: Sequence[Mapping[str, Any]],
     connection: Connection,
     tell: Callable[[str], None],
+    *,
+    end_to_end: bool,
 ) -> Facts:
     """Everything that checks need.
 
@@ -278,6 +281,7 @@ def collected(
         objects: Its rendered objects.
         connection: The API server.
         tell: Is told what is asked next, in a few words.
+        end_to_end: Whether a probe is sent.
 
     Raises:
         Refused, Unreachable: The API server does not answer at all, or takes nobody.
@@ -354,6 +358,7 @@ def collected(
         address=found_address,
         workloads=workloads,
         unknown_kinds=unknown_kinds,
+        probe=probed(plan, objects, templates, connection, tell) if end_to_end else None,
     )
 
 
