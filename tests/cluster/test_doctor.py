@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from cluster.api import Json
+from cluster.control_plane import ControlPlane, WorkflowsRun
 from cluster.deliveries import signed
 from cluster.fleet import push_body
 from cluster.installation import API, Installation
@@ -17,6 +19,7 @@ from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 
 from hookline.cli import main
+from hookline.documentation import find, section
 from hookline.version import VERSION
 from triggers.publishing import published
 
@@ -47,6 +50,27 @@ class Patient:
         self.file.write_text(DECLARATION.format(namespace=self.namespace))
         installation.declare(self.file.read_text())
         self.sent = 0
+
+    def declare_probe(self) -> None:
+        """Add the pipeline of the page, and apply its template."""
+        page = section(find("doctor"), "end-to-end")
+        manifest, declared = (each.partition("```")[0] for each in page.split("```yaml\n")[1:])
+        manifest = manifest.replace("namespace: ci", f"namespace: {self.namespace}")
+        (self.file.parent / "hookline-probe.yaml").write_text(manifest)
+        templates, _, pipeline = declared.partition("pipelines:\n")
+        text = self.file.read_text().replace("pipelines:\n", f"{templates}pipelines:\n")
+        self.file.write_text(text + pipeline)
+        self.api.apply(yaml.safe_load(manifest))
+
+    def lead_to(self, event_source: str) -> None:
+        """Give the Service of an event source its pod's address, as the controller of endpoints does."""
+        (pod,) = self.installation.pods(f"EventSource/{event_source}")
+        (port,) = pod.template["spec"]["containers"][0]["ports"][:1] or [{"containerPort": 12000}]
+        subset = {
+            "addresses": [{"ip": pod.address.ip}],
+            "ports": [{"name": "github", "port": port["containerPort"]}],
+        }
+        self.create("v1", "Endpoints", f"{event_source}-eventsource-svc", subsets=[subset])
 
     def prepare(self) -> None:
         """Make what others make: Secrets, the claim, the template, the Deployments of Argo's controllers."""
@@ -199,3 +223,22 @@ def test_a_wrong_template_and_a_missing_secret_are_named(patient: Patient) -> No
     assert patient.first() == "template"
     patient.api.apply(published("hookline-ci-go", VERSION))
     patient.until_well()
+
+
+def test_a_probe_passes_the_real_event_source_bus_sensor_and_controller(
+    patient: Patient, cluster: ControlPlane
+) -> None:
+    patient.declare_probe()
+    code, text = patient.run("apply", "--timeout", "3m")
+    assert code == 0, text
+    patient.lead_to("hookline-webhooks")
+    with cluster.workflows(WorkflowsRun()):
+        code, text = patient.run("doctor", "--end-to-end", "-o", "json")
+    found: Json = json.loads(text)
+    assert code == 0, text
+    assert states(found)["end-to-end"] == "ok"
+    print(says(found, "end-to-end"))
+    # Nothing but the probe ran, and no pod was made for it.
+    (run,) = patient.api.list(API, "Workflow", patient.namespace)
+    assert run["metadata"]["labels"]["hookline.dev/pipeline"] == "hookline-probe"
+    assert {each["type"] for each in run["status"]["nodes"].values()} <= {"Steps", "StepGroup", "Skipped"}
