@@ -21,6 +21,9 @@ from hookline.doctor.findings import Finding, State
 from hookline.doctor.hops import CHECKS, Hop, diagnosed, first_broken
 from hookline.output import plural
 
+SHOWN = 5
+"""Findings of the first broken hop that are printed; there may be one for each of many namespaces."""
+
 
 @click.command(cls=StrictCommand)
 @declaration_arguments
@@ -82,10 +85,13 @@ def _print(hops: Sequence[Hop], first: Hop | None) -> None:
     if first is not None:
         print_line("")
         print_line(f"The first broken hop: {first.title}")
-        for finding in (each for each in first.findings if each.state == "broken"):
+        found = [each for each in first.findings if each.state == "broken"]
+        for finding in found[:SHOWN]:
             print_line(f"  {finding.says}")
             for each in finding.commands:
                 print_line(f"    {each}")
+        if len(found) > SHOWN:
+            print_line(f"  and {len(found) - SHOWN} more; hookline doctor -o json has all")
         print_line(f"  What it means: {first.runbook}")
     counts = {state: sum(hop.state == state for hop in hops) for state in _COLOURS}
     others = ", ".join(f"{count} {state}" for state, count in counts.items() if count)

@@ -230,7 +230,7 @@ class _Collector:
         wanted = needed_rights(self._objects, self._plan.workloads.values())
         return self.try_to(
             "create subjectaccessreviews",
-            lambda: dict(zip(wanted, self._each(wanted, self._review), strict=True)),
+            lambda: dict(zip(wanted, self.each(wanted, self._review), strict=True)),
         )
 
     def _review(self, right: Right) -> bool:
@@ -261,7 +261,8 @@ class _Collector:
         return frozenset(each for each in rendered if not self._resources.knows(*each))
 
     @staticmethod
-    def _each(items: Iterable[Any], ask: Callable[[Any], Any]) -> list[Any]:
+    def each(items: Iterable[Any], ask: Callable[[Any], Any]) -> list[Any]:
+        """The answer for each item, in order; some are asked at a time."""
         with ThreadPoolExecutor(REQUESTS) as workers:
             return list(workers.map(ask, items))
 
@@ -324,12 +325,9 @@ def collected(
         places |= {
             ("Secret", plan.namespace, each.secret.name) for each in plan.received if each.secret is not None
         }
-        held = {place: ask.held(place) for place in sorted(places)}
-        claims = {
-            (each.namespace, each.name): ask.claim((each.namespace, each.name))
-            for each in wanted
-            if each.kind == "PersistentVolumeClaim"
-        }
+        held = dict(zip(sorted(places), ask.each(sorted(places), ask.held), strict=True))
+        claimed = [(each.namespace, each.name) for each in wanted if each.kind == "PersistentVolumeClaim"]
+        claims = dict(zip(claimed, ask.each(claimed, ask.claim), strict=True))
         tell("exporter")
         workloads = {
             name: ask.workload(name)

@@ -15,7 +15,7 @@ from events.host import Verification
 from events.request import Delivery, canonical_header
 from hookline.answers.simulation import simulate
 from hookline.doctor.facts import NamedTemplate
-from hookline.doctor.run_needs import template_of
+from hookline.doctor.run_needs import pairs, template_of
 from hookline.plan.planning import Plan
 
 __all__ = ["Probe", "ProbeRequest", "chosen_probe", "harmless", "request_of", "started_by"]
@@ -58,13 +58,11 @@ class ProbeRequest:
 def harmless(manifest: Any) -> bool:
     """Whether no run of a template starts a container, or makes or asks anything."""
     spec = manifest.get("spec") if isinstance(manifest, dict) else None
-    return isinstance(spec, dict) and bool(spec.get("templates")) and not _runs_something(spec)
-
-
-def _runs_something(node: Any) -> bool:
-    if isinstance(node, dict):
-        return bool(_RUNS & node.keys()) or any(map(_runs_something, node.values()))
-    return isinstance(node, list) and any(map(_runs_something, node))
+    return (
+        isinstance(spec, dict)
+        and bool(spec.get("templates"))
+        and not any(key in _RUNS for key, _ in pairs(spec))
+    )
 
 
 def chosen_probe(plan: Plan, templates: Mapping[NamedTemplate, Any]) -> Probe | None:

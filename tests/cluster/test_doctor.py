@@ -65,12 +65,19 @@ class Patient:
     def lead_to(self, event_source: str) -> None:
         """Give the Service of an event source its pod's address, as the controller of endpoints does."""
         (pod,) = self.installation.pods(f"EventSource/{event_source}")
-        (port,) = pod.template["spec"]["containers"][0]["ports"][:1] or [{"containerPort": 12000}]
-        subset = {
-            "addresses": [{"ip": pod.address.ip}],
-            "ports": [{"name": "github", "port": port["containerPort"]}],
-        }
-        self.create("v1", "Endpoints", f"{event_source}-eventsource-svc", subsets=[subset])
+
+        service = f"{event_source}-eventsource-svc"
+        place = {"name": service, "namespace": self.namespace}
+        self.api.create(
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {**place, "labels": {"kubernetes.io/service-name": service}},
+                "addressType": "IPv4",
+                "endpoints": [{"addresses": [pod.address.ip], "conditions": {"ready": True}}],
+                "ports": [{"name": "github", "port": 12000, "protocol": "TCP"}],
+            }
+        )
 
     def prepare(self) -> None:
         """Make what others make: Secrets, the claim, the template, the Deployments of Argo's controllers."""

@@ -459,6 +459,31 @@ def test_the_text_ends_with_the_first_broken_hop_and_everything_that_mends_it(si
     assert (found["event-sources"], found["sensors"]) == ("ok", "ok")
 
 
+def test_the_text_shows_some_of_many_broken_things_and_the_data_all(site: Site) -> None:
+    text = site.file.read_text()
+    for number in range(7):
+        name = f"p-{number}"
+        text += f"""\
+  {name}:
+    namespace: team-{number}
+    repository: {{source: github, name: acme/{name}, url: 'https://github.com/acme/{name}.git'}}
+    image: registry.example.com/acme/{name}
+    events: {{push: {{}}}}
+"""
+    site.file.write_text(text)
+    # Everything is there, apart from the claims of the seven namespaces.
+    site.server.refuse = lambda method, path, _trial: (
+        (403, "no") if method == "PATCH" or "/proxy/" in path else None
+    )
+    result = site.run("doctor")
+    data = site.diagnosis()
+    missing = [each for each in findings(data, "volumes") if each["state"] == "broken"]
+    assert len(missing) == 7
+    assert data["firstBroken"] == "volumes"
+    assert result.stdout.count("there is no PersistentVolumeClaim pvc-nas in team-") == 1 + 5
+    assert "  and 2 more; hookline doctor -o json has all\n" in result.stdout
+
+
 def forbid(*parts: str) -> Callable[[str, str, bool], tuple[int, str] | None]:
     return lambda _method, path, _trial: (403, "you may not") if any(each in path for each in parts) else None
 

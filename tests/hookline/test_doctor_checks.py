@@ -45,7 +45,7 @@ from hookline.doctor.findings import Finding, broken, ok, unchecked, warning, wo
 from hookline.doctor.hops import CHECKS, diagnosed, first_broken
 from hookline.doctor.object_checks import exporter
 from hookline.doctor.rights import Right, needed_rights
-from hookline.doctor.run_checks import volumes
+from hookline.doctor.run_checks import run_secrets, template, volumes
 from hookline.doctor.run_needs import Need, needs
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
@@ -505,7 +505,49 @@ def test_the_needs_of_a_run_are_read_of_the_template_with_the_arguments_of_the_r
         Need("Secret", "ci", "docker-config", "config.json"),
         Need("Secret", "ci", "token", "t"),
     )
-    assert needs(PLAN, {NamedTemplate("ci-go-v1", ""): {"spec": None}}) == ()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text("ab{}. ", max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "spec",
+                        "secret",
+                        "secretName",
+                        "configMap",
+                        "name",
+                        "items",
+                        "key",
+                        "arguments",
+                        "parameters",
+                        "secretKeyRef",
+                        "persistentVolumeClaim",
+                        "claimName",
+                    ]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_a_template_may_hold_anything(manifest: Any) -> None:
+    found = facts(templates={NamedTemplate("ci-go-v1", ""): manifest})
+    assert all(each.name and each.namespace == "ci" for each in needs(PLAN, found.templates))
+    for check in (template, volumes, run_secrets):
+        assert list(check(PLAN, found))
+
+
+def test_a_template_of_a_thousand_levels_is_read() -> None:
+    deep: Any = {"secret": {"secretName": "deep"}}
+    for _ in range(1000):
+        deep = {"x": [deep]}
+    assert needs(PLAN, {NamedTemplate("ci-go-v1", ""): {"spec": deep}}) == (Need("Secret", "ci", "deep"),)
 
 
 @pytest.mark.parametrize(
@@ -630,7 +672,7 @@ def test_a_hop_is_as_bad_as_its_worst_finding(found: list[Finding]) -> None:
 
 def test_hops_come_in_the_order_of_an_event_and_the_first_broken_one_wins() -> None:
     found = diagnosed(PLAN, facts(bus_settings=None, bus_samples=Unread("there is no bus")))
-    assert [each.check for each in found] == list(CHECKS)
+    assert [*(each.check for each in found), "end-to-end"] == list(CHECKS)
     first = first_broken(found)
     assert first is not None
     # Nothing is installed in a cluster that knows no kind.
