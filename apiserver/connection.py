@@ -141,6 +141,7 @@ class Connection:
         *,
         body: Any = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         read_seconds: float = 60.0,
         accept_gzip: bool = False,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -153,14 +154,15 @@ class Connection:
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             for last_try in (False, True):
-                headers = self._headers() | ({"Accept-Encoding": "gzip"} if accept_gzip else {})
+                sent = self._headers() | ({"Accept-Encoding": "gzip"} if accept_gzip else {})
                 if body is not None:
-                    headers["Content-Type"] = content_type
+                    sent["Content-Type"] = content_type
                 response = self._pool.request(
                     method,
                     url,
                     body=None if body is None else orjson.dumps(body),
-                    headers=headers,
+                    # Further headers are for what a proxied pod reads; those of the API server stay.
+                    headers={**(headers or {}), **sent},
                     preload_content=False,
                     redirect=False,
                     retries=False,

@@ -43,8 +43,9 @@ class ObjectsServer:
         """Status and message for a request: method, path, whether it is a trial."""
         self.logs: dict[str, str] = {}
         """Pod → the log of its main container."""
-        self.proxied: dict[str, tuple[int, Any]] = {}
-        """Path of a pod's proxy, such as `eventbus-default-js-0:8222/proxy/jsz` → status and content of the pod's answer."""
+        self.proxied: dict[str, Any] = {}
+        """Path of a pod's or Service's proxy, such as `eventbus-default-js-0:8222/proxy/jsz` → status and content of the answer, or a
+        function that makes them of the request's headers and body."""
         self.allows: Callable[[Json], bool] = lambda _attributes: True
         """Whether the account of a SubjectAccessReview has these attributes, with its user under `user`."""
         self.date: str | None = None
@@ -178,7 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         server, url = self.server_of_objects, urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(sent or b"null")
         trial = "dryRun" in query
         if refused := server.refuse(self.command, url.path, trial):
             self._answer(refused[0], {"reason": "Refused", "message": refused[1]})
@@ -198,9 +200,9 @@ class _Handler(BaseHTTPRequestHandler):
             asked = {"user": body["spec"]["user"], **body["spec"]["resourceAttributes"]}
             self._answer(201, {**body, "status": {"allowed": server.allows(asked)}})
         elif "/proxy/" in url.path:
-            self._answer(
-                *server.proxied.get(url.path.partition("/pods/")[2], (503, {"message": "no endpoint"}))
-            )
+            place = re.split("/(?:pods|services)/", url.path)[-1]
+            answer = server.proxied.get(place, (503, {"message": "no endpoint"}))
+            self._answer(*(answer(self.headers, sent) if callable(answer) else answer))
         elif url.path.endswith("/log"):
             self._answer(200, server.logs.get(url.path.split("/")[-2], ""))
         else:

@@ -21,17 +21,25 @@ from hookline.doctor.findings import Finding, State
 from hookline.doctor.hops import CHECKS, Hop, diagnosed, first_broken
 from hookline.output import plural
 
+SHOWN = 5
+"""Findings of the first broken hop that are printed; there may be one for each of many namespaces."""
+
 
 @click.command(cls=StrictCommand)
 @declaration_arguments
 @target_options
+@click.option(
+    "--end-to-end",
+    is_flag=True,
+    help="Send a signed push to a pipeline that runs no container, and follow it to its Workflow and the exporter. It reads the webhook's secret.",
+)
 @output_option
-def command(declared: DeclarationArguments, target: TargetCluster, *, output: str) -> None:
+def command(declared: DeclarationArguments, target: TargetCluster, *, end_to_end: bool, output: str) -> None:
     """Name the first broken hop between an event and its Workflow, and the commands that mend it.
 
     FILE is a file or folder of the declaration, as with -f.
 
-    Doctor changes nothing. It asks the API server, the bus's servers through it, and the address of the webhooks from this machine. What
+    Doctor changes nothing, and starts nothing without --end-to-end. It asks the API server, the bus's servers through it, and the address of the webhooks from this machine. What
     you may not read is said to be not checked. hookline docs doctor tells what each check means and which rights it needs.
 
     \b
@@ -46,6 +54,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, output: st
       hookline doctor
       hookline doctor -f ci/ --context prod
       hookline doctor -o json
+      hookline doctor --end-to-end
     """
     from hookline.doctor.collecting import collected  # noqa: PLC0415 - the client of the cluster is slow to load
 
@@ -54,7 +63,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, output: st
     progress = _Progress()
     with failures():
         try:
-            facts = collected(plan, objects, target.connection(), progress)
+            facts = collected(plan, objects, target.connection(), progress, end_to_end=end_to_end)
         finally:
             progress.end()
     hops = diagnosed(plan, facts)
@@ -76,10 +85,13 @@ def _print(hops: Sequence[Hop], first: Hop | None) -> None:
     if first is not None:
         print_line("")
         print_line(f"The first broken hop: {first.title}")
-        for finding in (each for each in first.findings if each.state == "broken"):
+        found = [each for each in first.findings if each.state == "broken"]
+        for finding in found[:SHOWN]:
             print_line(f"  {finding.says}")
             for each in finding.commands:
                 print_line(f"    {each}")
+        if len(found) > SHOWN:
+            print_line(f"  and {len(found) - SHOWN} more; hookline doctor -o json has all")
         print_line(f"  What it means: {first.runbook}")
     counts = {state: sum(hop.state == state for hop in hops) for state in _COLOURS}
     others = ", ".join(f"{count} {state}" for state, count in counts.items() if count)

@@ -23,6 +23,7 @@ from hookline.doctor.bus_reading import sampled
 from hookline.doctor.bus_report import BusServer
 from hookline.doctor.engine_checks import config_map_name, controller_settings
 from hookline.doctor.facts import Claim, Controller, Facts, Held, Known, NamedTemplate, Unread, Workload
+from hookline.doctor.probing import probed
 from hookline.doctor.rights import Right, needed_rights
 from hookline.doctor.run_needs import needs, template_of
 from hookline.plan.planning import Plan
@@ -229,7 +230,7 @@ class _Collector:
         wanted = needed_rights(self._objects, self._plan.workloads.values())
         return self.try_to(
             "create subjectaccessreviews",
-            lambda: dict(zip(wanted, self._each(wanted, self._review), strict=True)),
+            lambda: dict(zip(wanted, self.each(wanted, self._review), strict=True)),
         )
 
     def _review(self, right: Right) -> bool:
@@ -260,7 +261,8 @@ class _Collector:
         return frozenset(each for each in rendered if not self._resources.knows(*each))
 
     @staticmethod
-    def _each(items: Iterable[Any], ask: Callable[[Any], Any]) -> list[Any]:
+    def each(items: Iterable[Any], ask: Callable[[Any], Any]) -> list[Any]:
+        """The answer for each item, in order; some are asked at a time."""
         with ThreadPoolExecutor(REQUESTS) as workers:
             return list(workers.map(ask, items))
 
@@ -270,6 +272,8 @@ def collected(
     objects: Sequence[Mapping[str, Any]],
     connection: Connection,
     tell: Callable[[str], None],
+    *,
+    end_to_end: bool,
 ) -> Facts:
     """Everything that checks need.
 
@@ -278,6 +282,7 @@ def collected(
         objects: Its rendered objects.
         connection: The API server.
         tell: Is told what is asked next, in a few words.
+        end_to_end: Whether a probe is sent.
 
     Raises:
         Refused, Unreachable: The API server does not answer at all, or takes nobody.
@@ -320,12 +325,9 @@ def collected(
         places |= {
             ("Secret", plan.namespace, each.secret.name) for each in plan.received if each.secret is not None
         }
-        held = {place: ask.held(place) for place in sorted(places)}
-        claims = {
-            (each.namespace, each.name): ask.claim((each.namespace, each.name))
-            for each in wanted
-            if each.kind == "PersistentVolumeClaim"
-        }
+        held = dict(zip(sorted(places), ask.each(sorted(places), ask.held), strict=True))
+        claimed = [(each.namespace, each.name) for each in wanted if each.kind == "PersistentVolumeClaim"]
+        claims = dict(zip(claimed, ask.each(claimed, ask.claim), strict=True))
         tell("exporter")
         workloads = {
             name: ask.workload(name)
@@ -354,6 +356,7 @@ def collected(
         address=found_address,
         workloads=workloads,
         unknown_kinds=unknown_kinds,
+        probe=probed(plan, objects, templates, connection, tell) if end_to_end else None,
     )
 
 

@@ -9,7 +9,18 @@ from hookline.applying.object_name import ObjectName
 from hookline.doctor.bus_report import BusServer
 from hookline.doctor.rights import Right
 
-__all__ = ["Address", "Claim", "Controller", "Facts", "Held", "Known", "NamedTemplate", "Unread", "Workload"]
+__all__ = [
+    "Address",
+    "Claim",
+    "Controller",
+    "Facts",
+    "Held",
+    "Known",
+    "NamedTemplate",
+    "ProbeStep",
+    "Unread",
+    "Workload",
+]
 
 Known = TypeVar("Known")
 
@@ -79,6 +90,18 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeStep:
+    """One hop of the probe of `--end-to-end`."""
+
+    name: str
+    """answered, Workflow, Succeeded or counted."""
+    seconds: float
+    """Since the hop before it."""
+    trouble: str = ""
+    """Reason for which it got no further; empty = it passed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """A rendered object of which pods are made by Kubernetes itself: a Deployment or a StatefulSet."""
 
@@ -121,3 +144,5 @@ class Facts:
     """Rendered Deployments and StatefulSets; None where there is none."""
     unknown_kinds: frozenset[tuple[str, str]] = frozenset()
     """API version and kind of rendered objects that the cluster does not know."""
+    probe: tuple[ProbeStep, ...] | Unread | None = None
+    """The hops that the probe passed; None if none was sent."""

@@ -29,10 +29,14 @@ from hookline.doctor.object_checks import (
     sensors,
     webhook_secrets,
 )
+from hookline.doctor.probe_check import end_to_end
 from hookline.doctor.run_checks import run_secrets, template, volumes
 from hookline.plan.planning import Plan
 
 __all__ = ["CHECKS", "Hop", "diagnosed", "first_broken"]
+
+END_TO_END = "end-to-end"
+"""The check that stands in an answer only if a probe was asked for."""
 
 Check = Callable[[Plan, Facts], Iterable[Finding]]
 
@@ -58,6 +62,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "volumes": ("volumes of runs", volumes),
     "run-secrets": ("Secrets of runs", run_secrets),
     "exporter": ("exporter", exporter),
+    END_TO_END: ("a probe end to end", end_to_end),
 }
 """Name of a check, which is its section in docs/doctor.md → what it is called in a sentence, and the check."""
 
@@ -89,10 +94,11 @@ class Hop:
 
 
 def diagnosed(plan: Plan, facts: Facts) -> tuple[Hop, ...]:
-    """Every hop, in order."""
+    """Every hop, in order; the probe's only if one was asked for."""
     return tuple(
         Hop(name, title, tuple(check(plan, facts)) or (ok("well"),))
         for name, (title, check) in CHECKS.items()
+        if name != END_TO_END or facts.probe is not None
     )
 
 

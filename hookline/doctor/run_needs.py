@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hookline.doctor.facts import NamedTemplate
 from hookline.plan.planning import Plan
 from triggers.workflow import Workload
 
-__all__ = ["Need", "needs", "template_of"]
+__all__ = ["Need", "needs", "pairs", "template_of"]
 
 _PARAMETER = re.compile(r"\{\{\s*workflow\.parameters\.([\w-]+)\s*\}\}")
 _KNOWN_KEYS = {"docker-config": "config.json"}
@@ -24,7 +24,7 @@ class Need:
     namespace: str
     name: str
     key: str = ""
-    """Key that must be there; empty = any."""
+    """Key that must be there; empty = none is known."""
     optional: bool = False
     """Whether the pod starts without it."""
 
@@ -40,60 +40,73 @@ def needs(plan: Plan, templates: Mapping[NamedTemplate, Any]) -> tuple[Need, ...
 
     Args:
         plan: The plan.
-        templates: The manifests of templates, as the cluster has them.
+        templates: The manifests of templates, as the cluster has them; any JSON.
     """
+    named: dict[NamedTemplate, frozenset[Need]] = {}
+    defaults: dict[NamedTemplate, dict[str, str]] = {}
+    for template, manifest in templates.items():
+        spec = manifest.get("spec") if isinstance(manifest, dict) else None
+        named[template] = frozenset(each for key, value in pairs(spec) for each in _named(key, value))
+        defaults[template] = _defaults(spec)
     found: set[Need] = set()
     for workload in plan.workloads.values():
-        spec = (templates.get(template_of(workload)) or {}).get("spec")
-        if isinstance(spec, dict):
-            parameters = _values(spec, workload)
-            found.update(
-                each
-                for each in _walk(spec, workload.namespace, parameters)
-                if "{{" not in each.name and each.name
-            )
+        template = template_of(workload)
+        values = {**defaults.get(template, {}), **workload.arguments}
+        for each in named.get(template, ()):
+            name = _PARAMETER.sub(lambda match, values=values: values.get(match[1], ""), each.name)  # type: ignore[misc]
+            # A name that a step makes is not known before it runs.
+            if name and "{{" not in name:
+                found.add(replace(each, namespace=workload.namespace, name=name))
     return tuple(sorted(found))
 
 
-def _values(spec: Mapping[str, Any], workload: Workload) -> dict[str, str]:
-    declared = (spec.get("arguments") or {}).get("parameters") or ()
-    defaults = {each["name"]: str(each.get("value", each.get("default", ""))) for each in declared}
-    return defaults | dict(workload.arguments)
-
-
-def _walk(node: Any, namespace: str, parameters: Mapping[str, str]) -> Iterator[Need]:
-    if isinstance(node, list):
-        for each in node:
-            yield from _walk(each, namespace, parameters)
-    if not isinstance(node, dict):
-        return
-    for key, value in node.items():
+def pairs(node: Any) -> Iterator[tuple[str, Any]]:
+    """Every key of every mapping in JSON, with its value, however deep."""
+    left = [node]
+    while left:
+        value = left.pop()
         if isinstance(value, dict):
-            yield from _named(key, value, namespace, parameters)
-        yield from _walk(value, namespace, parameters)
+            yield from value.items()
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
 
 
-def _named(
-    key: str, value: Mapping[str, Any], namespace: str, parameters: Mapping[str, str]
-) -> Iterator[Need]:
-    def text(name: str) -> str:
-        return _PARAMETER.sub(lambda found: parameters.get(found[1], ""), str(value.get(name) or ""))
+def _defaults(spec: Any) -> dict[str, str]:
+    arguments = spec.get("arguments") if isinstance(spec, dict) else None
+    declared = arguments.get("parameters") if isinstance(arguments, dict) else None
+    return {
+        str(each["name"]): str(each.get("value", each.get("default", "")))
+        for each in (declared if isinstance(declared, list) else ())
+        if isinstance(each, dict) and "name" in each
+    }
 
+
+def _named(key: str, value: Any) -> Iterator[Need]:
+    """The object that a part of a pod's description names; its namespace is that of the run."""
+    if not isinstance(value, dict):
+        return
     optional = value.get("optional") is True
     match key:
-        case "persistentVolumeClaim" if "claimName" in value:
-            yield Need("PersistentVolumeClaim", namespace, text("claimName"))
+        case "persistentVolumeClaim":
+            yield Need("PersistentVolumeClaim", "", str(value.get("claimName") or ""))
         case "secret" if "secretName" in value:
-            items = [each.get("key", "") for each in value.get("items") or ()]
-            for item in items or [_KNOWN_KEYS.get(text("secretName"), "")]:
-                yield Need("Secret", namespace, text("secretName"), item, optional)
+            name = str(value["secretName"])
+            for item in _items(value) or [_KNOWN_KEYS.get(name, "")]:
+                yield Need("Secret", "", name, item, optional)
         case "configMap" if "name" in value:
-            items = [each.get("key", "") for each in value.get("items") or ()]
-            for item in items or [""]:
-                yield Need("ConfigMap", namespace, text("name"), item, optional)
-        case "secretKeyRef" | "configMapKeyRef" if "name" in value:
-            kind: Literal["Secret", "ConfigMap"] = "Secret" if key == "secretKeyRef" else "ConfigMap"
-            yield Need(kind, namespace, text("name"), text("key"), optional)
-        case "secretRef" | "configMapRef" if "name" in value:
-            kind = "Secret" if key == "secretRef" else "ConfigMap"
-            yield Need(kind, namespace, text("name"), "", optional)
+            for item in _items(value) or [""]:
+                yield Need("ConfigMap", "", str(value["name"]), item, optional)
+        case "secretKeyRef" | "secretRef" if "name" in value:
+            yield Need("Secret", "", str(value["name"]), str(value.get("key") or ""), optional)
+        case "configMapKeyRef" | "configMapRef" if "name" in value:
+            yield Need("ConfigMap", "", str(value["name"]), str(value.get("key") or ""), optional)
+
+
+def _items(value: Mapping[str, Any]) -> list[str]:
+    items = value.get("items")
+    return [
+        str(each["key"])
+        for each in (items if isinstance(items, list) else ())
+        if isinstance(each, dict) and "key" in each
+    ]

@@ -2,21 +2,31 @@
 
 import base64
 import copy
+import hashlib
+import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from objects_server import ObjectsServer, ready
 
+from apiserver.connection import Connection
+from events.request import Delivery, canonical_header
+from events.signatures import verify
 from hookline.cli import main
-from hookline.declaration.loading import load
-from hookline.doctor import bus_reading
+from hookline.declaration.loading import load, load_texts
+from hookline.doctor import bus_reading, probing
+from hookline.doctor.facts import NamedTemplate, Unread
 from hookline.doctor.hops import CHECKS
+from hookline.doctor.probe import chosen_probe, harmless, request_of, started_by
 from hookline.documentation import find, section
 from hookline.plan.planning import Plan, make_plan
 from hookline.version import VERSION
@@ -147,10 +157,12 @@ def site(well: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(bus_reading, "PAUSE_SECONDS", 0.0)
     server = well.server
     parts = ("objects", "proxied", "kinds")
+    text = well.file.read_text()
     kept = {name: copy.deepcopy(getattr(server, name)) for name in parts}
     yield well
     for name, content in kept.items():
         setattr(server, name, content)
+    well.file.write_text(text)
     server.date = None
     server.allows = lambda _asked: True
     server.refuse = lambda _method, _path, _trial: None
@@ -171,7 +183,7 @@ def test_a_cluster_that_is_well_has_no_broken_hop_and_stays_as_it_is(site: Site)
     assert (site.server.objects, site.server.writes) == (before, writes)
     assert result.exit_code == 0, result.output
     found = states(site.diagnosis())
-    assert list(found) == list(CHECKS)
+    assert [*found, "end-to-end"] == list(CHECKS)
     assert {check for check, state in found.items() if state != "ok"} == {"webhook-address", "exporter"}
     assert "2 not checked" in result.stderr
     assert "hunter2" not in result.output
@@ -433,7 +445,7 @@ def test_the_text_ends_with_the_first_broken_hop_and_everything_that_mends_it(si
     result = site.run("doctor")
     assert result.exit_code == 1
     head, _, end = result.stdout.partition("\n\n")
-    assert len(head.splitlines()) == len(CHECKS)
+    assert len(head.splitlines()) == len(CHECKS) - 1
     assert end.splitlines()[0] == "The first broken hop: stream of events"
     assert end.splitlines()[2:] == [
         "    kubectl -n ci rollout status statefulset/eventbus-default-js --timeout=2m",
@@ -445,6 +457,31 @@ def test_the_text_ends_with_the_first_broken_hop_and_everything_that_mends_it(si
     found = states(site.diagnosis())
     assert (found["stream-limits"], found["subscriptions"], found["backlog"]) == ("not checked",) * 3
     assert (found["event-sources"], found["sensors"]) == ("ok", "ok")
+
+
+def test_the_text_shows_some_of_many_broken_things_and_the_data_all(site: Site) -> None:
+    text = site.file.read_text()
+    for number in range(7):
+        name = f"p-{number}"
+        text += f"""\
+  {name}:
+    namespace: team-{number}
+    repository: {{source: github, name: acme/{name}, url: 'https://github.com/acme/{name}.git'}}
+    image: registry.example.com/acme/{name}
+    events: {{push: {{}}}}
+"""
+    site.file.write_text(text)
+    # Everything is there, apart from the claims of the seven namespaces.
+    site.server.refuse = lambda method, path, _trial: (
+        (403, "no") if method == "PATCH" or "/proxy/" in path else None
+    )
+    result = site.run("doctor")
+    data = site.diagnosis()
+    missing = [each for each in findings(data, "volumes") if each["state"] == "broken"]
+    assert len(missing) == 7
+    assert data["firstBroken"] == "volumes"
+    assert result.stdout.count("there is no PersistentVolumeClaim pvc-nas in team-") == 1 + 5
+    assert "  and 2 more; hookline doctor -o json has all\n" in result.stdout
 
 
 def forbid(*parts: str) -> Callable[[str, str, bool], tuple[int, str] | None]:
@@ -528,3 +565,196 @@ def test_every_check_has_its_section_in_the_page() -> None:
         assert section(page, check).startswith(f"## {check}\n")
     headings = [line[3:] for line in page.text.splitlines() if line.startswith("## ")]
     assert headings == ["What doctor needs", *CHECKS]
+
+
+PROBE = """\
+templates:
+  hookline-probe: {file: hookline-probe.yaml}
+"""
+PIPELINE = """\
+  hookline-probe:
+    repository: {source: github, name: hookline/probe, url: "https://example.com/hookline/probe.git"}
+    run: {template: hookline-probe, ttl: 10m}
+    events: {push: {branches: [main]}}
+"""
+PROBE_TEMPLATE = "/apis/argoproj.io/v1alpha1/namespaces/ci/workflowtemplates/hookline-probe"
+INGRESS = "hookline-webhooks-eventsource-svc:12000/proxy/github"
+
+
+def with_probe(site: Site) -> Json:
+    """Declare the pipeline of the page, with the template of the page in the cluster; the template."""
+    page = section(find("doctor"), "end-to-end")
+    manifest, declared = (each.partition("```")[0] for each in page.split("```yaml\n")[1:])
+    assert declared == PROBE + "pipelines:\n" + PIPELINE
+    (site.file.parent / "hookline-probe.yaml").write_text(manifest)
+    site.file.write_text(site.file.read_text().replace("defaults:", f"{PROBE}defaults:") + PIPELINE)
+    found: Json = yaml.safe_load(manifest)
+    site.server.put(PROBE_TEMPLATE, found)
+    return found
+
+
+def event_source(site: Site, status: int = 200, phase: str = "Succeeded") -> list[tuple[Any, bytes]]:
+    """An event source, bus and Sensor behind the API server's proxy: an accepted push is a Workflow at once."""
+    received: list[tuple[Any, bytes]] = []
+
+    def answer(headers: Any, body: bytes) -> tuple[int, str]:
+        received.append((headers, body))
+        if status == 200:
+            path = f"/apis/argoproj.io/v1alpha1/namespaces/ci/workflows/probe-{len(received)}"
+            made = {"phase": phase, "message": "told why"}
+            site.put(path, "Workflow", labels={"hookline.dev/pipeline": "hookline-probe"}, status=made)
+            metadata = site.server.objects[path]["metadata"]
+            metadata["annotations"] = {"hookline.dev/sha": json.loads(body)["after"]}
+        return status, "success" if status == 200 else '{"message": "no signature"}'
+
+    site.server.proxied[INGRESS] = answer
+    return received
+
+
+def end_to_end(site: Site) -> list[Json]:
+    result = site.run("doctor", "--end-to-end", "-o", "json")
+    assert result.exit_code in (0, 1), result.output
+    return findings(json.loads(result.stdout), "end-to-end")
+
+
+def test_a_signed_push_is_followed_to_the_end_of_its_run(site: Site) -> None:
+    with_probe(site)
+    received = event_source(site)
+    (found,) = end_to_end(site)
+    assert found["state"] == "ok", found
+    way = r"a signed push passed every hop: answered \S+ s, Workflow \S+ s, Succeeded \S+ s"
+    assert re.fullmatch(way, found["says"])
+    ((headers, body),) = received
+    digest = hmac.new(b"hunter2", body, hashlib.sha256).hexdigest()
+    assert headers["X-Hub-Signature-256"] == f"sha256={digest}"
+    assert json.loads(body)["repository"]["full_name"] == "hookline/probe"
+
+
+def test_every_probe_is_another_run(site: Site) -> None:
+    with_probe(site)
+    received = event_source(site)
+    end_to_end(site)
+    end_to_end(site)
+    assert len({json.loads(body)["after"] for _, body in received}) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "words"),
+    [
+        (400, "", "the probe got no further than its first hop: 400"),
+        (200, "Error", "Workflow 0.0 s: the Workflow ended in Error: told why"),
+        (200, "", "Workflow 0.0 s: the Workflow does not end after 0 s"),
+    ],
+)
+def test_a_probe_that_gets_stuck_names_the_hop(
+    site: Site, monkeypatch: pytest.MonkeyPatch, status: int, phase: str, words: str
+) -> None:
+    monkeypatch.setattr(probing, "END_SECONDS", 0.0)
+    with_probe(site)
+    event_source(site, status, phase)
+    (found,) = end_to_end(site)
+    assert found["state"] == "broken"
+    assert words in re.sub(r"Workflow \d\.\d s", "Workflow 0.0 s", found["says"])
+
+
+def test_a_push_without_a_workflow_is_a_broken_hop(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "WORKFLOW_SECONDS", 0.0)
+    with_probe(site)
+    site.server.proxied[INGRESS] = (200, "success")
+    (found,) = end_to_end(site)
+    assert "no Workflow exists after 0 s" in found["says"]
+
+
+def test_nothing_is_sent_without_a_pipeline_that_runs_nothing(site: Site) -> None:
+    received = event_source(site)
+    (none,) = end_to_end(site)
+    assert (none["state"], "runs no container" in none["says"]) == ("not checked", True)
+    template = with_probe(site)
+    template["spec"]["templates"][1] = {"name": "nothing", "container": {"image": "x"}}
+    (unsafe,) = end_to_end(site)
+    assert (unsafe["state"], "runs no container" in unsafe["says"]) == ("not checked", True)
+    assert received == []
+
+
+def test_nothing_is_sent_that_would_start_another_pipeline_too(site: Site) -> None:
+    with_probe(site)
+    received = event_source(site)
+    text = site.file.read_text()
+    site.file.write_text(text.replace("name: acme/shop, ", "name: hookline/probe, "))
+    (found,) = end_to_end(site)
+    assert found["state"] == "not checked"
+    assert "would start shop too, so it was not sent" in found["says"]
+    site.file.write_text(text.replace("branches: [main]", "branches: [release]"))
+    (other,) = end_to_end(site)
+    assert "a push to main does not start hookline-probe" in other["says"]
+    assert received == []
+
+
+def test_a_probe_without_the_right_to_its_secret_is_not_sent(site: Site) -> None:
+    with_probe(site)
+    received = event_source(site)
+    site.server.refuse = forbid("/secrets/webhook")
+    (found,) = end_to_end(site)
+    assert (found["state"], received) == ("not checked", [])
+    assert "the Secret webhook cannot be read" in found["says"]
+
+
+def test_the_exporters_count_is_the_last_hop_of_a_probe(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter([4, 4, 5])
+    site.server.proxied["exporter:8080/proxy/metrics"] = lambda _headers, _body: (
+        200,
+        (
+            "# TYPE hookline_runs_total counter\n"
+            f'hookline_runs_total{{pipeline="hookline-probe",outcome="success"}} {next(counts)}\n'
+            'hookline_runs_total{pipeline="shop",outcome="success"} 7\n'
+        ),
+    )
+    labels = {"app.kubernetes.io/component": "exporter"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "exporter", "namespace": "ci", "labels": labels},
+        "spec": {"ports": [{"port": 8080}]},
+    }
+    manifest = with_probe(site)
+    event_source(site)
+    monkeypatch.setattr(probing, "PAUSE_SECONDS", 0.0)
+    plan = make_plan(load([site.file]), {})
+    connection = Connection.of_kubeconfig(Path(site.kubeconfig), None)
+    templates = {NamedTemplate("hookline-probe", "ci"): manifest}
+    found = probing.probed(plan, [service], templates, connection, lambda _what: None)
+    assert not isinstance(found, Unread)
+    assert [each.name for each in found] == ["answered", "Workflow", "Succeeded", "counted"]
+    assert not any(each.trouble for each in found)
+
+
+@pytest.mark.parametrize("host", ["github", "gitea", "gitlab"])
+def test_the_probe_of_each_host_is_verified_and_starts_its_pipeline(host: str) -> None:
+    text = DECLARATION.replace("host: github", f"host: {host}")
+    plan = make_plan(load_texts([("hookline.yaml", text.encode())]), {})
+    spec = {"spec": {"templates": [{"name": "main", "suspend": {}}]}}
+    probe = chosen_probe(plan, {NamedTemplate("hookline-ci-go", ""): spec})
+    assert probe is not None
+    now = datetime(2026, 11, 27, tzinfo=UTC)
+    request = request_of(probe, b"s3cret\n", "ab" * 20, now)
+    headers = {canonical_header(name): (value,) for name, value in request.headers.items()}
+    verify(Delivery(headers, request.body, request.path), probe.endpoint.host, b"s3cret\n")
+    assert started_by(plan, probe, request, now) == {"shop": "MATCH"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "safe"),
+    [
+        ({"templates": [{"steps": [[{"template": "a", "when": "false"}]]}, {"suspend": {}}]}, True),
+        ({"templates": [{"dag": {"tasks": [{"inline": {"container": {}}}]}}]}, False),
+        ({"templates": [{"dag": {"tasks": [{"templateRef": {"name": "x"}}]}}]}, False),
+        ({"templates": [{"http": {"url": "x"}}]}, False),
+        ({"templates": [{"resource": {"action": "delete"}}]}, False),
+        ({"templates": [{"suspend": {}}], "templateDefaults": {"script": {}}}, False),
+        ({"templates": []}, False),
+        ({"workflowTemplateRef": {"name": "x"}}, False),
+        (None, False),
+    ],
+)
+def test_only_a_template_that_runs_and_makes_nothing_is_harmless(spec: Any, safe: bool) -> None:
+    assert harmless({"spec": spec}) is safe
