@@ -52,7 +52,7 @@ KUBERNETES_GROUPS = {
     ),
     "apis/apps/v1": ("Deployment",),
     "apis/networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
-    "apis/rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
+    "apis/rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
 }
 """API group and version → the kinds of Kubernetes' own that hookline prints."""
 POD_TYPES = (
@@ -108,10 +108,10 @@ def workflows_rules(folder: Path) -> Json:
     return {kind: _small(schema) for kind, schema in found}
 
 
-def service_monitor_rules(folder: Path) -> Json:
-    """The rules of a ServiceMonitor's `spec`."""
-    kind, schema = _custom(folder / "monitoring.coreos.com_servicemonitors.yaml")
-    return {kind: schema}
+def monitoring_rules(folder: Path) -> Json:
+    """Rules of `spec` of the Prometheus Operator's kinds that hookline prints."""
+    plurals = ("servicemonitors", "podmonitors", "prometheusrules")
+    return dict(_custom(folder / f"monitoring.coreos.com_{plural}.yaml") for plural in plurals)
 
 
 def http_route_rules(folder: Path) -> Json:
@@ -268,7 +268,7 @@ def main() -> None:
     elif engine == "gateway-api":
         found = http_route_rules(folder / "config/crd/standard")
     else:
-        found = service_monitor_rules(folder / "example/prometheus-operator-crd")
+        found = monitoring_rules(folder / "example/prometheus-operator-crd")
     path = FOLDER / f"{engine}-{version}.json"
     path.write_text(json.dumps(found, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
 

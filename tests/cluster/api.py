@@ -19,6 +19,7 @@ PLURALS = {
     "CronWorkflow": "cronworkflows",
     "CustomResourceDefinition": "customresourcedefinitions",
     "Deployment": "deployments",
+    "EndpointSlice": "endpointslices",
     "EventBus": "eventbus",
     "EventSource": "eventsources",
     "Ingress": "ingresses",

@@ -168,6 +168,11 @@ class Pushes:
             found[arguments["revision"]] += 1
         return found
 
+    def until_more_run(self) -> None:
+        """Wait until a push has a Workflow that has none now."""
+        before = len(self.runs())
+        until(lambda: len(self.runs()) > before, "one more Workflow", pause=0.1)
+
     def check(self, seconds: float = 90) -> int:
         """Every push that a delivery brought to the bus has one Workflow; the number of pushes.
 
