@@ -132,6 +132,6 @@ def _monitor(exporter: Exporter) -> Monitor | None:
     return Monitor(
         "ServiceMonitor" if exporter.monitor == "service" else "PodMonitor",
         exporter.monitoring_namespace or "",
-        f"{exporter.interval or SCRAPE_SECONDS}s",
+        exporter.interval or SCRAPE_SECONDS,
         exporter.monitor_labels,
     )
