@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from cluster.waiting import until
 from node.installation import Hookline
 from node.legacy import install_last_version
 from node.measuring import Exporter
@@ -32,8 +31,7 @@ def exporter(world: World) -> Exporter:
 def prometheus(world: World, exporter: Exporter) -> Iterator[Prometheus]:
     """A Prometheus that scrapes the exporter."""
     made = Prometheus(world.cluster)
-    (target,) = until(lambda: made.scraped("hookline-exporter"), "Prometheus scrapes the exporter")
-    assert target["labels"]["namespace"] == world.hookline.namespace
+    made.until('count(up{job="hookline-exporter"} == 1)', 1)
     yield made
     made.stop()
 

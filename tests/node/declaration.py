@@ -4,14 +4,23 @@ import yaml
 from node.forge import MODULES, REGISTRY, RUNTIME
 from node.places import FORGE
 
-__all__ = ["DECLARATION", "GONE", "gone_template", "schedule_added"]
+__all__ = ["DECLARATION", "GONE", "MONITORING", "OWN_IMAGE", "gone_template", "schedule_added"]
 
 GONE = "gone"
 """A template like hookline-ci-go with an image that no registry has."""
+MONITORING = "monitoring"
+"""Namespace of the exporter, which enforces Pod Security's level `restricted`."""
+OWN_IMAGE = "IMAGE"
+"""Stands for hookline's own image, whose digest is known when it is made."""
 _PULL_REQUEST = "      pull_request: {into: [main]}\n"
 
 DECLARATION = f"""\
 version: 1
+cluster: {{image: "{OWN_IMAGE}"}}
+exporter:
+  namespace: {MONITORING}
+  interval: 2s
+  settings: {{templates: [hookline-ci-go, ci-go-v1, {GONE}]}}
 sources:
   gitea: {{host: gitea, endpoint: /gitea, secret: {{name: gitea-webhook, key: secret}}, url: "https://{FORGE}:3000/{{repository}}.git"}}
   registry: {{host: distribution, endpoint: /registry, secret: {{name: registry-webhook, key: token}}}}

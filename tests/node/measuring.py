@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 from cluster.waiting import until
 from exporter_process import Served
+from node.declaration import MONITORING
 from node.installation import Hookline
 from node.places import DOMAIN
 
-__all__ = ["Counts", "Exporter"]
+__all__ = ["EXPORTER_POD", "Counts", "Exporter"]
 
 FAMILIES = {
     "hookline_runs_total": "runs",
@@ -21,6 +22,8 @@ FAMILIES = {
     "hookline_observations_lost_total": "lost",
 }
 """Family → how tests call it."""
+EXPORTER_POD = "app.kubernetes.io/name=hookline-exporter"
+"""Selects it."""
 SILENT_LABELS = {"namespace", "owner", "pipeline", "capacity"}
 """Of what tests name: one pipeline in one namespace, and no spot capacity."""
 Counts = Counter[tuple[str, ...]]
@@ -31,23 +34,17 @@ class Exporter(Served):
     """The exporter's pod, as its Service answers for it."""
 
     def __init__(self, hookline: Hookline) -> None:
-        self.url = f"http://hookline-exporter.{hookline.namespace}.svc.{DOMAIN}:9893"
+        self.url = f"http://hookline-exporter.{MONITORING}.svc.{DOMAIN}:9893"
         self._hookline = hookline
-        hookline.shell(
-            f"hookline exporter -n {hookline.namespace} --manifests {hookline.cluster.own_image}"
-            " | kubectl apply --server-side -f -"
-        )
 
     def until_counting(self) -> None:
         """Wait until its pod is ready, and holds the lease."""
-        self._hookline.cluster.until_ready(
-            self._hookline.namespace, "app.kubernetes.io/name=hookline-exporter"
-        )
+        self._hookline.cluster.until_ready(MONITORING, EXPORTER_POD)
         self.until(lambda: self.value("hookline_leader") == 1, 120)
 
     def restart(self) -> None:
         """As an upgrade does: another pod takes over."""
-        deployment = f"kubectl -n {self._hookline.namespace} rollout {{}} deployment hookline-exporter"
+        deployment = f"kubectl -n {MONITORING} rollout {{}} deployment hookline-exporter"
         self._hookline.shell(deployment.format("restart"))
         self._hookline.shell(deployment.format("status"))
         self.until_counting()

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.declaration import MONITORING
+from node.installation import EVENT_PODS, NAMESPACE
 from node.kubernetes import Kubernetes
+from node.measuring import EXPORTER_POD
 
 __all__ = ["Container", "containers", "memory_table"]
 
@@ -53,11 +56,7 @@ def containers(cluster: Kubernetes, namespace: str, selector: str) -> Iterator[C
 
 def memory_table(cluster: Kubernetes) -> str:
     """Lines: pod, container, working set, limit."""
-    selectors = (
-        "controller in (eventbus-controller,eventsource-controller,sensor-controller)",
-        "app.kubernetes.io/name=hookline-exporter",
-    )
-    found = [each for selector in selectors for each in containers(cluster, "ci", selector)]
+    found = [*containers(cluster, NAMESPACE, EVENT_PODS), *containers(cluster, MONITORING, EXPORTER_POD)]
     return "\n".join(
         f"{each.pod:55} {each.name:10} {each.working_set_bytes / MIB:6.0f} MiB  limit {each.declared or 'none'}"
         for each in found

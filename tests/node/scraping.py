@@ -31,7 +31,6 @@ PLURALS = {
     "PodMonitor": "podmonitors",
     "PrometheusRule": "prometheusrules",
 }
-PORT = 9090
 META = "__meta_kubernetes_"
 
 
@@ -168,7 +167,10 @@ def targets_of_services(services: list[Json], pods: list[Json]) -> Iterator[Json
         metadata = service["metadata"]
         labels = [("service_name", metadata["name"])]
         for name, value in metadata.get("labels", {}).items():
-            labels += [(f"service_label_{_label(name)}", value), (f"service_labelpresent_{_label(name)}", "true")]
+            labels += [
+                (f"service_label_{_label(name)}", value),
+                (f"service_labelpresent_{_label(name)}", "true"),
+            ]
         for pod in pods if selector else ():
             if not _stands_behind(pod, metadata["namespace"], selector):
                 continue
@@ -237,11 +239,18 @@ class _Discovery:
 class Prometheus:
     """Running, on the node's address, with every monitor and rule that the cluster has."""
 
-    def __init__(self, cluster: Kubernetes) -> None:
+    def __init__(self, cluster: Kubernetes, name: str = "prometheus", port: int = 9090) -> None:
+        """Start it.
+
+        Args:
+            cluster: What it scrapes.
+            name: Of its folder.
+            port: At which it answers.
+        """
         self._cluster = cluster
-        folder = FOLDER / "prometheus"
+        folder = FOLDER / name
         folder.mkdir()
-        self._url = f"http://{ADDRESS}:{PORT}"
+        self._url = f"http://{ADDRESS}:{port}"
         self._http = urllib3.PoolManager(retries=False, timeout=60)
         self._discovery = _Discovery(cluster, folder)
         jobs = [
@@ -256,7 +265,7 @@ class Prometheus:
             "prometheus",
             [
                 "prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data",
-                f"--web.listen-address={ADDRESS}:{PORT}",
+                f"--web.listen-address={ADDRESS}:{port}",
             ],
             folder / "log",
         )  # fmt: skip

@@ -13,9 +13,9 @@ from functools import partial
 
 import pytest
 from cluster.waiting import PATIENCE, until
-from node.alerting import Alerting
 from node.installation import NAMESPACE
 from node.pushes import Pushes
+from node.scraping import Prometheus
 from node.world import World
 from support import ROOT
 
@@ -37,8 +37,8 @@ def pushes(world: World) -> Pushes:
 
 
 @pytest.fixture(scope="module")
-def alerting(world: World, pushes: Pushes) -> Iterator[Alerting]:
-    made = Alerting(world.hookline)
+def alerting(world: World, pushes: Pushes) -> Iterator[Prometheus]:
+    made = Prometheus(world.cluster, "alerting", 9091)  # it knows nothing of the losses before
     event_pods = pushes.pods("eventsource-name") | pushes.pods("sensor-name")
     until(lambda: event_pods <= made.scraped(), "Prometheus scrapes event sources and Sensors", pause=0.5)
     yield made
@@ -77,7 +77,7 @@ def test_a_pod_of_the_event_path_is_reclaimed_while_pushes_flow(
 
 
 def test_a_bus_that_is_lost_altogether_is_seen_within_a_minute_and_healed_by_the_words_of_its_runbook(
-    world: World, pushes: Pushes, alerting: Alerting
+    world: World, pushes: Pushes, alerting: Prometheus
 ) -> None:
     until(lambda: not alerting.firing(), "no alert is left of the tests before", 600, 1)
     assert not broken(world) & OF_THE_BUS

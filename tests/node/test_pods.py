@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from cluster.api import ApiError, Json
 from cluster.waiting import until
+from node.declaration import MONITORING
 from node.installation import EVENT_PODS, NAMESPACE
-from node.measuring import Counts, Exporter
+from node.measuring import EXPORTER_POD, Counts, Exporter
 from node.memory import MIB, Container, containers, memory_table
 from node.world import World
 
-EXPORTER = "app.kubernetes.io/name=hookline-exporter"
 LEVELS = ("restricted", "baseline", "privileged")
 """Of Pod Security, the strictest first."""
 LEVELS_OF_STEPS = {"git-checkout-pr": "baseline", "run-test": "baseline", "build-push-image": "privileged"}
@@ -24,7 +24,7 @@ LEVELS_OF_STEPS = {"git-checkout-pr": "baseline", "run-test": "baseline", "build
 def hung(world: World, exporter: Exporter) -> Iterator[tuple[Container, Counts]]:
     """The exporter's container, whose process does nothing any more; and what it had counted."""
     counted = exporter.counts("shop")
-    (container,) = containers(world.cluster, NAMESPACE, EXPORTER)
+    (container,) = containers(world.cluster, MONITORING, EXPORTER_POD)
     for process in container.process_ids:
         os.kill(process, signal.SIGSTOP)
     yield container, counted
@@ -35,7 +35,8 @@ def test_the_kernel_holds_every_container_to_the_limit_that_was_rendered(
     world: World, exporter: Exporter
 ) -> None:
     found = [
-        each for selector in (EVENT_PODS, EXPORTER) for each in containers(world.cluster, NAMESPACE, selector)
+        *containers(world.cluster, NAMESPACE, EVENT_PODS),
+        *containers(world.cluster, MONITORING, EXPORTER_POD),
     ]
     limits = {(each.pod.partition("-")[0], each.name): each for each in found if each.declared}
     assert {("hookline", "exporter")} <= limits.keys()
@@ -62,7 +63,7 @@ def test_a_level_of_pod_security_takes_the_pods_that_the_page_names(
         world.cluster.apply([namespace])
         account = f"kubectl -n level-{level} wait --for=create --timeout=60s serviceaccount/default"
         world.hookline.shell(account)
-    pods = world.cluster.api.list("v1", "Pod", NAMESPACE)
+    pods = [pod for place in (NAMESPACE, MONITORING) for pod in world.cluster.api.list("v1", "Pod", place)]
     found: dict[str, set[str]] = {}
     for pod in pods:
         node = str(pod["metadata"].get("annotations", {}).get("workflows.argoproj.io/node-name", ""))
@@ -97,7 +98,7 @@ def test_probes_take_a_hung_exporter_out_of_its_service_and_start_it_again_with_
     container, counted = hung
 
     def conditions() -> tuple[str, int]:
-        (pod,) = world.cluster.api.list("v1", "Pod", NAMESPACE, EXPORTER)
+        (pod,) = world.cluster.api.list("v1", "Pod", MONITORING, EXPORTER_POD)
         assert pod["metadata"]["name"] == container.pod
         ready = next(each["status"] for each in pod["status"]["conditions"] if each["type"] == "Ready")
         return ready, int(pod["status"]["containerStatuses"][0]["restartCount"])

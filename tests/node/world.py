@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from node.argo import install_argo, until_argo_is_ready
-from node.declaration import DECLARATION, GONE, gone_template
+from node.declaration import DECLARATION, GONE, MONITORING, OWN_IMAGE, gone_template
 from node.forge import Forge
 from node.installation import ORGANISATION, Hookline
 from node.kubernetes import Kubernetes
@@ -39,7 +39,10 @@ class World:
             gone = gone_template(self.hookline.shell(self.hookline.template_command("hookline-ci-go")))
             (self.hookline.folder / f"{GONE}.yaml").write_text(gone)
             self.cluster.apply(gone)
-            self.hookline.install(DECLARATION)
+            restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+            place = {"name": MONITORING, "labels": restricted}
+            self.cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": place}])
+            self.hookline.install(DECLARATION.replace(OWN_IMAGE, self.cluster.own_image))
             self.hookline.listen_to_registry()
             self.say("hookline is installed")
             self.hookline.until_receiving()
