@@ -89,7 +89,12 @@ def test_what_the_prometheus_operator_reads_is_valid_there() -> None:
     (monitor,) = (each for each in ALONE if each["kind"] == "ServiceMonitor")
     made = [*printed(CASES["exporter"], OLDEST_UPSTREAM), monitor]
     read = [each for each in made if each["kind"] in stored("prometheus-operator", PROMETHEUS_OPERATOR)]
-    assert [each["kind"] for each in read] == ["PodMonitor", "PrometheusRule", "ServiceMonitor"]
+    assert [each["kind"] for each in read] == [
+        "PodMonitor",  # of the exporter
+        "PodMonitor",  # of the event path
+        "PrometheusRule",
+        "ServiceMonitor",
+    ]
     assert [
         each for manifest in read for each in problems("prometheus-operator", PROMETHEUS_OPERATOR, manifest)
     ] == []

@@ -134,6 +134,12 @@ class Exporter(OwnPod):
     interval: Duration | None = Field(
         default=None, description="Time between two scrapes, in the monitor. Default: 30s.", examples=["30s"]
     )
+    event_metrics: bool = Field(
+        default=True,
+        description="Whether render prints a PodMonitor for event sources, Sensors and the bus too. Alerts on a lost bus and the dashboard "
+        "Event path need it. Write false if your Prometheus scrapes these pods already.",
+        examples=[False],
+    )
     rules: bool = Field(
         default=True,
         description="Whether render prints recording rules and alerts, as a PrometheusRule of the Prometheus Operator.",

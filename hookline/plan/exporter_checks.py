@@ -172,6 +172,7 @@ def _check_resources(declared: DeclaredExporter, problems: Problems) -> None:
 _WITHOUT_EFFECT = (
     ("monitor_labels", "monitor", "none"),
     ("interval", "monitor", "none"),
+    ("event_metrics", "monitor", "none"),
     ("rules_labels", "rules", False),
     ("runbooks", "rules", False),
     ("dashboards_labels", "dashboards", False),

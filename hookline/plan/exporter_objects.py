@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from events.event_pods import monitor as event_pods_monitor
 from hookline.declaration.exporter import Exporter, LedgerStorage
 from hookline.declaration.exporter import WebConfig as DeclaredWebConfig
 from hookline.declaration.loading import Declaration
@@ -35,6 +36,9 @@ def exporter_objects(plan: Plan) -> list[dict[str, Any]]:
     from dashboards.files import SIDECAR_LABELS, dashboard_objects, rules_object  # noqa: PLC0415
 
     namespace = exporter.monitoring_namespace or made.namespace
+    if exporter.monitor != "none" and exporter.event_metrics:
+        events = event_pods_monitor(plan.namespace, exporter.monitor_labels, f"{prefix}-events", namespace)
+        found.append(labelled(events, "monitoring", prefix))
     if exporter.rules:
         rule = rules_object(namespace, exporter.rules_labels, exporter.runbooks, prefix)
         found.append(labelled(rule, "monitoring", prefix))
@@ -128,6 +132,6 @@ def _monitor(exporter: Exporter) -> Monitor | None:
     return Monitor(
         "ServiceMonitor" if exporter.monitor == "service" else "PodMonitor",
         exporter.monitoring_namespace or "",
-        f"{exporter.interval or SCRAPE_SECONDS}s",
+        exporter.interval or SCRAPE_SECONDS,
         exporter.monitor_labels,
     )

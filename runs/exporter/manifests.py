@@ -47,6 +47,10 @@ class WebConfig:
     """Secret, key of the user and key of the password that Prometheus sends."""
 
 
+SCRAPE_TIMEOUT_SECONDS = 10
+"""Longest time of a scrape: Prometheus' own default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Monitor:
     """The object of the Prometheus Operator that has the exporter scraped."""
@@ -54,7 +58,8 @@ class Monitor:
     kind: Literal["ServiceMonitor", "PodMonitor"] = "ServiceMonitor"
     namespace: str = ""
     """Empty: that of the exporter."""
-    interval: str = "30s"
+    interval_seconds: int = 30
+    """Between two scrapes."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Further ones, by which a Prometheus chooses its monitors."""
 
@@ -240,8 +245,9 @@ def _marks(made: Installation) -> dict[str, str]:
 def _monitor(made: Installation, monitor: Monitor) -> dict[str, Any]:
     endpoint: dict[str, Any] = {
         "port": "http",
-        "interval": monitor.interval,
-        "scrapeTimeout": "10s",
+        "interval": f"{monitor.interval_seconds}s",
+        # Prometheus refuses a scrape that may take longer than the time to the next one.
+        "scrapeTimeout": f"{min(SCRAPE_TIMEOUT_SECONDS, monitor.interval_seconds)}s",
         # A run's namespace, not that of the exporter.
         "honorLabels": True,
     }

@@ -42,7 +42,7 @@ def metrics_of(expression: str) -> set[str]:
     """Names of metrics; a histogram's by its family, records left out."""
     names = set(
         re.findall(
-            r"\b(?:hookline|argo_events|jetstream|process)_[a-z_]+", re.sub(r"\b\w+:\w+:\w+", "", expression)
+            r"\b(?:hookline|argo_events|nats|process)_[a-z_]+", re.sub(r"\b\w+:\w+:\w+", "", expression)
         )
     )
     return {

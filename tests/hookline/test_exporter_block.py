@@ -227,7 +227,8 @@ def test_monitor_rules_and_dashboards_can_be_left_out_or_labelled(tmp_path: Path
     found = of_the_exporter(rendered(declared(text), tmp_path))
     monitor, rule = one("PodMonitor", found), one("PrometheusRule", found, "hookline")
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["ci"]}
-    assert monitor["spec"]["podMetricsEndpoints"][0]["interval"] == "60s"
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("60s", "10s")
     assert (monitor["metadata"]["labels"]["release"], rule["metadata"]["labels"]["release"]) == ("a", "b")
     shown = [each for each in found if each["metadata"].get("annotations", {}).get("grafana_folder")]
     assert {each["metadata"]["labels"]["sidecar"] for each in shown} == {"c"}
@@ -235,6 +236,13 @@ def test_monitor_rules_and_dashboards_can_be_left_out_or_labelled(tmp_path: Path
         assert each["metadata"]["namespace"] == "monitoring"
         # What kubectl apply keeps of an object, and what a ConfigMap holds.
         assert len(json.dumps(each)) < 262_144
+
+
+def test_a_scrape_may_not_take_longer_than_the_time_to_the_next_one(tmp_path: Path) -> None:
+    monitor = one("ServiceMonitor", of_the_exporter(rendered(declared("{interval: 5s}"), tmp_path)))
+    (endpoint,) = monitor["spec"]["endpoints"]
+    # Prometheus refuses a whole configuration with one that may.
+    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("5s", "5s")
 
 
 def test_a_monitor_finds_the_service_and_the_pod_by_their_labels(tmp_path: Path) -> None:

@@ -371,7 +371,7 @@ class Registry:
         if secure:
             http["tls"] = {"certificate": str(certificates.certificate), "key": str(certificates.key)}
             verified = {"ca_certs": str(certificates.ca), "server_hostname": host, "assert_hostname": host}
-        settings = {
+        self._settings: dict[str, Any] = {
             "version": 0.1,
             "log": {"level": "warn"},
             "storage": {
@@ -381,7 +381,6 @@ class Registry:
             "auth": {"htpasswd": {"realm": "registry", "path": str(folder / "htpasswd")}},
             "http": http,
         }
-        (folder / "registry.yml").write_text(yaml.safe_dump(settings))
         login = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
         self._http = urllib3.PoolManager(retries=False, timeout=60, headers=login, **verified)
         self._process: Process | None = None
@@ -390,6 +389,7 @@ class Registry:
     def start(self) -> None:
         """Answer from now on."""
         if self._process is None:
+            (self.folder / "registry.yml").write_text(yaml.safe_dump(self._settings))
             self._process = Process(
                 "docker-registry",
                 ["docker-registry", "serve", str(self.folder / "registry.yml")],
@@ -403,6 +403,12 @@ class Registry:
         if self._process is not None:
             self._process.stop()
             self._process = None
+
+    def notify(self, endpoint: Mapping[str, object]) -> None:
+        """Tell an endpoint of what is pushed (Distribution, configuration: notifications); a registry reads this at its start."""
+        self.stop()
+        self._settings["notifications"] = {"endpoints": [dict(endpoint)]}
+        self.start()
 
     def _status(self, path: str) -> int:
         try:
