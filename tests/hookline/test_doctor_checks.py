@@ -158,6 +158,14 @@ class TestReports:
         lost = (BusServer(PODS[0], "", report), BusServer(PODS[1], "its pod is Pending", None))
         assert "have no leader" in said(bus_group(PLAN, facts(bus_samples=(lost,))), "broken")
 
+    def test_a_group_that_formed_without_a_server_leaves_no_stream(self) -> None:
+        asked = tuple(
+            BusServer(pod, "", recorded(f"group-of-two-{number}", pod)) for number, pod in enumerate(PODS)
+        )
+        (found,) = bus_group(PLAN, facts(bus_samples=(asked,)))
+        assert found.commands == (f"kubectl -n ci delete pod {PODS[2]}",)
+        assert "has lost its stream" in said(lost_stream(PLAN, facts(bus_samples=(asked,))), "broken")
+
     def test_an_answer_without_streams_has_none(self) -> None:
         assert parsed_report({"account_details": [{"name": "js"}]}, PODS[0]) == ServerReport(None, {})
         assert parsed_report({}, PODS[0]) == ServerReport(None, {})
