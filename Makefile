@@ -17,7 +17,7 @@ $(BOOT)/bin/uv:
 	@touch $@
 
 compiled: .venv/.ready
-	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q documents events triggers sensors apiserver runs dashboards hookline
+	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q documents events triggers sensors apiserver bus runs dashboards hookline
 
 demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo

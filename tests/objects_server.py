@@ -1,4 +1,4 @@
-"""An API server on loopback that keeps objects of any kind: discovery, reading, server-side apply as replacing, deleting.
+"""An API server on loopback that keeps objects of any kind: discovery, reading, creating, server-side apply as replacing, merge patches, deleting.
 
 Managed fields are the real one's (tests/cluster/test_apply.py); this one shows what is asked of it, in which order, and refuses as a test says.
 """
@@ -17,9 +17,40 @@ Json = dict[str, Any]
 KINDS = {
     "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim"),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
-    "argoproj.io/v1alpha1": ("EventBus", "EventSource", "Sensor", "CronWorkflow"),
+    "argoproj.io/v1alpha1": ("EventBus", "EventSource", "Sensor", "CronWorkflow", "Workflow"),
     "apps/v1": ("Deployment", "StatefulSet"),
 }
+
+
+MERGE_PATCH = "application/merge-patch+json"
+CREATED = "2026-11-27T06:00:00Z"
+
+
+def selected(labels: dict[str, str], selector: str) -> bool:
+    """Whether labels have what a selector asks for: key, key=value and key!=value, with commas between them."""
+    for part in filter(None, selector.split(",")):
+        key, other, unwanted = part.partition("!=")
+        name, equals, value = part.partition("=")
+        if other:
+            chosen = labels.get(key) != unwanted
+        else:
+            chosen = labels.get(name) == value if equals else name in labels
+        if not chosen:
+            return False
+    return True
+
+
+def merged(live: Any, changes: Any) -> Any:
+    """A merge patch (RFC 7386)."""
+    if not isinstance(changes, dict):
+        return changes
+    found = dict(live) if isinstance(live, dict) else {}
+    for key, value in changes.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = merged(found.get(key), value)
+    return found
 
 
 class ObjectsServer:
@@ -33,6 +64,8 @@ class ObjectsServer:
         """Status and message for a request: method, path, whether it is a trial."""
         self.logs: dict[str, str] = {}
         """Pod → the log of its main container."""
+        self.user = "ada@example.com"
+        """Whom it takes everybody for; empty = it has no such review."""
         self.kinds: dict[str, tuple[str, ...]] = dict(KINDS)
         handler = type("Bound", (_Handler,), {"server_of_objects": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -107,6 +140,11 @@ class _Handler(BaseHTTPRequestHandler):
                 {"name": plural(kind), "kind": kind, "namespaced": True} for kind in server.kinds[version]
             ]
             self._answer(200, {"resources": [*found, {"name": "x/status", "kind": "X", "namespaced": True}]})
+        elif url.path.endswith("/selfsubjectreviews"):
+            if server.user and version.endswith("/v1"):
+                self._answer(201, {"status": {"userInfo": {"username": server.user}}})
+            else:
+                self._answer(404, {"message": "no such resource"})
         elif url.path.endswith("/log"):
             self._answer(200, server.logs.get(url.path.split("/")[-2], ""))
         else:
@@ -118,14 +156,31 @@ class _Handler(BaseHTTPRequestHandler):
             case "GET" if path in objects:
                 self._answer(200, objects[path])
             case "GET" if any(plural(kind) == name for kinds in KINDS.values() for kind in kinds):
-                label, _, value = query.get("labelSelector", "=").partition("=")
                 found = [
                     each
                     for place, each in objects.items()
                     if place.rpartition("/")[0] == path
-                    and each["metadata"].get("labels", {}).get(label, "") == value
+                    and selected(each["metadata"].get("labels", {}), query.get("labelSelector", ""))
                 ]
                 self._answer(200, {"items": found, "metadata": {}})
+            case "POST" if f"{path}/{body['metadata']['name']}" in objects:
+                self._answer(409, {"reason": "AlreadyExists", "message": "there is one of this name"})
+            case "POST":
+                path = f"{path}/{body['metadata']['name']}"
+                made = {**body, "metadata": {**body["metadata"], "uid": path, "resourceVersion": "1"}}
+                objects[path] = {**made, "metadata": {"creationTimestamp": CREATED, **made["metadata"]}}
+                self.server_of_objects.writes.append(f"POST {body['kind']}/{body['metadata']['name']}")
+                self._answer(201, objects[path])
+            case "PATCH" if path in objects and self.headers["Content-Type"] == MERGE_PATCH:
+                live = objects[path]
+                version = live["metadata"]["resourceVersion"]
+                if body["metadata"].pop("resourceVersion", version) != version:
+                    self._answer(409, {"reason": "Conflict", "message": "the object has been modified"})
+                    return
+                objects[path] = merged(live, body)
+                objects[path]["metadata"]["resourceVersion"] = str(int(version) + 1)
+                self.server_of_objects.writes.append(f"PATCH {live['kind']}/{name}")
+                self._answer(200, objects[path])
             case "PATCH" if isinstance(body, dict):
                 made = {**body, "metadata": {**body["metadata"], "uid": path, "resourceVersion": "1"}}
                 if path in objects and "status" in objects[path]:
@@ -141,4 +196,4 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._answer(404, {"reason": "NotFound", "message": f"{name} not found"})
 
-    do_GET = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the server calls
+    do_GET = do_PATCH = do_POST = do_DELETE = _handle  # noqa: N815 - the names that the server calls

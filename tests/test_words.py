@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-ROOMS = ("documents", "events", "triggers", "sensors", "apiserver", "runs", "dashboards", "hookline")
+ROOMS = ("documents", "events", "triggers", "sensors", "apiserver", "bus", "runs", "dashboards", "hookline")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 HARD_SENTENCES = (
