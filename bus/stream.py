@@ -46,7 +46,9 @@ class StreamState:
     @property
     def begins(self) -> datetime.datetime:
         """The time since which every message is there: an older one may have been dropped."""
-        return self.created if self.first_sequence <= 1 else self.first_time
+        if self.first_sequence <= 1:
+            return self.created
+        return self.first_time if self.messages else self.last_time
 
 
 def stream_state(answer: Mapping[str, Any]) -> StreamState:

@@ -28,6 +28,7 @@ class FakeNats:
         self.messages: dict[int, tuple[datetime.datetime, str, bytes]] = {}
         self.created = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
         self.last = 0
+        self.last_time = "0001-01-01T00:00:00Z"
         self.now: datetime.datetime | None = None
         """Its clock; None = the machine's."""
         self.says_time = True
@@ -61,6 +62,7 @@ class FakeNats:
         with self._lock:
             self.last += 1
             self.messages[self.last] = (time, name, data)
+            self.last_time = time.isoformat()
             for waiting in self._waiting:
                 waiting[0].deliver(*waiting[1:])
             self._waiting.clear()
@@ -101,7 +103,7 @@ class FakeNats:
                 "first_seq": first,
                 "first_ts": self.messages[first][0].isoformat() if found else never,
                 "last_seq": last,
-                "last_ts": self.messages[last][0].isoformat() if found else never,
+                "last_ts": self.last_time,
                 "consumer_count": len(self.consumers),
             },
         } | (

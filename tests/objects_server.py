@@ -15,7 +15,7 @@ __all__ = ["ObjectsServer"]
 
 Json = dict[str, Any]
 KINDS = {
-    "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim"),
+    "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim", "Event"),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
     "argoproj.io/v1alpha1": ("EventBus", "EventSource", "Sensor", "CronWorkflow", "Workflow"),
     "apps/v1": ("Deployment", "StatefulSet"),
