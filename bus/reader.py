@@ -168,7 +168,7 @@ class BusReader:
         )
 
     def state(self) -> StreamState:
-        """What the stream holds now.
+        """The content of the stream now.
 
         Raises:
             BusError: There is no stream, or no answer.

@@ -22,7 +22,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """What the stream holds, and how long it keeps it."""
+    """The content of the stream, and how long it keeps it."""
 
     messages: int
     size: int

@@ -23,7 +23,7 @@ _LONG = ("files", "also")
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the program decides about an event for one pipeline, without the Workflow itself."""
+    """The decision of the program about an event for one pipeline, without the Workflow itself."""
 
     pipeline: str
     namespace: str
@@ -32,7 +32,7 @@ class Decided:
     run: str | None
     """Name of the Workflow; None unless it starts one."""
     identity: str | None
-    """What the label `hookline.dev/event` of the Workflow says: the same for every delivery of the event, whatever the configuration."""
+    """The label `hookline.dev/event` of the Workflow: the same for every delivery of the event, whatever the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def read_event(message: Message) -> BusEvent:
 
 
 def arrival(plan: Plan, message: Message) -> Arrival:
-    """What the pipelines make of a message, by the programs that their Sensors run."""
+    """A message with the answers of the pipelines, by the programs that their Sensors run."""
     try:
         event = read_event(message)
     except DeliveryError as error:

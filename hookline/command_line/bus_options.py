@@ -253,7 +253,7 @@ def _reader(
 
 
 def limits(state: StreamState) -> str:
-    """What the bus holds and for how long, as its server says it."""
+    """A sentence on the content of the bus and how long it keeps it, as its server says it."""
     kept = [
         *([f"{_hours(state.max_age)}"] if state.max_age else []),
         *([f"{state.max_messages:,} events"] if state.max_messages else []),

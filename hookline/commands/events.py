@@ -146,7 +146,7 @@ def command(
 
 
 def _arrived(plan: Plan, opened: OpenBus, state: StreamState, wanted: Wanted) -> list[Arrival]:
-    """What is on the bus, the oldest first."""
+    """The chosen events of the bus, the oldest first."""
     asked = subjects(plan)
     if wanted.since is not None:
         begin = (state.now or datetime.datetime.now(datetime.UTC)) - wanted.since

@@ -55,7 +55,7 @@ class Due:
     name: str
     """Of its Workflow, the same that the Sensor gives it."""
     identity: str
-    """What the label `hookline.dev/event` says."""
+    """The label `hookline.dev/event` of its Workflow."""
     sensor: str
     dependency: str
     commit: str
@@ -71,13 +71,13 @@ class Due:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What is the same under every configuration."""
+        """Pipeline and event: the same under every configuration."""
         return self.pipeline, self.identity
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of the cluster."""
+    """Knowledge of the cluster by which runs are judged."""
 
     now: datetime.datetime
     """By the API server's clock."""
@@ -92,7 +92,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is found of one run."""
+    """The judgement on one run."""
 
     due: Due
     code: Code
@@ -108,7 +108,7 @@ def tolerance(bus: datetime.datetime | None, api_server: datetime.datetime) -> d
 def judge(
     dues: Iterable[Due], evidence: Evidence, grace: datetime.timedelta, *, skip_superseded: bool = False
 ) -> list[Finding]:
-    """What is found of each run, in the order of the events.
+    """Judge each run, in the order of the events.
 
     Args:
         dues: The runs.

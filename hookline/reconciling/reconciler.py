@@ -46,7 +46,7 @@ class Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found."""
+    """The runs of a time, each judged."""
 
     state: StreamState
     begin: datetime.datetime

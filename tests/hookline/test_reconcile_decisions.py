@@ -121,7 +121,7 @@ def test_of_a_branch_an_old_commit_can_be_left_out() -> None:
 
 # --- Histories -----------------------------------------------------------------------------------------------------
 
-TTL = 1800
+TTL = 5400
 RETENTION = 3 * HOUR
 """How long the bus of the histories keeps events."""
 WINDOW = 2 * HOUR
