@@ -17,7 +17,7 @@ $(BOOT)/bin/uv:
 	@touch $@
 
 compiled: .venv/.ready
-	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q documents events triggers sensors apiserver runs dashboards hookline
+	@PYTHONDONTWRITEBYTECODE= $(RUN)python -m compileall -q documents events triggers sensors apiserver bus runs dashboards hookline
 
 demo: compiled  ## Show the way from events to Workflows, without a cluster.
 	@$(RUN)hookline demo
@@ -83,8 +83,9 @@ cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
 
-bench-cluster: compiled  ## Print what Sensors cost beside hand-written ones, and the exporter beside kube-state-metrics, on the real engines.
+bench-cluster: compiled  ## Print what Sensors cost beside hand-written ones, how fast a full bus is read, and the exporter beside kube-state-metrics, on the real engines.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench.py
+	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench_bus.py
 	@$(RUN)python tests/cluster/launch.py --with kube-state-metrics $(RUN)python tests/cluster/bench_exporter.py
 
 # The steps' own scripts in real containers; what they need is made once and kept beside the engines (tests/template/README.md).

@@ -3,9 +3,12 @@
 The client's models are left out: they cost more than four times the CPU of the JSON itself.
 """
 
+import datetime
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -15,11 +18,14 @@ import urllib3
 import yaml
 from kubernetes import client, config
 
-__all__ = ["Connection", "Refused", "TooLarge", "Unreachable"]
+__all__ = ["JSON", "METADATA", "Connection", "Refused", "TooLarge", "Unreachable"]
 
 CONNECT_SECONDS = 5.0
 CONNECTIONS = 200
 """Idle connections that are kept at most."""
+JSON = "application/json"
+METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Form of a list in which each object is its metadata alone (Kubernetes API concepts, metadata-only fetches)."""
 CHUNK = 1 << 16
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """A watch that sends a longer line is broken; etcd keeps no object of a tenth of that."""
@@ -125,7 +131,7 @@ class Connection:
         return cls(client.Configuration(host=server))
 
     def _headers(self) -> dict[str, str]:
-        found = {"Accept": "application/json", "User-Agent": self._agent}
+        found = {"User-Agent": self._agent}
         settings: Any = self._configuration.auth_settings()
         for setting in settings.values():
             if setting["in"] == "header" and setting["value"]:
@@ -154,15 +160,17 @@ class Connection:
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             for last_try in (False, True):
-                sent = self._headers() | ({"Accept-Encoding": "gzip"} if accept_gzip else {})
+                # Further headers are for what a proxied pod reads; those that say who asks stay.
+                sent = {"Accept": JSON, **(headers or {}), **self._headers()}
+                if accept_gzip:
+                    sent["Accept-Encoding"] = "gzip"
                 if body is not None:
                     sent["Content-Type"] = content_type
                 response = self._pool.request(
                     method,
                     url,
                     body=None if body is None else orjson.dumps(body),
-                    # Further headers are for what a proxied pod reads; those of the API server stay.
-                    headers={**(headers or {}), **sent},
+                    headers=sent,
                     preload_content=False,
                     redirect=False,
                     retries=False,
@@ -210,6 +218,7 @@ class Connection:
         *,
         body: Any = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         read_seconds: float = 60.0,
     ) -> Any:
         """The decoded answer.
@@ -224,10 +233,45 @@ class Connection:
             query,
             body=body,
             content_type=content_type,
+            headers=headers,
             read_seconds=read_seconds,
             accept_gzip=True,
         ) as response:
             return orjson.loads(response.data)
+
+    def now(self) -> datetime.datetime:
+        """The clock of the API server, in whole seconds of UTC.
+
+        Raises:
+            Refused, Unreachable: As open().
+        """
+        with self.open("GET", "/version") as response:
+            return parsedate_to_datetime(response.headers["Date"])
+
+    def port_of(self, namespace: str, pod: str, port: int) -> socket.socket:
+        """A socket whose other end is a TCP port of a pod, over a WebSocket to the API server, as `kubectl port-forward` has it.
+
+        Raises:
+            Unreachable: There is no such pod, it does not run, or you may not do this.
+        """
+        # Only who forwards a port needs it.
+        from kubernetes.stream.ws_client import portforward_call  # noqa: PLC0415
+
+        headers = {name.lower(): value for name, value in self._headers().items()}
+        try:
+            forwarded = portforward_call(  # type: ignore[no-untyped-call]
+                self._configuration,
+                "GET",
+                f"{self.server}/api/v1/namespaces/{namespace}/pods/{pod}/portforward",
+                query_params=[("ports", str(port))],
+                headers=headers,
+            )
+        except client.ApiException as error:
+            # The client writes the headers of the answer after its first line.
+            message = str(error.reason).split(" -+-+- ", 1)[0]
+            raise Unreachable("unreachable", f"port {port} of pod {pod} in {namespace}: {message}") from error
+        found: socket.socket = forwarded.socket(port)
+        return found
 
     def lines(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apiserver.connection import Connection, Refused
+from apiserver.connection import METADATA, Connection, Refused
 
 __all__ = ["Resources", "UnknownKind"]
 
@@ -74,28 +74,37 @@ class Resources:
             raise
 
     def all_of(
-        self, api_version: str, kind: str, namespace: str, labels: str = "", fields: str = ""
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str,
+        labels: str = "",
+        fields: str = "",
+        *,
+        metadata_alone: bool = False,
     ) -> list[dict[str, Any]]:
         """All objects of a kind in a namespace.
 
         Args:
-            api_version: Group and version.
+            api_version: Of the kind.
             kind: Of the objects.
-            namespace: Where; empty = everywhere.
+            namespace: Of the objects; empty = all.
             labels: A label selector.
             fields: A field selector.
+            metadata_alone: Whether spec and status are left out, which makes a list of Workflows twenty times smaller.
 
         Raises:
             UnknownKind, Refused, Unreachable: As read().
         """
         place = self._place(api_version, kind)
-        chosen = {"labelSelector": labels, "fieldSelector": fields}
-        query = {"limit": str(PAGE)} | {key: value for key, value in chosen.items() if value}
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        query = {"limit": str(PAGE)} | {name: text for name, text in selectors.items() if text}
+        accept = {"Accept": METADATA} if metadata_alone else None
         found: list[dict[str, Any]] = []
         while True:
-            page = self._connection.json("GET", place.path(namespace), query)
+            page = self._connection.json("GET", place.path(namespace), query, headers=accept)
             # Items of a list do not say what they are.
-            found += [{"apiVersion": api_version, "kind": kind, **each} for each in page["items"]]
+            found += [{**each, "apiVersion": api_version, "kind": kind} for each in page["items"]]
             following = page["metadata"].get("continue")
             if not following:
                 return found

@@ -18,7 +18,7 @@ from events.host import Host
 from events.request import FORM, Delivery, header_values, url_path
 from events.saved_deliveries import saved_deliveries
 
-__all__ = ["parse"]
+__all__ = ["bus_message", "parse"]
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+) (?P<target>[^ \r\n]+) HTTP/[0-9.]+\r?\n")
 _BRACKET = re.compile(r"(?=[\[{])")
@@ -58,7 +58,7 @@ def parse(
         return (read or _bare(content, headers),)
     if isinstance(value, dict) and isinstance(value.get("specversion"), str):
         if _on_bus(value, source):
-            return (_cloud_event(json.dumps(value).encode()),)  # nested no deeper than its parser goes
+            return (bus_message(json.dumps(value).encode()),)  # nested no deeper than its parser goes
         if source is None and not headers and value.get("subject"):
             raise DeliveryError(
                 "this CloudEvent does not come from the bus of Argo Events: its data has no headers and body. If a host sends it like "
@@ -140,7 +140,12 @@ def _on_bus(value: Mapping[str, Any], source: str | None) -> bool:
     return "eventTime" in data or ("body" in data and bool(data.keys() & {"header", "headers"}))
 
 
-def _cloud_event(content: bytes) -> BusEvent:
+def bus_message(content: bytes) -> BusEvent:
+    """A message of Argo Events' bus: a CloudEvent in JSON.
+
+    Raises:
+        DeliveryError: It is none, or its data is no JSON object.
+    """
     from cloudevents.core.formats.json import JSONFormat  # noqa: PLC0415 - slow to load, rarely needed
 
     try:

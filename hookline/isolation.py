@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["foreign_packages"]
 
-_PACKAGES = ("documents", "events", "triggers", "sensors", "apiserver", "runs", "dashboards")
+_PACKAGES = ("documents", "events", "triggers", "sensors", "apiserver", "bus", "runs", "dashboards")
 
 
 def foreign_packages() -> list[str]:

@@ -145,9 +145,14 @@ class Program:
         """The canonical events of a delivery: one, or one for each push in it."""
         return cast("list[dict[str, Any]]", self.ask(data, "canonical | [pushes]"))
 
+    def pushes_and_keys(self, data: str) -> tuple[list[dict[str, Any]], frozenset[str | None]]:
+        """`pushes` and `keys`, for the price of one."""
+        pushes, keys = self.ask(data, "canonical | [[pushes], [pushes | key]]")
+        return pushes, frozenset(keys)
+
     def keys(self, data: str) -> frozenset[str | None]:
         """The names under which the table is searched; several if the delivery holds several pushes."""
-        return frozenset(self.ask(data, "canonical | [pushes | key]"))
+        return self.pushes_and_keys(data)[1]
 
     def ask(self, data: str, question: str) -> Any:
         """Answer a question in jq about a JSON text, with the definitions of this program."""

@@ -25,6 +25,7 @@ KINDS = {
         "PersistentVolumeClaim",
         "PersistentVolume",
         "Service",
+        "Event",
     ),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
     "networking.k8s.io/v1": ("NetworkPolicy",),

@@ -47,7 +47,7 @@ HOSTILE = [
     "\U0001f600", "功能", "x" * 5000, "", " ", "-", "--help", "*", "!x",
 ]  # fmt: skip
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(HOSTILE)
-ROOMS = ("apiserver", "dashboards", "documents", "events", "hookline", "runs", "sensors", "triggers")
+ROOMS = ("apiserver", "bus", "dashboards", "documents", "events", "hookline", "runs", "sensors", "triggers")
 
 
 def sources(*rooms: str) -> Iterator[tuple[str, ast.Module]]:

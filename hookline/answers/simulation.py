@@ -82,8 +82,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     pushes: list[dict[str, Any]] = [{"kind": "schedule" if event.event_source in plan.calendars else "other"}]
     keys: frozenset[str | None] = frozenset()
     if endpoint is not None and endpoint.event_source == event.event_source:
-        reading = reader(endpoint.host, endpoint.name)
-        pushes, keys = reading.pushes(text), reading.keys(text)
+        pushes, keys = reader(endpoint.host, endpoint.name).pushes_and_keys(text)
     if files is not None:
         _check_that_files_matter(plan, event, str(pushes[0].get("kind")), keys)
     # A table without a line for the event can only say REPOSITORY, so it need not be asked.

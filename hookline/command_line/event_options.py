@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from documents.files import read_file
 from events.delivery import BusEvent, DeliveryError, Refusal
 from hookline.answers.incoming import LARGEST_EVENT_BYTES, SCHEDULE, EventOptions, incoming, read_files
 from hookline.answers.receiving import file_and_number
+from hookline.command_line.bus_options import BusArguments, bus_options
+from hookline.command_line.bus_search import message_on_bus
 from hookline.command_line.common import (
     EXIT_NEGATIVE,
     fail,
@@ -30,6 +33,10 @@ from hookline.plan.planning import Plan
 __all__ = ["EventArguments", "event_options", "read_event"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+BUS = "bus:"
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{7,64}")
+"""The id that hosts give a delivery (a UUID), or a commit."""
 
 LARGEST_SECRET_BYTES = 1024 * 1024
 """Most bytes that a Kubernetes Secret can hold."""
@@ -48,6 +55,7 @@ class EventArguments:
     files: Path | None
     secret_file: Path | None
     now: datetime.datetime | None
+    bus: BusArguments
 
     def changed_files(self) -> list[str] | None:
         """The list of --files; None without it."""
@@ -86,7 +94,8 @@ def event_options(command: Command) -> Command:
         required=True,
         metavar="EVENT",
         shell_complete=complete_event,
-        help="The event: a file, - for stdin, or schedule:PIPELINE or schedule:PIPELINE/NAME.",
+        help="The event: a file, - for stdin, schedule:PIPELINE or schedule:PIPELINE/NAME, or one on the bus of the cluster: bus:NO as hookline "
+        "events lists it, or bus: with the id of the delivery or the commit.",
     )
     @click.option(
         "--source",
@@ -118,8 +127,10 @@ def event_options(command: Command) -> Command:
         metavar="TIME",
         help="Time at which the event arrives, or the schedule fires.  [default: now, or the next fire time]",
     )
+    @bus_options
     @functools.wraps(command)
     def wrapped(
+        bus: BusArguments,
         given: str,
         source: str | None,
         headers: Mapping[str, str],
@@ -128,7 +139,8 @@ def event_options(command: Command) -> Command:
         now: datetime.datetime | None,
         **others: Any,
     ) -> Any:
-        return command(event=EventArguments(given, source, headers, changed, secret_file, now), **others)
+        event = EventArguments(given, source, headers, changed, secret_file, now, bus)
+        return command(event=event, **others)
 
     return wrapped  # type: ignore[return-value]  # click.option keeps the callable's type, functools.wraps does not say so
 
@@ -137,7 +149,14 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
     """The event on the bus; a refusal by the event source is an answer and ends the command with code 1."""
     try:
         file, number = file_and_number(event.given, Path())
-        content = None if event.given.startswith(SCHEDULE) else _content(file)
+        if (named := on_bus(event.given)) is not None:
+            content: bytes | None = message_on_bus(plan, event.bus, named)
+        else:
+            if event.bus.given:
+                fail(
+                    f"{event.given} is read without the cluster; leave --context, --kubeconfig and --bus-url out"
+                )
+            content = None if event.given.startswith(SCHEDULE) else _content(file)
         secret = _read(event.secret_file, LARGEST_SECRET_BYTES) if event.secret_file else None
         options = EventOptions(event.source, event.headers, secret, number, event.now)
         found = incoming(plan, event.given, content, options)
@@ -162,6 +181,16 @@ def read_event(plan: Plan, event: EventArguments, output: str) -> BusEvent:
     log("info", "event read", event_source=found.event_source, event_name=found.event_name)
     log("debug", "event data", data=found.data)
     return found
+
+
+def on_bus(given: str) -> str | None:
+    """The number, id or commit by which an event on the bus is named; None if the event is no such one.
+
+    A text that can be an id or a commit, and is no file, is one also without the prefix.
+    """
+    if given.startswith(BUS):
+        return given.removeprefix(BUS)
+    return given if _ID.fullmatch(given) and not Path(given).exists() else None
 
 
 def _content(given: str) -> bytes:

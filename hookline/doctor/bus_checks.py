@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from bus.names import STREAM, BusNames
 from hookline.applying.readiness import ABSENT
 from hookline.doctor.bus_report import BusServer
 from hookline.doctor.bus_seen import asked_last, cannot_ask, numbers, restart, streams
@@ -13,7 +14,6 @@ from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning
 from hookline.output import plural
 from hookline.plan.planning import Plan
-from sensors.bus import STREAM, BusNames
 
 __all__ = ["bus_group", "event_bus", "lost_stream", "stream_limits"]
 

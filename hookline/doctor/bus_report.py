@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sensors.bus import STREAM
+from bus.names import STREAM
 
 __all__ = ["BusServer", "Group", "ServerReport", "Stream", "Subscription", "parsed_report", "subscription"]
 

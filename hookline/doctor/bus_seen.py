@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from bus.names import consumer
 from hookline.doctor.bus_report import BusServer, Stream, Subscription, subscription
 from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, unchecked
 from hookline.plan.planning import Plan
-from sensors.bus import consumer
 
 __all__ = ["Trigger", "asked_last", "cannot_ask", "numbers", "restart", "streams", "triggers"]
 

@@ -94,7 +94,9 @@ class Questions:
         """Deployments of Argo's controllers, each with the container that names the image."""
         found: dict[tuple[str, str], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
         for selection in _CONTROLLERS:
-            for each in self._resources.all_of("apps/v1", "Deployment", "", **selection):
+            for each in self._resources.all_of(
+                "apps/v1", "Deployment", "", selection.get("labels", ""), selection.get("fields", "")
+            ):
                 for container in each["spec"]["template"]["spec"]["containers"]:
                     image = container["image"]
                     if EVENTS_IMAGE.search(image) or WORKFLOWS_IMAGE.search(image):

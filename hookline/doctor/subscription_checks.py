@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from bus.names import STREAM
 from hookline.doctor.bus_report import subscription
 from hookline.doctor.bus_seen import asked_last, cannot_ask, numbers, restart, streams, triggers
 from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning
 from hookline.output import plural
 from hookline.plan.planning import Plan
-from sensors.bus import STREAM
 
 __all__ = ["backlog", "subscriptions"]
 

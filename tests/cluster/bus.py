@@ -15,7 +15,7 @@ from cluster.waiting import PATIENCE, until
 from nats.aio.client import Client
 from nats.js.api import ConsumerInfo, StreamInfo
 
-from sensors.bus import CLIENT_AUTH_KEY, CLIENT_PORT, MESSAGE_ID_HEADER, STREAM, BusNames, subject
+from bus.names import CLIENT_AUTH_KEY, CLIENT_PORT, MESSAGE_ID_HEADER, STREAM, BusNames, subject
 
 __all__ = ["Bus", "cloud_event"]
 

@@ -40,22 +40,25 @@ pipelines:{pipelines}
 """
 
 
-def push_body(repository: int, commit: int = 0) -> Any:
+def push_body(repository: int, commit: int = 0, branch: str = "main") -> Any:
     """A push to one repository of the fleet; each commit is another run."""
     sha = hashlib.sha1(f"{repository} {commit}".encode()).hexdigest()  # noqa: S324 - as git names commits
     return github_push(
+        ref=f"refs/heads/{branch}",
         after=sha,
         head_commit__id=sha,
         repository__full_name=f"acme/service-{repository:04d}",
     )
 
 
-def push_event(site: Installation, repository: int, commit: int = 0, delivery: str = "") -> dict[str, Any]:
+def push_event(
+    site: Installation, repository: int, commit: int = 0, delivery: str = "", branch: str = "main"
+) -> dict[str, Any]:
     """The same as it stands on the bus; another delivery of it is another event."""
     endpoint = site.plan.endpoints["github"]
     data = {
         "headers": {"X-Github-Event": ["push"], "X-Github-Delivery": [f"d-{repository}-{commit}"]},
-        "body": push_body(repository, commit),
+        "body": push_body(repository, commit, branch),
     }
-    event_id = f"event-{repository}-{commit}-{delivery}"
+    event_id = f"event-{repository}-{commit}-{delivery}-{branch}"
     return cloud_event(endpoint.event_source, endpoint.name, data, event_id)

@@ -10,8 +10,8 @@ from cluster.deliveries import ACR_PATH, DECLARATION, DELIVERIES, Sample
 from cluster.installation import TOKEN, Installation, Request, masked
 from cluster.waiting import until
 
+from bus.names import consumer
 from hookline.plan.objects import objects
-from sensors.bus import consumer
 
 HOOKLINE = Path(sys.executable).with_name("hookline")
 

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from objects_server import ObjectsServer, ready
 
 from apiserver.connection import Connection
+from bus.names import consumer
 from events.request import Delivery, canonical_header
 from events.signatures import verify
 from hookline.cli import main
@@ -30,7 +31,6 @@ from hookline.doctor.probe import chosen_probe, harmless, request_of, started_by
 from hookline.documentation import find, section
 from hookline.plan.planning import Plan, make_plan
 from hookline.version import VERSION
-from sensors.bus import consumer
 from triggers.publishing import published
 
 Json = dict[str, Any]

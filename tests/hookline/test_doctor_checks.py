@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.names import consumer
 from hookline.applying.object_name import ObjectName
 from hookline.applying.readiness import ABSENT
 from hookline.declaration.loading import load_texts
@@ -44,7 +45,6 @@ from hookline.doctor.run_needs import Need, needs
 from hookline.doctor.subscription_checks import backlog, subscriptions
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
-from sensors.bus import consumer
 
 DATA = Path(__file__).parent.parent / "data"
 DECLARATION = """\

@@ -14,7 +14,7 @@ from hookline import documentation
 from hookline.cli import main
 from hookline.documentation import Page, find, pages, section
 
-ROOMS = ("documents", "events", "triggers", "sensors", "apiserver", "runs", "dashboards", "hookline")
+ROOMS = ("documents", "events", "triggers", "sensors", "apiserver", "bus", "runs", "dashboards", "hookline")
 POINTER = re.compile(r"hookline docs ([a-zA-Z][\w/-]*(?:#[\w-]+)?)")
 PATH = re.compile(r"docs/[\w/-]+\.md\b|runbooks/\w+\.md\b")
 OF_USERS = {"docs/a.md"}

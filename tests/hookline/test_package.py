@@ -38,6 +38,8 @@ def test_the_version_loads_the_command_line_and_nothing_else() -> None:
         "events",
         "sensors",
         "apiserver",
+        "bus",
+        "nats",
         "triggers",
     }
     assert loaded & heavy == set()
@@ -46,7 +48,7 @@ def test_the_version_loads_the_command_line_and_nothing_else() -> None:
 def test_rendering_loads_no_engine_and_no_cluster_client() -> None:
     loaded = modules_after("render")
     assert "pydantic" in loaded
-    assert loaded & {"jq", "kubernetes", "cloudevents", "structlog"} == set()
+    assert loaded & {"jq", "kubernetes", "nats", "cloudevents", "structlog"} == set()
 
 
 def test_nobody_else_owns_our_folder_names(tmp_path: Path) -> None:

@@ -166,7 +166,17 @@ def test_all_wrong_annotations_are_told_at_once() -> None:
 
 
 def test_no_line_of_the_code_names_a_parameter_but_the_one_table() -> None:
-    rooms = ("documents", "events", "triggers", "sensors", "apiserver", "runs", "dashboards", "hookline")
+    rooms = (
+        "documents",
+        "events",
+        "triggers",
+        "sensors",
+        "apiserver",
+        "bus",
+        "runs",
+        "dashboards",
+        "hookline",
+    )
     word = re.compile(
         "|".join(rf"[\"']{name}[\"']" for role, name in STOCK_PARAMETERS.items() if role != "dockerfile")
     )

@@ -3,7 +3,7 @@
 import pytest
 from support import plan
 
-from sensors.bus import BusNames, consumer, subject
+from bus.names import BusNames, consumer, subject
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""A cluster on loopback with a bus: an API server that keeps objects, and a NATS server that holds a stream."""
+
+import base64
+import datetime
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+from fake_nats import PASSWORD, FakeNats
+from objects_server import ObjectsServer
+from support import DECLARATION, github_push
+
+from hookline.cli import main
+
+__all__ = ["BusCluster", "pushed"]
+
+API = "/apis/argoproj.io/v1alpha1/namespaces/ci"
+NOW = datetime.datetime(2026, 11, 27, 7, 0, tzinfo=datetime.UTC)
+
+
+def pushed(number: int, time: datetime.datetime = NOW, **changes: Any) -> dict[str, Any]:
+    """A push to acme/shop as it stands on the bus; each number is another commit and another delivery."""
+    sha = f"{number:040x}"
+    body = github_push(**{"after": sha, "head_commit__id": sha, **changes})
+    return {
+        "specversion": "1.0",
+        "id": f"event-{number}",
+        "source": "hookline-webhooks",
+        "subject": "github",
+        "type": "github",
+        "time": time.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": {
+            "headers": {"X-Github-Event": ["push"], "X-Github-Delivery": [f"delivery-{number}"]},
+            "body": body,
+        },
+    }
+
+
+class BusCluster:
+    """Namespace ci with an EventBus that has an address, and a declaration of one pipeline, shop."""
+
+    def __init__(self, folder: Path, text: str = DECLARATION) -> None:
+        self.api = ObjectsServer()
+        self.nats = FakeNats()
+        self.nats.now = NOW
+        self.folder = folder
+        self.file = folder / "hookline.yaml"
+        self.file.write_text(text, "utf-8")
+        self.kubeconfig = self.api.kubeconfig(folder)
+        self.put_bus(
+            {
+                "jetstream": {
+                    "url": "nats://eventbus-default-js-svc.ci.svc:4222",
+                    "accessSecret": {"name": "access", "key": "client-auth"},
+                }
+            }
+        )
+        self.put_secret(f"username: client\npassword: {PASSWORD}")
+
+    def put_bus(self, config: Mapping[str, Any]) -> None:
+        """The EventBus, with what its controller wrote."""
+        self.api.put(
+            f"{API}/eventbus/default",
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "EventBus",
+                "metadata": {"name": "default", "namespace": "ci"},
+                "status": {"config": dict(config)},
+            },
+        )
+
+    def put_secret(self, text: str) -> None:
+        """The Secret of its clients."""
+        self.api.put(
+            "/api/v1/namespaces/ci/secrets/access",
+            {
+                "kind": "Secret",
+                "metadata": {"name": "access"},
+                "data": {"client-auth": base64.b64encode(text.encode()).decode()},
+            },
+        )
+
+    def put_workflow(self, name: str, pipeline: str, event: str, phase: str = "Succeeded") -> None:
+        """A run that exists."""
+        labels = {
+            "hookline.dev/pipeline": pipeline,
+            "hookline.dev/event": event,
+            "workflows.argoproj.io/phase": phase,
+        }
+        self.api.put(
+            f"{API}/workflows/{name}",
+            {"kind": "Workflow", "metadata": {"name": name, "namespace": "ci", "labels": labels}},
+        )
+
+    def receive(self, count: int, before: datetime.timedelta = datetime.timedelta(minutes=10)) -> None:
+        """Pushes that arrived one second after the other, from so long ago on."""
+        for number in range(1, count + 1):
+            time = NOW - before + datetime.timedelta(seconds=number)
+            self.nats.put(pushed(number, time), time)
+
+    def run(self, *arguments: str) -> Result:
+        """A command on the declaration."""
+        more = ("-f", str(self.file), "--kubeconfig", str(self.kubeconfig), "--bus-url", self.nats.url)
+        return CliRunner().invoke(main, [*arguments, *more])
+
+    def stop(self) -> None:
+        """End both servers."""
+        self.api.stop()
+        self.nats.stop()
+
+
+Cluster = Callable[..., BusCluster]
