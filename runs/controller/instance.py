@@ -235,9 +235,10 @@ class Controller:
 
     def _outgoing(self, source: str) -> Outgoing:
         found = self._options.settings.sources[source]
-        api = HOST_APIS[found.host]
+        address = found.api.rstrip("/")
+        api = HOST_APIS[found.host].at(address)
         authority = None if found.ca_file is None else Path(found.ca_file)
-        send = sender(api, found.api.rstrip("/"), Path(found.token_file), authority)
+        send = sender(api, address, Path(found.token_file), authority)
 
         def told(report: Report, memory: str) -> None:
             self._mark(

@@ -1,7 +1,7 @@
 """How statuses are told to a git host: one request, and what its answer means. No module here sends anything."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -94,6 +94,14 @@ class HostApi:
     """Most requests in a minute; 0 for any number."""
     scarce_writes_an_hour: int = 0
     """From so many requests in the last hour on, final words alone are told; 0 for never."""
+    limited: str = ""
+    """Address of the API to which these limits belong."""
+
+    def at(self, address: str) -> "HostApi":
+        """The same at this address."""
+        if address == self.limited:
+            return self
+        return replace(self, writes_a_minute=0, scarce_writes_an_hour=0)
 
 
 def newest(statuses: Any, context: str, name: str) -> Mapping[str, Any]:

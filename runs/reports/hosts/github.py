@@ -1,7 +1,7 @@
 """GitHub and GitHub Enterprise Server: commit statuses.
 
 Source: GitHub's REST documentation, "Commit statuses" and "Rate limits for the REST API": at most 1,000 statuses for a commit and context,
-descriptions of 140 characters, and a secondary limit of 80 requests a minute and 500 an hour that create content.
+descriptions of 140 characters, and at github.com 80 requests a minute and 500 an hour that create content.
 """
 
 from runs.reports.host_api import (
@@ -36,8 +36,11 @@ STATES = {
 }
 
 
+PUBLIC = "https://api.github.com"
+
+
 def _address(server: str) -> str:
-    return "https://api.github.com" if server == "https://github.com" else f"{server}/api/v3"
+    return PUBLIC if server == "https://github.com" else f"{server}/api/v3"
 
 
 def _request(api: str, token: str, status: Status, _: str) -> Request:
@@ -100,4 +103,5 @@ API = HostApi(
     STATES,
     writes_a_minute=80,
     scarce_writes_an_hour=400,
+    limited=PUBLIC,
 )
