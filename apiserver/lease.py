@@ -76,6 +76,25 @@ class Lease:
                 return
         self.release()
 
+    def lead(self, stop: threading.Event, work: Callable[[threading.Event], None]) -> bool:
+        """Wait until it is ours, and keep it while `work` runs; whether it was ours to the end.
+
+        Args:
+            stop: Set by whoever ends the waiting.
+            work: Its event is set when somebody else may be at work.
+        """
+        if not self.wait(stop):
+            return True
+        lost, released = threading.Event(), threading.Event()
+        keeper = threading.Thread(target=self.hold, args=(released, lost.set), name="lease", daemon=True)
+        keeper.start()
+        try:
+            work(lost)
+        finally:
+            released.set()
+            keeper.join(10)
+        return not lost.is_set()
+
     def attempt(self) -> bool:
         """Acquire or renew the lease, if it is free or ours, or if its holder did not renew it for its duration."""
         verb = "get"

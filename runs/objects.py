@@ -15,7 +15,14 @@ from typing import Any
 from apiserver.raw_values import EARLIEST, LATEST, Json, list_of, map_of, text, unix
 from runs.capacity import platform_of, size_of
 from runs.node_status import Node, nodes_of, path_of
-from triggers.words import ACS_SPOT_LABEL, PREFIX, SPOT_ANNOTATION_PREFIX, STOCK_PARAMETERS, SpotStrategy
+from triggers.words import (
+    ACS_SPOT_LABEL,
+    PREFIX,
+    REPORTED_ANNOTATION,
+    SPOT_ANNOTATION_PREFIX,
+    STOCK_PARAMETERS,
+    SpotStrategy,
+)
 
 __all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "workflow_of"]
 
@@ -89,6 +96,8 @@ class Workflow:
     event_id: str
     event_hash: str
     """The label `hookline.dev/event`."""
+    reported: str
+    """The annotation that says what the git host was told (`runs.reports.marks`)."""
 
     @property
     def ended(self) -> bool:
@@ -215,6 +224,7 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         or _of_url(_argument(spec, STOCK_PARAMETERS["url"])),
         event_id=text(annotations.get(PREFIX + "event-id")),
         event_hash=text(labels.get(PREFIX + "event")),
+        reported=text(annotations.get(REPORTED_ANNOTATION)),
     )
 
 

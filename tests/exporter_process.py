@@ -28,8 +28,8 @@ from hookline.logs import configure
 from runs.exporter.instance import Instance, Options
 from runs.exporter.ledger import Ledger
 from runs.exporter.service import ClusterScope
-from runs.exporter.web.web_config import Security
 from runs.tracker import ALL_NAMESPACES
+from runs.web.web_config import Security
 
 
 @contextmanager

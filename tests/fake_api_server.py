@@ -40,7 +40,7 @@ class FakeApiServer:
         self.history: list[tuple[int, str, str, Json]] = []
         """Version, collection, type, object."""
         self.watchers: list[Watcher] = []
-        self.faults: dict[str, list[Fault]] = {"list": [], "watch": [], "log": [], "lease": []}
+        self.faults: dict[str, list[Fault]] = {"list": [], "watch": [], "log": [], "lease": [], "patch": []}
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.asked: list[tuple[str, str]] = []
         """Method and path with its query of each request."""
@@ -156,7 +156,7 @@ class FakeApiServer:
             self.watchers.append(watcher)
 
     def fail(self, kind: str, *faults: Fault) -> None:
-        """The next requests of this kind (list, watch, log, lease) go wrong so, one each."""
+        """The next requests of this kind (list, watch, log, lease, patch) go wrong so, one each."""
         self.faults[kind] += faults
 
     def _tell(self, collection: str, kind: str, raw: Json, silently: bool) -> None:
@@ -256,6 +256,27 @@ class Handler(BaseHTTPRequestHandler):
             status(404, "NotFound")(self, {})
         else:
             self.answer(200, json.dumps(found).encode())
+
+    def do_PATCH(self) -> None:
+        """A merge patch of a Workflow's annotations; as the real server, it refuses another uid."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        api, name = self.api, self.path.rpartition("/")[2]
+        with api.lock:
+            api.requests.append(("patch", {"name": name}))
+            fault = api.faults["patch"].pop(0) if api.faults["patch"] else None
+            found = next((each for each in api.objects.values() if each["metadata"]["name"] == name), None)
+            if fault is not None and fault(self, {}):
+                return
+            if found is None:
+                status(404, "NotFound")(self, {})
+                return
+            metadata = found["metadata"]
+            if body["metadata"].get("uid", metadata["uid"]) != metadata["uid"]:
+                status(409, "Conflict")(self, {})
+                return
+            annotations = {**metadata.get("annotations", {}), **body["metadata"]["annotations"]}
+            changed = api.store("workflows", {**found, "metadata": {**metadata, "annotations": annotations}})
+        self.answer(200, json.dumps(changed).encode())
 
     def do_POST(self) -> None:
         self._write_lease("POST")

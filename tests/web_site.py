@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from runs.exporter.web.application import Application, Providers
-from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
-from runs.exporter.web.server import WebServer
-from runs.exporter.web.web_config import Security
 from runs.history import Attempt, Name, Page, Query, Run
+from runs.web.failures import Failures
+from runs.web.server import WebServer
+from runs.web.web_config import Security
 
 TLS = Path(__file__).parent / "data" / "tls"
 REASONS = {"MATCH": "every rule lets it through"}

@@ -12,6 +12,7 @@ __all__ = [
     "EXECUTOR_SERVICE_ACCOUNT",
     "INSTANCE_TYPES_ANNOTATION",
     "PREFIX",
+    "REPORTED_ANNOTATION",
     "RERUN_LABEL",
     "RESOURCES_ANNOTATION",
     "RUN_ACCOUNTS",
@@ -52,6 +53,9 @@ CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 
 SKIP_REASON_OUTPUT = "skip-reason"
 """Output parameter of a step after which the others have nothing to do: the reason code; empty where they have."""
+
+REPORTED_ANNOTATION = f"{PREFIX}reported"
+"""Annotation of a Workflow: what its git host was told of it."""
 
 RESOURCES_ANNOTATION = f"{PREFIX}resources-parameters"
 """Annotation of a template: JSON of step → parameter that takes the `resources` of its main container, as JSON."""

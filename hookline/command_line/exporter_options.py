@@ -29,6 +29,7 @@ __all__ = [
     "config_option",
     "configure_logs",
     "given_options",
+    "lease_of",
     "missing_package",
     "require_extra",
     "stop_signal",
@@ -171,6 +172,16 @@ def address(text: str) -> tuple[str, int]:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         fail(f"--listen {text}: write HOST:PORT, as in 0.0.0.0:9893")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - a scraper is on another machine
+
+
+def lease_of(text: str | None) -> tuple[str, str] | None:
+    """Namespace and name of NAMESPACE/NAME."""
+    if text is None:
+        return None
+    namespace, slash, name = text.partition("/")
+    if not slash or not namespace or not name or "/" in name:
+        fail(f"--lease {text}: write NAMESPACE/NAME")
+    return namespace, name
 
 
 def stop_signal() -> threading.Event:

@@ -19,6 +19,7 @@ from hookline.command_line.exporter_options import (
     command_line_options,
     config_option,
     configure_logs,
+    lease_of,
     require_extra,
     stop_signal,
 )
@@ -107,7 +108,7 @@ def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **
                 manifests,
                 cluster.namespaces,
                 arguments.listen,
-                _lease(arguments.lease),
+                lease_of(arguments.lease),
                 arguments.configuration,
                 arguments.declaration,
             ),
@@ -148,7 +149,7 @@ class ServeArguments:
 def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
     from runs.exporter.instance import Instance, Options  # noqa: PLC0415
     from runs.exporter.schema import UnusableLedger  # noqa: PLC0415
-    from runs.exporter.web.web_config import Security  # noqa: PLC0415
+    from runs.web.web_config import Security  # noqa: PLC0415
 
     host, port = address(settings.listen)
     options = Options(
@@ -158,7 +159,7 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
         reasons=REASONS,
         configuration=settings.configuration,
         ledger=settings.ledger,
-        lease=_lease(settings.lease),
+        lease=lease_of(settings.lease),
         # Two on one machine, and a container started again in its pod, are different instances.
         identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         next_fires=_next_fires(settings),
@@ -174,15 +175,6 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
     except OSError as error:
         fail(f"--listen {settings.listen}: {error.strerror or error}")
     sys.exit(0 if well else EXIT_NEGATIVE)
-
-
-def _lease(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    namespace, slash, name = text.partition("/")
-    if not slash or not namespace or not name or "/" in name:
-        fail(f"--lease {text}: write NAMESPACE/NAME")
-    return namespace, name
 
 
 def _next_fires(settings: ServeArguments) -> NextFires:

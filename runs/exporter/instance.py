@@ -19,11 +19,11 @@ from runs.exporter.live import Live
 from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.service import ClusterScope, Service, render_metrics
 from runs.exporter.web import application
-from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
-from runs.exporter.web.server import WebServer
-from runs.exporter.web.web_config import Security
 from runs.history import History
+from runs.web.failures import Failures
+from runs.web.server import WebServer
+from runs.web.web_config import Security
 
 __all__ = ["Instance", "Options"]
 
@@ -113,24 +113,14 @@ class Instance:
         lease = Lease(
             self._sources.connection, namespace, name, self._options.identity, troubles=self._troubles
         )
-        if not lease.wait(stop):
-            return
-        _log.info("leading", lease=f"{namespace}/{name}", identity=self._options.identity)
-        ours = threading.Event()
 
-        def lost() -> None:
+        def count(lost: threading.Event) -> None:
+            _log.info("leading", lease=f"{namespace}/{name}", identity=self._options.identity)
+            self._count(stop, lost)
+
+        if not lease.lead(stop, count):
             # Somebody else may be counting already: what is not committed is theirs to count.
             self._failed = "the lease was lost"
-            ours.set()
-
-        released = threading.Event()
-        keeper = threading.Thread(target=lease.hold, args=(released, lost), name="lease", daemon=True)
-        keeper.start()
-        try:
-            self._count(stop, ours)
-        finally:
-            released.set()
-            keeper.join(10)
 
     def _count(self, stop: threading.Event, lost: threading.Event | None = None) -> None:
         ledger = Ledger(self._options.ledger, time.time(), keep_runs=self._configuration.keep_runs)

@@ -14,11 +14,11 @@ from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.recording import replay
 from runs.exporter.service import render_metrics
 from runs.exporter.web import application
-from runs.exporter.web.failures import Failures
 from runs.exporter.web.pages import Pages
-from runs.exporter.web.server import WebServer
-from runs.exporter.web.web_config import Security
 from runs.history import History
+from runs.web.failures import Failures
+from runs.web.server import WebServer
+from runs.web.web_config import Security
 
 __all__ = ["Replayed"]
 

@@ -20,8 +20,8 @@ from web_site import TLS, Fake, Site, a_run, basic, client, config
 
 from runs.exporter.ledger import Ledger, Observation
 from runs.exporter.web.pages import Pages, chart, duration, money
-from runs.exporter.web.web_config import Security
 from runs.history import Attempt, Page, Query
+from runs.web.web_config import Security
 
 
 @pytest.fixture

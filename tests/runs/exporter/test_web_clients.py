@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tries import tries
 from web_site import TLS, Fake, Site, a_run, basic, client, config
 
-from runs.exporter.web.web_config import Security
+from runs.web.web_config import Security
 
-CONNECTIONS = "runs.exporter.web.connections"
+CONNECTIONS = "runs.web.connections"
 ENCRYPTED = f"tls_server_config:\n  cert_file: {TLS}/server.pem\n  key_file: {TLS}/server.key\n"
 
 
@@ -170,7 +170,7 @@ def test_an_answer_that_nobody_takes_is_given_up(clients: Clients, monkeypatch: 
 def test_probes_wait_for_no_page_and_too_many_pages_are_refused_at_once(
     clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.exporter.web.server.MAX_ANSWERS", 6)
+    monkeypatch.setattr("runs.web.server.MAX_ANSWERS", 6)
     site = clients.site()
     begun, go_on = threading.Semaphore(0), threading.Event()
     real = site.application.answer
@@ -198,7 +198,7 @@ def test_probes_wait_for_no_page_and_too_many_pages_are_refused_at_once(
 def test_guessing_keeps_nobody_from_probes_nor_who_is_known_from_metrics(
     tmp_path: Path, clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.exporter.web.server.MAX_PASSWORDS", 3)
+    monkeypatch.setattr("runs.web.server.MAX_PASSWORDS", 3)
     hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     site = clients.site(Security(config(tmp_path, f"basic_auth_users:\n  alice: {hashed}\n")))
     known = basic("alice", "secret")

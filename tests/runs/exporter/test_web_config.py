@@ -13,8 +13,8 @@ from tries import tries
 from web_site import TLS, Fake, Site, a_run, basic, client, config
 
 from documents.diagnostics import InvalidInput
-from runs.exporter.web.passwords import ALPHABET, Passwords, problem_of_hash
-from runs.exporter.web.web_config import Security
+from runs.web.passwords import ALPHABET, Passwords, problem_of_hash
+from runs.web.web_config import Security
 
 
 @pytest.mark.parametrize(

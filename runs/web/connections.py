@@ -23,8 +23,8 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.netutil import ssl_wrap_socket
 
-from runs.exporter.web.application import HEADERS, Answer, Request
-from runs.exporter.web.web_config import Security, Settings
+from runs.web.requests import HEADERS, Answer, Request
+from runs.web.web_config import Security, Settings
 
 __all__ = ["Connections", "Respond"]
 

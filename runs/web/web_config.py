@@ -20,7 +20,7 @@ from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
-from runs.exporter.web.passwords import Passwords, problem_of_hash
+from runs.web.passwords import Passwords, problem_of_hash
 
 __all__ = ["Security", "Settings"]
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from tornado.netutil import add_accept_handler
 
-from runs.exporter.web.application import UNAUTHORIZED, Answer, Application, Request, credentials
-from runs.exporter.web.connections import Connections
-from runs.exporter.web.failures import Failures
-from runs.exporter.web.passwords import Passwords
-from runs.exporter.web.web_config import Security, Settings
+from runs.web.connections import Connections
+from runs.web.failures import Failures
+from runs.web.passwords import Passwords
+from runs.web.requests import UNAUTHORIZED, Answer, Application, Request, credentials
+from runs.web.web_config import Security, Settings
 
 __all__ = ["WebServer"]
 

@@ -1,0 +1,292 @@
+"""One controller from start to stop: lease, watches, reports, web server."""
+
+import gc
+import gzip
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector, exposition
+
+from apiserver.connection import Connection, Refused
+from apiserver.lease import Lease
+from apiserver.reflector import Reflector, WatchStatistics, WatchTarget
+from apiserver.troubles import Troubles
+from runs.controller.own_metrics import ControllerMetrics
+from runs.controller.settings import ControllerSettings
+from runs.objects import Workflow, workflow_of
+from runs.reports.hosts import HOST_APIS
+from runs.reports.marks import Mark, patch_of
+from runs.reports.outgoing import Outgoing
+from runs.reports.reporter import Reporter
+from runs.reports.sending import sender
+from runs.reports.status import Report
+from runs.web.requests import Answer, Request, metrics_answer, probe
+from runs.web.server import WebServer
+from runs.web.web_config import Security
+from triggers.words import PREFIX
+
+__all__ = ["Controller", "Options"]
+
+QUEUE = 20_000
+"""Changes that may wait; then watches wait."""
+LOOK_SECONDS = 0.5
+STALE_SECONDS = 600.0
+"""Without any sign of the API server for so long the controller is not ready: watches are renewed at least every 5 minutes."""
+WORKFLOWS = "/apis/argoproj.io/v1alpha1"
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of the command line."""
+
+    version: str
+    host: str
+    port: int
+    settings: ControllerSettings
+    namespaces: Sequence[str] = ()
+    """Watched ones; none for all."""
+    lease: tuple[str, str] | None = None
+    """Namespace and name."""
+    identity: str = "hookline"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    action: Literal["changed", "gone", "synced"]
+    workflow: Workflow | None = None
+    uid: str = ""
+
+
+class _Sink:
+    """Hands what a watch sees to the thread that reports; waits when that cannot keep up."""
+
+    def __init__(self, changes: "queue.Queue[_Change]") -> None:
+        self._changes = changes
+
+    def changed(self, _: str, record: Workflow) -> None:
+        self._changes.put(_Change("changed", record))
+
+    def deleted(self, _: str, record: Workflow) -> None:
+        self._changes.put(_Change("changed", record))
+        self._changes.put(_Change("gone", uid=record.uid))
+
+    def vanished(self, _: str, uid: str) -> None:
+        self._changes.put(_Change("gone", uid=uid))
+
+    def synced(self, _: str) -> None:
+        self._changes.put(_Change("synced"))
+
+
+class Controller:
+    """Run until a signal stops it."""
+
+    def __init__(self, options: Options, connection: Connection, security: Security) -> None:
+        """Prepare; nothing is asked yet."""
+        self._options, self._connection = options, connection
+        self._troubles = Troubles()
+        self._statistics: dict[str, WatchStatistics] = {}
+        self._hosts: Mapping[str, Outgoing] = {}
+        self._leading = False
+        self._failed = ""
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        registry.register(ControllerMetrics(options.version, lambda: self._leading, lambda: self._hosts))
+        self._web = WebServer(
+            options.host, options.port, _Application(registry, self.not_ready, self.warnings), security
+        )
+
+    def run(self, stop: threading.Event, started: Callable[[int], None] = lambda _: None) -> bool:
+        """Act until `stop`; whether it ended well.
+
+        Args:
+            stop: Set by whoever ends it.
+            started: Is told the port, once it is served.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
+        started(self._web.start())
+        try:
+            if self._options.lease is None:
+                self._act(stop, threading.Event())
+            else:
+                namespace, name = self._options.lease
+                lease = Lease(
+                    self._connection, namespace, name, self._options.identity, troubles=self._troubles
+                )
+                if not lease.lead(stop, lambda lost: self._act(stop, lost)):
+                    # What somebody else reports now is marked: nothing is told twice for long.
+                    self._failed = "the lease was lost"
+                    _log.error(self._failed)
+        finally:
+            self._web.stop()
+        return not self._failed
+
+    def not_ready(self) -> str | None:
+        """Reason for which this instance does not know the state of the cluster; None if it knows it, or waits for the lease."""
+        if self._failed:
+            return self._failed
+        if not self._leading:
+            # One that waits is as ready as it can be: else a rollout would wait for it.
+            return self._troubles.of("leases") if self._options.lease is not None else "starting"
+        for each in self._statistics.values():
+            if not each.synced:
+                return (
+                    self._troubles.of("workflows") or f"workflows: not listed yet {each.last_error}".rstrip()
+                )
+            if time.time() - each.last_activity > STALE_SECONDS:
+                return self._troubles.of("workflows") or "workflows: the API server sent nothing"
+        return None
+
+    def warnings(self) -> Sequence[str]:
+        """Problems that do not stop this instance; one line each."""
+        hosts = [
+            f"source {source}: {each.results.problem}"
+            for source, each in self._hosts.items()
+            if each.results.problem
+        ]
+        return [*self._troubles.current(), *hosts]
+
+    # At work
+
+    def _act(self, stop: threading.Event, lost: threading.Event) -> None:
+        settings = self._options.settings
+        self._hosts = {name: self._outgoing(name) for name in settings.sources}
+        for outgoing in self._hosts.values():
+            outgoing.start()
+        self._leading = True
+        try:
+            for _ in self._follow(lambda source, report: self._hosts[source].put(report)):
+                if stop.is_set() or lost.is_set():
+                    return
+        finally:
+            self._leading = False
+            for outgoing in self._hosts.values():
+                outgoing.stop()
+
+    def due(self) -> list[tuple[str, Report]]:
+        """What hosts would be told now: source and status. Nothing is told.
+
+        Raises:
+            ConnectionError: The API server cannot be reached, or refuses.
+        """
+        found: list[tuple[str, Report]] = []
+        for listed in self._follow(lambda source, report: found.append((source, report))):
+            if listed:
+                break
+            if trouble := self._troubles.current():
+                raise ConnectionError(trouble[0])
+        return found
+
+    def _follow(self, send: Callable[[str, Report], None]) -> Iterator[bool]:
+        """Follow the Workflows; after each change, and each half second without, whether all were listed."""
+        changes: queue.Queue[_Change] = queue.Queue(QUEUE)
+        settings = self._options.settings
+        apis = {name: HOST_APIS[each.host] for name, each in settings.sources.items()}
+        reporter = Reporter(apis, send, settings.naming)
+        ended, watched = threading.Event(), tuple(self._options.namespaces) or ("",)
+        for namespace in watched:
+            self._watch(namespace, changes, ended)
+        _thread("troubles", self._troubles.watch_over, ended)
+        unlisted = len(watched)
+        try:
+            while True:
+                try:
+                    change = changes.get(timeout=LOOK_SECONDS)
+                except queue.Empty:
+                    yield unlisted <= 0
+                    continue
+                now = time.time()
+                if change.action == "synced":
+                    unlisted -= 1
+                    if unlisted == 0:
+                        reporter.synced(now)
+                        # What the first lists left behind stays: the collector need not look at it again.
+                        gc.collect()
+                        gc.freeze()
+                elif change.workflow is not None:
+                    reporter.changed(change.workflow, now)
+                else:
+                    reporter.gone(change.uid)
+                yield unlisted <= 0
+        finally:
+            ended.set()
+
+    def _watch(self, namespace: str, changes: "queue.Queue[_Change]", ended: threading.Event) -> None:
+        where = f"{WORKFLOWS}/namespaces/{namespace}" if namespace else WORKFLOWS
+        target = WatchTarget(
+            "workflows", f"{where}/workflows", {"labelSelector": f"{PREFIX}pipeline"}, namespace
+        )
+
+        def keep(raw: Mapping[str, Any]) -> Workflow | None:
+            return workflow_of(raw, frozenset())
+
+        reflector = Reflector(self._connection, target, keep, _Sink(changes), troubles=self._troubles)
+        self._statistics[namespace] = reflector.statistics
+        _thread(f"watch-{namespace}", reflector.run, ended)
+
+    def _outgoing(self, source: str) -> Outgoing:
+        found = self._options.settings.sources[source]
+        address = found.api.rstrip("/")
+        api = HOST_APIS[found.host].at(address)
+        authority = None if found.ca_file is None else Path(found.ca_file)
+        send = sender(api, address, Path(found.token_file), authority)
+
+        def told(report: Report, memory: str) -> None:
+            self._mark(
+                report, Mark(api.states[report.status.word], report.status.final, report.finished, memory)
+            )
+
+        return Outgoing(source, api, send, told)
+
+    def _mark(self, report: Report, mark: Mark) -> None:
+        path = f"{WORKFLOWS}/namespaces/{report.namespace}/workflows/{report.workflow}"
+        try:
+            self._connection.json(
+                "PATCH", path, body=patch_of(report.uid, mark), content_type="application/merge-patch+json"
+            )
+            self._troubles.answered("patch", "workflows", report.namespace)
+        except Refused as refused:
+            # It is gone, or another one has its name: there is nothing to mark.
+            if refused.status not in {404, 409}:
+                self._troubles.failed("patch", "workflows", report.namespace, refused)
+                raise
+
+
+class _Application:
+    """Probes and metrics."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        not_ready: Callable[[], str | None],
+        warnings: Callable[[], Sequence[str]],
+    ) -> None:
+        self._registry, self._not_ready, self._warnings = registry, not_ready, warnings
+
+    def probe(self, request: Request) -> Answer | None:
+        """The answer to Kubernetes' probes; None for everything else."""
+        return probe(request, self._not_ready, self._warnings)
+
+    def answer(self, request: Request) -> Answer:
+        """Metrics; nothing else is here."""
+        if request.path == "/metrics":
+            return metrics_answer(request, self._metrics)
+        return Answer(HTTPStatus.NOT_FOUND, b"there are /metrics, /-/healthy and /-/ready\n")
+
+    def _metrics(self, accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
+        encode, kind = exposition.choose_encoder(accept)
+        body = encode(self._registry)
+        return (gzip.compress(body, 1, mtime=0), kind, "gzip") if zipped else (body, kind, None)
+
+
+def _thread(name: str, run: Callable[[threading.Event], None], ended: threading.Event) -> None:
+    threading.Thread(target=run, args=(ended,), name=name, daemon=True).start()

@@ -1,0 +1,165 @@
+"""How statuses are told to a git host: one request, and what its answer means. No module here sends anything."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from runs.reports.status import Status
+
+__all__ = [
+    "Answer",
+    "Delivered",
+    "HostApi",
+    "Later",
+    "Refused",
+    "Request",
+    "Response",
+    "cut",
+    "path",
+    "usual_answer",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to a host: one that gives a commit a status, or, without a body, one that asks for the statuses it has."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    """They hold the token."""
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer of a host."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By names in lower case."""
+    body: Any
+    """Decoded JSON; None where it is none."""
+    now: float
+    """Time at which it came, Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The host has this status, or a later one."""
+
+    memory: str = ""
+    """What the next status of this run must know; few characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The host did not take it now."""
+
+    why: str
+    seconds: float | None = None
+    """How long the host wants to be left alone; None where it does not say."""
+    everything: bool = False
+    """Whether that holds for every status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The host will never take it."""
+
+    why: str
+
+
+Answer = Delivered | Later | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class HostApi:
+    """One kind of git host."""
+
+    name: str
+    """As `host:` of a source names it."""
+    address: Callable[[str], str]
+    """Address of a clone URL's host, `https://git.example.com` → address of its API."""
+    request: Callable[[str, str, Status, str], Request]
+    """Address of the API, token, status, memory of the run → the request."""
+    answer: Callable[[Status, Response], Answer]
+    question: Callable[[str, str, Status], Request]
+    """Address of the API, token, status → the request for the statuses of its commit."""
+    has: Callable[[Status, Any], Delivered | None]
+    """Whether these statuses say that the host has this one."""
+    states: Mapping[str, str]
+    """Word → the host's state. Two words of one state are told once."""
+    writes_a_minute: int = 0
+    """Most requests in a minute; 0 for any number."""
+    scarce_writes_an_hour: int = 0
+    """From so many requests in the last hour on, final words alone are told; 0 for never."""
+    limited: str = ""
+    """Address of the API to which these limits belong."""
+
+    def at(self, address: str) -> "HostApi":
+        """The same at this address."""
+        if address == self.limited:
+            return self
+        return replace(self, writes_a_minute=0, scarce_writes_an_hour=0)
+
+
+def newest(statuses: Any, context: str, name: str) -> Mapping[str, Any]:
+    """The newest status of a context; empty if there is none.
+
+    Args:
+        statuses: Of a commit, newest first.
+        context: The context, in any case.
+        name: Key of a status that holds its context.
+    """
+    for each in statuses if isinstance(statuses, list) else ():
+        if isinstance(each, dict) and str(each.get(name, "")).lower() == context.lower():
+            return each
+    return {}
+
+
+def path(text: str) -> str:
+    """One part of a path."""
+    return quote(text, safe="")
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def server(clone_url: str) -> str:
+    """Scheme and host of a clone URL."""
+    parts = urlsplit(clone_url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def usual_answer(response: Response) -> Answer | None:
+    """What an answer means at every host; None where the host's own words decide."""
+    status = response.status
+    if 200 <= status < 300:
+        return Delivered()
+    said = message_of(response)
+    if status == 429:
+        return Later(f"429 {said}", waits(response, 60.0), everything=True)
+    if status >= 500 or status in {408, 425}:
+        return Later(f"{status} {said}", waits(response))
+    if status in {301, 302, 303, 307, 308}:
+        return Later(f"{status}: the host sends elsewhere; report.api must be the address that it sends to")
+    if status in {401, 403, 404}:
+        # A token can be replaced, a right can be given. Hosts hide what a token may not see behind 404.
+        return Later(f"{status} {said}: the token may not set statuses here, or has ended")
+    return None
+
+
+def waits(response: Response, usual: float | None = None) -> float | None:
+    """Seconds of Retry-After; the usual ones where it is missing, or no number."""
+    text = response.headers.get("retry-after", "")
+    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() and len(text) < 10 else usual
+
+
+def message_of(response: Response) -> str:
+    """The message in an answer, cut."""
+    body = response.body
+    found = body.get("message") or body.get("error") if isinstance(body, dict) else None
+    return cut(" ".join(str(found or "").split()), 200)

@@ -1,0 +1,107 @@
+"""GitHub and GitHub Enterprise Server: commit statuses.
+
+Source: GitHub's REST documentation, "Commit statuses" and "Rate limits for the REST API": at most 1,000 statuses for a commit and context,
+descriptions of 140 characters, and at github.com 80 requests a minute and 500 an hour that create content.
+"""
+
+from runs.reports.host_api import (
+    Answer,
+    Delivered,
+    HostApi,
+    Later,
+    Refused,
+    Request,
+    Response,
+    cut,
+    message_of,
+    newest,
+    path,
+    usual_answer,
+    waits,
+)
+from runs.reports.status import Status
+
+__all__ = ["API"]
+
+STATES = {
+    "queued": "pending",
+    "running": "pending",
+    "success": "success",
+    # A required check that is skipped must not hold the request for ever.
+    "skip": "success",
+    "failure": "failure",
+    "error": "error",
+    "timeout": "error",
+    "cancellation": "error",
+}
+
+
+PUBLIC = "https://api.github.com"
+
+
+def _address(server: str) -> str:
+    return PUBLIC if server == "https://github.com" else f"{server}/api/v3"
+
+
+def _request(api: str, token: str, status: Status, _: str) -> Request:
+    body = {
+        "state": STATES[status.word],
+        "context": cut(status.context, 255),
+        "description": cut(status.description, 140),
+    }
+    if status.url:
+        body["target_url"] = status.url
+    return Request(f"{_repository(api, status)}/statuses/{path(status.sha)}", _headers(token), body)
+
+
+def _question(api: str, token: str, status: Status) -> Request:
+    return Request(
+        f"{_repository(api, status)}/commits/{path(status.sha)}/statuses?per_page=100", _headers(token)
+    )
+
+
+def _has(status: Status, statuses: object) -> Delivered | None:
+    found = newest(statuses, status.context, "context")
+    return Delivered() if found.get("state") == STATES[status.word] else None
+
+
+def _repository(api: str, status: Status) -> str:
+    owner, _, name = status.repository.partition("/")
+    return f"{api}/repos/{path(owner)}/{path(name)}"
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {
+        "Accept": "application/vnd.github+json",
+        "Authorization": f"Bearer {token}",
+        "X-GitHub-Api-Version": "2022-11-28",
+    }
+
+
+def _answer(_: Status, response: Response) -> Answer:
+    said = message_of(response)
+    if response.status in {403, 429}:
+        if response.headers.get("x-ratelimit-remaining") == "0":
+            reset = response.headers.get("x-ratelimit-reset", "")
+            seconds = float(reset) - response.now if reset.isascii() and reset.isdigit() else 60.0
+            return Later("the hour's requests are used up", min(max(seconds, 1.0), 3600.0), everything=True)
+        if response.status == 429 or waits(response) is not None or "rate limit" in said.lower():
+            # Without a time the documentation asks for at least a minute.
+            return Later(f"too many requests: {said}", waits(response, 60.0), everything=True)
+    if response.status == 422:
+        return Refused(f"422 {said}")
+    return usual_answer(response) or Refused(f"{response.status} {said}")
+
+
+API = HostApi(
+    "github",
+    _address,
+    _request,
+    _answer,
+    _question,
+    _has,
+    STATES,
+    writes_a_minute=80,
+    scarce_writes_an_hour=400,
+    limited=PUBLIC,
+)

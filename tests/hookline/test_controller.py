@@ -1,0 +1,144 @@
+"""The command `hookline controller`: its settings, what it would tell, and what it refuses."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_objects import history
+from click.testing import CliRunner, Result
+from fake_api_server import FakeApiServer, fake_api_server, status
+from prometheus_client.parser import text_string_to_metric_families
+from status_hosts import TOKEN, status_host
+from support import ROOT
+from urllib3 import request
+
+from hookline.cli import main
+
+FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApiServer]:
+    with fake_api_server() as server:
+        yield server
+
+
+def settings(folder: Path, api: str = "https://git.example.com/api/v1", more: str = "") -> Path:
+    path = folder / "controller.yaml"
+    (folder / "token").write_text(TOKEN)
+    path.write_text(
+        f"sources:\n  github:\n    host: gitea\n    api: {api}\n    token_file: {folder / 'token'}\n{more}"
+    )
+    return path
+
+
+def asked(api: FakeApiServer, folder: Path, *options: str) -> Result:
+    own = ("--kubeconfig", str(api.kubeconfig(folder)))
+    return CliRunner().invoke(main, ["controller", *own, *options])
+
+
+def put_red_run(api: FakeApiServer) -> None:
+    annotations = {"hookline.dev/repository": "acme/shop", "hookline.dev/sha": "3f1c" * 10}
+    made = history("u1", time.time() - 300, FAILED, annotations=annotations)
+    api.store("workflows", made.workflows[-1][1])
+
+
+def test_a_dry_run_says_what_would_be_told_and_tells_nothing(api: FakeApiServer, tmp_path: Path) -> None:
+    put_red_run(api)
+    with status_host("gitea") as host:
+        done = asked(api, tmp_path, "--config", str(settings(tmp_path, host.url)), "--dry-run")
+        assert host.asked == []
+    assert done.exit_code == 0, done.stderr
+    head, line = done.stdout.splitlines()
+    assert head.split() == ["SOURCE", "REPOSITORY", "COMMIT", "STATUS", "WORD", "DESCRIPTION"]
+    assert line.split(maxsplit=5) == [
+        "github", "acme/shop", "3f1c3f1c3f1c", "hookline/shop", "failure", "failed in run-test after 1 min 46 s",
+    ]  # fmt: skip
+    assert [kind for kind, _ in api.requests if kind == "patch"] == []
+
+
+def test_a_cluster_that_refuses_ends_a_dry_run_with_the_reason(api: FakeApiServer, tmp_path: Path) -> None:
+    api.fail("list", *[status(403, "Forbidden")] * 50)
+    api.fail("watch", *[status(403, "Forbidden")] * 50)
+    done = asked(api, tmp_path, "--config", str(settings(tmp_path)), "--dry-run")
+    assert done.exit_code == 3
+    assert "workflows in all namespaces" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("contxt: x\n", r"controller\.yaml:6:1: .*contxt.*context"),
+        ("link: 3\n", r"controller\.yaml:6:7: error: link: expected text"),
+    ],
+)
+def test_settings_are_refused_with_their_place(
+    api: FakeApiServer, tmp_path: Path, more: str, said: str
+) -> None:
+    done = asked(api, tmp_path, "--config", str(settings(tmp_path, more=more)))
+    assert done.exit_code == 2
+    assert re.search(said, done.stderr), done.stderr
+
+
+def test_a_host_without_statuses_is_refused_with_those_that_have_them(
+    api: FakeApiServer, tmp_path: Path
+) -> None:
+    path = settings(tmp_path)
+    path.write_text(path.read_text().replace("host: gitea", "host: harbor"))
+    done = asked(api, tmp_path, "--config", str(path))
+    assert done.exit_code == 2
+    assert "controller.yaml:3:11" in done.stderr
+    assert "gitea, github, gitlab" in done.stderr
+
+
+def test_a_running_controller_is_probed_and_measured(
+    api: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr("hookline.commands.controller.stop_signal", lambda: stop)
+    lines: list[str] = []
+    monkeypatch.setattr("hookline.commands.controller.print_line", lambda line, **_: lines.append(line))
+    put_red_run(api)
+    with status_host("gitea") as host:
+        options = (
+            "--config",
+            str(settings(tmp_path, host.url)),
+            "--listen",
+            "127.0.0.1:0",
+            "--lease",
+            "ci/hookline",
+        )
+        thread = threading.Thread(target=asked, args=(api, tmp_path, *options))
+        thread.start()
+        try:
+            wait(lambda: bool(lines))
+            url = f"http://{lines[0].removeprefix('listening on ')}"
+            wait(lambda: host.states() == ["failure"])
+            wait(lambda: request("GET", f"{url}/-/ready").status == 200)
+            assert request("GET", f"{url}/-/healthy").status == 200
+            assert request("GET", f"{url}/runs").status == 404
+            text = request("GET", f"{url}/metrics").data.decode()
+            found = {
+                (sample.name, *sample.labels.values()): sample.value
+                for family in text_string_to_metric_families(text)
+                for sample in family.samples
+            }
+            assert found["hookline_controller_reports_total", "delivered", "github"] == 1
+            assert found["hookline_controller_leading",] == 1
+            named = {name for name, *_ in found if name.startswith("hookline_")}
+            page = (ROOT / "docs/controller.md").read_text("utf-8")
+            assert named == set(re.findall(r"`(hookline_controller_\w+)", page))
+        finally:
+            stop.set()
+            thread.join(20)
+    assert api.leases["hookline"]["spec"]["holderIdentity"] == ""
+
+
+def wait(condition: object) -> None:
+    end = time.monotonic() + 20
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.01)
