@@ -86,7 +86,7 @@ def test_a_run_that_was_deleted_has_a_last_word() -> None:
     assert (status.word, status.final) == ("cancellation", True)
 
 
-@pytest.mark.parametrize("api", HOST_APIS.values(), ids=str)
+@pytest.mark.parametrize("api", HOST_APIS.values(), ids=list(HOST_APIS))
 def test_every_word_is_a_state_of_every_host(api: Any) -> None:
     assert set(api.states) == {
         "queued", "running", "success", "failure", "error", "timeout", "cancellation", "skip",
