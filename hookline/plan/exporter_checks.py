@@ -20,7 +20,7 @@ __all__ = ["MOST_NAMESPACES", "check_exporter"]
 
 MOST_NAMESPACES = 50
 """Each takes three watches, and three threads that wait."""
-LARGEST_SETTINGS = 150_000
+LARGEST_SETTINGS = 120_000
 """Bytes of settings and prices together. kubectl apply keeps a copy of the object in an annotation, of which all together may
 have 262,144 bytes (apimachinery pkg/api/validation/objectmeta.go)."""
 
