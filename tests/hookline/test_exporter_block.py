@@ -304,6 +304,29 @@ def test_objects_of_the_whole_cluster_have_a_file_of_their_own(tmp_path: Path) -
     assert (tmp_path / "out/role-hookline-exporter.yaml").is_file()
 
 
+def test_an_owner_gets_the_exporters_rights_in_its_namespace_and_nothing_of_the_whole_cluster(
+    tmp_path: Path,
+) -> None:
+    for watch, expected in (("[team-cart]", {"Role", "RoleBinding"}), ("all", set[str]())):
+        (tmp_path / "hookline.yaml").write_text(declared(f"{{watch: {watch}, namespace: ops}}"), "utf-8")
+        done = CliRunner().invoke(
+            main, ["render", "-f", str(tmp_path / "hookline.yaml"), "--owner", "team-cart"]
+        )
+        assert done.exit_code == 0, done.stderr
+        found = {
+            each["kind"]
+            for each in read_yaml(done.stdout)
+            if each["metadata"]["name"].startswith("hookline-exporter")
+        }
+        assert found == expected
+
+
+def test_an_exporter_without_pipelines_watches_its_own_namespace(tmp_path: Path) -> None:
+    found = rendered(declared("{}", more=""), tmp_path)
+    arguments = one("Deployment", found)["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--namespace=ci" in arguments
+
+
 def test_the_exporters_pod_is_one_of_those_that_run_all_the_time(tmp_path: Path) -> None:
     (tmp_path / "hookline.yaml").write_text(declared("{}"), "utf-8")
     done = CliRunner().invoke(main, ["render", "-f", str(tmp_path / "hookline.yaml"), "--pods"])
