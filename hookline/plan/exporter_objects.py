@@ -19,7 +19,6 @@ from runs.exporter.manifests import (
     exporter_manifests,
 )
 
-SCRAPE_SECONDS = 30
 __all__ = ["exporter_objects", "installation", "labelled_exporter", "schedules_of"]
 
 
@@ -128,6 +127,6 @@ def _monitor(exporter: Exporter) -> Monitor | None:
     return Monitor(
         "ServiceMonitor" if exporter.monitor == "service" else "PodMonitor",
         exporter.monitoring_namespace or "",
-        f"{exporter.interval or SCRAPE_SECONDS}s",
+        exporter.interval or Monitor().interval,
         exporter.monitor_labels,
     )

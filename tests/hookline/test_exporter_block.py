@@ -229,6 +229,10 @@ def test_monitor_rules_and_dashboards_can_be_left_out_or_labelled(tmp_path: Path
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["ci"]}
     assert monitor["spec"]["podMetricsEndpoints"][0]["interval"] == "60s"
     assert (monitor["metadata"]["labels"]["release"], rule["metadata"]["labels"]["release"]) == ("a", "b")
+    often = of_the_exporter(rendered(declared("{interval: 5s}"), tmp_path))
+    # A scrape that may take longer than the interval is refused by the Prometheus Operator.
+    (endpoint,) = one("ServiceMonitor", often)["spec"]["endpoints"]
+    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("5s", "5s")
     shown = [each for each in found if each["metadata"].get("annotations", {}).get("grafana_folder")]
     assert {each["metadata"]["labels"]["sidecar"] for each in shown} == {"c"}
     for each in (monitor, rule, *shown):
@@ -351,6 +355,7 @@ REFUSED = [
     ("clients of no policy", declared("{network_policy: false, clients: [a]}"), "3:35: error: exporter.clients: with network_policy: false"),
     ("a toleration of nothing", declared("{tolerations: [{effect: NoSchedule}]}"), "3:26: error: exporter.tolerations.0: expected key:, or operator: Exists"),
     ("more than its limit", declared("{resources: {requests: {memory: 1Gi}}}"), "3:43: error: exporter.resources.requests.memory: "),
+    ("no time between scrapes", declared("{interval: 0s}"), "3:22: error: exporter.interval: expected 1s or more"),
     ("its account for a run", declared("{}", HEAD.replace("{namespace: ci,", "{namespace: ci, name: builds,")).replace("acme/shop, ", "acme/shop, run: {service_account: builds-exporter}, "), "10:56: error: pipelines.shop.run.service_account: builds-exporter is an account of hookline's own"),
     ("runbooks that Prometheus would run", declared('{runbooks: "https://x/{{ query }}"}'), "3:22: error: exporter.runbooks: expected the beginning of an address"),
     (
