@@ -21,7 +21,7 @@ NAME, INSTANCE, VERSIONED = (
     "app.kubernetes.io/version",
 )
 USER_DATA: Final = "user-data"
-"""Component of what hookline prints and never deletes, because it is the user's: volumes, claims, Secrets with credentials."""
+"""Component of what hookline prints and nobody deletes for the user: volumes, claims, Secrets with credentials."""
 
 Component = Literal[
     "event-bus",
@@ -36,6 +36,12 @@ Component = Literal[
     "user-data",
 ]
 
+_UNPRUNED = {
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+}
+"""Annotations by which Argo CD and Flux leave an object alone that is gone from what they apply, or whose application is deleted
+(argo-cd docs/user-guide/sync-options.md; fluxcd.io, Kustomization, Controlling the apply behavior of resources)."""
 _COPIED = frozenset({"EventSource"})
 """Kinds whose labels a controller copies to an object that it makes anew when they change.
 
@@ -65,7 +71,11 @@ def labelled(manifest: Mapping[str, Any], component: Component, instance: str) -
         "app.kubernetes.io/part-of": "hookline",
     }
     copied = manifest["kind"] in _COPIED
-    annotations = ({VERSIONED: labels.pop(VERSIONED)} if copied else {}) | metadata.get("annotations", {})
+    annotations = {
+        **({VERSIONED: labels.pop(VERSIONED)} if copied else {}),
+        **(_UNPRUNED if component == USER_DATA else {}),
+        **metadata.get("annotations", {}),
+    }
     place = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
     return {
         **manifest,

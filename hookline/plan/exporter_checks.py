@@ -20,7 +20,7 @@ __all__ = ["MOST_NAMESPACES", "check_exporter"]
 
 MOST_NAMESPACES = 50
 """Each takes three watches, and three threads that wait."""
-LARGEST_SETTINGS = 150_000
+LARGEST_SETTINGS = 120_000
 """Bytes of settings and prices together. kubectl apply keeps a copy of the object in an annotation, of which all together may
 have 262,144 bytes (apimachinery pkg/api/validation/objectmeta.go)."""
 
@@ -52,6 +52,7 @@ def check_exporter(
     _check_names(declaration, declared, endpoints, problems)
     _check_without_effect(declared, problems)
     _check_resources(declared, problems)
+    _check_interval(declared, problems)
     return {**_settings(declared, problems), **_schedules(declared, schedules, problems)}
 
 
@@ -155,6 +156,11 @@ def _check_names(
             f"the account of the bus would have the name {ours}, which that of the exporter has; rename the bus",
             "cluster.event_bus.name",
         )
+
+
+def _check_interval(declared: DeclaredExporter, problems: Problems) -> None:
+    if declared.exporter.interval == 0:
+        problems.error(declared.position("interval"), "expected 1s or more, such as 30s", "exporter.interval")
 
 
 def _check_resources(declared: DeclaredExporter, problems: Problems) -> None:

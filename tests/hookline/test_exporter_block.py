@@ -230,6 +230,10 @@ def test_monitor_rules_and_dashboards_can_be_left_out_or_labelled(tmp_path: Path
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("60s", "10s")
     assert (monitor["metadata"]["labels"]["release"], rule["metadata"]["labels"]["release"]) == ("a", "b")
+    often = of_the_exporter(rendered(declared("{interval: 5s}"), tmp_path))
+    # A scrape that may take longer than the interval is refused by the Prometheus Operator.
+    (endpoint,) = one("ServiceMonitor", often)["spec"]["endpoints"]
+    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("5s", "5s")
     shown = [each for each in found if each["metadata"].get("annotations", {}).get("grafana_folder")]
     assert {each["metadata"]["labels"]["sidecar"] for each in shown} == {"c"}
     for each in (monitor, rule, *shown):
@@ -312,6 +316,29 @@ def test_objects_of_the_whole_cluster_have_a_file_of_their_own(tmp_path: Path) -
     assert (tmp_path / "out/role-hookline-exporter.yaml").is_file()
 
 
+def test_an_owner_gets_the_exporters_rights_in_its_namespace_and_nothing_of_the_whole_cluster(
+    tmp_path: Path,
+) -> None:
+    for watch, expected in (("[team-cart]", {"Role", "RoleBinding"}), ("all", set[str]())):
+        (tmp_path / "hookline.yaml").write_text(declared(f"{{watch: {watch}, namespace: ops}}"), "utf-8")
+        done = CliRunner().invoke(
+            main, ["render", "-f", str(tmp_path / "hookline.yaml"), "--owner", "team-cart"]
+        )
+        assert done.exit_code == 0, done.stderr
+        found = {
+            each["kind"]
+            for each in read_yaml(done.stdout)
+            if each["metadata"]["name"].startswith("hookline-exporter")
+        }
+        assert found == expected
+
+
+def test_an_exporter_without_pipelines_watches_its_own_namespace(tmp_path: Path) -> None:
+    found = rendered(declared("{}", more=""), tmp_path)
+    arguments = one("Deployment", found)["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--namespace=ci" in arguments
+
+
 def test_the_exporters_pod_is_one_of_those_that_run_all_the_time(tmp_path: Path) -> None:
     (tmp_path / "hookline.yaml").write_text(declared("{}"), "utf-8")
     done = CliRunner().invoke(main, ["render", "-f", str(tmp_path / "hookline.yaml"), "--pods"])
@@ -336,6 +363,7 @@ REFUSED = [
     ("clients of no policy", declared("{network_policy: false, clients: [a]}"), "3:35: error: exporter.clients: with network_policy: false"),
     ("a toleration of nothing", declared("{tolerations: [{effect: NoSchedule}]}"), "3:26: error: exporter.tolerations.0: expected key:, or operator: Exists"),
     ("more than its limit", declared("{resources: {requests: {memory: 1Gi}}}"), "3:43: error: exporter.resources.requests.memory: "),
+    ("no time between scrapes", declared("{interval: 0s}"), "3:22: error: exporter.interval: expected 1s or more"),
     ("its account for a run", declared("{}", HEAD.replace("{namespace: ci,", "{namespace: ci, name: builds,")).replace("acme/shop, ", "acme/shop, run: {service_account: builds-exporter}, "), "10:56: error: pipelines.shop.run.service_account: builds-exporter is an account of hookline's own"),
     ("runbooks that Prometheus would run", declared('{runbooks: "https://x/{{ query }}"}'), "3:22: error: exporter.runbooks: expected the beginning of an address"),
     (

@@ -76,6 +76,16 @@ def test_what_is_the_users_has_a_component_of_its_own(tmp_path: Path) -> None:
     made = read_yaml(run("template", "prerequisites", "-n", "ci", "--git", "password", "--nas-server", "nas"))
     users = {each["kind"] for each in made if component(each) == "user-data"}
     assert users == {"PersistentVolume", "PersistentVolumeClaim", "Secret"}
+    # Argo CD and Flux keep them where a repository no longer has them.
+    for each in [claim, *(each for each in made if component(each) == "user-data")]:
+        assert (
+            each["metadata"]["annotations"].items()
+            >= {
+                "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+                "kustomize.toolkit.fluxcd.io/prune": "disabled",
+            }.items()
+        )
+    assert not [each for each in made if "prune" in str(each).lower() and component(each) == "runs"]
     # Accounts and rights are those that render prints too, with the same labels.
     assert {component(each) for each in made} == {"user-data", "runs"}
     assert all(each["metadata"]["labels"].keys() >= set(RECOMMENDED) for each in made)

@@ -106,7 +106,12 @@ def test_every_object_is_the_exporters_own_in_the_namespace() -> None:
         component = "user-data" if kind == "PersistentVolumeClaim" else "exporter"
         labels = recommended(component, "hookline-exporter")
         metadata = {"name": "hookline-exporter", "namespace": "ci", "labels": labels}
-        marks = {"annotations": {"arms.prometheus.io/discovery": "true"}} if kind == "ServiceMonitor" else {}
+        marks: dict[str, Any] = {}
+        if kind == "ServiceMonitor":
+            marks = {"annotations": {"arms.prometheus.io/discovery": "true"}}
+        if kind == "PersistentVolumeClaim":
+            marks = {"annotations": each["metadata"]["annotations"]}
+            assert "Prune=false" in str(marks)
         assert each["metadata"] == metadata | marks, kind
 
 
