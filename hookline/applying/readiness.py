@@ -6,10 +6,13 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["SELECTED_BY", "subscriptions", "waits_for"]
+__all__ = ["ABSENT", "SELECTED_BY", "subscriptions", "waits_for"]
 
 SELECTED_BY = {"EventBus": "owner-name", "EventSource": "eventsource-name", "Sensor": "sensor-name"}
 """Kind → the label by which its workloads and pods are found (argo-events pkg/apis/events/v1alpha1/const.go)."""
+
+ABSENT = "it does not exist"
+"""The words for an object that is not there."""
 
 _CARRIED = ("EVENTSOURCE_OBJECT", "SENSOR_OBJECT")
 _TRANSIENT = ("EventBusNotReady", "GetEventBusFailed")
@@ -24,7 +27,7 @@ def waits_for(live: Mapping[str, Any] | None, workloads: Collection[Mapping[str,
         workloads: The Deployments and StatefulSets of its controller.
     """
     if live is None:
-        return "it does not exist"
+        return ABSENT
     if live["kind"] not in SELECTED_BY:
         return None
     conditions = (live.get("status") or {}).get("conditions") or []

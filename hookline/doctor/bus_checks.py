@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from hookline.applying.readiness import ABSENT
 from hookline.doctor.bus_report import BusServer, Stream, Subscription, subscription
 from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning
@@ -74,21 +75,28 @@ def bus_group(plan: Plan, facts: Facts) -> Iterator[Finding]:
         return
     groups = {pod: report.group for pod, report in reports.items() if report.group is not None}
     led = {pod: {pod, *group.others} for pod, group in groups.items() if group.leader == pod}
+    silent_leaders = {group.leader for group in groups.values()} - led.keys() - {""}
+    if not led and silent_leaders:
+        yield unchecked(f"{min(silent_leaders)}, which leads the servers of the bus, does not answer")
+        return
     if not led:
         yield broken(
             f"the {plural(len(servers), 'server')} of the bus have no leader: the bus takes and gives no event",
             f"kubectl -n {plan.namespace} get pods -l eventbus-name={plan.declaration.cluster.event_bus.name}",
         )
         return
-    largest = max(led.values(), key=len)
-    outside = [server for server in servers if server.pod not in largest]
+    members = max(led.values(), key=len)
+    outside = [server.pod for server in servers if server.pod not in members]
+    for pod in outside:
+        if pod in reports:
+            yield broken(
+                f"the bus's group of servers formed without {pod}: it refuses streams of {len(servers)} copies",
+                f"kubectl -n {plan.namespace} delete pod {pod}",
+            )
+        else:
+            yield unchecked(f"{pod} does not answer, and is not in the group of servers")
     if not outside:
         yield ok(f"{plural(len(servers), 'server')} in one group")
-    for server in outside:
-        yield broken(
-            f"the bus's group of servers formed without {server.pod}: it refuses streams of {len(servers)} copies",
-            f"kubectl -n {plan.namespace} delete pod {server.pod}",
-        )
 
 
 def lost_stream(plan: Plan, facts: Facts) -> Iterator[Finding]:
@@ -98,6 +106,9 @@ def lost_stream(plan: Plan, facts: Facts) -> Iterator[Finding]:
         yield refusal
         return
     streams = _streams(servers)
+    if STREAM not in streams and (why := _not_to_be_judged(plan, facts, servers)):
+        yield unchecked(why)
+        return
     if STREAM not in streams:
         yield broken(
             "the bus has lost its stream: every delivery is answered with 500, and no Sensor receives events. Restart the Sensors "
@@ -115,6 +126,18 @@ def lost_stream(plan: Plan, facts: Facts) -> Iterator[Finding]:
             f"the bus has no state of Sensor {sensor.name}, which the Sensor makes when it starts",
             _restart(plan, sensor.name),
         )
+
+
+def _not_to_be_judged(plan: Plan, facts: Facts, servers: Iterable[BusServer]) -> str:
+    """Reason for which a stream that is not seen is not lost; empty if there is none."""
+    quiet = [each.pod for each in servers if each.report is None]
+    if quiet:
+        return f"{quiet[0]} does not answer, and the stream may be there"
+    absent = () if isinstance(facts.not_ready, Unread) else facts.not_ready.items()
+    missing = {name.name for name, why in absent if name.kind == "Sensor" and why == ABSENT}
+    if missing >= {each.name for each in plan.sensors}:
+        return "the Sensors, which make the stream, are not there"
+    return ""
 
 
 def stream_limits(plan: Plan, facts: Facts) -> Iterator[Finding]:
@@ -276,9 +299,10 @@ def _wanted_seconds(settings: Mapping[str, Any] | Unread | None) -> float | None
     """How long an EventBus asks the stream to keep events; None if it does not say."""
     if settings is None or isinstance(settings, Unread):
         return None
-    text = (settings.get("jetstream") or {}).get("streamConfig") or ""
+    jetstream = settings.get("jetstream")
+    text = jetstream.get("streamConfig") if isinstance(jetstream, Mapping) else None
     try:
-        read = yaml.safe_load(text)
+        read = yaml.safe_load(text) if isinstance(text, str) else None
     except yaml.YAMLError:
         return None
     said = str(read.get("maxAge", "")) if isinstance(read, dict) else ""

@@ -48,14 +48,18 @@ def _asked(connection: Connection, namespace: str, pod: str, phase: str) -> BusS
         report = parsed_report(_json(connection, f"{root}/jsz", _QUERY), pod)
     except Refused as refused:
         return BusServer(pod, str(refused), None, forbidden=refused.status in (401, 403))
-    except (Unreachable, ValueError) as error:
+    except Unreachable as error:
         return BusServer(pod, f"it does not answer: {str(error)[:200]}", None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return BusServer(pod, f"port {MONITORING_PORT} answers something else than NATS does", None)
     try:
         _json(connection, f"{root}/healthz", {})
     except Refused as refused:
         return BusServer(pod, str(refused), report)
-    except (Unreachable, ValueError) as error:
+    except Unreachable as error:
         return BusServer(pod, f"it does not answer: {str(error)[:200]}", report)
+    except ValueError:
+        return BusServer(pod, f"port {MONITORING_PORT} answers something else than NATS does", report)
     return BusServer(pod, "", report)
 
 

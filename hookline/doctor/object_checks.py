@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from hookline.answers.webhooks import webhooks
 from hookline.applying.object_name import ObjectName
+from hookline.applying.readiness import ABSENT
 from hookline.doctor.facts import Facts, Held, Unread
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning
 from hookline.output import plural
@@ -72,7 +73,7 @@ def _ready(plan: Plan, facts: Facts, kind: str) -> Iterator[Finding]:
         return
     waiting = {name: why for name, why in facts.not_ready.items() if name.kind == kind}
     for name, why in waiting.items():
-        if why == "it does not exist":
+        if why == ABSENT:
             yield broken(f"{kind} {name.name} does not exist in {name.namespace}", "hookline apply")
         else:
             label = f"{_LABELS[kind]}={name.name}"

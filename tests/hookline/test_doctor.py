@@ -537,6 +537,17 @@ def test_what_may_not_be_read_is_not_checked_and_the_right_is_named(
     assert any(words in each for each in said), said
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["no JSON", "[1]", '{"account_details": [{"stream_detail": [{"name": "default", "config": 1}]}]}'],
+)
+def test_a_server_that_answers_something_else_is_not_healthy(site: Site, answer: str) -> None:
+    site.server.proxied[f"{PODS[0]}:8222/proxy/jsz"] = (200, answer)
+    found = site.diagnosis()
+    assert found["firstBroken"] == "event-bus"
+    assert "port 8222 answers something else than NATS does" in findings(found, "event-bus")[0]["says"]
+
+
 @pytest.mark.parametrize(("seconds", "state"), [(120, "warning"), (-120, "warning"), (5, "ok")])
 def test_a_clock_that_is_wrong_is_a_warning(site: Site, seconds: int, state: str) -> None:
     site.server.date = formatdate(time.time() + seconds, usegmt=True)

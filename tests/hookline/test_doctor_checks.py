@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline.applying.object_name import ObjectName
+from hookline.applying.readiness import ABSENT
 from hookline.declaration.loading import load_texts
 from hookline.doctor.address_check import webhook_address
 from hookline.doctor.address_reading import asked_address
@@ -218,6 +219,39 @@ def test_a_lost_stream_is_cured_by_the_sensors_first() -> None:
     assert [line.split(" -l ")[-1] for line in found.commands if "restart" in line] == [
         "controller=sensor-controller"
     ]
+
+
+def test_a_stream_that_a_silent_server_may_hold_is_not_called_lost() -> None:
+    asked = (*servers(stream=None)[:2], BusServer(PODS[2], "it does not answer", None))
+    text = said(lost_stream(PLAN, facts(bus_samples=(asked,))), "not checked")
+    assert text == "eventbus-default-js-2 does not answer, and the stream may be there"
+
+
+def test_a_bus_whose_sensors_were_never_there_has_lost_nothing() -> None:
+    sensor = ObjectName.at("argoproj.io/v1alpha1", "Sensor", "ci", "hookline-1")
+    nothing_yet = facts(bus_samples=(servers(stream=None),), not_ready={sensor: ABSENT})
+    assert "the Sensors, which make the stream, are not there" in said(
+        lost_stream(PLAN, nothing_yet), "not checked"
+    )
+
+
+def test_a_leader_that_does_not_answer_is_no_missing_leader() -> None:
+    asked = servers()
+    without = (asked[0], BusServer(PODS[1], "its pod is Pending", None), asked[2])
+    assert "eventbus-default-js-1, which leads" in said(
+        bus_group(PLAN, facts(bus_samples=(without,))), "not checked"
+    )
+
+
+def test_only_a_server_that_runs_outside_the_group_is_deleted() -> None:
+    inside = ServerReport(Group(PODS[0], 2, frozenset({PODS[1]})), {})
+    asked = (
+        BusServer(PODS[0], "", inside),
+        BusServer(PODS[1], "", ServerReport(Group(PODS[0], 2, frozenset()), {})),
+        BusServer(PODS[2], "its pod is Pending", None),
+    )
+    (found,) = bus_group(PLAN, facts(bus_samples=(asked,)))
+    assert (found.state, found.commands) == ("not checked", ())
 
 
 @pytest.mark.parametrize(
