@@ -19,7 +19,7 @@ PLURALS = {
     "CronWorkflow": "cronworkflows",
     "CustomResourceDefinition": "customresourcedefinitions",
     "Deployment": "deployments",
-    "EndpointSlice": "endpointslices",
+    "Endpoints": "endpoints",
     "EventBus": "eventbus",
     "EventSource": "eventsources",
     "Ingress": "ingresses",

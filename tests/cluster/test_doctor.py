@@ -65,19 +65,12 @@ class Patient:
     def lead_to(self, event_source: str) -> None:
         """Give the Service of an event source its pod's address, as the controller of endpoints does."""
         (pod,) = self.installation.pods(f"EventSource/{event_source}")
-
-        service = f"{event_source}-eventsource-svc"
-        place = {"name": service, "namespace": self.namespace}
-        self.api.create(
-            {
-                "apiVersion": "discovery.k8s.io/v1",
-                "kind": "EndpointSlice",
-                "metadata": {**place, "labels": {"kubernetes.io/service-name": service}},
-                "addressType": "IPv4",
-                "endpoints": [{"addresses": [pod.address.ip], "conditions": {"ready": True}}],
-                "ports": [{"name": "github", "port": 12000, "protocol": "TCP"}],
-            }
-        )
+        pod_itself = {"kind": "Pod", "namespace": self.namespace, "name": pod.name}
+        subset = {
+            "addresses": [{"ip": pod.address.ip, "targetRef": pod_itself}],
+            "ports": [{"name": "github", "port": 12000}],
+        }
+        self.create("v1", "Endpoints", f"{event_source}-eventsource-svc", subsets=[subset])
 
     def prepare(self) -> None:
         """Make what others make: Secrets, the claim, the template, the Deployments of Argo's controllers."""
