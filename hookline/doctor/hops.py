@@ -4,14 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from hookline.doctor.address_check import webhook_address
-from hookline.doctor.bus_checks import (
-    backlog,
-    bus_group,
-    event_bus,
-    lost_stream,
-    stream_limits,
-    subscriptions,
-)
+from hookline.doctor.bus_checks import bus_group, event_bus, lost_stream, stream_limits
 from hookline.doctor.engine_checks import (
     api_server,
     argo_events,
@@ -31,6 +24,7 @@ from hookline.doctor.object_checks import (
 )
 from hookline.doctor.probe_check import end_to_end
 from hookline.doctor.run_checks import run_secrets, template, volumes
+from hookline.doctor.subscription_checks import backlog, subscriptions
 from hookline.plan.planning import Plan
 
 __all__ = ["CHECKS", "Hop", "diagnosed", "first_broken"]

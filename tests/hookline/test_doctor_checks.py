@@ -18,14 +18,7 @@ from hookline.applying.readiness import ABSENT
 from hookline.declaration.loading import load_texts
 from hookline.doctor.address_check import webhook_address
 from hookline.doctor.address_reading import asked_address
-from hookline.doctor.bus_checks import (
-    backlog,
-    bus_group,
-    event_bus,
-    lost_stream,
-    stream_limits,
-    subscriptions,
-)
+from hookline.doctor.bus_checks import bus_group, event_bus, lost_stream, stream_limits
 from hookline.doctor.bus_report import (
     BusServer,
     Group,
@@ -48,6 +41,7 @@ from hookline.doctor.object_checks import exporter
 from hookline.doctor.rights import Right, needed_rights
 from hookline.doctor.run_checks import run_secrets, template, volumes
 from hookline.doctor.run_needs import Need, needs
+from hookline.doctor.subscription_checks import backlog, subscriptions
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
 from sensors.bus import consumer
