@@ -183,7 +183,8 @@ class Hookline:
 
     def until_receiving(self) -> None:
         """Wait until the bus, the event sources and the Sensors run, and every Sensor has subscribed."""
-        pods = int(self.shell("hookline render 2>&1 >/dev/null").split()[0])
+        rows = [line.split() for line in self.shell("hookline render --pods").splitlines()]
+        pods = sum(int(row[2]) for row in rows if row[0] in {"EventBus", "EventSource", "Sensor"})
         self.cluster.until_ready(self.namespace, EVENT_PODS, count=pods)
         until(self._subscribed, "every Sensor has subscribed", pause=0.5)
 

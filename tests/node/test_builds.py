@@ -13,7 +13,7 @@ import pytest
 from cluster.api import Json
 from node.declaration import GONE, schedule_added
 from node.forge import MODULES, RUNTIME
-from node.installation import NAMESPACE, Project
+from node.installation import NAMESPACE, Hookline, Project
 from node.measuring import Counts, Exporter
 from node.scraping import Prometheus
 from node.world import World
@@ -55,11 +55,14 @@ def shop(world: World) -> Project:
 
 
 @pytest.fixture(scope="module")
-def first(world: World, shop: Project, exporter: Exporter, prometheus: Prometheus) -> Pushed:
+def first(
+    world: World, shop: Project, exporter: Exporter, prometheus: Prometheus, legacy: Hookline
+) -> Pushed:
     """The first push of two repositories: of one that hookline-ci-go builds, and of one for the stock template.
 
-    Prometheus scrapes from before the runs on, so that it sees their counters at 0.
+    Prometheus scrapes from before the runs on, so that it sees their counters at 0. The installation of the last version starts beside them.
     """
+    assert legacy.folder.is_dir()
     assert prometheus.ask("hookline_leader")
     world.hookline.apply_template("ci-go-v1")
     trust_private_authority(world, "ci-go-v1")
