@@ -113,9 +113,23 @@ class ClusterRuns:
         """The run of this name in the first of these namespaces that has one.
 
         Raises:
-            UnknownKind, Refused, Unreachable: As read().
+            UnknownKind, Unreachable: As read().
+            Refused: As read(); 403 only where no namespace has it in which this person may look.
         """
-        return next((found for each in namespaces if (found := self.read(each, name)) is not None), None)
+        forbidden: Refused | None = None
+        for each in namespaces:
+            try:
+                found = self.read(each, name)
+            except Refused as refused:
+                if refused.status != 403:
+                    raise
+                forbidden = refused
+                continue
+            if found is not None:
+                return found
+        if forbidden is not None:
+            raise forbidden
+        return None
 
     def under_way(self, namespaces: Sequence[str], selection: Selection) -> list[dict[str, Any]]:
         """The runs that have not ended, oldest first.

@@ -376,6 +376,17 @@ def test_a_rerun_finds_its_run_in_the_namespaces_of_the_declaration(server: Obje
     assert (missing.exit_code, missing.stderr) == (1, "error: there is no Workflow cart-1 in ci\n")
 
 
+def test_who_may_look_into_one_namespace_finds_the_run_there(server: ObjectsServer, run: Run) -> None:
+    put(server, "cart-1", "Failed", namespace="team-cart")
+    server.refuse = lambda _method, path, _trial: (
+        (403, "not in ci") if path.startswith(f"{WORKFLOWS}/") else None
+    )
+    assert run("rerun", "cart-1").exit_code == 0
+    assert run("cancel", "cart-1").exit_code == 0
+    absent = run("cancel", "cart-2")
+    assert (absent.exit_code, "not in ci" in absent.stderr) == (3, True)
+
+
 def test_from_failed_names_the_command_that_does_it(server: ObjectsServer, run: Run) -> None:
     put(server, "shop-1", "Failed")
     result = run("rerun", "shop-1", "--from-failed")
