@@ -37,7 +37,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Where the pod says that it lives, and that it works."""
+    """Paths at which the pod says that it lives, and that it works."""
 
     live: str = "/-/healthy"
     ready: str = "/-/ready"

@@ -187,12 +187,16 @@ def _lists(path: str, collection: str) -> bool:
     return path in (collection, everywhere)
 
 
-def _selected(metadata: Json, query: dict[str, str]) -> bool:
-    """Whether an object is among those that a request selects: `key=value`, `key in (a,b)`, `metadata.name=x`."""
-    if not selected(metadata.get("labels", {}), query.get("labelSelector", "")):
-        return False
-    field = query.get("fieldSelector", "").partition("=")[2]
-    return field in ("", metadata["name"])
+def _selected(found: Json, query: dict[str, str]) -> bool:
+    """Whether an object is among those that a request selects by labels and fields."""
+    for field in filter(None, query.get("fieldSelector", "").split(",")):
+        path, _, wanted = field.partition("=")
+        value: Any = found
+        for part in path.split("."):
+            value = value.get(part, {})
+        if value != wanted:
+            return False
+    return selected(found["metadata"].get("labels", {}), query.get("labelSelector", ""))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -262,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
                 found = [
                     each
                     for place, each in objects.items()
-                    if _lists(path, place.rpartition("/")[0]) and _selected(each["metadata"], query)
+                    if _lists(path, place.rpartition("/")[0]) and _selected(each, query)
                 ]
                 self._answer(200, {"items": found, "metadata": {}})
             case "POST" if f"{path}/{body['metadata']['name']}" in objects:

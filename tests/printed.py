@@ -1,7 +1,6 @@
 """What hookline prints for a release of Argo Workflows: of every example, and of a declaration with every setting of runs."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +11,7 @@ from hookline.plan.objects import objects
 from hookline.plan.planning import make_plan
 from triggers.release import Release
 from triggers.stock import stock
+from triggers.workflow import filled
 
 __all__ = ["CASES", "minor", "printed"]
 
@@ -98,16 +98,17 @@ def printed(files: list[tuple[str, bytes]], release: Release) -> list[dict[str, 
     """The objects of a declaration for a release, and the Workflows that its Sensors create."""
     declaration = load_texts(files)
     cluster = declaration.cluster.model_copy(update={"argo_workflows": release})
-    found = objects(
-        make_plan(dataclasses.replace(declaration, cluster=cluster), {WITHOUT_RETRIES.name: WITHOUT_RETRIES})
+    plan = make_plan(
+        dataclasses.replace(declaration, cluster=cluster), {WITHOUT_RETRIES.name: WITHOUT_RETRIES}
     )
-    return [*found, *(workflow for each in found for workflow in created(each))]
-
-
-def created(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    if manifest["kind"] == "Sensor":
-        for trigger in manifest["spec"]["triggers"]:
-            yield trigger["template"]["k8s"]["source"]["resource"]
+    found = objects(plan)
+    created = [filled(each.workload, each.source.name, each.workload.arguments) for each in plan.routes]
+    # A trigger of a schedule has the whole Workflow; those of tables get it from the decision.
+    triggers = [
+        each for manifest in found if manifest["kind"] == "Sensor" for each in manifest["spec"]["triggers"]
+    ]
+    resources = [each["template"]["k8s"]["source"]["resource"] for each in triggers]
+    return [*found, *created, *(each for each in resources if "spec" in each)]
 
 
 def example_files(example: Path) -> list[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,12 @@ def recommended(component: str, name: str = "hookline", instance: str = "hooklin
         "app.kubernetes.io/part-of": "hookline",
         "app.kubernetes.io/managed-by": "hookline",
     }
+
+
+def tables(sensor: Any) -> Iterator[dict[str, Any]]:
+    """Every line of every table of a Sensor: entries, and the rules and specs that entries share."""
+    for dependency in sensor["spec"]["dependencies"]:
+        text = dependency.get("transform", {}).get("jq", "")
+        table = text.partition('def table: "\n')[2].partition('";\n')[0]
+        for line in filter(None, table.split("\n")):
+            yield json.loads(json.loads(f'"{line.partition(" ")[2]}"').replace("'", '"'))

@@ -10,18 +10,15 @@ import pytest
 from definitions import ARGO_CD, KUSTOMIZE_CONTROLLER, problems
 from gitops import EVENT_OBJECTS, KINDS, flux_status, health, patched, patches, shown
 from printed import CASES, printed
+from support import exporter_of
 
 from hookline.applying.changes import stage
 from hookline.applying.guards import KEPT, why_not_touched
-from runs.deployments import PodSettings
-from runs.exporter.manifests import Installation, exporter_manifests
 from triggers.release import OLDEST_UPSTREAM
 
 WAVE = "argocd.argoproj.io/sync-wave"
 LAST = 3
-EXPORTER = exporter_manifests(
-    Installation("ci", PodSettings("registry.example.com/hookline@sha256:" + "0" * 64), ("ci",))
-)
+EXPORTER = exporter_of("ci", "registry.example.com/hookline@sha256:" + "0" * 64)
 RENDERED = [
     *EXPORTER,
     *(

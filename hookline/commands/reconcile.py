@@ -1,4 +1,4 @@
-"""Create the runs that events on the bus should have started and that do not exist."""
+"""Create the runs that events on the bus should have started, and did not."""
 
 import datetime
 import sys
@@ -62,7 +62,7 @@ def command(
     dry_run: bool,
     output: str,
 ) -> None:
-    """Create the runs that events on the bus should have started and that do not exist.
+    """Create the runs that events on the bus should have started, and did not.
 
     FILE is a file or folder of the declaration, as with -f. It must be what the cluster has: hookline diff says so.
 

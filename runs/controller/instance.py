@@ -173,7 +173,7 @@ class Controller:
                 outgoing.stop()
 
     def due(self) -> list[tuple[str, Report]]:
-        """What hosts would be told now: source and status. Nothing is told.
+        """Statuses that are due now, with their sources. Nothing is sent.
 
         Raises:
             ConnectionError: The API server cannot be reached, or refuses.

@@ -69,7 +69,7 @@ class Installation:
     """One exporter in a cluster: what it watches, and what its pod is given."""
 
     namespace: str
-    """Where it runs."""
+    """Its own namespace."""
     pod: PodSettings
     watch: tuple[str, ...] = ()
     """Namespaces of the runs; none = every namespace of the cluster."""

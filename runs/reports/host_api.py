@@ -1,4 +1,4 @@
-"""How statuses are told to a git host: one request, and what its answer means. No module here sends anything."""
+"""Requests that tell a git host of a status, and the meaning of its answers. No module here sends anything."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -49,7 +49,7 @@ class Delivered:
     """The host has this status, or a later one."""
 
     memory: str = ""
-    """What the next status of this run must know; few characters."""
+    """Text that the next status of this run needs; few characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Later:
 
     why: str
     seconds: float | None = None
-    """How long the host wants to be left alone; None where it does not say."""
+    """Time for which the host wants to be left alone; None where it does not say."""
     everything: bool = False
     """Whether that holds for every status."""
 
@@ -135,7 +135,7 @@ def server(clone_url: str) -> str:
 
 
 def usual_answer(response: Response) -> Answer | None:
-    """What an answer means at every host; None where the host's own words decide."""
+    """Meaning of an answer at every host; None where the host's own words decide."""
     status = response.status
     if 200 <= status < 300:
         return Delivered()

@@ -22,7 +22,7 @@ class Mark:
     finished: float = 0.0
     """End of the Workflow that it tells of, Unix seconds; `argo retry` makes another end."""
     memory: str = ""
-    """What the host wants to be told again (`Delivered.memory`)."""
+    """Text that the next status needs (`Delivered.memory`)."""
 
     def covers(self, workflow: Workflow, state: str) -> bool:
         """Whether the host need not be told that a Workflow is in this state."""

@@ -44,7 +44,7 @@ class Results:
     """Words before the last one that were not told, because the host's requests were scarce."""
     retries: int = 0
     problem: str = ""
-    """Why the host takes nothing now; empty while it does."""
+    """Reason for which the host takes nothing now; empty while it does."""
 
 
 class Outgoing:
@@ -108,7 +108,7 @@ class Outgoing:
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the oldest of them has waited; 0 without any."""
+        """Waiting time of the oldest of them; 0 without any."""
         with self._changed:
             now = self._clock()
             return max((now - each.since for each in self._waiting.values()), default=0.0)
@@ -178,7 +178,7 @@ class Outgoing:
         if memory is not None:
             try:
                 self._told(report, memory)
-            except Exception as error:  # noqa: BLE001 - the host was told; it is told again after a restart
+            except Exception as error:  # noqa: BLE001 - the host has it; after a restart it is asked before it is told
                 _log.warning("not marked as reported", workflow=report.workflow, error=repr(error))
         with self._changed:
             self._sending.discard(key)

@@ -8,7 +8,7 @@ __all__ = ["Pace"]
 
 
 class Pace:
-    """What was sent in the last hour. Times are seconds of one clock; not safe for threads."""
+    """Requests of the last hour. Times are seconds of one clock; not safe for threads."""
 
     def __init__(self, api: HostApi) -> None:
         """Begin with nothing sent."""

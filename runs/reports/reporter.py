@@ -17,7 +17,7 @@ TOO_OLD_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How statuses are named, and where they lead."""
+    """Names of statuses, and the pages to which they lead."""
 
     context: str = DEFAULT_CONTEXT
     """Pattern of a context: {pipeline}, {event}, {source}."""
@@ -53,7 +53,7 @@ class _Run:
     open: Workflow | None
     """Last state of one that has not ended; None after its end."""
     told: str = ""
-    """What was sent last: a state, and the end that it tells of."""
+    """Last status that was sent: a state, and the end that it tells of."""
 
 
 class Reporter:
@@ -77,7 +77,7 @@ class Reporter:
         self._sharing: dict[tuple[str, str, str], dict[str, float]] = {}
         """Commit and context → uid → creation of the Workflows that give it this status."""
         self._held: dict[str, Workflow] | None = {}
-        """What was seen before all Workflows were listed: which of several is the newest is not known before."""
+        """Workflows that were seen before all were listed: which of several is the newest is not known before."""
 
     def changed(self, workflow: Workflow, now: float) -> None:
         """A Workflow as it is now; Unix seconds."""

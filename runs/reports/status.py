@@ -32,7 +32,7 @@ class Status:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What a later status replaces. Hosts compare names without case."""
+        """Key of what a later status replaces. Hosts compare names without case."""
         return self.repository.lower(), self.sha.lower(), self.context.lower()
 
     @property
@@ -52,7 +52,7 @@ class Report:
     finished: float
     """End of the Workflow, Unix seconds; 0 before."""
     memory: str = ""
-    """What the host's last answer about this run said (`runs.reports.host_api.Delivered`)."""
+    """Memory of the host's last answer about this run (`runs.reports.host_api.Delivered`)."""
     unsure: bool = False
     """Whether the host may have it already: it was asked before, and whoever did that wrote down no answer."""
 

@@ -156,7 +156,14 @@ def test_a_cluster_without_argo_events_is_told_what_to_install(server: ObjectsSe
 @pytest.mark.parametrize(
     ("exporter", "told"),
     [
-        ("{}", {"ServiceMonitors": "monitor: none", "PrometheusRules": "rules: false"}),
+        (
+            "{}",
+            {
+                "PodMonitors": "monitor: none",
+                "ServiceMonitors": "monitor: none",
+                "PrometheusRules": "rules: false",
+            },
+        ),
         ("{monitor: pod, rules: false}", {"PodMonitors": "monitor: none"}),
         ("{monitor: none, rules: false}", {}),
     ],

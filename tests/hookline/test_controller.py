@@ -120,13 +120,8 @@ def test_a_running_controller_is_probed_and_measured(
             wait(lambda: request("GET", f"{url}/-/ready").status == 200)
             assert request("GET", f"{url}/-/healthy").status == 200
             assert request("GET", f"{url}/runs").status == 404
-            text = request("GET", f"{url}/metrics").data.decode()
-            found = {
-                (sample.name, *sample.labels.values()): sample.value
-                for family in text_string_to_metric_families(text)
-                for sample in family.samples
-            }
-            assert found["hookline_controller_reports_total", "delivered", "github"] == 1
+            wait(lambda: scraped(url)["hookline_controller_reports_total", "delivered", "github"] == 1)
+            found = scraped(url)
             assert found["hookline_controller_leading",] == 1
             named = {name for name, *_ in found if name.startswith("hookline_")}
             page = (ROOT / "docs/controller.md").read_text("utf-8")
@@ -135,6 +130,16 @@ def test_a_running_controller_is_probed_and_measured(
             stop.set()
             thread.join(20)
     assert api.leases["hookline"]["spec"]["holderIdentity"] == ""
+
+
+def scraped(url: str) -> dict[tuple[str, ...], float]:
+    """Name and values of labels → value."""
+    text = request("GET", f"{url}/metrics").data.decode()
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 def wait(condition: object) -> None:

@@ -327,7 +327,7 @@ BREAKAGES: list[tuple[Callable[[Site], Any], str, str, str]] = [
         "the bus has lost its stream",
         f"{RESTART} controller=sensor-controller",
     ),
-    (lose_a_state, "lost-stream", "no state of Sensor", f"{RESTART} sensor-name=hookline-schedules-"),
+    (lose_a_state, "lost-stream", "no state of Sensor", f"{RESTART} sensor-name=hookline-schedules"),
     (
         remove(f"{NAMESPACED}/secrets/webhook"),
         "webhook-secrets",
@@ -371,7 +371,7 @@ BREAKAGES: list[tuple[Callable[[Site], Any], str, str, str]] = [
         unsubscribe,
         "subscriptions",
         "has no subscription on the bus, and receives nothing: schedule-shop",
-        f"{RESTART} sensor-name=hookline-schedules-",
+        f"{RESTART} sensor-name=hookline-schedules",
     ),
     (
         stop_asking,

@@ -97,8 +97,8 @@ def test_links_between_pages_lead_to_pages_and_sections_that_are_printed() -> No
 
 
 def test_an_alert_names_the_command_that_prints_its_runbook() -> None:
-    rules = [each for each in groups(None)["groups"][0]["rules"] if "alert" in each]
-    assert [each["alert"] for each in rules] == [each.name for each in ALERTS]
+    rules = [each for group in groups(None)["groups"] for each in group["rules"] if "alert" in each]
+    assert sorted(each["alert"] for each in rules) == sorted(each.name for each in ALERTS)
     for each in rules:
         assert "runbook_url" not in each["annotations"]
         words = each["annotations"]["runbook"].split()

@@ -81,6 +81,7 @@ def test_an_empty_block_renders_everything_that_the_exporter_needs(tmp_path: Pat
         ("Service", "ci", "hookline-exporter"),
         ("NetworkPolicy", "ci", "hookline-exporter"),
         ("ServiceMonitor", "ci", "hookline-exporter"),
+        ("PodMonitor", "ci", "hookline-events"),
         ("PrometheusRule", "ci", "hookline"),
     ]
     maps = [name for kind, _, name in kinds if kind == "ConfigMap"]
@@ -94,7 +95,7 @@ def test_without_the_block_nothing_of_it_is_rendered(tmp_path: Path) -> None:
 
 
 def test_the_block_and_the_option_are_the_same_code(tmp_path: Path) -> None:
-    text = declared("{watch: [ci], rules: false, dashboards: false}", more=SOURCES)
+    text = declared("{watch: [ci], rules: false, dashboards: false, event_metrics: false}", more=SOURCES)
     assert of_the_exporter(rendered(text, tmp_path)) == exporter_of("ci", IMAGE)
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_template import stock
-from support import DECLARATION, SHA, github_push, read_yaml
+from support import DECLARATION, SHA, github_push, read_yaml, tables
 from tries import tries
 
 from hookline.cli import main
@@ -315,9 +315,8 @@ def test_what_is_rendered_of_it_names_no_parameter_of_ci_go_v1(named: Path) -> N
     assert rendered.exit_code == 0
     assert not re.findall("repo_url|repo_name|target_branch|container_tag|container_image", rendered.stdout)
     sensor = next(each for each in read_yaml(rendered.stdout) if each["kind"] == "Sensor")
-    workflows = [trigger["template"]["k8s"]["source"]["resource"] for trigger in sensor["spec"]["triggers"]]
-    (foreign,) = [each for each in workflows if each["metadata"]["namespace"] == "ci-forks"]
-    assert {"untrusted", "image_ref"} <= _arguments(foreign).keys()
+    (foreign,) = [each for each in tables(sensor) if each.get("pipeline") == "forks"]
+    assert {"untrusted", "image_ref"} <= foreign["arguments"].keys()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from support import read_yaml
+from support import read_yaml, tables
 
 from hookline.cli import main
 from triggers.workflow import TAKEN_BESIDE_A_TEMPLATE
@@ -54,10 +54,12 @@ def refusals(folder: Path, text: str, *arguments: str) -> list[str]:
 
 
 def workflow_specs(node: Any) -> Iterator[dict[str, Any]]:
-    """Every spec of a Workflow that objects hold: of triggers and of CronWorkflows."""
+    """Every spec of a Workflow that objects hold: in tables of Sensors, and of CronWorkflows and triggers of schedules."""
     if isinstance(node, dict):
         if "workflowTemplateRef" in node:
             yield node
+        if node.get("kind") == "Sensor":
+            yield from workflow_specs(list(tables(node)))
         for each in node.values():
             yield from workflow_specs(each)
     elif isinstance(node, list):
