@@ -14,6 +14,8 @@ __all__ = ["Api", "ApiError", "Json"]
 Json = dict[str, Any]
 
 PLURALS = {
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
     "ClusterWorkflowTemplate": "clusterworkflowtemplates",
     "ConfigMap": "configmaps",
     "CronWorkflow": "cronworkflows",
@@ -46,6 +48,8 @@ PLURALS = {
 }
 BUSY_SECONDS = 120.0
 CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
     "ClusterWorkflowTemplate",
     "CustomResourceDefinition",
     "Namespace",
