@@ -151,7 +151,7 @@ def exporter(_plan: Plan, facts: Facts) -> Iterator[Finding]:
     for api_version, kind in sorted(facts.unknown_kinds):
         if api_version.startswith("monitoring.coreos.com/"):
             yield broken(
-                f"the cluster does not know {kind} ({api_version}): install the Prometheus Operator, or switch it off in exporter:"
+                f"the cluster does not know {kind} ({api_version}): install the Prometheus Operator, or write monitor: none and rules: false under exporter:"
             )
     for name, workload in facts.workloads.items():
         if isinstance(workload, Unread):
@@ -161,6 +161,7 @@ def exporter(_plan: Plan, facts: Facts) -> Iterator[Finding]:
         elif workload.ready < workload.wanted:
             yield broken(
                 f"{workload.ready} of {workload.wanted} pods of {name.kind} {name.name} are ready",
+                f"kubectl -n {name.namespace} describe {name.kind.lower()} {name.name}",
                 f"kubectl -n {name.namespace} logs {name.kind.lower()}/{name.name} --tail=50",
             )
         else:
