@@ -96,9 +96,18 @@ bench-template: compiled  ## Print what runs cost with hookline-ci-go and with t
 	@$(RUN)python tests/template/supplies.py
 	@$(RUN)python tests/cluster/launch.py --for template $(RUN)python tests/template/bench.py
 
+# Debian's packages, engines and images of the three suites: then each can start at once, and two beside each other.
+engines: compiled  ## Make what the cluster, template and node tests need and what is not kept yet (root, Linux, Go; about 30 min on 2 cores from nothing).
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea true
+	@$(RUN)python tests/template/supplies.py
+	@$(RUN)python tests/node/launch.py true
+
 # Kubernetes with real pods: everything from a push to the image in the registry (tests/node/README.md).
 node-test: compiled  ## Prove it on a real Kubernetes node (root, Linux, Go; makes what it needs once, about 35 min; then 10 min).
 	@$(RUN)python tests/node/launch.py $(RUN)python -m pytest -q -s --timeout 3600 tests/node
+
+node-figures: compiled  ## Print the time from a push to the first container hop by hop, and the memory of hookline's pods, on that node.
+	@$(RUN)python tests/node/launch.py $(RUN)python tests/node/figures.py
 
 node: compiled  ## Leave that node running with hookline on it, until Ctrl-C.
 	@$(RUN)python tests/node/launch.py $(RUN)python tests/node/stay.py
@@ -114,4 +123,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench fuzz audit wheel image image-test browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template node-test node lint-manifests pictures recordings goldens
+.PHONY: help compiled demo test check format bench fuzz audit wheel image image-test browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template engines node-test node-figures node lint-manifests pictures recordings goldens

@@ -18,6 +18,8 @@ from kubernetes import client, config
 __all__ = ["Connection", "Refused", "TooLarge", "Unreachable"]
 
 CONNECT_SECONDS = 5.0
+CONNECTIONS = 200
+"""Idle connections that are kept at most."""
 CHUNK = 1 << 16
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """A watch that sends a longer line is broken; etcd keeps no object of a tenth of that."""
@@ -73,6 +75,8 @@ class Connection:
 
     def __init__(self, configuration: client.Configuration) -> None:
         """Connect as a configuration of the `kubernetes` client says."""
+        # Watches and log readers hold theirs for minutes; one beyond the pool would be thrown away after its use.
+        configuration.connection_pool_maxsize = CONNECTIONS
         self._configuration = configuration
         self.server: str = configuration.host
         api = client.ApiClient(configuration)
@@ -137,6 +141,7 @@ class Connection:
         *,
         body: Any = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         read_seconds: float = 60.0,
         accept_gzip: bool = False,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -149,14 +154,15 @@ class Connection:
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             for last_try in (False, True):
-                headers = self._headers() | ({"Accept-Encoding": "gzip"} if accept_gzip else {})
+                sent = self._headers() | ({"Accept-Encoding": "gzip"} if accept_gzip else {})
                 if body is not None:
-                    headers["Content-Type"] = content_type
+                    sent["Content-Type"] = content_type
                 response = self._pool.request(
                     method,
                     url,
                     body=None if body is None else orjson.dumps(body),
-                    headers=headers,
+                    # Further headers are for what a proxied pod reads; those of the API server stay.
+                    headers={**(headers or {}), **sent},
                     preload_content=False,
                     redirect=False,
                     retries=False,
@@ -266,7 +272,9 @@ def _check(response: urllib3.BaseHTTPResponse) -> None:
     reason, message = "", ""
     try:
         status = orjson.loads(response.read(1 << 16))
-        reason, message = str(status.get("reason", "")), str(status.get("message", ""))
+        # What a pod says through the API server's proxy is no Status; many say `error`.
+        reason = str(status.get("reason", ""))
+        message = str(status.get("message") or status.get("error") or "")
     except (orjson.JSONDecodeError, AttributeError, urllib3.exceptions.HTTPError):
         pass
     after = response.headers.get("Retry-After", "")

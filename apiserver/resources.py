@@ -45,6 +45,18 @@ class Resources:
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, _Place]] = {}
 
+    def knows(self, api_version: str, kind: str) -> bool:
+        """Whether such a definition is installed.
+
+        Raises:
+            Refused, Unreachable: As read().
+        """
+        try:
+            self._place(api_version, kind)
+        except UnknownKind:
+            return False
+        return True
+
     def read(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         """One object; None if there is none.
 
@@ -60,14 +72,24 @@ class Resources:
                 return None
             raise
 
-    def all_of(self, api_version: str, kind: str, namespace: str, labels: str = "") -> list[dict[str, Any]]:
+    def all_of(
+        self, api_version: str, kind: str, namespace: str, labels: str = "", fields: str = ""
+    ) -> list[dict[str, Any]]:
         """All objects of a kind in a namespace.
+
+        Args:
+            api_version: Group and version.
+            kind: Of the objects.
+            namespace: Where; empty = everywhere.
+            labels: A label selector.
+            fields: A field selector.
 
         Raises:
             UnknownKind, Refused, Unreachable: As read().
         """
         place = self._place(api_version, kind)
-        query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
+        chosen = {"labelSelector": labels, "fieldSelector": fields}
+        query = {"limit": str(PAGE)} | {key: value for key, value in chosen.items() if value}
         found: list[dict[str, Any]] = []
         while True:
             page = self._connection.json("GET", place.path(namespace), query)

@@ -28,7 +28,8 @@ def deliveries() -> list[Panel]:
     return [
         number("Events", "Events that event sources put on the bus.", increase(SENT), width=6),
         number("Since the last event", "Time since the last event, within the last day.", f"time() - max(max_over_time(({changed})[1d:10m]))", "s", bad=86_400.0, width=6),
-        number("Not sent", "Events that the bus did not accept.", increase("argo_events_events_sent_failed_total") + " or vector(0)", bad=1, width=6),
+        number("Answered 500", "Deliveries that did not reach the bus. Let the git host send them again (hookline docs HooklineDeliveriesRefused).",
+               increase("argo_events_events_processing_failed_total") + " or vector(0)", bad=1, width=6),
         number("Event sources", "Running servers of event sources.", f"sum({select('argo_events_event_service_running_total')})", width=6),
         bars("Events", "Events on the bus, by event source and event name.", [(increase(SENT, RATE, "eventsource_name, event_name"), "{{eventsource_name}}/{{event_name}}")]),
         bars("Refused events", "Deliveries that were received and not put on the bus: a wrong signature, a body that is not JSON, or a bus that does not accept the event.",
@@ -55,8 +56,8 @@ def bus() -> list[Panel]:
     by = "stream_name, consumer_name"
     return [
         lines("Waiting events", "Events that are not yet delivered, and events that are not yet acknowledged. Each trigger has one consumer.", [
-            (f"max by ({by}) ({select('jetstream_consumer_num_pending')}) > 0", "{{consumer_name}}: pending"),
-            (f"max by ({by}) ({select('jetstream_consumer_num_ack_pending')}) > 0", "{{consumer_name}}: delivered"),
+            (f"max by ({by}) ({select('nats_consumer_num_pending')}) > 0", "{{consumer_name}}: pending"),
+            (f"max by ({by}) ({select('nats_consumer_num_ack_pending')}) > 0", "{{consumer_name}}: delivered"),
         ]),
         lines("Stuck consumers", "Consumers with waiting events that acknowledged nothing for ten minutes. Restart the Sensor (hookline docs HooklineTriggerStuck).",
               [(stuck(), "{{consumer_name}}")]),

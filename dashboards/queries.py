@@ -34,7 +34,7 @@ OTHER_METRICS = {
     # argoproj/argo-events pkg/metrics/metrics.go (1.9.10), port 7777 of event sources and Sensors
     "argo_events_event_service_running_total": ("namespace", "eventsource_name"),
     "argo_events_events_sent_total": ("namespace", "eventsource_name", "event_name"),
-    "argo_events_events_sent_failed_total": ("namespace", "eventsource_name", "event_name"),
+    "argo_events_events_processing_failed_total": ("namespace", "eventsource_name", "event_name"),
     "argo_events_event_processing_duration_milliseconds_count": (
         "namespace",
         "eventsource_name",
@@ -45,10 +45,12 @@ OTHER_METRICS = {
     "argo_events_action_retries_failed_total": ("namespace", "sensor_name", "trigger_name"),
     "argo_events_action_duration_milliseconds_sum": ("namespace", "sensor_name", "trigger_name"),
     "argo_events_action_duration_milliseconds_count": ("namespace", "sensor_name", "trigger_name"),
-    # nats-io/prometheus-nats-exporter collector/jsz.go (0.15), the bus's own metrics container
-    "jetstream_consumer_num_pending": ("namespace", "stream_name", "consumer_name"),
-    "jetstream_consumer_num_ack_pending": ("namespace", "stream_name", "consumer_name"),
-    "jetstream_consumer_ack_floor_stream_seq": ("namespace", "stream_name", "consumer_name"),
+    # nats-io/prometheus-nats-exporter collector/jsz.go (0.14.0), the bus's own metrics container. Argo Events starts it with -prefix=nats
+    # (pkg/reconciler/eventbus/installer/jetstream.go), which stands in place of its usual jetstream_.
+    "nats_consumer_num_pending": ("namespace", "stream_name", "consumer_name"),
+    "nats_consumer_num_ack_pending": ("namespace", "stream_name", "consumer_name"),
+    "nats_consumer_ack_floor_stream_seq": ("namespace", "stream_name", "consumer_name"),
+    "nats_server_total_consumers": ("namespace",),
 }
 """Metrics of others, and their labels."""
 _PROCESS = {"process_resident_memory_bytes": (), "process_cpu_seconds_total": ()}
@@ -130,6 +132,6 @@ def stuck(*, rule: bool = False) -> str:
     A trigger that is dead takes nothing, while its Sensor looks alive.
     """
     by = "namespace, stream_name, consumer_name"
-    floor = select("jetstream_consumer_ack_floor_stream_seq", rule=rule)
-    waiting = f"max by ({by}) ({select('jetstream_consumer_num_pending', rule=rule)}) > 0"
+    floor = select("nats_consumer_ack_floor_stream_seq", rule=rule)
+    waiting = f"max by ({by}) ({select('nats_consumer_num_pending', rule=rule)}) > 0"
     return f"({waiting}) and (max by ({by}) (delta({floor}[10m])) == 0)"

@@ -40,6 +40,16 @@ class Alert:
     """critical, warning or info."""
     summary: str
     description: str
+    group: str = "hookline"
+    """The group of rules in which it is evaluated; a key of GROUPS."""
+
+
+GROUPS: Mapping[str, str] = {"hookline": "1m", "hookline-events": "15s"}
+"""Group of rules → how often it is evaluated.
+
+Rules of one group are evaluated one after the other, so that alerts see the records of the same moment. Deliveries are refused while the
+bus is lost, so what tells of that does not wait for a minute.
+"""
 
 
 def _share(
@@ -91,6 +101,19 @@ _NEXT = select("hookline_schedule_next_timestamp_seconds", rule=True)
 _LAST = select("hookline_schedule_last_timestamp_seconds", rule=True)
 _SENT = "argo_events_events_sent_total"
 _FAILED = "argo_events_action_failed_total"
+_REFUSED = "argo_events_events_processing_failed_total"
+"""Counts every delivery that is answered 500, and argo_events_events_sent_failed_total only those for which there was a connection to the bus
+(argo-events 1.9.11, pkg/eventsources/eventing.go and common/webhook/webhook.go)."""
+
+
+def _no_subscription() -> str:
+    """Buses whose servers ran within the last ten minutes, and none of which holds a subscription now.
+
+    A server without a stream holds none, nor does one that is gone: no samples count as none.
+    """
+    by, held = "cluster, namespace", select("nats_server_total_consumers", rule=True)
+    return f"count by ({by}) (max_over_time({held}[10m])) unless on ({by}) (sum by ({by}) ({held}) > 0)"
+
 
 ALERTS: Sequence[Alert] = (
     Alert(
@@ -153,6 +176,23 @@ ALERTS: Sequence[Alert] = (
         "It was due at {{ $value | humanizeTimestamp }}, and no run of that schedule was seen.",
     ),
     Alert(
+        "HooklineBusLost",
+        _no_subscription(),
+        "15s", "critical",
+        "The event bus in {{ $labels.namespace }} has lost its stream or its subscriptions.",
+        "No server of the bus holds a subscription of a Sensor. Deliveries are answered 500, or they are answered 200 and start no run. It does not heal "
+        "by itself.",
+        "hookline-events",
+    ),
+    Alert(
+        "HooklineDeliveriesRefused",
+        f"{increase(_REFUSED, '5m', 'cluster, namespace, eventsource_name', rule=True)} > 0",
+        "0s", "critical",
+        "{{ $labels.eventsource_name }} answers deliveries with 500.",
+        "Deliveries of the last five minutes that did not reach the event bus: about {{ $value | humanize }}. Only the git host has them now.",
+        "hookline-events",
+    ),
+    Alert(
         "HooklineNoEvents",
         f"{increase(_SENT, '2d', 'cluster, namespace', rule=True)} == 0 and sum by (cluster, namespace) ({select(_SENT, rule=True)}) > 0",
         "1h", "info",
@@ -211,9 +251,9 @@ def groups(runbooks: str | None) -> Mapping[str, Any]:
         runbooks: Address of the runbooks, up to `<name of the alert>.md`; None if nobody publishes them.
     """
     records = [{"record": each.name, "expr": each.expression} for each in RECORDS]
-    # One group: its rules are evaluated one after the other, so that alerts see the records of the same moment.
-    rules = [*records, *(_alert(each, runbooks) for each in ALERTS)]
-    return {"groups": [{"name": "hookline", "interval": "1m", "rules": rules}]}
+    rules = {name: [_alert(each, runbooks) for each in ALERTS if each.group == name] for name in GROUPS}
+    rules["hookline"] = [*records, *rules["hookline"]]
+    return {"groups": [{"name": name, "interval": GROUPS[name], "rules": rules[name]} for name in GROUPS]}
 
 
 def _alert(each: Alert, runbooks: str | None) -> Mapping[str, Any]:

@@ -25,9 +25,11 @@ def go_json_bytes(value: Any) -> int:
 def environment_bytes(manifest: dict[str, Any]) -> int:
     """Bytes of NAME=value and NUL with which the controller starts the pod of a Sensor or EventSource.
 
-    It marshals the object anew and encodes it in base64 (argo-events pkg/reconciler/sensor/resource.go).
+    It marshals a copy that has the name, the namespace and the spec alone, and encodes that in base64 (argo-events
+    pkg/reconciler/sensor/resource.go, pkg/reconciler/eventsource/resource.go): labels and annotations take no room.
     """
-    metadata = {**manifest["metadata"], "creationTimestamp": None}
+    place = {key: manifest["metadata"][key] for key in ("name", "namespace")}
+    metadata = {**place, "creationTimestamp": None}
     size = go_json_bytes({"metadata": metadata, "spec": manifest["spec"], "status": {}})
     return len(_VARIABLES[manifest["kind"]]) + 4 * -(-size // 3) + 1
 

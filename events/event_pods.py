@@ -5,12 +5,14 @@ that they can write, but for the volumes that the controllers mount: /tmp, and t
 pkg/reconciler/{sensor,eventsource}/resource.go, pkg/reconciler/eventbus/installer/jetstream.go).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
     "METRICS_PORT",
     "USER",
     "container_security",
+    "monitor",
     "pod_security",
     "pod_template",
     "requests",
@@ -78,5 +80,41 @@ def pod_template(account: str, memory_mib: int, limit_mib: int) -> dict[str, Any
             "resources": {**requests(50, memory_mib), "limits": {"memory": _memory(limit_mib)}},
             # Go collects more often as it comes near this, instead of being ended at the limit.
             "env": [{"name": "GOMEMLIMIT", "value": f"{limit_mib * 9 // 10}MiB"}],
+        },
+    }
+
+
+def monitor(
+    namespace: str, labels: Mapping[str, str], name: str = "hookline-events", at: str = ""
+) -> dict[str, Any]:
+    """The PodMonitor by which a Prometheus Operator has the pods of the event path scraped: event sources, Sensors and the bus.
+
+    All three name the port `metrics` (argo-events 1.9.11, pkg/reconciler/{sensor,eventsource}/resource.go, eventbus/installer/jetstream.go).
+    An alert on a lost bus waits for two scrapes, so they are not far apart.
+
+    Args:
+        namespace: Of the pods.
+        labels: By which a Prometheus chooses its monitors.
+        name: Of the object.
+        at: Namespace of the object; empty: that of the pods.
+    """
+    controllers = [f"{part}-controller" for part in ("eventbus", "eventsource", "sensor")]
+    elsewhere = {"namespaceSelector": {"matchNames": [namespace]}} if at not in {"", namespace} else {}
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": {
+            "name": name,
+            "namespace": at or namespace,
+            "labels": dict(labels),
+            # By which Alibaba Cloud's managed Prometheus finds it (aliyun/terraform-provider-alicloud, arms_env_pod_monitor).
+            "annotations": {"arms.prometheus.io/discovery": "true"},
+        },
+        "spec": {
+            **elsewhere,
+            "selector": {
+                "matchExpressions": [{"key": "controller", "operator": "In", "values": controllers}]
+            },
+            "podMetricsEndpoints": [{"port": "metrics", "interval": "15s"}],
         },
     }

@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 API_VERSION = "argoproj.io/v1alpha1"
-LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 BUS_MAX_PAYLOAD = "8MB"
 """NATS' own limit for a message (1 MB by default): twice a delivery, since < > & grow when they are escaped."""
 
@@ -80,7 +79,7 @@ def _object(
     return {
         "apiVersion": api_version,
         "kind": kind,
-        "metadata": {"name": name, "namespace": namespace, "labels": dict(LABELS)},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
 

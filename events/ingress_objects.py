@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from events.eventsource import LABELS, Endpoint
+from events.eventsource import Endpoint
 from events.ingress import Gateway, Ingress
 
 __all__ = ["ingress_manifests"]
@@ -29,7 +29,6 @@ def ingress_manifests(
     metadata = {
         "name": name,
         "namespace": namespace,
-        "labels": dict(LABELS),
         **({"annotations": dict(sorted(annotations.items()))} if annotations else {}),
     }
     if ingress.gateway is None:

@@ -10,6 +10,7 @@ from typing import Any
 from cloudevents.core.bindings.http import to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from pydantic import Field
 
 from documents.blocks import Text, Url
 from runs.facts import Attempt, Began, Ended
@@ -55,9 +56,12 @@ class CDEvents:
 class CDEventsSettings(ListenerSettings):
     """Receiver of finished runs and steps."""
 
-    url: Url
-    source: Text = "/hookline"
-    """The URI that identifies this exporter in events."""
+    url: Url = Field(description="Address to which events are posted.")
+    source: Text = Field(
+        default="/hookline",
+        description="URI that identifies this exporter in events.",
+        examples=["/hookline"],
+    )
 
     def listener(self, outbox: Outbox) -> CDEvents:
         """Owes events to the outbox."""

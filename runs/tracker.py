@@ -15,8 +15,10 @@ from runs.facts import Attempt, Began, Ended
 from runs.objects import Node, Notice, Pod, Workflow
 from runs.step_logs import StepLog
 
-__all__ = ["Known", "LogRequest", "Progress", "Tracker"]
+__all__ = ["ALL_NAMESPACES", "Known", "LogRequest", "Progress", "Tracker"]
 
+ALL_NAMESPACES = ("",)
+"""The namespaces of one watch of the whole cluster."""
 GRACE_SECONDS = 15.0
 """Seconds that an ended run waits for the pods that its status names, and a pod for its Workflow."""
 
@@ -92,6 +94,7 @@ class Tracker:
         *,
         logged_steps: Iterable[str],
         resources: Iterable[str],
+        namespaces: Sequence[str] = ALL_NAMESPACES,
         missed: Iterable[str] = (),
     ) -> None:
         """Begin with nothing.
@@ -99,12 +102,14 @@ class Tracker:
         Args:
             known: What was told.
             logged_steps: Steps whose log is read.
-            resources: What must be listed completely before anything counts as missing.
+            resources: What must be listed completely in a namespace before anything of it counts as missing.
+            namespaces: Those that are listed, each by itself.
             missed: Uids of runs that had begun when the ledger was last written.
         """
         self._known = known
         self._logged = frozenset(logged_steps)
-        self._unsynced = set(resources)
+        self._namespaces = frozenset(namespaces)
+        self._unsynced = {(resource, namespace) for resource in resources for namespace in namespaces}
         self._missed = set(missed)
         self._runs: dict[str, _TrackedRun] = {}
         self._run_of: dict[str, str] = {}
@@ -181,16 +186,24 @@ class Tracker:
         if tracked is not None:
             tracked.log, tracked.log_result = log, result
 
-    def synced(self, resource: str, now: float) -> None:
-        """All objects of a resource were given; the first time, what was missed meanwhile is lost."""
-        if resource not in self._unsynced:
+    def synced(self, resource: str, now: float, namespace: str = "") -> None:
+        """All objects of a resource in a namespace were given; the first time, what was missed meanwhile is lost.
+
+        A ledger does not say where a run was, so missed runs are lost only when the Workflows of every namespace were given.
+        """
+        if (resource, namespace) not in self._unsynced:
             return
-        self._unsynced.discard(resource)
-        if resource == "workflows":
+        self._unsynced.discard((resource, namespace))
+        if resource == "workflows" and not any(each == resource for each, _ in self._unsynced):
             self._lost += [Lost("run", uid, now) for uid in sorted(self._missed)]
             self._missed.clear()
-        if not self._unsynced:
+        if self._listed(namespace):
             self._touched |= self._runs.keys()
+
+    def _listed(self, namespace: str) -> bool:
+        """Whether everything of a namespace was given once."""
+        place = namespace if namespace in self._namespaces else ""
+        return not any(each == place for _, each in self._unsynced)
 
     def _of(self, uid: str, now: float) -> _TrackedRun:
         self._touched.add(uid)
@@ -284,7 +297,7 @@ class Tracker:
 
     def _settle_orphans(self, uid: str, run: _TrackedRun, now: float) -> None:
         """Pods without a known Workflow: it is still to come, was counted, or is of a template that is not measured."""
-        if self._unsynced:
+        if not all(self._listed(each.pod.namespace) for each in run.pods.values()):
             return
         open_pods = [
             each
@@ -368,7 +381,7 @@ class Tracker:
 
     def _may_come(self, run: _TrackedRun, now: float) -> bool:
         """Whether a pod that nobody has seen may just be late."""
-        if self._unsynced:
+        if run.workflow is None or not self._listed(run.workflow.namespace):
             return True
         return run.ended_seen is not None and now - run.ended_seen < GRACE_SECONDS
 

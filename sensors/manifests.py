@@ -102,7 +102,6 @@ def sensor_manifest(plan: SensorPlan, namespace: str, mode: CreationMode, event_
         "metadata": {
             "name": plan.name,
             "namespace": namespace,
-            "labels": {"app.kubernetes.io/managed-by": "hookline"},
             "annotations": {f"{PREFIX}carries": plan.why},
         },
         "spec": {

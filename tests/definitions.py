@@ -59,7 +59,7 @@ KUBERNETES_GROUPS = {
     ),
     "apis/apps/v1": ("Deployment",),
     "apis/networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
-    "apis/rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
+    "apis/rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
 }
 """API group and version → the kinds of Kubernetes' own that hookline prints."""
 POD_TYPES = (
@@ -115,10 +115,10 @@ def workflows_rules(folder: Path) -> Json:
     return {kind: _small(schema) for kind, schema in found}
 
 
-def service_monitor_rules(folder: Path) -> Json:
-    """The rules of a ServiceMonitor's `spec`."""
-    kind, schema = _custom(folder / "monitoring.coreos.com_servicemonitors.yaml")
-    return {kind: schema}
+def monitoring_rules(folder: Path) -> Json:
+    """Rules of `spec` of the Prometheus Operator's kinds that hookline prints."""
+    plurals = ("servicemonitors", "podmonitors", "prometheusrules")
+    return dict(_custom(folder / f"monitoring.coreos.com_{plural}.yaml") for plural in plurals)
 
 
 def application_rules(folder: Path) -> Json:
@@ -291,7 +291,7 @@ def main() -> None:
     elif engine == "kustomize-controller":
         found = kustomization_rules(folder / "config/crd/bases")
     else:
-        found = service_monitor_rules(folder / "example/prometheus-operator-crd")
+        found = monitoring_rules(folder / "example/prometheus-operator-crd")
     path = FOLDER / f"{engine}-{version}.json"
     path.write_text(json.dumps(found, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
 

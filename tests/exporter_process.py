@@ -29,6 +29,7 @@ from runs.exporter.instance import Instance, Options
 from runs.exporter.ledger import Ledger
 from runs.exporter.service import ClusterScope
 from runs.exporter.web.web_config import Security
+from runs.tracker import ALL_NAMESPACES
 
 
 @contextmanager
@@ -155,7 +156,7 @@ def run_until_killed(
     options = Options(
         version="1", host="127.0.0.1", port=0, reasons={}, configuration=configuration, ledger=ledger
     )
-    scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
+    scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None))
     ledgers = functools.partial(Ledger, crash_point=killed_here)
     with wait_less(), patch("runs.exporter.instance.Ledger", ledgers):
         Instance(options, scope, Security(None)).run(threading.Event())
@@ -164,12 +165,14 @@ def run_until_killed(
 class ExporterThread(Served):
     """The exporter in a thread of the test: as quick as its settings let it be."""
 
-    def __init__(self, kubeconfig: Path, **options: Any) -> None:
+    def __init__(
+        self, kubeconfig: Path, namespaces: tuple[str, ...] = ALL_NAMESPACES, **options: Any
+    ) -> None:
         self._stop = threading.Event()
         self.ended_well: bool | None = None
         started: queue.SimpleQueue[int] = queue.SimpleQueue()
         chosen = Options(version="1", host="127.0.0.1", port=0, reasons={}, **options)
-        scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), "")
+        scope = ClusterScope(Connection.of_kubeconfig(kubeconfig, None), namespaces)
         instance = Instance(chosen, scope, Security(None))
 
         def run() -> None:

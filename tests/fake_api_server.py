@@ -16,11 +16,16 @@ Fault = Callable[["Handler", dict[str, str]], bool]
 
 
 class Watcher(queue.Queue[tuple[str, Json] | None]):
-    """A watch of one collection."""
+    """A watch of one collection, of all namespaces or of one."""
 
-    def __init__(self, collection: str) -> None:
+    def __init__(self, collection: str, namespace: str) -> None:
         super().__init__()
-        self.collection = collection
+        self.collection, self.namespace = collection, namespace
+
+
+def within(raw: Json, namespace: str) -> bool:
+    """Whether an object is in a namespace; one without a namespace is in each."""
+    return not namespace or raw["metadata"].get("namespace", namespace) == namespace
 
 
 class FakeApiServer:
@@ -37,6 +42,10 @@ class FakeApiServer:
         self.watchers: list[Watcher] = []
         self.faults: dict[str, list[Fault]] = {"list": [], "watch": [], "log": [], "lease": []}
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.asked: list[tuple[str, str]] = []
+        """Method and path with its query of each request."""
+        self.forbidden: set[str] = set()
+        """Namespaces of which nothing may be read."""
         self.logs: dict[str, bytes] = {}
         self.leases: dict[str, Json] = {}
         self.token: str | None = None
@@ -155,7 +164,7 @@ class FakeApiServer:
             return
         self.history.append((self.version, collection, kind, raw))
         for each in self.watchers:
-            if each.collection == collection:
+            if each.collection == collection and within(raw, each.namespace):
                 each.put((kind, raw))
 
 
@@ -214,11 +223,15 @@ class Handler(BaseHTTPRequestHandler):
         else:
             kind = "watch" if query.get("watch") else "list"
         api = self.api
+        namespace = url.path.partition("/namespaces/")[2].partition("/")[0]
         with api.lock:
             api.requests.append((kind, query))
+            api.asked.append(("GET", self.path))
             fault = api.faults[kind].pop(0) if api.faults[kind] else None
         if api.token is not None and self.headers.get("Authorization") != f"Bearer {api.token}":
             fault = status(401, "Unauthorized")
+        if namespace in api.forbidden:
+            fault = status(403, "Forbidden")
         if fault is not None and fault(self, query):
             return
         if kind == "log":
@@ -226,9 +239,9 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "lease":
             self._lease(url.path)
         elif kind == "watch":
-            self._watch(url.path.rpartition("/")[2], query)
+            self._watch(url.path.rpartition("/")[2], namespace, query)
         else:
-            self._list(url.path.rpartition("/")[2], query)
+            self._list(url.path.rpartition("/")[2], namespace, query)
 
     def _log(self, path: str, query: dict[str, str]) -> None:
         log = self.api.logs.get(path.split("/")[-2])
@@ -252,6 +265,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _write_lease(self, method: str) -> None:
         api = self.api
+        api.asked.append((method, self.path))
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         name = body["metadata"]["name"]
         with api.lock:
@@ -270,10 +284,11 @@ class Handler(BaseHTTPRequestHandler):
             api.leases[name] = body
         self.answer(200, json.dumps(body).encode())
 
-    def _list(self, collection: str, query: dict[str, str]) -> None:
+    def _list(self, collection: str, namespace: str, query: dict[str, str]) -> None:
         api = self.api
         with api.lock:
-            objects = api.collections[collection]
+            stored = api.collections[collection]
+            objects = {uid: raw for uid, raw in stored.items() if within(raw, namespace)}
             uids = sorted(objects)
             limit = api.page_limit or int(query.get("limit", "500"))
             begin = int(query.get("continue", "0"))
@@ -284,16 +299,17 @@ class Handler(BaseHTTPRequestHandler):
             items = b",".join(api.encoded(objects[uid]) for uid in chosen)
         self.answer(200, b'{"metadata":%s,"items":[%s]}' % (json.dumps(metadata).encode(), items))
 
-    def _watch(self, collection: str, query: dict[str, str]) -> None:
+    def _watch(self, collection: str, namespace: str, query: dict[str, str]) -> None:
         api = self.api
-        events = Watcher(collection)
+        events = Watcher(collection, namespace)
         with api.lock:
             if query.get("sendInitialEvents"):
                 if api.streaming_lists is False:
                     status(422, "Invalid")(self, query)
                     return
                 for raw in api.collections[collection].values():
-                    events.put(("ADDED", raw))
+                    if within(raw, namespace):
+                        events.put(("ADDED", raw))
                 end = {"k8s.io/initial-events-end": "true"}
                 if api.streaming_lists:
                     events.put(
@@ -305,7 +321,7 @@ class Handler(BaseHTTPRequestHandler):
                     status(410, "Expired")(self, query)
                     return
                 for version, place, kind, raw in api.history:
-                    if version > begin and place == collection:
+                    if version > begin and place == collection and within(raw, namespace):
                         events.put((kind, raw))
             api.follow(events)
         self.send_response(200)

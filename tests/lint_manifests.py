@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from printed import CASES, printed
+from support import exporter_of
 
 from hookline.output import yaml_documents
-from runs.exporter.manifests import exporter_manifests
 
 Json = dict[str, Any]
 
@@ -76,7 +76,7 @@ def pods() -> Iterator[Json]:
 
 def main() -> int:
     """Exit code of kube-score: 1 if it has something against an object."""
-    found = [*pods(), *exporter_manifests("ci", f"registry.example.com/hookline@{DIGEST}", 9893)]
+    found = [*pods(), *exporter_of("ci", f"registry.example.com/hookline@{DIGEST}")]
     # Memory has a limit wherever what it needs was measured; a limit of CPU would only slow down what is waited for.
     options = ["--output-format", "ci", "--ignore-container-cpu-limit", "--kubernetes-version", "v1.34"]
     ignored = [option for name in IGNORED for option in ("--ignore-test", name)]

@@ -3,7 +3,9 @@
 Managed fields are the real one's (tests/cluster/test_apply.py); this one shows what is asked of it, in which order, and refuses as a test says.
 """
 
+import base64
 import json
+import re
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,13 +13,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["ObjectsServer"]
+__all__ = ["ObjectsServer", "ready"]
 
 Json = dict[str, Any]
 KINDS = {
-    "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim"),
+    "v1": ("ServiceAccount", "Secret", "ConfigMap", "Pod", "PersistentVolumeClaim", "PersistentVolume"),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
-    "argoproj.io/v1alpha1": ("EventBus", "EventSource", "Sensor", "CronWorkflow"),
+    "argoproj.io/v1alpha1": (
+        "EventBus",
+        "EventSource",
+        "Sensor",
+        "Workflow",
+        "CronWorkflow",
+        "WorkflowTemplate",
+        "ClusterWorkflowTemplate",
+    ),
     "apps/v1": ("Deployment", "StatefulSet"),
 }
 
@@ -33,6 +43,13 @@ class ObjectsServer:
         """Status and message for a request: method, path, whether it is a trial."""
         self.logs: dict[str, str] = {}
         """Pod → the log of its main container."""
+        self.proxied: dict[str, Any] = {}
+        """Path of a pod's or Service's proxy, such as `eventbus-default-js-0:8222/proxy/jsz` → status and content of the answer, or a
+        function that makes them of the request's headers and body."""
+        self.allows: Callable[[Json], bool] = lambda _attributes: True
+        """Whether the account of a SubjectAccessReview has these attributes, with its user under `user`."""
+        self.date: str | None = None
+        """The Date header in place of the true one."""
         self.kinds: dict[str, tuple[str, ...]] = dict(KINDS)
         handler = type("Bound", (_Handler,), {"server_of_objects": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -71,17 +88,86 @@ class ObjectsServer:
         self.objects[path] = manifest
 
 
+def ready(server: ObjectsServer, *, subscribed: bool) -> None:
+    """Give every object what its controller would give it."""
+    for path, each in list(server.objects.items()):
+        kind, name = each["kind"], each["metadata"]["name"]
+        label = {"EventBus": "owner-name", "EventSource": "eventsource-name", "Sensor": "sensor-name"}.get(
+            kind
+        )
+        if label is None:
+            continue
+        each["status"] = {"conditions": [{"type": "Deployed", "status": "True"}]}
+        carried = base64.b64encode(json.dumps({"spec": each["spec"]}).encode()).decode()
+        variable = "SENSOR_OBJECT" if kind == "Sensor" else "EVENTSOURCE_OBJECT"
+        env = [] if kind == "EventBus" else [{"name": variable, "value": carried}]
+        workload = "StatefulSet" if kind == "EventBus" else "Deployment"
+        status = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+        made: dict[str, Any] = {
+            "kind": workload,
+            "metadata": {
+                "name": name,
+                "namespace": "ci",
+                "labels": {label: name},
+                "generation": 1,
+                "ownerReferences": [{"uid": path}],
+            },
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "main", "env": env}]}}},
+            "status": status,
+        }
+        server.put(f"/apis/apps/v1/namespaces/ci/{workload.lower()}s/{name}-{kind.lower()}", made)
+        if kind == "Sensor":
+            server.put(
+                f"/api/v1/namespaces/ci/pods/{name}-0",
+                {
+                    "kind": "Pod",
+                    "metadata": {"name": f"{name}-0", "namespace": "ci", "labels": {label: name}},
+                },
+            )
+            triggers = [trigger["template"]["name"] for trigger in each["spec"]["triggers"]]
+            lines = [
+                f"started subscribing to events for trigger {trigger} with client" for trigger in triggers
+            ]
+            server.logs[f"{name}-0"] = "\n".join(lines) if subscribed else "Sensor started."
+
+
 def plural(kind: str) -> str:
     """The last part of a collection's path."""
     return kind.lower() if kind == "EventBus" else f"{kind.lower()}s"
 
 
+def _lists(path: str, collection: str) -> bool:
+    """Whether a list at a path holds what a collection holds: its own, or that of every namespace."""
+    everywhere = re.sub(r"/namespaces/[^/]+", "", collection)
+    return path in (collection, everywhere)
+
+
+def _selected(metadata: Json, query: dict[str, str]) -> bool:
+    """Whether an object is among those that a request selects: `key=value`, `key in (a,b)`, `metadata.name=x`."""
+    wanted = query.get("labelSelector", "")
+    if several := re.fullmatch(r"(\S+) in \((\S+)\)", wanted):
+        key, values = several[1], several[2].split(",")
+    else:
+        key, _, value = wanted.partition("=")
+        values = [value]
+    if wanted and metadata.get("labels", {}).get(key) not in values:
+        return False
+    field = query.get("fieldSelector", "").partition("=")[2]
+    return field in ("", metadata["name"])
+
+
 class _Handler(BaseHTTPRequestHandler):
     server_of_objects: ObjectsServer
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: a client that delays its acknowledgement of the first would wait 40 ms for the second.
+    wbufsize = -1
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header."""
+        return self.server_of_objects.date or super().date_time_string(timestamp)
 
     def _answer(self, status: int, body: Any) -> None:
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -93,7 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         server, url = self.server_of_objects, urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(sent or b"null")
         trial = "dryRun" in query
         if refused := server.refuse(self.command, url.path, trial):
             self._answer(refused[0], {"reason": "Refused", "message": refused[1]})
@@ -107,6 +194,15 @@ class _Handler(BaseHTTPRequestHandler):
                 {"name": plural(kind), "kind": kind, "namespaced": True} for kind in server.kinds[version]
             ]
             self._answer(200, {"resources": [*found, {"name": "x/status", "kind": "X", "namespaced": True}]})
+        elif url.path == "/version":
+            self._answer(200, {"gitVersion": "v1.34.4"})
+        elif url.path.endswith("/subjectaccessreviews"):
+            asked = {"user": body["spec"]["user"], **body["spec"]["resourceAttributes"]}
+            self._answer(201, {**body, "status": {"allowed": server.allows(asked)}})
+        elif "/proxy/" in url.path:
+            place = re.split("/(?:pods|services)/", url.path)[-1]
+            answer = server.proxied.get(place, (503, {"message": "no endpoint"}))
+            self._answer(*(answer(self.headers, sent) if callable(answer) else answer))
         elif url.path.endswith("/log"):
             self._answer(200, server.logs.get(url.path.split("/")[-2], ""))
         else:
@@ -118,12 +214,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "GET" if path in objects:
                 self._answer(200, objects[path])
             case "GET" if any(plural(kind) == name for kinds in KINDS.values() for kind in kinds):
-                label, _, value = query.get("labelSelector", "=").partition("=")
                 found = [
                     each
                     for place, each in objects.items()
-                    if place.rpartition("/")[0] == path
-                    and each["metadata"].get("labels", {}).get(label, "") == value
+                    if _lists(path, place.rpartition("/")[0]) and _selected(each["metadata"], query)
                 ]
                 self._answer(200, {"items": found, "metadata": {}})
             case "PATCH" if isinstance(body, dict):
@@ -141,4 +235,4 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._answer(404, {"reason": "NotFound", "message": f"{name} not found"})
 
-    do_GET = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the server calls
+    do_GET = do_PATCH = do_POST = do_DELETE = _handle  # noqa: N815 - the names that the server calls

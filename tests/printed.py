@@ -65,6 +65,30 @@ pipelines:
     events: {pull_request: {forks: sandboxed, approved_by: {label: ok-to-test}}}
 """
 
+EXPORTED = (
+    EVERYTHING.replace(
+        "  namespace: ci\n",
+        f"  namespace: ci\n  image: registry.example.com/hookline@sha256:{'0' * 64}\n  image_pull_secrets: [registry]\n",
+    )
+    + """\
+exporter:
+  namespace: watching
+  watch: all
+  settings: {max_pipelines: 500, cdevents: {url: "https://events.example.com/"}}
+  web_config: {name: exporter-web, tls: true, ca: {name: exporter-ca, key: ca.crt}, basic_auth: {name: exporter-scrape}}
+  storage: {size: 2Gi, class: fast}
+  monitor: pod
+  monitor_labels: {release: stack}
+  interval: 1m
+  rules_labels: {release: stack}
+  monitoring_namespace: monitoring
+  resources: {requests: {cpu: 1}, limits: {cpu: 2, memory: 1Gi}}
+  node_selector: {pool: ci}
+  tolerations: [{key: dedicated, value: ci, effect: NoSchedule}, {operator: Exists}]
+  clients: [monitoring, ingress]
+"""
+)
+"""The same, with an exporter of which everything is set."""
 
 # As somebody who leaves retries to the Workflow has it.
 WITHOUT_RETRIES = dataclasses.replace(stock("hookline-ci-go"), own_retries="none")
@@ -93,7 +117,8 @@ def example_files(example: Path) -> list[tuple[str, bytes]]:
 
 
 CASES = {path.name: example_files(path) for path in EXAMPLES} | {
-    "everything": [("hookline.yaml", EVERYTHING.encode())]
+    "everything": [("hookline.yaml", EVERYTHING.encode())],
+    "exporter": [("hookline.yaml", EXPORTED.encode())],
 }
 
 

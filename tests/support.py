@@ -130,3 +130,27 @@ def github_push(**changes: Any) -> Any:
         "head_commit": commit,
     }
     return edited(base, **changes)
+
+
+def exporter_of(namespace: str, image: str, **settings: Any) -> list[dict[str, Any]]:
+    """The objects of an exporter that watches its own namespace, as hookline prints them."""
+    from hookline.plan.exporter_objects import labelled_exporter
+    from runs.deployments import PodSettings
+    from runs.exporter.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, Installation
+
+    pod = PodSettings(image, requests=DEFAULT_REQUESTS, limits=DEFAULT_LIMITS)
+    return labelled_exporter(Installation(namespace, pod, **{"watch": (namespace,)} | settings))
+
+
+def recommended(component: str, name: str = "hookline", instance: str = "hookline") -> dict[str, str]:
+    """The labels that every object of a component has."""
+    from hookline.version import VERSION
+
+    return {
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/instance": instance,
+        "app.kubernetes.io/version": VERSION,
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/part-of": "hookline",
+        "app.kubernetes.io/managed-by": "hookline",
+    }

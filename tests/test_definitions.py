@@ -15,13 +15,12 @@ from definitions import (
     stored,
 )
 from printed import CASES, EVERYTHING, minor, printed
-from support import EXAMPLES
+from support import EXAMPLES, exporter_of
 
-from runs.exporter.manifests import exporter_manifests
 from triggers.prerequisites import ClassStorage, GitCredentials, NasStorage, NfsStorage, prerequisites
 from triggers.release import OLDEST_UPSTREAM, Release
 
-EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
+ALONE = exporter_of("ci", "registry.example.com/hookline@sha256:" + "0" * 64)
 SECRETS: dict[str, list[GitCredentials]] = {"git-creds": ["password", "ssh"], "gitlab-creds": ["ssh"]}
 THROUGH_A_GATEWAY = EVERYTHING.replace(
     "class: nginx, tls: ci-example-com-tls, controller: nginx, rate_limit: 50,",
@@ -61,9 +60,9 @@ def test_what_argo_events_reads_is_valid_there(version: str, case: str) -> None:
     assert [each for manifest in found for each in problems("argo-events", version, manifest)] == []
 
 
-@pytest.mark.parametrize("case", [*CASES, "exporter", "prerequisites"])
+@pytest.mark.parametrize("case", [*CASES, "exporter alone", "prerequisites"])
 def test_what_kubernetes_reads_is_valid_there(case: str) -> None:
-    own = {"exporter": EXPORTER, "prerequisites": NEEDED}
+    own = {"exporter alone": ALONE, "prerequisites": NEEDED}
     found = own[case] if case in own else printed(CASES[case], OLDEST_UPSTREAM)
     assert [
         f"{manifest['kind']}: {each}"
@@ -74,7 +73,7 @@ def test_what_kubernetes_reads_is_valid_there(case: str) -> None:
 
 def test_every_kind_that_is_printed_has_rules() -> None:
     files = [*CASES.values(), [("hookline.yaml", THROUGH_A_GATEWAY.encode())]]
-    found = [each for case in files for each in printed(case, OLDEST_UPSTREAM)] + EXPORTER + NEEDED
+    found = [each for case in files for each in printed(case, OLDEST_UPSTREAM)] + ALONE + NEEDED
     assert {"Ingress", "HTTPRoute"} <= {each["kind"] for each in found}
     known = {
         *stored("gateway-api", GATEWAY_API),
@@ -87,8 +86,18 @@ def test_every_kind_that_is_printed_has_rules() -> None:
 
 
 def test_what_the_prometheus_operator_reads_is_valid_there() -> None:
-    (monitor,) = (each for each in EXPORTER if each["kind"] == "ServiceMonitor")
-    assert problems("prometheus-operator", PROMETHEUS_OPERATOR, monitor) == []
+    (monitor,) = (each for each in ALONE if each["kind"] == "ServiceMonitor")
+    made = [*printed(CASES["exporter"], OLDEST_UPSTREAM), monitor]
+    read = [each for each in made if each["kind"] in stored("prometheus-operator", PROMETHEUS_OPERATOR)]
+    assert [each["kind"] for each in read] == [
+        "PodMonitor",  # of the exporter
+        "PodMonitor",  # of the event path
+        "PrometheusRule",
+        "ServiceMonitor",
+    ]
+    assert [
+        each for manifest in read for each in problems("prometheus-operator", PROMETHEUS_OPERATOR, manifest)
+    ] == []
     wrong = copy.deepcopy(monitor)
     wrong["spec"]["endpoints"][0]["intervall"] = "30s"
     assert len(problems("prometheus-operator", PROMETHEUS_OPERATOR, wrong)) == 1
@@ -134,7 +143,7 @@ def test_the_checker_refuses_an_ingress_that_kubernetes_does_not_know() -> None:
 def test_the_checker_refuses_what_kubernetes_does_not_know(
     kind: str, place: tuple[str | int, ...], value: object
 ) -> None:
-    (found,) = (copy.deepcopy(each) for each in EXPORTER if each["kind"] == kind)
+    (found,) = (copy.deepcopy(each) for each in ALONE if each["kind"] == kind)
     node: Any = found
     for part in place[:-1]:
         node = node[part]

@@ -282,6 +282,17 @@ def test_every_test_that_a_page_names_exists() -> None:
         assert f"\ndef {name}(" in (ROOT / file).read_text("utf-8"), f"{page}: {file}::{name}"
 
 
+def test_both_pages_on_a_lost_bus_restart_it_by_the_same_commands() -> None:
+    # The node test types those of the runbook; the section is what hookline doctor points to.
+    runbook = (ROOT / "docs/runbooks/HooklineBusLost.md").read_text("utf-8")
+    section = (ROOT / "docs/doctor.md").read_text("utf-8").partition("\n## lost-stream\n")[2]
+    cure = section.partition("\n## ")[0].partition("Only if")[0]
+    said = re.findall(r"(?m)^ {4}(\S.*)$", cure)
+    assert len(said) == 4
+    typed = re.findall(r"(?m)^ {7}(\S.*)$", runbook)
+    assert [each for each in typed if each in said] == said
+
+
 def test_the_table_of_threats_names_a_test_for_everybody() -> None:
     text = (ROOT / "docs/security.md").read_text("utf-8")
     table = text.partition("## Who may do what\n")[2].partition("\n## ")[0]

@@ -82,7 +82,7 @@ def test_ack_one_keeps_its_limits() -> None:
             assert each["spec"]["startingDeadlineSeconds"] == 3600
 
 
-def test_sensors_may_touch_workflows_and_nothing_else() -> None:
+def test_sensors_may_touch_workflows_and_the_exporter_what_it_reads() -> None:
     for path in GOLDENS.glob("*.yaml"):
         for each in read_yaml(path.read_text("utf-8")):
             assert each["kind"] not in {"ClusterRole", "ClusterRoleBinding"}
@@ -90,6 +90,7 @@ def test_sensors_may_touch_workflows_and_nothing_else() -> None:
                 text = str(each["rules"])
                 assert "*" not in text
                 allowed = {
+                    "hookline-exporter": {"workflows", "pods", "pods/log", "events", "leases"},
                     "hookline-sensor": {"workflows"},
                     "hookline-executor": {"workflowtaskresults"},
                     "hookline-calendar": {"configmaps"},

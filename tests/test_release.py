@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import ROOT
+from support import ROOT, exporter_of
 
 from hookline.cli import main
 from hookline.documentation import pages
 from hookline.version import VERSION
 from release.checksums import write_checksums
 from release.image import BUILDERS, Commit, Settings, commands, public_address
-from runs.exporter.manifests import exporter_manifests
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))
@@ -97,7 +96,7 @@ def test_no_command_of_the_build_names_the_index_which_may_hold_a_password() -> 
 
 
 def test_the_image_runs_as_the_pod_of_the_exporter_does() -> None:
-    (deployment,) = [each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Deployment"]
+    (deployment,) = [each for each in exporter_of("ci", "x") if each["kind"] == "Deployment"]
     pod = deployment["spec"]["template"]["spec"]
     context = pod["securityContext"]
     assert instructions("USER") == [f"{context['runAsUser']}:{context['runAsGroup']}"]

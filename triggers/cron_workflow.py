@@ -36,11 +36,7 @@ def cron_workflow(
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "CronWorkflow",
-        "metadata": {
-            "name": name,
-            "namespace": resource["metadata"]["namespace"],
-            "labels": {"app.kubernetes.io/managed-by": "hookline"},
-        },
+        "metadata": {"name": name, "namespace": resource["metadata"]["namespace"]},
         "spec": {
             **fields,
             "timezone": timezone,

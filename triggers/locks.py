@@ -27,11 +27,7 @@ class LimitsObject:
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {
-                "name": self.name,
-                "namespace": self.namespace,
-                "labels": {"app.kubernetes.io/managed-by": "hookline"},
-            },
+            "metadata": {"name": self.name, "namespace": self.namespace},
             "data": {name: str(most) for name, most in sorted(limits.items())},
         }
 

@@ -34,7 +34,6 @@ GitCredentials = Literal["password", "ssh"]
 GIT_SECRET = "git-creds"  # noqa: S105 - a name
 """The Secret that hookline-ci-go reads where its parameter git_secret names no other."""
 
-_LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _CLAIM = "pvc-nas"
 _OWN_DIRECTORY = "Give each namespace a directory of its own: runs wait only for runs of their own namespace, and share files with no other."
 _PLACEHOLDER = re.compile(r"<[A-Za-z][^<>]*>")
@@ -146,8 +145,7 @@ def prerequisites(
 
 def _object(kind: str, name: str, namespace: str, **content: Any) -> dict[str, Any]:
     where = {"namespace": namespace} if namespace else {}
-    metadata = {"name": name, **where, "labels": dict(_LABELS)}
-    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **content}
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **where}, **content}
 
 
 def _guarded(each: Prerequisite) -> Prerequisite:
@@ -155,7 +153,7 @@ def _guarded(each: Prerequisite) -> Prerequisite:
     if not left:
         return each
     metadata = each.manifest["metadata"]
-    labels = {**metadata["labels"], GUARD: GUARD_VALUE}
+    labels = {**metadata.get("labels", {}), GUARD: GUARD_VALUE}
     todo = f"Replace {', '.join(left)}, then remove the label {GUARD}: with it the API server refuses this object."
     return Prerequisite({**each.manifest, "metadata": {**metadata, "labels": labels}}, (*each.notes, todo))
 
@@ -189,7 +187,7 @@ def _volume(namespace: str, storage: Storage, size: str) -> list[Prerequisite]:
     }
     claim["spec"] |= {"storageClassName": "", "volumeName": name}
     if isinstance(storage, NasStorage):
-        volume["metadata"]["labels"]["alicloud-pvname"] = name
+        volume["metadata"]["labels"] = {"alicloud-pvname": name}
         claim["spec"]["selector"] = {"matchLabels": {"alicloud-pvname": name}}
         del claim["spec"]["volumeName"]
         volume["spec"]["csi"] = {

@@ -7,13 +7,12 @@ from triggers.words import EXECUTOR_SERVICE_ACCOUNT, RUN_SERVICE_ACCOUNT
 
 __all__ = ["bound_account", "run_rights", "sensor_rights", "tokenless_account"]
 
-_LABELS = {"app.kubernetes.io/managed-by": "hookline"}
 _MOUNTED = "workflows.argoproj.io/service-account-token.name"
 """Annotation of an executor's account: the Secret with its token (argo-workflows workflow/common/common.go)."""
 
 
 def _metadata(name: str, namespace: str) -> dict[str, Any]:
-    return {"name": name, "namespace": namespace, "labels": dict(_LABELS)}
+    return {"name": name, "namespace": namespace}
 
 
 def _account(name: str, namespace: str) -> dict[str, Any]:

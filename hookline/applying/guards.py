@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hookline.applying.object_name import ObjectName
+from hookline.labels import MANAGED_BY
 
-__all__ = ["KEPT", "MANAGED_BY", "why_not_deleted", "why_not_touched"]
+__all__ = ["KEPT", "why_not_deleted", "why_not_touched"]
 
-MANAGED_BY = "app.kubernetes.io/managed-by"
 KEPT = {
     "PersistentVolumeClaim": "it holds data",
     "Secret": "it may be the only copy",

@@ -20,6 +20,7 @@ from hookline.output import plural
 from hookline.plan.planning import Plan
 
 if TYPE_CHECKING:
+    from apiserver.connection import Connection
     from hookline.applying.applier import Applier
 
 __all__ = [
@@ -51,14 +52,22 @@ class TargetCluster:
     kubeconfig: Path | None
     context: str | None
 
-    def applier(self, plan: Plan) -> "Applier":
-        """The applier of a plan in this cluster; if there is no such context, the command ends with code 3."""
+    def connection(self) -> "Connection":
+        """A connection to this cluster.
+
+        Raises:
+            ConnectionError: There is no such context; `failures` makes code 3 of it.
+        """
         # The client of the cluster is slow to load, and most commands work offline.
         from apiserver.connection import Connection  # noqa: PLC0415
+
+        return Connection.of_kubeconfig(self.kubeconfig, self.context)
+
+    def applier(self, plan: Plan) -> "Applier":
+        """The applier of a plan in this cluster; if there is no such context, the command ends with code 3."""
         from hookline.applying.applier import Applier  # noqa: PLC0415
 
-        connection = Connection.of_kubeconfig(self.kubeconfig, self.context)
-        return Applier(connection, inventory_name(plan.prefix, plan.namespace))
+        return Applier(self.connection(), inventory_name(plan.prefix, plan.namespace))
 
 
 def target_options(command: Command) -> Command:

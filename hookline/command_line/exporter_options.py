@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from hookline.command_line.common import EXIT_UNREACHABLE, fail, parse_namespace
+from documents.scalars import check_namespace
+from hookline.command_line.common import EXIT_UNREACHABLE, fail
 from hookline.logs import configure
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ class ClusterArguments:
 
     kubeconfig: Path | None
     context: str | None
-    namespace: str
+    namespaces: tuple[str, ...]
+    """None for all."""
 
     def sources(self) -> "ClusterScope":
         """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
         from apiserver.connection import Connection  # noqa: PLC0415
         from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
+        from runs.tracker import ALL_NAMESPACES  # noqa: PLC0415
 
         try:
             if (
@@ -61,7 +64,7 @@ class ClusterArguments:
                 connection = Connection.of_kubeconfig(self.kubeconfig, self.context)
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
-        return ClusterScope(connection, self.namespace)
+        return ClusterScope(connection, self.namespaces or ALL_NAMESPACES)
 
 
 def cluster_options(command: Command) -> Command:
@@ -76,16 +79,33 @@ def cluster_options(command: Command) -> Command:
     @click.option(
         "-n",
         "--namespace",
+        "namespaces",
+        multiple=True,
         envvar=ENVIRONMENT + "NAMESPACE",
-        default="",
-        callback=parse_namespace,
-        help="Watch only this namespace.  [default: all]",
+        callback=_parse_namespaces,
+        help="Watch only this namespace; repeatable.  [default: all]",
     )
     @functools.wraps(command)
-    def wrapped(kubeconfig: Path | None, context: str | None, namespace: str, **others: Any) -> Any:
-        return command(cluster=ClusterArguments(kubeconfig, context, namespace), **others)
+    def wrapped(
+        kubeconfig: Path | None, context: str | None, namespaces: tuple[str, ...], **others: Any
+    ) -> Any:
+        return command(cluster=ClusterArguments(kubeconfig, context, namespaces), **others)
 
     return wrapped  # type: ignore[return-value]  # functools.wraps keeps the command
+
+
+def _parse_namespaces(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback of --namespace: names that Kubernetes takes, each once; another one ends the command."""
+    if context.resilient_parsing:
+        return values
+    for place, value in enumerate(values):
+        try:
+            check_namespace(value)
+        except ValueError as error:
+            fail(f"-n {value}: {error}")
+        if value in values[:place]:
+            fail(f"-n {value} is given twice")
+    return values
 
 
 def config_option(command: Command) -> Command:

@@ -35,7 +35,7 @@ def write_folder(folder: Path, objects: Sequence[dict[str, Any]], output: str, n
     files: dict[str, str] = {}
     for manifest in objects:
         kind, metadata = manifest["kind"].lower(), manifest["metadata"]
-        place = "" if metadata["namespace"] == namespace else f"{metadata['namespace']}_"
+        place = "" if metadata.get("namespace", namespace) == namespace else f"{metadata['namespace']}_"
         name = f"{kind}-{place}{metadata['name']}.{output}"
         files[name] = json_text(manifest) if output == "json" else manifest_text(manifest)
     kustomization = {

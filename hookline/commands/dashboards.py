@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,6 +10,7 @@ from documents.scalars import check_metadata_key, check_pod_label
 from hookline.command_line.common import fail, parse_namespace, print_line
 from hookline.command_line.strict import StrictCommand
 from hookline.command_line.writing import write_file
+from hookline.labels import DEFAULT_INSTANCE, labelled
 from hookline.output import yaml_text
 
 PREFIX = re.compile(r"[A-Za-z0-9:/._~%?=&#@+-]{0,500}")
@@ -65,7 +67,10 @@ def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str
         fail(
             f"--runbooks {runbooks}: expected the beginning of an address, as in https://docs.example.com/runbooks/"
         )
-    made = files(namespace, _read_labels(labels), runbooks)
+    made = dict(files(namespace, _read_labels(labels), runbooks))
+    shown = made["kubernetes/dashboards.yaml"]
+    made["kubernetes/dashboards.yaml"] = {**shown, "items": [_labelled(each) for each in shown["items"]]}
+    made["kubernetes/rules.yaml"] = _labelled(made["kubernetes/rules.yaml"])
     written = {
         name: content if isinstance(content, str) else yaml_text(content) for name, content in made.items()
     }
@@ -77,6 +82,10 @@ def command(folder: Path, namespace: str, labels: tuple[str, ...], runbooks: str
     except OSError as error:
         fail(f"{folder}: {error.strerror or error}")
     print_line(f"{len(written)} files in {folder}", err=True)
+
+
+def _labelled(manifest: dict[str, Any]) -> dict[str, Any]:
+    return labelled(manifest, "monitoring", DEFAULT_INSTANCE)
 
 
 def _read_labels(given: tuple[str, ...]) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """Serve metrics of runs to Prometheus, and pages to people."""
 
-import datetime
-import itertools
 import socket
 import sys
 import uuid
@@ -30,9 +28,10 @@ from hookline.version import VERSION
 from sensors.reasons import REASONS
 
 PORT = 9893
+NextFires = Callable[[float], Mapping[tuple[str, ...], float]]
 
 
-@click.command(cls=StrictCommand)
+@click.command(cls=StrictCommand, excludes={"--schedules": ["--file"]})
 @cluster_options
 @config_option
 @click.option(
@@ -70,36 +69,48 @@ PORT = 9893
     envvar=ENVIRONMENT + "FILE",
     help="hookline.yaml, from which the exporter reads the coming fire times of schedules.",
 )
+@click.option(
+    "--schedules",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar=ENVIRONMENT + "SCHEDULES",
+    help="File with schedules, as hookline render writes it for the exporter's pod; in place of --file, and read again when it changes.",
+)
 @click.option("--forecast", is_flag=True, help="Print how many series a pipeline will have, and exit.")
 @click.option(
     "--manifests",
     metavar="IMAGE",
-    help="Print the objects that run IMAGE in a cluster with -n, --listen and --lease as they are given, and exit.",
+    help="Print the objects that run IMAGE in a cluster with the other options as they are given, and exit. Needs -n, or --lease for all "
+    "namespaces.",
 )
 def command(cluster: ClusterArguments, forecast: bool, manifests: str | None, **settings: object) -> None:
     """Serve metrics of runs to Prometheus: outcomes, step durations, cache hit rates, spot capacity and cost.
 
     The exporter watches Workflows of ci-go-v1 and hookline-ci-go and their pods, and reads the log of each step once. It counts every run exactly
     once; with --ledger also over restarts. It serves pages at / and /runs. Environment variables can replace options:
-    HOOKLINE_EXPORTER_NAMESPACE, _CONFIG, _LEDGER, _LISTEN, _WEB_CONFIG_FILE, _LEASE, _FILE.
+    HOOKLINE_EXPORTER_NAMESPACE (several with spaces between them), _CONFIG, _LEDGER, _LISTEN, _WEB_CONFIG_FILE, _LEASE, _FILE, _SCHEDULES.
 
     \b
     Examples:
       hookline exporter -n ci --ledger ledger.db
       hookline exporter --forecast
+      hookline exporter -n ci -n team-shop --config exporter.yaml
       hookline exporter -n ci --manifests registry.example.com/hookline:0.2.0
     """
     arguments = ServeArguments(**settings)  # type: ignore[arg-type]  # click checked them
     if manifests is not None:
-        from hookline.command_line.exporter_pod import pod_objects  # noqa: PLC0415
+        from hookline.command_line.exporter_pod import PodOptions, pod_objects  # noqa: PLC0415
         from triggers.image_references import is_pinned  # noqa: PLC0415
 
         objects = pod_objects(
             click.get_current_context(),
-            manifests,
-            cluster.namespace,
-            arguments.listen,
-            _lease(arguments.lease),
+            PodOptions(
+                manifests,
+                cluster.namespaces,
+                arguments.listen,
+                _lease(arguments.lease),
+                arguments.configuration,
+                arguments.declaration,
+            ),
         )
         if not is_pinned(manifests):
             print_line(
@@ -131,6 +142,7 @@ class ServeArguments:
     web_configuration: Path | None
     lease: str | None
     declaration: Path | None
+    schedules: Path | None
 
 
 def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
@@ -149,7 +161,7 @@ def _serve(cluster: ClusterArguments, settings: ServeArguments) -> None:
         lease=_lease(settings.lease),
         # Two on one machine, and a container started again in its pod, are different instances.
         identity=f"{socket.gethostname()}_{uuid.uuid4()}",
-        next_fires=next_fires(settings.declaration),
+        next_fires=_next_fires(settings),
     )
     try:
         instance = Instance(options, cluster.sources(), Security(settings.web_configuration))
@@ -173,30 +185,20 @@ def _lease(text: str | None) -> tuple[str, str] | None:
     return namespace, name
 
 
-def next_fires(declaration: Path | None) -> Callable[[float], Mapping[tuple[str, ...], float]]:
-    """Unix seconds → namespace, owner and pipeline → the coming fire time of its schedules; nothing without a declaration."""
-    if declaration is None:
+def _next_fires(settings: ServeArguments) -> NextFires:
+    """Unix seconds → namespace, owner and pipeline → the coming fire time of its schedules; nothing without a file."""
+    from hookline.plan.fire_times import SchedulesFile, next_fires  # noqa: PLC0415
+
+    if settings.schedules is not None:
+        try:
+            return SchedulesFile(settings.schedules).coming
+        except InvalidInput as invalid:
+            refuse(invalid)
+    if settings.declaration is None:
         return lambda _: {}
-    plan = DeclarationArguments((declaration,), (), ()).plan()
-    # As the Workflows have them, so that a schedule has the labels of its runs.
-    labels = {
-        name: (str(each.resource["metadata"]["namespace"]), each.owner or "", name)
-        for name, each in plan.workloads.items()
-    }
+    from hookline.plan.exporter_objects import schedules_of  # noqa: PLC0415
 
-    def coming(now: float) -> Mapping[tuple[str, ...], float]:
-        after = datetime.datetime.fromtimestamp(now, datetime.UTC)
-        found: dict[tuple[str, ...], float] = {}
-        for schedule in plan.schedules.values():
-            # A schedule may exclude its next days, not the next thousand.
-            for time, excluded in itertools.islice(schedule.fire_times(after), 1000):
-                if not excluded:
-                    key = labels[schedule.pipeline]
-                    found[key] = min(found.get(key, time.timestamp()), time.timestamp())
-                    break
-        return found
-
-    return coming
+    return next_fires(tuple(schedules_of(DeclarationArguments((settings.declaration,), (), ()).plan())))
 
 
 def _print_forecast() -> None:

@@ -61,8 +61,9 @@ def command(
         print_line(f"recording to {folder}; Ctrl-C ends it", err=True)
         stop_signal().wait(seconds)
         service.stop()
-    if service.failed is not None or not all(each.synced for each in service.statistics.values()):
-        reasons = {name: each.last_error for name, each in service.statistics.items() if each.last_error}
+    watches = [(name, each) for name, found in service.statistics.items() for each in found]
+    if service.failed is not None or not all(each.synced for _, each in watches):
+        reasons = {name: each.last_error for name, each in watches if each.last_error}
         fail(
             f"the recording is incomplete, because some lists failed: {reasons or service.failed}",
             EXIT_NEGATIVE,

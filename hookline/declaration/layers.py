@@ -235,7 +235,8 @@ def _filled(file: str, name: str, pipeline: Part, common: Common) -> Part:
         part = part_at(pipeline, *path) if is_pattern(data_at(pipeline.data, *path)) else None
         if part is None:
             continue
-        values = values or fields_of(_named(part_at(pipeline, "repository", "name")), name)
+        # Defaults are tried as those of a pipeline: {pipeline} needs a name there, too.
+        values = values or fields_of(_named(part_at(pipeline, "repository", "name")), name or "shop")
         try:
             filled = fill(part.data, values, lower=path[-1] == "image")
         except PatternError as error:

@@ -15,6 +15,7 @@ from documents.wanted import Wanted
 from events.canonical import FROM_REPOSITORIES, Kind
 from events.declaration import Built, Schedule
 from events.sources import Source
+from hookline.declaration.exporter import Exporter
 from hookline.declaration.folders import files_of
 from hookline.declaration.for_each import ReadBytes
 from hookline.declaration.key_hints import KEY_HINTS
@@ -26,6 +27,7 @@ from triggers.template import Template
 
 __all__ = [
     "Declaration",
+    "DeclaredExporter",
     "DeclaredLimit",
     "DeclaredPipeline",
     "DeclaredSource",
@@ -165,6 +167,18 @@ class DeclaredLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredExporter:
+    """The exporter with the document that declares it."""
+
+    exporter: Exporter
+    document: Document
+
+    def position(self, *path: str | int, key: bool = False) -> Position:
+        """Position of a part of `exporter:`; for an absent part, that of the nearest part above it."""
+        return self.document.position(("exporter", *path), key=key or not path)
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """All files as one."""
 
@@ -177,6 +191,8 @@ class Declaration:
     """Templates of one's own by name, read from the files that the declaration names."""
     limits: Mapping[str, DeclaredLimit]
     """Limits by name."""
+    exporter: DeclaredExporter | None
+    """The exporter that runs in the cluster."""
     shared: SharedPlaces = field(repr=False, compare=False)
     """The places that reach many pipelines."""
 
@@ -263,6 +279,11 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
             if together.claim(document, "pipelines", name):
                 pipelines[name] = DeclaredPipeline(name, pipeline, document, own[name])
         tests += [DeclaredTest(case, document, index) for index, case in enumerate(file.tests)]
+    exporters = [
+        DeclaredExporter(file.exporter, document)
+        for document, file, _ in files
+        if file.exporter is not None and together.claim(document, "exporter")
+    ]
     settings = cluster[0] if cluster else Cluster()
     own_templates, problems = _own_templates(templates, read)
     together.problems += problems
@@ -276,6 +297,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         tests=tuple(tests),
         templates=own_templates,
         limits=dict(sorted(limits.items())),
+        exporter=exporters[0] if exporters else None,
         shared=common.places,
     )
 

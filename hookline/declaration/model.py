@@ -12,6 +12,8 @@ from events.eventsource import JETSTREAM_VERSION
 from events.ingress import Ingress
 from events.scalars import check_image, check_repository_name, check_url
 from events.sources import Source, SourceName
+from hookline.declaration.exporter import Exporter
+from hookline.declaration.own_pods import ImageReference, ObjectReference
 from triggers.declaration import Run
 from triggers.release import OLDEST_UPSTREAM, Release
 
@@ -82,6 +84,17 @@ class Cluster(Block):
         default=[],
         description="ack-one only: event sources that the product does not document, and that a ticket has enabled for your cluster.",
         examples=[["webhook"]],
+    )
+    image: ImageReference | None = Field(
+        default=None,
+        description="Image of hookline's own pods, which make image builds. Name it by its digest: a tag can be moved. Required for "
+        "exporter:.",
+        examples=["registry.example.com/hookline:0.2.0"],
+    )
+    image_pull_secrets: list[ObjectReference] = Field(
+        default=[],
+        description="Secrets with which nodes pull cluster.image, in the namespaces of hookline's own pods.",
+        examples=[["registry"]],
     )
     name: Annotated[
         str,
@@ -286,6 +299,11 @@ class File(Block):
         description="Cluster to which the objects are applied. In one file only.",
         examples=[{"namespace": "ci"}],
     )
+    exporter: Exporter | None = Field(
+        default=None,
+        description="The exporter in the cluster: measures runs for Prometheus. In one file only. Default: render prints none.",
+        examples=[{}],
+    )
     sources: dict[SourceName, Source] = Field(
         default={},
         description="Sources of events, by name.",
@@ -346,8 +364,9 @@ class File(Block):
             or self.tests
             or self.templates
             or self.limits
+            or self.exporter
         ):
             raise ValueError(
-                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, limits:, cluster: or tests:"
+                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, limits:, cluster:, exporter: or tests:"
             )
         return self

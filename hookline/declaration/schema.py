@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from hookline.declaration.model import Defaults, File, Pipeline
@@ -47,10 +48,29 @@ def _nullless(node: Any) -> Any:
     return node
 
 
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    found: dict[str, Any] = _nullless(model.model_json_schema(by_alias=True, schema_generator=_Draft07))
+    return found
+
+
 def models_schema() -> dict[str, Any]:
     """The schema of one file in which nothing is left to defaults."""
-    found: dict[str, Any] = _nullless(File.model_json_schema(by_alias=True, schema_generator=_Draft07))
+    # Slow to load, and no other command needs it.
+    from runs.exporter.configuration import Configuration  # noqa: PLC0415
+
+    found, settings = _schema(File), _schema(Configuration)
     found["title"] = "hookline.yaml"
+    definitions = found["definitions"]
+    definitions |= settings.pop("definitions")
+    del settings["$schema"]
+    definitions["Settings"] = settings | {"title": "Settings"}
+    # The declaration takes the settings as they come: the exporter's own model checks them.
+    place = definitions["Exporter"]["properties"]["settings"]
+    about = {key: place[key] for key in ("default", "description", "examples")}
+    definitions["Exporter"]["properties"]["settings"] = {
+        "allOf": [{"$ref": "#/definitions/Settings"}],
+        **about,
+    }
     return found
 
 

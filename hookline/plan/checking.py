@@ -11,6 +11,8 @@ from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.checks import check_declaration
 from hookline.plan.double_builds import check_double_builds
 from hookline.plan.event_checks import check_names
+from hookline.plan.exporter_checks import check_exporter
+from hookline.plan.fire_times import LabelledSchedule
 from hookline.plan.pipeline_checks import check_pipeline
 from hookline.plan.publishing_checks import check_overwritten, check_publishing
 from hookline.plan.schedules import FiringSchedule, firing
@@ -40,6 +42,8 @@ class Checked:
     endpoints: Mapping[str, Endpoint]
     pipelines: tuple[CheckedPipeline, ...]
     """Pipelines in the order of their names."""
+    exporter_files: Mapping[str, str]
+    """Name → content: the files of settings that the exporter's pod gets."""
     warnings: tuple[Diagnostic, ...]
 
 
@@ -74,10 +78,20 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     usable = [(each.declared, each.template) for each in pipelines]
     check_overwritten(declaration, usable, problems)
     check_double_builds(usable, problems)
+    namespaces = {declaration.namespace_of(each.pipeline) for each in declaration.pipelines.values()}
+    timed = [
+        LabelledSchedule(
+            (declaration.namespace_of(each.declared.pipeline), each.declared.owner or "", each.declared.name),
+            schedule,
+        )
+        for each in pipelines
+        for schedule in each.schedules
+    ]
+    exporter_files = check_exporter(declaration, found_endpoints, namespaces, timed, problems)
     problems.errors[:] = declaration.shared.told_once(problems.errors)
     problems.warnings[:] = declaration.shared.told_once(problems.warnings)
     problems.raise_errors()
-    return Checked(declaration, found_endpoints, tuple(pipelines), tuple(problems.warnings))
+    return Checked(declaration, found_endpoints, tuple(pipelines), exporter_files, tuple(problems.warnings))
 
 
 def _schedules(

@@ -51,7 +51,7 @@ def objects_of(plan: Plan, owner: str, objects: Sequence[dict[str, Any]]) -> Own
     own = [
         each
         for each in objects
-        if each["metadata"]["namespace"] in alone
+        if each["metadata"].get("namespace") in alone
         or (each["kind"] == "CronWorkflow" and plan.schedules[each["metadata"]["name"]].pipeline in mine)
     ]
     return Owned(tuple(own), ", ".join(_shared(plan, mine, sorted(used - alone))))

@@ -45,6 +45,8 @@ class Plan:
     """By the name of their event or CronWorkflow."""
     schedule_arguments: Mapping[str, Mapping[str, str]]
     """By the same name: the arguments of its runs, over the pipeline's."""
+    exporter_files: Mapping[str, str]
+    """Name → content: the files of settings that the exporter's pod gets."""
     warnings: tuple[Diagnostic, ...]
 
     @property
@@ -279,6 +281,7 @@ def planned(checked: Checked) -> Plan:
         tuple(routes),
         schedules,
         schedule_arguments,
+        checked.exporter_files,
         checked.warnings,
     )
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hookline.output import plural
+from hookline.plan.exporter_objects import installation
 from hookline.plan.objects import event_source_objects, sensor_object
 from hookline.plan.owners import received_by
 from hookline.plan.planning import Plan
@@ -67,6 +68,8 @@ def pods_needed(plan: Plan) -> Pods:
             )
             rows.append(Pod("EventSource", name, 1, what, received[name]))
     rows += [Pod("Sensor", each.name, 1, each.why, each.pipelines) for each in plan.sensors]
+    if (exporter := installation(plan)) is not None:
+        rows.append(Pod("Deployment", exporter.name, 1, "measures runs", frozenset()))
     return Pods(tuple(rows))
 
 

@@ -25,29 +25,62 @@ Glob = Annotated[str, AfterValidator(check_glob)]
 
 
 class Configuration(Block):
-    """The settings that the file may hold; every key is optional."""
+    """Settings of the exporter, in the file of --config or under `exporter.settings`; every key is optional."""
 
-    templates: Texts = ("ci-go-v1", "hookline-ci-go")
-    """Runs of these templates are measured, whoever started them; and every run that hookline started."""
-    adopt: Annotated[tuple[Glob, ...], Field(strict=False)] = ()
-    """Patterns of `repo_name`s that become the pipeline of runs that hookline did not start."""
-    steps: Texts = STEPS
-    """Steps with series of their own; the others are `other`."""
-    max_pipelines: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """Pipelines with series of their own; the next ones are `other`."""
-    prices: Text | None = None
-    """A price file; in the file its path is relative to that."""
-    keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
-    """Runs that the pages show."""
-    log_limit_bytes: Annotated[int, Field(ge=65_536, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
-    """A log is read up to here; a longer one gives no samples."""
-    log_seconds: Annotated[float, Field(gt=0, le=600)] = 60
-    """Time for one log."""
-    log_readers: Annotated[int, Field(ge=1, le=64)] = 4
-    """Logs that are read at once."""
-    grafana: Url | None = None
-    """Address of the Grafana that has the dashboards; a run's page then leads to the one of its pipeline."""
-    cdevents: CDEventsSettings | None = None
+    templates: Texts = Field(
+        default=("ci-go-v1", "hookline-ci-go"),
+        description="Templates whose runs are measured, whoever started them; every run that hookline started is measured too. Read at the "
+        "start only.",
+        examples=[["ci-go-v1", "team-ci"]],
+    )
+    adopt: Annotated[tuple[Glob, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Patterns for runs that hookline did not start. If the repo_name of a run matches one, that name becomes its pipeline; "
+        "otherwise the pipeline is other.",
+        examples=[["acme/*"]],
+    )
+    steps: Texts = Field(
+        default=STEPS,
+        description="Steps with series of their own; the others are other.",
+        examples=[["run-test", "build-push-image"]],
+    )
+    max_pipelines: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=1000,
+        description="Number of pipelines with series of their own, each with its namespace and owner; further ones are other.",
+        examples=[2000],
+    )
+    prices: Text | None = Field(
+        default=None,
+        description="File of prices (hookline docs exporter#cost), relative to the file that names it. Default: the built-in list.",
+        examples=["prices.yaml"],
+    )
+    keep_runs: Annotated[int, Field(ge=100, le=10_000_000)] = Field(
+        default=100_000,
+        description="Number of runs that the pages show. Read at the start only.",
+        examples=[100000],
+    )
+    log_limit_bytes: Annotated[int, Field(ge=65_536, le=256 * 1024 * 1024)] = Field(
+        default=16 * 1024 * 1024,
+        description="Bytes of a log that are read; a longer one gives no samples.",
+        examples=[16777216],
+    )
+    log_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
+        default=60, description="Seconds in which a log must be read.", examples=[60]
+    )
+    log_readers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4, description="Number of logs that are read at once.", examples=[4]
+    )
+    grafana: Url | None = Field(
+        default=None,
+        description="Address of the Grafana that has the dashboards. The page of a run then has a link to that of its pipeline. Read at the "
+        "start only.",
+        examples=["https://grafana.example.com"],
+    )
+    cdevents: CDEventsSettings | None = Field(
+        default=None,
+        description="Receiver of finished runs and steps. Read at the start only.",
+        examples=[{"url": "https://events.example.com/", "source": "/hookline"}],
+    )
 
     def listeners(self) -> dict[str, ListenerSettings]:
         """Key → settings of each listener that the file names."""

@@ -17,7 +17,7 @@ from runs.facts import Began, Ended, Listener
 from runs.history import Attempt
 from runs.objects import Notice, Pod, Workflow, notice_of, pod_of, workflow_of
 from runs.step_logs import StepLog, read_step
-from runs.tracker import LogRequest, Progress, Tracker
+from runs.tracker import ALL_NAMESPACES, LogRequest, Progress, Tracker
 
 __all__ = ["LOGGED_STEPS", "RESOURCES", "Change", "Counting", "parse_log", "records"]
 
@@ -41,6 +41,8 @@ class Change:
     record: Record | None = None
     uid: str = ""
     """Of what vanished, or of the pod whose log was read."""
+    namespace: str = ""
+    """Of what is synced; empty for all namespaces."""
     log: StepLog | None = None
     result: str = ""
     rules: Callable[[], Rules] | None = None
@@ -87,13 +89,21 @@ def _unmeasured(fact: AttemptEnded | Ended) -> Observation:
 class Counting:
     """The tracker, measuring, the ledger, and the listeners. One thread calls it."""
 
-    def __init__(self, ledger: Ledger, rules: Rules, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        rules: Rules,
+        listeners: Sequence[Listener] = (),
+        *,
+        namespaces: Sequence[str] = ALL_NAMESPACES,
+    ) -> None:
         """Go on where the ledger ended.
 
         Args:
             ledger: Counts, and knows what was counted.
             rules: How to measure.
             listeners: Are told what is counted, in the same transaction.
+            namespaces: Those that are watched.
         """
         self.ledger, self.rules = ledger, rules
         self._listeners = tuple(listeners)
@@ -101,7 +111,11 @@ class Counting:
         """Facts that each listener could not be told, since the start."""
         self._logged: set[tuple[str, type[Exception]]] = set()
         self.tracker = Tracker(
-            ledger, logged_steps=LOGGED_STEPS, resources=RESOURCES, missed=ledger.open_runs()
+            ledger,
+            logged_steps=LOGGED_STEPS,
+            resources=RESOURCES,
+            namespaces=namespaces,
+            missed=ledger.open_runs(),
         )
 
     def apply(
@@ -231,7 +245,7 @@ class Counting:
             self.rules = change.rules()
             return
         if change.action == "synced":
-            tracker.synced(change.resource, now)
+            tracker.synced(change.resource, now, change.namespace)
             return
         if change.action == "read":
             tracker.log(change.uid, change.log, change.result)

@@ -222,7 +222,7 @@ class Instance:
         return {
             "version": self._options.version,
             "counting": "yes" if self._live.leader else "no, another instance does",
-            "namespace": self._sources.namespace or "all",
+            "namespace": ", ".join(self._sources.namespaces) or "all",
             "templates": ", ".join(self._configuration.templates),
             "ledger": "in memory: counters begin at 0 at each start"
             if self._options.ledger is None

@@ -22,8 +22,8 @@ class Live:
     version: str
     prices: "Prices"
     leader: bool = True
-    statistics: "Mapping[str, WatchStatistics]" = field(default_factory=dict)
-    """Resource → its watch."""
+    statistics: "Mapping[str, Sequence[WatchStatistics]]" = field(default_factory=dict)
+    """Resource → its watches, one a namespace."""
     active: Series = field(default_factory=dict)
     """Runs by namespace, owner, pipeline and state, as of the last change."""
     tracked: tuple[int, int, int] = (0, 0, 0)

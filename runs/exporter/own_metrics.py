@@ -4,6 +4,7 @@ They go through prometheus-client's registry. Only the series of pipelines, a hu
 """
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -86,17 +87,23 @@ def leader(scrape: Scrape) -> Points:
 
 
 def _watches(value: "Callable[[WatchStatistics], float]") -> Callable[[Scrape], Points]:
-    """A number of each watch, by resource."""
-    return lambda scrape: (((name,), value(each)) for name, each in scrape.live.statistics.items())
+    """A number of all watches of a resource together."""
+    return lambda scrape: (
+        ((name,), sum(value(each) for each in found)) for name, found in scrape.live.statistics.items()
+    )
 
 
 def _errors(value: "Callable[[WatchStatistics], Mapping[str, int]]") -> Callable[[Scrape], Points]:
-    """Errors of each watch, by resource and reason."""
-    return lambda scrape: (
-        ((name, reason), count)
-        for name, each in scrape.live.statistics.items()
-        for reason, count in dict(value(each)).items()
-    )
+    """Errors of all watches of a resource together, by reason."""
+
+    def errors(scrape: Scrape) -> Points:
+        for name, found in scrape.live.statistics.items():
+            counts: Counter[str] = Counter()
+            for each in found:
+                counts.update(dict(value(each)))
+            yield from (((name, reason), count) for reason, count in counts.items())
+
+    return errors
 
 
 OWN(
@@ -135,12 +142,12 @@ OWN("hookline_decode_seconds_total", "counter", ("resource",), "Time that decodi
     "hookline_watch_age_seconds",
     "gauge",
     ("resource",),
-    "Time since the API server last sent anything about a resource, bookmarks included.",
+    "Time since the API server last sent anything about a resource, bookmarks included. Of several namespaces, that of the longest silence.",
 )
 def watch_age(scrape: Scrape) -> Points:
-    for name, each in scrape.live.statistics.items():
-        if each.last_activity:
-            yield (name,), max(0.0, scrape.now - each.last_activity)
+    for name, found in scrape.live.statistics.items():
+        if heard := [each.last_activity for each in found if each.last_activity]:
+            yield (name,), max(0.0, scrape.now - min(heard))
 
 
 @OWN(

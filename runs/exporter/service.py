@@ -6,7 +6,7 @@ import gzip
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from runs.facts import Listener
 from runs.objects import Notice, Pod, Workflow
+from runs.tracker import ALL_NAMESPACES
 
 __all__ = ["ClusterScope", "Service", "render_metrics"]
 
@@ -44,16 +45,17 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ClusterScope:
-    """Cluster and namespace that the exporter watches."""
+    """Cluster and namespaces that the exporter watches."""
 
     connection: Connection
-    namespace: str
-    """Empty for all namespaces."""
+    namespaces: tuple[str, ...] = ALL_NAMESPACES
+    """Each is watched by itself, so that a right in it is enough."""
 
-    def path(self, resource: str) -> str:
-        """The API path of a resource."""
+    @staticmethod
+    def path(resource: str, namespace: str) -> str:
+        """The API path of a resource in a namespace; empty for all."""
         group = "/apis/argoproj.io/v1alpha1" if resource == "workflows" else "/api/v1"
-        return f"{group}/namespaces/{self.namespace}/{resource}" if self.namespace else f"{group}/{resource}"
+        return f"{group}/namespaces/{namespace}/{resource}" if namespace else f"{group}/{resource}"
 
 
 SELECTORS: Mapping[str, Mapping[str, str]] = {
@@ -90,10 +92,17 @@ def render_metrics(
 
 
 class _Sink:
-    """Hands what a reflector sees to the counting thread; waits when that cannot keep up."""
+    """Hands what the reflector of a namespace sees to the counting thread; waits when that cannot keep up."""
 
-    def __init__(self, changes: "queue.Queue[Change]", recorder: Recorder | None) -> None:
-        self._changes, self._recorder = changes, recorder
+    def __init__(
+        self,
+        changes: "queue.Queue[Change]",
+        namespace: str,
+        recorder: Recorder | None,
+        complete: Callable[[str], bool],
+    ) -> None:
+        self._changes, self._namespace = changes, namespace
+        self._recorder, self._complete = recorder, complete
 
     def changed(self, resource: str, record: Workflow | Pod | Notice) -> None:
         self._changes.put(Change(resource, "changed", record))
@@ -107,9 +116,10 @@ class _Sink:
         self._changes.put(Change(resource, "vanished", uid=uid))
 
     def synced(self, resource: str) -> None:
-        if self._recorder is not None:
+        # A recording knows no namespaces: what it says of a resource, it says of all of them.
+        if self._recorder is not None and self._complete(resource):
             self._recorder.synced(time.time(), resource)
-        self._changes.put(Change(resource, "synced"))
+        self._changes.put(Change(resource, "synced", namespace=self._namespace))
 
 
 class Service:
@@ -142,11 +152,13 @@ class Service:
         self.troubles = troubles or Troubles()
         self._sources, self._configuration = sources, configuration
         self.live, self._counted, self._recorder = live, counted, recorder
-        self.counting = Counting(ledger, make_rules(configuration, ledger), listeners)
+        self.counting = Counting(
+            ledger, make_rules(configuration, ledger), listeners, namespaces=sources.namespaces
+        )
         self._changes: queue.Queue[Change] = queue.Queue(QUEUE)
         self._stop = threading.Event()
         self._logs = LogReading(sources.connection, configuration, self.troubles, self._changes.put, recorder)
-        self.statistics: dict[str, WatchStatistics] = {}
+        self.statistics: dict[str, tuple[WatchStatistics, ...]] = {}
         self._counter: threading.Thread | None = None
         self.failed: BaseException | None = None
 
@@ -154,18 +166,22 @@ class Service:
         """Begin to watch; returns at once."""
         keep = records(self._configuration.templates)
         for resource in RESOURCES:
-            reflector: Reflector[Any] = Reflector(
-                self._sources.connection,
-                WatchTarget(
-                    resource, self._sources.path(resource), SELECTORS[resource], self._sources.namespace
-                ),
-                keep[resource],
-                _Sink(self._changes, self._recorder),
-                record=self._record(resource),
-                troubles=self.troubles,
-            )
-            self.statistics[resource] = reflector.statistics
-            _thread(f"watch-{resource}", reflector.run, self._stop)
+            reflectors: list[Reflector[Any]] = [
+                Reflector(
+                    self._sources.connection,
+                    WatchTarget(
+                        resource, self._sources.path(resource, namespace), SELECTORS[resource], namespace
+                    ),
+                    keep[resource],
+                    _Sink(self._changes, namespace, self._recorder, self._complete),
+                    record=self._record(resource),
+                    troubles=self.troubles,
+                )
+                for namespace in self._sources.namespaces
+            ]
+            self.statistics[resource] = tuple(each.statistics for each in reflectors)
+            for reflector in reflectors:
+                _thread(f"watch-{resource}", reflector.run, self._stop)
         self.live.statistics = self.statistics
         self._logs.start()
         _thread("troubles", self.troubles.watch_over, self._stop)
@@ -192,13 +208,23 @@ class Service:
         """Reason for which the exporter does not know the state of the cluster; None if it knows it."""
         if self.failed is not None:
             return f"counting failed: {self.failed}"
-        for resource, each in self.statistics.items():
+        for resource, each in self._watches():
             if not each.synced:
                 return self.troubles.of(resource) or f"{resource}: not listed yet {each.last_error}".rstrip()
             if now - each.last_activity > STALE_SECONDS:
                 heard = f"{resource}: the API server sent nothing for {now - each.last_activity:.0f} s"
                 return "; ".join(filter(None, (heard, self.troubles.of(resource))))
         return None
+
+    def _complete(self, resource: str) -> bool:
+        """Whether a resource was listed in every namespace."""
+        return all(each.synced for each in self.statistics[resource])
+
+    def _watches(self) -> Iterator[tuple[str, WatchStatistics]]:
+        """Resource and statistics of each watch."""
+        for resource, found in self.statistics.items():
+            for each in found:
+                yield resource, each
 
     def configure(self, configuration: Configuration) -> None:
         """Measure what ends from now on by another configuration: a message to the thread that counts."""
@@ -219,7 +245,7 @@ class Service:
             while not self._stop.is_set():
                 batch = self._batch()
                 self._take(batch)
-                if all(each.synced for each in self.statistics.values()) and not gc.get_freeze_count():
+                if all(each.synced for _, each in self._watches()) and not gc.get_freeze_count():
                     # What the first lists left behind stays: the collector need not look at it again.
                     gc.collect()
                     gc.freeze()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ PLURALS = {
     "CronWorkflow": "cronworkflows",
     "CustomResourceDefinition": "customresourcedefinitions",
     "Deployment": "deployments",
+    "EndpointSlice": "endpointslices",
     "EventBus": "eventbus",
     "EventSource": "eventsources",
     "Ingress": "ingresses",
@@ -180,6 +181,17 @@ class Api:
         query = {"labelSelector": labels} if labels else {}
         found: list[Json] = self.call("GET", self.path(api_version, kind, namespace), query=query)["items"]
         return found
+
+    def watch(self, api_version: str, kind: str, namespace: str) -> Iterator[Json]:
+        """Every change of a kind from now on, as long as the API server tells: type and object."""
+        response = self._pool.request(
+            "GET",
+            f"{self._server}{self.path(api_version, kind, namespace)}?watch=1",
+            headers=self._headers,
+            preload_content=False,
+            timeout=None,
+        )
+        yield from map(json.loads, response)
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Json:
         """Delete one object."""

@@ -15,7 +15,7 @@ import urllib3
 from cluster.network import CONTROL_PLANE
 from cluster.processes import Process
 
-__all__ = ["PASSWORD", "Clone", "Gitea", "Place"]
+__all__ = ["PASSWORD", "Answer", "Clone", "Gitea", "Place"]
 
 PORT = 3000
 PASSWORD = "a-password-of-the-test"
@@ -89,6 +89,20 @@ class Place:
     def url(self) -> str:
         """Without a path."""
         return f"{self.protocol}://{self.name}:{PORT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of the delivery of a push."""
+
+    delivery: str
+    """Its number; a delivery that is sent again has a new one."""
+    commit: str
+    sent: bool
+    status: int
+    """Of HTTP; 0 if nobody answered."""
+    when: float
+    """Seconds since 1970, of the answer."""
 
 
 class Gitea:
@@ -185,11 +199,30 @@ class Gitea:
 
     def deliveries(self) -> list[tuple[int, str, bool]]:
         """What it has to send or has sent: number of the webhook, event, whether it was sent."""
+        found = self._hook_tasks("hook_id, event_type, is_delivered")
+        return [(hook, event, bool(sent)) for hook, event, sent in found]
+
+    def answers(self, hook: int) -> list[Answer]:
+        """To deliveries of pushes by a webhook, the oldest first."""
+        columns = "hook_id, uuid, payload_content, is_delivered, response_content, delivered"
+        return [
+            Answer(
+                delivery,
+                json.loads(payload)["after"],
+                bool(sent),
+                json.loads(response or "{}").get("status", 0),
+                when / 1e9,
+            )
+            for number, delivery, payload, sent, response, when in self._hook_tasks(columns)
+            if number == hook
+        ]
+
+    def _hook_tasks(self, columns: str) -> list[Any]:
+        """From its database: the API tells of no delivery."""
         with sqlite3.connect(
             f"file:{self._folder / 'data/gitea.db'}?mode=ro", uri=True, timeout=60
         ) as database:
-            found = database.execute("select hook_id, event_type, is_delivered from hook_task").fetchall()
-        return [(hook, event, bool(sent)) for hook, event, sent in found]
+            return database.execute(f"select {columns} from hook_task order by id").fetchall()  # noqa: S608 - our own columns
 
     def clone(self, user: str, repository: str, folder: Path) -> "Clone":
         """A user's clone, over HTTP with a password."""

@@ -55,6 +55,9 @@ class Reporter:
         for name, pod in running.items():
             if name not in self._pods:
                 site.api.create(self._manifest(pod))
+                # With its address the API server reaches its ports, as a kubelet's report lets it.
+                status = {"phase": "Running", "podIP": pod.address.ip, "podIPs": [{"ip": pod.address.ip}]}
+                site.api.patch("v1", "Pod", name, site.namespace, {"status": status}, "/status")
             self._node.logs[site.namespace, name] = pod.log.read_bytes() if pod.log.exists() else b""
         for name in self._pods.keys() - running.keys():
             site.api.delete("v1", "Pod", f"{name}", site.namespace)

@@ -11,9 +11,8 @@ from cluster.installation import Installation
 from cluster.kubelet import SERVICE_ACCOUNT_FOLDER, Pod
 from cluster.waiting import until
 from printed import CASES, WITHOUT_RETRIES
-from support import ROOT
+from support import ROOT, exporter_of
 
-from runs.exporter.manifests import exporter_manifests
 from triggers.shipped import shipped
 
 LEVELS = ("restricted", "baseline", "privileged")
@@ -98,9 +97,7 @@ def test_a_namespace_that_enforces_restricted_takes_the_exporter_and_refuses_it_
     site: Installation,
 ) -> None:
     place = namespace(site.api, f"{site.namespace}-restricted", "restricted")
-    (deployment,) = (
-        each for each in exporter_manifests(place, "hookline", 9893) if each["kind"] == "Deployment"
-    )
+    (deployment,) = (each for each in exporter_of(place, "hookline") if each["kind"] == "Deployment")
     spec = deployment["spec"]["template"]["spec"]
     assert refusal(site.api, place, spec) == ""
     as_root = copy.deepcopy(spec)

@@ -17,9 +17,9 @@ from definitions import (
     workflows_rules,
 )
 from printed import CASES, minor, printed
+from support import exporter_of
 
 from hookline.output import manifest_text
-from runs.exporter.manifests import exporter_manifests
 from triggers.prerequisites import ClassStorage, NasStorage, NfsStorage, placeholders, prerequisites
 from triggers.publishing import published
 from triggers.release import Release
@@ -93,7 +93,7 @@ def everything(release: Release) -> dict[str, list[Json]]:
         # The Prometheus Operator is not here: tests/test_definitions.py holds its object against its definition.
         "exporter": [
             each
-            for each in exporter_manifests("ci", f"registry.example.com/hookline@{DIGEST}", 9893)
+            for each in exporter_of("ci", f"registry.example.com/hookline@{DIGEST}")
             if each["kind"] != "ServiceMonitor"
         ],
     }
@@ -120,9 +120,7 @@ def test_the_api_server_refuses_an_unknown_field_and_warns_of_what_it_takes_unwi
     cluster: ControlPlane,
 ) -> None:
     cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ci"}})
-    (deployment,) = (
-        each for each in exporter_manifests("ci", "hookline", 9893) if each["kind"] == "Deployment"
-    )
+    (deployment,) = (each for each in exporter_of("ci", "hookline") if each["kind"] == "Deployment")
     wrong = copy.deepcopy(deployment)
     wrong["spec"]["template"]["spec"]["securityContext"]["runAsRoot"] = False
     with pytest.raises(ApiError, match="runAsRoot"):

@@ -21,8 +21,7 @@ from cluster.installation import API
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from exporter_process import ExporterProcess
-
-from runs.exporter.manifests import exporter_manifests
+from support import exporter_of
 
 WORDS = {
     "hookline_runs_total": "runs",
@@ -54,7 +53,7 @@ def account(cluster: ControlPlane) -> Path:
     """A namespace with the exporter's own account, and a kubeconfig of it: it has the rights of its manifests, no more."""
     api = cluster.api
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    for manifest in exporter_manifests(NAMESPACE, "none", 9893):
+    for manifest in exporter_of(NAMESPACE, "none"):
         if manifest["kind"] in {"ServiceAccount", "Role", "RoleBinding"}:
             api.apply(manifest)
     kubeconfig = yaml.safe_load(cluster.kubeconfig.read_text())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
-from support import ROOT
+from support import ROOT, recommended
 
 from dashboards.build import build
 from dashboards.files import dashboard_texts
@@ -42,7 +42,7 @@ def metrics_of(expression: str) -> set[str]:
     """Names of metrics; a histogram's by its family, records left out."""
     names = set(
         re.findall(
-            r"\b(?:hookline|argo_events|jetstream|process)_[a-z_]+", re.sub(r"\b\w+:\w+:\w+", "", expression)
+            r"\b(?:hookline|argo_events|nats|process)_[a-z_]+", re.sub(r"\b\w+:\w+:\w+", "", expression)
         )
     )
     return {
@@ -133,7 +133,7 @@ def test_the_command_writes_each_form(tmp_path: Path) -> None:
     assert rule["metadata"] == {
         "name": "hookline",
         "namespace": "watch",
-        "labels": {"app.kubernetes.io/name": "hookline", "release": "stack"},
+        "labels": recommended("monitoring") | {"release": "stack"},
     }
     assert (
         rule["spec"]
@@ -142,7 +142,7 @@ def test_the_command_writes_each_form(tmp_path: Path) -> None:
     )
     maps = yaml.safe_load((tmp_path / "kubernetes/dashboards.yaml").read_text())["items"]
     for each in maps:
-        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert each["metadata"]["labels"] == recommended("monitoring") | {"grafana_dashboard": "1"}
         assert each["metadata"]["namespace"] == "watch"
         ((name, text),) = each["data"].items()
         assert text == (tmp_path / "grafana/dashboards" / name).read_text()

@@ -1,16 +1,19 @@
 """Resources of the event path's pods. Argo's controller reads the objects, and writes them back."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils import parse_quantity
 from printed import CASES, printed
+from support import ROOT
 
-from events.event_pods import pod_template, requests
+from events.event_pods import METRICS_PORT, monitor, pod_template, requests
 
 
 def amount(quantity: str) -> Decimal:
@@ -57,3 +60,14 @@ def test_the_same_file_can_be_applied_again_after_the_controller_wrote_its_objec
     found = [quantity for each in objects for quantity in quantities(each)]
     assert len(found) >= len(objects)
     assert [each for each in found if not is_written_back_as_it_is(each)] == []
+
+
+def test_the_docs_show_the_monitor_of_the_event_pods() -> None:
+    page = (ROOT / "docs/dashboards.md").read_text("utf-8")
+    (shown,) = (
+        found
+        for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+        if (found := yaml.safe_load(block)).get("kind") == "PodMonitor"
+    )
+    assert shown == monitor("ci", {"release": "kube-prometheus-stack"})
+    assert f"port {METRICS_PORT}" in page

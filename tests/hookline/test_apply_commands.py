@@ -1,14 +1,12 @@
 """apply, diff, status and delete as commands: order, exit codes, words, and what happens to nothing when something is refused."""
 
-import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from objects_server import ObjectsServer
+from objects_server import ObjectsServer, ready
 
 from hookline.applying import applier
 from hookline.cli import main
@@ -174,49 +172,6 @@ def test_an_object_that_is_not_ready_in_time_is_named_and_nothing_is_deleted(
     assert "EventSource/hookline-calendar" in server.names()
     data = run("apply", "--timeout", "0s", "-o", "json")
     assert data.exit_code in (0, 1)
-
-
-def ready(server: ObjectsServer, *, subscribed: bool) -> None:
-    """Give every object what its controller would give it."""
-    for path, each in list(server.objects.items()):
-        kind, name = each["kind"], each["metadata"]["name"]
-        label = {"EventBus": "owner-name", "EventSource": "eventsource-name", "Sensor": "sensor-name"}.get(
-            kind
-        )
-        if label is None:
-            continue
-        each["status"] = {"conditions": [{"type": "Deployed", "status": "True"}]}
-        carried = base64.b64encode(json.dumps({"spec": each["spec"]}).encode()).decode()
-        variable = "SENSOR_OBJECT" if kind == "Sensor" else "EVENTSOURCE_OBJECT"
-        env = [] if kind == "EventBus" else [{"name": variable, "value": carried}]
-        workload = "StatefulSet" if kind == "EventBus" else "Deployment"
-        status = {"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
-        made: dict[str, Any] = {
-            "kind": workload,
-            "metadata": {
-                "name": name,
-                "namespace": "ci",
-                "labels": {label: name},
-                "generation": 1,
-                "ownerReferences": [{"uid": path}],
-            },
-            "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "main", "env": env}]}}},
-            "status": status,
-        }
-        server.put(f"/apis/apps/v1/namespaces/ci/{workload.lower()}s/{name}-{kind.lower()}", made)
-        if kind == "Sensor":
-            server.put(
-                f"/api/v1/namespaces/ci/pods/{name}-0",
-                {
-                    "kind": "Pod",
-                    "metadata": {"name": f"{name}-0", "namespace": "ci", "labels": {label: name}},
-                },
-            )
-            triggers = [trigger["template"]["name"] for trigger in each["spec"]["triggers"]]
-            lines = [
-                f"started subscribing to events for trigger {trigger} with client" for trigger in triggers
-            ]
-            server.logs[f"{name}-0"] = "\n".join(lines) if subscribed else "Sensor started."
 
 
 def test_status_says_what_is_ready_what_is_missing_and_what_is_no_longer_declared(

@@ -13,6 +13,7 @@ from documents.diagnostics import InvalidInput
 from hookline.cli import main
 from hookline.declaration.folders import files_of
 from hookline.declaration.loading import load, load_texts
+from hookline.declaration.model import File
 from hookline.plan.planning import make_plan
 
 TEMPLATE = """\
@@ -105,6 +106,14 @@ def test_a_folder_is_read_with_its_sub_folders_and_other_yaml_does_not_break_it(
     found = [str(path.relative_to(tmp_path)) for path in files_of([tmp_path])]
     assert found == ["hookline.yaml", "teams/a/shop.hookline.yaml", "teams/b/cart.yml"]
     assert sorted(load([tmp_path]).pipelines) == ["cart", "shop"]
+
+
+@pytest.mark.parametrize("key", sorted(File.model_fields.keys() - {"version", "owner", "namespace"}))
+def test_any_key_that_says_something_makes_a_yaml_file_part_of_the_declaration(
+    key: str, tmp_path: Path
+) -> None:
+    (tmp_path / "part.yaml").write_text(f"version: 1\n{key}: {{}}\n", "utf-8")
+    assert list(files_of([tmp_path])) == [tmp_path / "part.yaml"]
 
 
 def test_a_file_that_is_named_ours_is_read_whatever_it_says(tmp_path: Path) -> None:

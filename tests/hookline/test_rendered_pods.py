@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from printed import CASES, printed
+from support import exporter_of
 
 from documents.quantities import amount
 from events.environment import go_json_bytes
 from hookline.cli import main
-from runs.exporter.manifests import exporter_manifests
 from sensors.creation import PATCH
 from sensors.manifests import FRAME_BYTES, SensorPlan, sensor_manifest
 
 Json = dict[str, Any]
-EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
+EXPORTER = exporter_of("ci", "registry.example.com/hookline@sha256:" + "0" * 64)
 
 
 UNVERIFIED = b"""\
@@ -176,7 +176,11 @@ def test_accounts_stand_before_what_runs_as_them() -> None:
 def test_the_pod_of_an_unverified_source_is_reached_from_its_addresses_and_its_metrics_from_the_cluster() -> (
     None
 ):
-    policies = rendered("NetworkPolicy")
+    policies = [
+        each
+        for each in rendered("NetworkPolicy")
+        if "eventsource-name" in each["spec"]["podSelector"]["matchLabels"]
+    ]
     assert policies != []
     for each in policies:
         endpoint, metrics = each["spec"]["ingress"]

@@ -269,6 +269,12 @@ def test_a_source_carries_the_pattern_of_its_clone_urls() -> None:
     assert pipeline(found).repository.url == "ssh://git@other.example.com/acme/x.git"
 
 
+def test_a_default_image_may_be_named_by_the_pipeline() -> None:
+    defaults = DEFAULTS.replace("{owner}/{repository_name}", "{pipeline}")
+    found = declared(HEAD + defaults + "pipelines:\n  till: {repository: acme/shop}\n")
+    assert pipeline(found, "till").image == "registry.example.com/till"
+
+
 def test_a_fault_of_a_sources_pattern_is_one_message_at_its_line() -> None:
     head = HEAD.replace("{host: github", '{url: "https://git.example.com/{repo}.git", host: github')
     defaults = DEFAULTS.replace(', url: "https://git.example.com/{repository}.git"', "")

@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import EXAMPLES, ROOT, github_push, go_template, read_yaml
+from support import EXAMPLES, ROOT, exporter_of, github_push, go_template, read_yaml
 
 from documents.diagnostics import InvalidInput
 from hookline.answers.incoming import EventOptions, incoming
@@ -23,7 +23,6 @@ from hookline.plan.objects import objects
 from hookline.plan.owners import objects_of
 from hookline.plan.planning import Plan, make_plan
 from hookline.plan.pods import changes, pods_needed
-from runs.exporter.manifests import exporter_manifests
 from sensors.controller_rules import sensor_problems
 
 FORTY = next(path for path in EXAMPLES if path.name == "forty")
@@ -529,14 +528,14 @@ def test_the_two_files_of_the_page_are_a_declaration() -> None:
 
 def test_the_page_gives_the_exporter_of_all_teams_what_that_of_one_may_and_no_lease() -> None:
     role, binding = yaml.safe_load_all(BLOCKS[2])
-    (one,) = (each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Role")
+    (one,) = (each for each in exporter_of("ci", "x") if each["kind"] == "Role")
     assert role["rules"] == [each for each in one["rules"] if "leases" not in each["resources"]]
     assert (role["kind"], binding["kind"], binding["roleRef"]["name"]) == (
         "ClusterRole",
         "ClusterRoleBinding",
         one["metadata"]["name"],
     )
-    (deployment,) = (each for each in exporter_manifests("ci", "x", 9893) if each["kind"] == "Deployment")
+    (deployment,) = (each for each in exporter_of("ci", "x") if each["kind"] == "Deployment")
     assert "--namespace=ci" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
 
 

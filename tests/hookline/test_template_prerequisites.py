@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from support import read_yaml
 
 from hookline.cli import main
+from hookline.labels import labelled
 from triggers.prerequisites import GUARD
 from triggers.rbac import run_rights
 from triggers.shipped import shipped, shipped_names
@@ -49,7 +50,8 @@ def test_what_the_templates_mount_is_what_is_printed() -> None:
                 assert f"PersistentVolumeClaim {claim['claimName']}" in objects
             if secret := volume.get("secret"):
                 assert f"Secret {secret['secretName']}" in objects
-    rights = run_rights("ci")
+    # As render prints them, so that the two commands do not change each other's objects.
+    rights = [labelled(each, "runs", "hookline") for each in run_rights("ci")]
     assert [objects[f"{each['kind']} {each['metadata']['name']}"] for each in rights] == rights
     assert {each["metadata"].get("namespace") for each in objects.values()} == {None, "ci"}
 

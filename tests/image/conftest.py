@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from image.built import Archive, Built
-from image.offline import Store, make_image
+from image.offline import Store, keep_image, make_image
 
 TOKEN = "token-of-the-package-index-3f9c"
 """Where a package index asks for one, as a company's mirror does; PyPI ignores it."""
@@ -29,4 +29,5 @@ def built(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Built:
         store, folder, IMAGE=name, INDEX=f"https://reader:{TOKEN}@pypi.org/simple",
         SOURCE="https://git.example.com/ci/hookline",
     )  # fmt: skip
+    keep_image(archive)  # the node test runs it
     return Built(store, name, Archive(archive), folder)

@@ -1,6 +1,6 @@
 """Base images for a machine without a registry, a podman store of one's own, and hookline's image built in it by `make image`.
 
-`python tests/image/offline.py ARCHIVE` (as root) writes the image as an OCI archive, for tests that run it.
+The archive of the newest image is kept for tests that run it: `kept_image`.
 """
 
 import hashlib
@@ -10,13 +10,16 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from cluster.engines import cache_folder
+
 from hookline.version import VERSION
 
-__all__ = ["FLAGS", "ROOT", "SHELLS", "Store", "make_image"]
+__all__ = ["FLAGS", "ROOT", "SHELLS", "Store", "keep_image", "kept_image", "make_image"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = "python3,python3-venv,ca-certificates"
@@ -24,6 +27,8 @@ SUITE = "bookworm"
 """Its Python is the 3.11 that the Containerfile names."""
 SHELLS = ("sh", "dash", "bash", "rbash")
 """What the base of the result lacks: hookline needs none of them."""
+KEPT_SECONDS = 86_400
+"""How long the archive of an image is kept at least."""
 _LIMITS = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=8192:8192")
 """podman's own are above what a container inside a container may set."""
 FLAGS = ("--network=host", "--volume=/etc/ssl/certs:/etc/ssl/certs:ro", *_LIMITS)
@@ -49,11 +54,16 @@ def _wanted(member: tarfile.TarInfo, *, shells: bool) -> bool:
     return shells or not (path.parent.name == "bin" and path.name in SHELLS)
 
 
+def _cache() -> Path:
+    """Folder for what is made once."""
+    return cache_folder().parent / "image"
+
+
 def _base(*, shells: bool) -> Path:
     """A root of Debian's packages as a tar file, made once and kept: with or without shells."""
     code = Path(__file__).read_text("utf-8").partition("def _wanted")[2].partition("class Store")[0]
     digest = hashlib.sha256(f"{PACKAGES} {SUITE} {SHELLS} {code}".encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hookline" / "image"
+    cache = _cache()
     kept = cache / f"{'build' if shells else 'run'}-{digest}.tar"
     if kept.exists():
         return kept
@@ -129,6 +139,38 @@ def make_image(store: Store, folder: Path, **settings: str) -> Path:
     return archive
 
 
-if __name__ == "__main__":
+def _made_of() -> Iterator[Path]:
+    """Every file that the image is made of, and what makes it."""
+    listed = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    for name in ("Containerfile", "release", *(line[1:] for line in listed if line.startswith("!"))):
+        found = [ROOT / name] if (ROOT / name).is_file() else sorted((ROOT / name).rglob("*"))
+        yield from (each for each in found if each.is_file() and "__pycache__" not in each.parts)
+
+
+def _place() -> Path:
+    """Where the archive of an image made of these files is kept."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for path in _made_of():
+        digest.update(f"{path.relative_to(ROOT)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return _cache() / f"hookline-{digest.hexdigest()[:12]}.tar"
+
+
+def keep_image(archive: Path, place: Path | None = None) -> Path:
+    """Keep an archive of the files as they are now, or as they were when this place was asked for; those of yesterday go."""
+    kept = place or _place()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for old in kept.parent.glob("hookline-*.tar"):
+        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+            old.unlink()
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".making-") as folder:
+        return Path(shutil.copyfile(archive, Path(folder) / "image.tar")).rename(kept)
+
+
+def kept_image() -> Path:
+    """The archive of hookline's image as its files are now, made unless it is kept already. Takes root."""
+    kept = _place()
+    if kept.exists():
+        return kept
+    print("the image of hookline: making ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="hookline-image-") as scratch, Store(Path(scratch)) as own:
-        shutil.move(make_image(own, Path(scratch) / "dist"), sys.argv[1])
+        return keep_image(make_image(own, Path(scratch) / "dist"), kept)

@@ -23,11 +23,11 @@ from exporter_process import Served
 from fake_api_server import FakeApiServer, fake_api_server
 from image.built import Archive, Built
 from image.offline import FLAGS, ROOT, SHELLS
+from support import exporter_of
 
 from hookline.cli import main
 from hookline.version import VERSION
 from release.image import Settings, commands, commit
-from runs.exporter.manifests import exporter_manifests
 
 MOST_MIB = 150
 MOST_SECONDS = 0.3
@@ -121,7 +121,7 @@ class ExporterContainer(Served):
             )  # fmt: skip
         # The pod runs it with the same arguments, but for the addresses of a test.
         (deployment,) = [
-            each for each in exporter_manifests("ci", built.name, port) if each["kind"] == "Deployment"
+            each for each in exporter_of("ci", built.name, port=port) if each["kind"] == "Deployment"
         ]
         pod = deployment["spec"]["template"]["spec"]
         assert [each.partition("=")[0] for each in pod["containers"][0]["args"]] == [

@@ -4,15 +4,17 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from cluster.api import ApiError, Json
 from cluster.gitea import Clone
 from cluster.waiting import until
 from node.catalogue import TEMPLATE_IMAGES
-from node.forge import BASE_IMAGE, REGISTRY, STORAGE_CLASS, Forge
+from node.forge import BASE_IMAGE, REGISTRY, RUNTIME_IMAGE, STORAGE_CLASS, Forge
 from node.kubernetes import Kubernetes
 from node.places import DOMAIN, FOLDER
 from template.repositories import FILES
@@ -27,6 +29,8 @@ EVENT_PODS = "controller in (eventbus-controller,eventsource-controller,sensor-c
 """Selects what Argo Events runs for hookline."""
 RUN_SECONDS = 2_400.0
 """Longer than any run takes on a busy machine."""
+COMMAND_SECONDS = 600.0
+"""Longer than any command waits."""
 MODULE = Path(__file__).parent.parent / "template/modules/small"
 DOCKERFILE = f"""\
 FROM {BASE_IMAGE} AS build
@@ -37,7 +41,7 @@ RUN go mod download
 COPY . .
 RUN --mount=type=cache,target=/tmp/.cache/go-build CGO_ENABLED=0 go build -o /shop .
 
-FROM scratch
+FROM {RUNTIME_IMAGE}
 COPY --from=build /src/stamp.txt /stamp.txt
 COPY --from=build /shop /shop
 ENTRYPOINT ["/shop"]
@@ -46,12 +50,13 @@ ENTRYPOINT ["/shop"]
 
 
 class Hookline:
-    """An installation in the namespace ci."""
+    """An installation in a namespace, and the folder of who works on its hookline.yaml."""
 
-    def __init__(self, cluster: Kubernetes, forge: Forge) -> None:
+    def __init__(self, cluster: Kubernetes, forge: Forge, namespace: str = NAMESPACE) -> None:
         self.cluster = cluster
         self.forge = forge
-        self.folder = FOLDER / "work"
+        self.namespace = namespace
+        self.folder = FOLDER / f"work-{namespace}"
         self.folder.mkdir()
         self.environment = cluster.environment | {
             "PATH": f"{Path(sys.executable).parent}:{cluster.environment['PATH']}"
@@ -76,22 +81,55 @@ class Hookline:
             raise RuntimeError(f"{command}\nfailed: {done.stdout[-2_000:]}{done.stderr[-4_000:]}")
         return done.stdout
 
-    def install(self, declaration: str, template: str = "hookline-ci-go") -> None:
-        """README's five commands, and the Secrets of the webhooks by the commands that hookline prints."""
+    @contextmanager
+    def started(self, command: str) -> Iterator[None]:
+        """A command under way while the block runs; the block ends with it.
+
+        Raises:
+            RuntimeError: It failed; with what it said.
+        """
+        said = (self.folder / "said").open("w+")
+        process = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder, env=self.environment, stdout=said, stderr=said,
+        )  # fmt: skip
+        try:
+            yield
+            if process.wait(COMMAND_SECONDS):
+                said.seek(0)
+                raise RuntimeError(f"{command}\nfailed: {said.read()[-4_000:]}")
+        finally:
+            process.kill()
+            said.close()
+
+    def write(self, declaration: str) -> None:
+        """The file of the installation."""
         (self.folder / "hookline.yaml").write_text(declaration)
-        (self.folder / "ca.crt").write_bytes(self.forge.authority.read_bytes())
-        self.shell(f"kubectl create namespace {NAMESPACE}")
+
+    def create_secrets(self) -> None:
+        """The Secrets of the webhooks, by the commands that hookline prints."""
         for secret in self.webhooks()["secrets"]:
             for command in secret["commands"]:
                 self.shell(command)
+
+    def install(self, declaration: str, template: str = "hookline-ci-go") -> None:
+        """README's five commands, and the Secrets of the webhooks."""
+        self.write(declaration)
+        self.shell(f"kubectl create namespace {self.namespace}")
+        self.create_secrets()
+        self.apply_prerequisites()
+        self.apply_template(template)
+        self.apply_rendered()
+
+    def apply_prerequisites(self) -> None:
+        """What a template needs besides: the second and third of README's commands."""
+        (self.folder / "ca.crt").write_bytes(self.forge.authority.read_bytes())
         self.shell(
-            f"hookline template prerequisites --registry {REGISTRY} --storage class --storage-class {STORAGE_CLASS}"
+            f"hookline template prerequisites -n {self.namespace} --registry {REGISTRY} --storage class --storage-class {STORAGE_CLASS}"
             " --private-ca ca.crt > prerequisites.yaml"
         )
         self._fill_in(self.folder / "prerequisites.yaml")
         self.shell("kubectl apply --server-side -f prerequisites.yaml")
-        self.apply_template(template)
-        self.apply_rendered()
 
     def apply_rendered(self) -> None:
         """The objects of hookline.yaml, as it is now."""
@@ -123,15 +161,35 @@ class Hookline:
         found: Json = json.loads(self.shell("hookline webhooks -o json"))
         return found
 
+    def listen_to_registry(self) -> None:
+        """Set the webhook of the registry, as hookline says to."""
+        (webhook,) = (each for each in self.webhooks()["items"] if each["host"] == "distribution")
+        token = (self.folder / webhook["secret"]["file"]).read_text().strip()
+        fields = {each["name"]: each["value"] for each in webhook["fields"]}
+        headers = yaml.safe_load(
+            fields["headers"].replace(f"<content of {webhook['secret']['file']}>", token)
+        )
+        self.forge.registry.notify(
+            {
+                "name": "hookline",
+                "url": self.url(webhook),
+                "headers": headers,
+                "ignore": {"actions": yaml.safe_load(fields["ignore.actions"])},
+                "timeout": "10s",
+                "threshold": 5,
+                "backoff": "1s",
+            }
+        )
+
     def until_receiving(self) -> None:
         """Wait until the bus, the event sources and the Sensors run, and every Sensor has subscribed."""
         pods = int(self.shell("hookline render 2>&1 >/dev/null").split()[0])
-        self.cluster.until_ready(NAMESPACE, EVENT_PODS, count=pods)
+        self.cluster.until_ready(self.namespace, EVENT_PODS, count=pods)
         until(self._subscribed, "every Sensor has subscribed", pause=0.5)
 
     def _subscribed(self) -> bool:
-        logs = self.shell(f"kubectl -n {NAMESPACE} logs -l sensor-name --tail=-1 --prefix")
-        sensors = self.cluster.api.list(API, "Sensor", NAMESPACE)
+        logs = self.shell(f"kubectl -n {self.namespace} logs -l sensor-name --tail=-1 --prefix")
+        sensors = self.cluster.api.list(API, "Sensor", self.namespace)
         return len(sensors) > 0 and all(
             any(
                 f"[pod/{each['metadata']['name']}-sensor-" in line and "Subscrib" in line
@@ -142,27 +200,39 @@ class Hookline:
 
     def url(self, webhook: Mapping[str, Any]) -> str:
         """Where a host in the same network reaches an event source: at its Service."""
-        return f"http://{webhook['service']}.{NAMESPACE}.svc.{DOMAIN}:{webhook['port']}{webhook['path']}"
+        return f"http://{webhook['service']}.{self.namespace}.svc.{DOMAIN}:{webhook['port']}{webhook['path']}"
 
     def workflows(self, pipeline: str) -> list[Json]:
         """Workflows of a pipeline, the oldest first."""
-        found = self.cluster.api.list(API, "Workflow", NAMESPACE, f"hookline.dev/pipeline={pipeline}")
+        found = self.cluster.api.list(API, "Workflow", self.namespace, f"hookline.dev/pipeline={pipeline}")
         return sorted(found, key=lambda each: str(each["metadata"]["creationTimestamp"]))
 
-    def until_started(self, pipeline: str, number: int = 1) -> str:
-        """The name of a pipeline's newest Workflow, as soon as it has that many."""
-        found = until(
-            lambda: found if len(found := self.workflows(pipeline)) >= number else None,
-            f"{pipeline} has {number} Workflows",
-            pause=0.2,
-        )
-        return str(found[-1]["metadata"]["name"])
+    def until_run(self, pipeline: str, kind: str, commit: str = "") -> str:
+        """The name of the Workflow that a pipeline has for an event, as soon as it is there.
+
+        Args:
+            pipeline: Its name.
+            kind: Of the event: push, tag, pull_request, schedule, image_push.
+            commit: Of the event; without one, it is the pipeline's only event of this kind.
+        """
+
+        def found() -> str | None:
+            names = [
+                str(each["metadata"]["name"])
+                for each in self.workflows(pipeline)
+                if each["metadata"]["labels"]["hookline.dev/event-kind"] == kind
+                and commit in {"", each["metadata"].get("annotations", {}).get("hookline.dev/sha")}
+            ]
+            assert len(names) < 2, f"{pipeline} runs more than once for {kind} {commit}: {names}"
+            return names[0] if names else None
+
+        return until(found, f"{pipeline} has a Workflow for {kind} {commit}", pause=0.2)
 
     def until_ended(self, name: str, seconds: float = RUN_SECONDS) -> Json:
         """A Workflow, as soon as it has ended."""
 
         def ended() -> Json | None:
-            found = self.cluster.api.get(API, "Workflow", name, NAMESPACE)
+            found = self.cluster.api.get(API, "Workflow", name, self.namespace)
             return found if found.get("status", {}).get("phase") in {"Succeeded", "Failed", "Error"} else None
 
         return until(ended, f"Workflow {name} has ended", seconds, 0.5)
@@ -172,7 +242,7 @@ class Hookline:
 
         def found() -> Json | None:
             selector = f"workflows.argoproj.io/workflow={name}"
-            for pod in self.cluster.api.list("v1", "Pod", NAMESPACE, selector):
+            for pod in self.cluster.api.list("v1", "Pod", self.namespace, selector):
                 node = str(pod["metadata"]["annotations"].get("workflows.argoproj.io/node-name", ""))
                 if f".{step}" in node and check(pod):
                     return pod
@@ -184,7 +254,7 @@ class Hookline:
         """What the steps of a Workflow printed, as far as their pods are there."""
         try:
             return self.shell(
-                f"kubectl -n {NAMESPACE} logs -l workflows.argoproj.io/workflow={name} -c main --tail=-1 --prefix"
+                f"kubectl -n {self.namespace} logs -l workflows.argoproj.io/workflow={name} -c main --tail=-1 --prefix"
             )
         except (RuntimeError, ApiError) as error:
             return str(error)
@@ -197,6 +267,8 @@ class Project:
         self.name = name
         self.full_name = f"{ORGANISATION}/{name}"
         self._hookline = hookline
+        self.hook = 0
+        """Number of its webhook, once there is one."""
         gitea = hookline.forge.gitea
         gitea.api(
             "administrator", "POST", f"orgs/{ORGANISATION}/repos", {"name": name, "default_branch": "main"}
@@ -208,7 +280,7 @@ class Project:
     def add_webhooks(self) -> None:
         """As hookline webhooks says, by Gitea's API."""
         for webhook in self._hookline.webhooks()["items"]:
-            if self.full_name not in webhook["repositories"]:
+            if webhook["host"] != "gitea" or self.full_name not in webhook["repositories"]:
                 continue
             secret = (self._hookline.folder / webhook["secret"]["file"]).read_text().strip()
             config = {"url": self._hookline.url(webhook), "content_type": "json", "secret": secret}
@@ -218,7 +290,10 @@ class Project:
                 "config": config,
                 "events": [each["name"] for each in webhook["choose"]],
             }
-            self._hookline.forge.gitea.api("administrator", "POST", f"repos/{self.full_name}/hooks", hook)
+            made = self._hookline.forge.gitea.api(
+                "administrator", "POST", f"repos/{self.full_name}/hooks", hook
+            )
+            self.hook = int(made["id"])
 
     def push(self, files: Mapping[str, str], branch: str = "main") -> str:
         """Commit files and push; the commit."""

@@ -14,7 +14,8 @@ from cluster.processes import Process
 from cluster.waiting import until
 from node import settings
 from node.authority import Authority
-from node.places import ADDRESS, DOMAIN, FOLDER, NAME, POD_ADDRESSES, SERVICE_ADDRESSES
+from node.images import Store
+from node.places import ADDRESS, DOMAIN, FOLDER, NAME, OWN_REGISTRY, POD_ADDRESSES, SERVICE_ADDRESSES
 from node.supplies import Supplies
 
 __all__ = ["Kubernetes"]
@@ -46,6 +47,8 @@ class Kubernetes:
         self._accounts_key = self.authority.key("service-accounts")
         self._tokens = {user: secrets.token_hex(16) for user in USERS}
         self._processes: list[Process] = []
+        self.own_image = ""
+        """Of hookline, by its digest, once the node is there."""
         (FOLDER / "tokens.csv").write_text(
             "".join(f"{self._tokens[user]},{user},{user},{groups}\n" for user, groups in USERS.items())
         )
@@ -121,13 +124,24 @@ class Kubernetes:
         )  # fmt: skip
 
     def _start_node(self) -> None:
-        settings.write_registry(Path(self.supplies.images))
-        registry = self._start("docker-registry", "docker-registry", "serve", str(FOLDER / "images.yml"))
+        own = FOLDER / "own-images"
+        digest = Store(own).add_archive(Path(self.supplies.hookline), "hookline:tested")
+        self.own_image = f"{OWN_REGISTRY}/hookline@{digest}"
+        registries = [
+            self._start(
+                f"docker-registry-{name}",
+                "docker-registry",
+                "serve",
+                str(settings.write_registry(name, images)),
+            )
+            for name, images in (("_default", Path(self.supplies.images)), (OWN_REGISTRY, own))
+        ]
         settings.write_network()
         settings.write_containerd()
         containerd = self._start("containerd", "containerd", "--config", str(FOLDER / "containerd.toml"))
         containerd.until(self._containerd_answers, "containerd answers")
-        registry.check()
+        for registry in registries:
+            registry.check()
         settings.write_kubelet()
         self._start(
             "kubelet", self._program("kubernetes-node", "kubelet"), f"--config={FOLDER / 'kubelet.yaml'}",

@@ -1,17 +1,16 @@
-"""What the exporter counts while something happens."""
+"""What the exporter's pod counts while something happens."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import yaml
 from cluster.waiting import until
-from exporter_process import ExporterProcess
-from node.installation import NAMESPACE, Hookline
+from exporter_process import Served
+from node.declaration import MONITORING
+from node.installation import Hookline
+from node.places import DOMAIN
 
-__all__ = ["Counts", "Exporter"]
+__all__ = ["EXPORTER_POD", "Counts", "Exporter"]
 
 FAMILIES = {
     "hookline_runs_total": "runs",
@@ -23,52 +22,37 @@ FAMILIES = {
     "hookline_observations_lost_total": "lost",
 }
 """Family → how tests call it."""
+EXPORTER_POD = "app.kubernetes.io/name=hookline-exporter"
+"""Selects it."""
 SILENT_LABELS = {"namespace", "owner", "pipeline", "capacity"}
 """Of what tests name: one pipeline in one namespace, and no spot capacity."""
 Counts = Counter[tuple[str, ...]]
 """Word of the family and its labels → count."""
 
 
-class Exporter:
-    """`hookline exporter` as a process with the account of its own manifests."""
+class Exporter(Served):
+    """The exporter's pod, as its Service answers for it."""
 
-    def __init__(self, hookline: Hookline, folder: Path) -> None:
-        folder.mkdir()
-        image = f"localhost/none@sha256:{'0' * 64}"
-        printed = hookline.shell(f"hookline exporter -n {NAMESPACE} --manifests {image}")
-        rights = [
-            each
-            for each in yaml.safe_load_all(printed)
-            if each["kind"] in {"ServiceAccount", "Role", "RoleBinding"}
-        ]
-        hookline.cluster.apply(rights)
-        kubeconfig = json.loads(hookline.cluster.kubeconfig.read_text())
-        token = hookline.cluster.api.token(NAMESPACE, "hookline-exporter")
-        kubeconfig["users"][0]["user"] = {"token": token}
-        account = folder / "kubeconfig"
-        account.write_text(json.dumps(kubeconfig))
-        self._process = ExporterProcess(
-            account,
-            folder,
-            "-n",
-            NAMESPACE,
-            "--ledger",
-            str(folder / "ledger.db"),
-            "--lease",
-            f"{NAMESPACE}/hookline-exporter",
-        )
-        self._process.until(
-            lambda: self._process.value("hookline_leader") == 1 and self._process.ready(), 120
-        )
+    def __init__(self, hookline: Hookline) -> None:
+        self.url = f"http://hookline-exporter.{MONITORING}.svc.{DOMAIN}:9893"
+        self._hookline = hookline
 
-    def stop(self) -> None:
-        """End it."""
-        self._process.kill()
+    def until_counting(self) -> None:
+        """Wait until its pod is ready, and holds the lease."""
+        self._hookline.cluster.until_ready(MONITORING, EXPORTER_POD)
+        self.until(lambda: self.value("hookline_leader") == 1, 120)
+
+    def restart(self) -> None:
+        """As an upgrade does: another pod takes over."""
+        deployment = f"kubectl -n {MONITORING} rollout {{}} deployment hookline-exporter"
+        self._hookline.shell(deployment.format("restart"))
+        self._hookline.shell(deployment.format("status"))
+        self.until_counting()
 
     def counts(self, pipeline: str) -> Counts:
         """Of a pipeline, and what was lost of any; without zeros."""
         found: Counts = Counter()
-        for sample in self._process.samples():
+        for sample in self.samples():
             if (
                 sample.name in FAMILIES
                 and sample.value
@@ -91,6 +75,16 @@ class Exporter:
         """
         before = self.counts(pipeline)
         yield
+        self.until_counted(pipeline, before, expected, words)
+
+    def until_counted(
+        self,
+        pipeline: str,
+        before: Counts,
+        expected: Counts,
+        words: Collection[str] = tuple(FAMILIES.values()),
+    ) -> None:
+        """Wait until the counts of a pipeline have grown by exactly this since before."""
         found: Counts = Counter()
 
         def same() -> bool:

@@ -9,6 +9,7 @@ __all__ = [
     "FOLDER",
     "FORGE",
     "NAME",
+    "OWN_REGISTRY",
     "POD_ADDRESSES",
     "SERVICE_ADDRESSES",
 ]
@@ -23,5 +24,7 @@ DNS = "10.96.0.10"
 DOMAIN = "cluster.local"
 FORGE = f"forge.infra.svc.{DOMAIN}"
 """The git host, the registry and the module proxy, as pods and the node know them."""
+OWN_REGISTRY = "registry.example.com"
+"""Where hookline's own image is, as a company's registry has it."""
 FOLDER = Path("/run/node")
 """For everything that is written, in memory."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from node.places import ADDRESS, DNS, DOMAIN, FOLDER, NAME, POD_ADDRESSES
+from node.places import ADDRESS, DNS, DOMAIN, FOLDER, NAME, OWN_REGISTRY, POD_ADDRESSES
 
 __all__ = [
     "coredns",
@@ -17,23 +17,28 @@ __all__ = [
     "write_registry",
 ]
 
-IMAGES = f"{ADDRESS}:5001"
-"""The registry that stands for all registries of the world."""
+REGISTRIES = {"_default": 5001, OWN_REGISTRY: 5002}
+"""Registry, as containerd is told of it → port. The first stands for all registries of the world."""
 
 
 def _write(name: str, content: Mapping[str, Any]) -> None:
     (FOLDER / name).write_text(yaml.safe_dump(dict(content)))
 
 
-def write_registry(images: Path) -> None:
-    """Of the registry with every image, which can only be read."""
+def write_registry(name: str, images: Path) -> Path:
+    """Of a registry with these images, which can only be read.
+
+    Args:
+        name: As in REGISTRIES.
+        images: Its folder.
+    """
     storage = {
         "filesystem": {"rootdirectory": str(images)},
         "maintenance": {"readonly": {"enabled": True}},
     }
-    _write(
-        "images.yml", {"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": {"addr": IMAGES}}
-    )
+    http = {"addr": f"{ADDRESS}:{REGISTRIES[name]}"}
+    _write(f"{name}.yml", {"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": http})
+    return FOLDER / f"{name}.yml"
 
 
 def write_network() -> None:
@@ -54,10 +59,11 @@ def write_network() -> None:
 
 
 def write_containerd() -> None:
-    """Of containerd: our registry in place of all others."""
-    hosts = FOLDER / "registries/_default/hosts.toml"
-    hosts.parent.mkdir(parents=True)
-    hosts.write_text(f'[host."http://{IMAGES}"]\n  capabilities = ["pull", "resolve"]\n')
+    """Of containerd: our registries in place of all others."""
+    for name, port in REGISTRIES.items():
+        hosts = FOLDER / "registries" / name / "hosts.toml"
+        hosts.parent.mkdir(parents=True)
+        hosts.write_text(f'[host."http://{ADDRESS}:{port}"]\n  capabilities = ["pull", "resolve"]\n')
     (FOLDER / "containerd.toml").write_text(f"""\
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cluster.engines import NODE_ENGINES, EngineError, build, cache_folder
+from image.offline import kept_image
 from node.catalogue import catalogue
 from node.images import Store
 from template.supplies import GO, supplies
@@ -33,6 +34,7 @@ TOOLS = {
     "mount": "mount",
     "openssl": "openssl",
     "podman": "podman",
+    "prometheus": "prometheus",
     "setcap": "libcap2-bin",
     "unshare": "util-linux",
 }
@@ -59,6 +61,8 @@ class Supplies:
     """repository:tag → digest of the manifest."""
     modules: str
     """A Go module proxy as files."""
+    hookline: str
+    """The archive of hookline's own image, as the checkout is now."""
 
     def text(self) -> str:
         """For the environment of the command."""
@@ -141,6 +145,7 @@ def make_supplies() -> Supplies:
         images=str(images),
         digests=json.loads((images / "digests.json").read_text()),
         modules=str(of_templates.modules),
+        hookline=str(kept_image()),
     )
 
 

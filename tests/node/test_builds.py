@@ -1,19 +1,25 @@
-"""From a push to the image in the registry, on real pods: everything between is what a cluster has."""
+"""From pushes, tags, requests, schedules and base images to the images in the registry, on real pods: everything between is what a cluster has.
+
+Builds wait for one another's locks, images and pods more than for a processor, so those that do not depend on each other are under way at once.
+"""
 
 import datetime
 import json
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 from cluster.api import Json
-from node.forge import MODULES
+from node.declaration import GONE, schedule_added
+from node.forge import MODULES, RUNTIME
 from node.installation import NAMESPACE, Project
 from node.measuring import Counts, Exporter
-from node.places import FOLDER
+from node.scraping import Prometheus
 from node.world import World
+from panel_queries import chosen
+
+from dashboards.caches import rate_of
 
 FAILING = 'package main\n\nimport "testing"\n\nfunc TestNo(t *testing.T) { t.Fatal("no greeting today") }\n'
 SLOW = """package main
@@ -26,6 +32,18 @@ import (
 func TestTakesItsTime(t *testing.T) { time.Sleep(20 * time.Second) }
 """
 STEPS = ("git-checkout-pr", "run-test", "build-push-image")
+GREEN = tuple((step, "success") for step in STEPS)
+
+
+@dataclass
+class Pushed:
+    """What was pushed, and what stood before."""
+
+    commits: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, Counts] = field(default_factory=dict)
+    """Of the exporter, by pipeline."""
+    tags: set[str] = field(default_factory=set)
+    """Of the shop's image."""
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +55,64 @@ def shop(world: World) -> Project:
 
 
 @pytest.fixture(scope="module")
-def exporter(world: World) -> Iterator[Exporter]:
-    made = Exporter(world.hookline, FOLDER / "exporter")
-    yield made
-    made.stop()
+def first(world: World, shop: Project, exporter: Exporter, prometheus: Prometheus) -> Pushed:
+    """The first push of two repositories: of one that hookline-ci-go builds, and of one for the stock template.
+
+    Prometheus scrapes from before the runs on, so that it sees their counters at 0.
+    """
+    assert prometheus.ask("hookline_leader")
+    world.hookline.apply_template("ci-go-v1")
+    trust_private_authority(world, "ci-go-v1")
+    stock = Project(world.hookline, "stock")
+    stock.add_webhooks()
+    fixed = "RUN go mod download"  # its build argument names a proxy that is not reached from here
+    dockerfile = (
+        stock.files["Dockerfile"]
+        .replace("ARG GOPROXY\n", "")
+        .replace(fixed, f"ENV GOPROXY={MODULES}\n{fixed}")
+    )
+    made = Pushed(counts={name: exporter.counts(name) for name in ("shop", "stock")})
+    made.commits["shop"] = shop.push(shop.files)
+    made.commits["stock"] = stock.push({**stock.files, "Dockerfile": dockerfile})
+    return made
+
+
+@pytest.fixture(scope="module")
+def together(world: World, shop: Project, exporter: Exporter) -> Pushed:
+    """A tag, two requests, a new base image, a push whose template has no image, and a schedule that is added while these events flow.
+
+    While their runs end, the exporter is rolled out anew.
+    """
+    hookline, registry = world.hookline, world.forge.registry
+    made = Pushed(
+        counts={name: exporter.counts(name) for name in ("shop", "gone")}, tags=registry.tags("acme/shop")
+    )
+    made.commits["schedule"] = shop.clone.git("ls-remote", "origin", "refs/heads/main").split()[0]
+    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=2)
+    hookline.write(
+        schedule_added((hookline.folder / "hookline.yaml").read_text(), f"{due.minute} {due.hour} * * *")
+    )
+    with hookline.started("hookline apply"):
+        shop.clone.branch("release")
+        made.commits["tag"] = shop.clone.commit(files={"slow_test.go": SLOW})
+        shop.clone.push("HEAD:refs/tags/v2.0.0")
+        for name, files in (("red", {"main_test.go": FAILING}), ("green", {"stamp.txt": "green\n"})):
+            shop.clone.branch(name)
+            made.commits[name] = shop.push(files, name)
+            shop.request(name)
+        shop.clone.branch(GONE)
+        made.commits[GONE] = shop.push({"stamp.txt": "gone\n"}, GONE)
+        world.forge.push_runtime("2")
+        tagged = hookline.until_run("shop", "tag")
+        pod = hookline.until_step(tagged, "run-test", main_runs)
+        hookline.shell(
+            f"kubectl -n {NAMESPACE} delete pod {pod['metadata']['name']} --grace-period=0 --force"
+        )
+    world.say("the changed declaration was applied, and a pod deleted")
+    hookline.until_ended(hookline.until_run("shop", "pull_request", made.commits["red"]))
+    exporter.restart()
+    world.say("the exporter was rolled out anew")
+    return made
 
 
 def succeeded(world: World, name: str) -> Json:
@@ -68,33 +140,42 @@ def counts(event: str, modules: str, image: str, caches: dict[str, tuple[int, in
     return +found
 
 
-def check_image(world: World, run: Json, image: str, commit: str, tags: set[str]) -> None:
-    """The registry holds what the run says that it pushed, and it was built of the commit."""
+def check_image(
+    world: World, run: Json, image: str, commit: str, tags: set[str], *, newest: bool = True
+) -> None:
+    """The registry holds what the run says that it pushed, and it was built of the commit.
+
+    Args:
+        world: With the registry.
+        run: Its Workflow.
+        image: Without the registry.
+        commit: All its digits.
+        tags: Under which it was pushed.
+        newest: Whether they are still those of this run; other runs of the commit push under the same.
+    """
     registry, said = world.forge.registry, outputs(run)
     assert said["commit"] == commit
     assert set(said["tags"].split()) == tags
-    for tag in tags:
-        assert registry.manifest(image, tag)[1] == said["digest"]
+    if newest:
+        assert {registry.manifest(image, tag)[1] for tag in tags} == {said["digest"]}
     config = registry.config(image, said["digest"])["config"]
     assert config["Labels"]["org.opencontainers.image.revision"] == commit
     assert config["Entrypoint"] == ["/shop"]
 
 
 def test_a_push_becomes_an_image_and_the_next_one_finds_the_caches_warm(
-    world: World, shop: Project, exporter: Exporter
+    world: World, shop: Project, first: Pushed, exporter: Exporter, prometheus: Prometheus
 ) -> None:
     cold = counts(
         "push", "cold", "cold_missing", {"go_module": (0, 5), "image_layer": (0, 7), "git_checkout": (0, 1)}
     )
-    with exporter.counting("shop", cold):
-        commit = shop.push(shop.files)
-        name = world.hookline.until_started("shop")
-        world.say("the first Workflow exists")
-        run = succeeded(world, name)
-        world.say("the first run has ended")
-        check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"})
-        assert world.forge.registry.tags("acme/shop") >= {"buildcache"}
-        assert world.forge.registry.content("acme/shop", "latest", "stamp.txt") == "1\n"
+    commit = first.commits["shop"]
+    run = succeeded(world, world.hookline.until_run("shop", "push", commit))
+    world.say("the first run has ended")
+    check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"})
+    assert world.forge.registry.tags("acme/shop") >= {"buildcache"}
+    assert world.forge.registry.content("acme/shop", "latest", "stamp.txt") == "1\n"
+    exporter.until_counted("shop", first.counts["shop"], cold)
     # Whether tests are cached at all is known from the first hit on; the request of the run before is counted then, too.
     warm = counts(
         "push",
@@ -104,10 +185,19 @@ def test_a_push_becomes_an_image_and_the_next_one_finds_the_caches_warm(
     )
     with exporter.counting("shop", warm):
         commit = shop.push({"stamp.txt": "2\n"})
-        run = succeeded(world, world.hookline.until_started("shop", 2))
+        run = succeeded(world, world.hookline.until_run("shop", "push", commit))
         world.say("the second run has ended")
         check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"})
         assert world.forge.registry.content("acme/shop", "latest", "stamp.txt") == "2\n"
+    # Prometheus has both runs; the panels' growth of cache counters begins with the second one (docs/exporter.md).
+    prometheus.until('hookline_runs_total{pipeline="shop",event="push",outcome="success"}', 2)
+    for cache, (hits, requests) in {
+        "image_layer": (3, 7),
+        "go_module": (5, 5),
+        "git_checkout": (1, 1),
+    }.items():
+        rate = chosen(rate_of(cache), {"$__rate_interval": "1h"}, pipeline="shop")
+        prometheus.until(f"{rate} * {requests}", pytest.approx(hits))
 
 
 def attempts(event: str, outcome: str, *ended: tuple[str, str]) -> Counts:
@@ -115,92 +205,90 @@ def attempts(event: str, outcome: str, *ended: tuple[str, str]) -> Counts:
     return Counter([("runs", event, outcome), *(("attempts", *each) for each in ended)])
 
 
-def test_a_request_with_a_red_test_fails_and_one_with_a_green_test_succeeds_and_neither_pushes(
-    world: World, shop: Project, exporter: Exporter
+def test_the_stock_template_builds_the_head_of_a_branch(
+    world: World, first: Pushed, exporter: Exporter
 ) -> None:
-    before = len(world.hookline.workflows("shop"))
-    tags = world.forge.registry.tags("acme/shop")
-    shop.clone.branch("topic")
-    commit = shop.push({"main_test.go": FAILING}, "topic")
-    red = attempts("pull_request", "failure", ("git-checkout-pr", "success"), ("run-test", "failure"))
-    with exporter.counting("shop", red, ("runs", "attempts")):
-        shop.request("topic")
-        run = world.hookline.until_ended(world.hookline.until_started("shop", before + 1))
-        assert run["status"]["phase"] == "Failed"
-        assert "no greeting today" in world.hookline.logs(run["metadata"]["name"])
-    assert world.forge.registry.tags("acme/shop") == tags
-    green = attempts("pull_request", "success", *((step, "success") for step in STEPS))
-    with exporter.counting("shop", green, ("runs", "attempts")):
-        commit = shop.push({"main_test.go": shop.files["main_test.go"]}, "topic")
-        run = succeeded(world, world.hookline.until_started("shop", before + 2))
-        assert outputs(run)["commit"] == commit
+    commit = first.commits["stock"]
+    succeeded(world, world.hookline.until_run("stock", "push", commit))
+    registry = world.forge.registry
+    (tag,) = registry.tags("acme/stock") - {"latest", "buildcache"}
+    prefix, _, short = tag.rpartition("-")
+    assert prefix == "v1.0.0"
+    assert commit.startswith(short)
+    assert registry.manifest("acme/stock", tag) == registry.manifest("acme/stock", "latest")
+    assert registry.content("acme/stock", "latest", "stamp.txt") == "1\n"
+    exporter.until_counted(
+        "stock", first.counts["stock"], attempts("push", "success", *GREEN), ("runs", "attempts")
+    )
+
+
+def test_a_tag_is_built_although_a_pod_is_deleted_in_the_middle(world: World, together: Pushed) -> None:
+    commit = together.commits["tag"]
+    run = succeeded(world, world.hookline.until_run("shop", "tag", commit))
+    check_image(world, run, "acme/shop", commit, {f"v2.0.0-{commit[:12]}", "v2.0.0"})
+
+
+def test_a_request_with_a_red_test_fails_and_one_with_a_green_test_succeeds_and_neither_pushes(
+    world: World, together: Pushed
+) -> None:
+    hookline = world.hookline
+    run = hookline.until_ended(hookline.until_run("shop", "pull_request", together.commits["red"]))
+    assert run["status"]["phase"] == "Failed"
+    assert "no greeting today" in hookline.logs(run["metadata"]["name"])
+    run = succeeded(world, hookline.until_run("shop", "pull_request", together.commits["green"]))
+    assert outputs(run)["commit"] == together.commits["green"]
     # Built, and not pushed: nobody has merged it.
     assert outputs(run)["digest"] == ""
-    assert world.forge.registry.tags("acme/shop") == tags
+    new = world.forge.registry.tags("acme/shop") - together.tags
+    assert not [tag for tag in new if together.commits["green"][:12] in tag]
 
 
-def test_a_tag_is_built_although_a_pod_is_deleted_in_the_middle(
-    world: World, shop: Project, exporter: Exporter
+def test_a_pushed_base_image_starts_a_build_that_stands_on_it(world: World, together: Pushed) -> None:
+    run = succeeded(world, world.hookline.until_run("shop", "image_push"))
+    commit = together.commits["schedule"]
+    check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"}, newest=False)
+    registry, digest = world.forge.registry, outputs(run)["digest"]
+    assert registry.content("acme/shop", digest, "runtime-version") == "2"
+    base, _ = registry.manifest(RUNTIME, "1")
+    built, _ = registry.manifest("acme/shop", digest)
+    # BuildKit compresses the layer; its content has one digest all the same.
+    assert registry.config("acme/shop", digest)["rootfs"]["diff_ids"][0] == base["layers"][0]["digest"]
+    assert len(built["layers"]) == len(base["layers"]) + 2
+
+
+def test_a_schedule_that_is_added_while_events_flow_starts_a_build_of_the_newest_commit(
+    world: World, together: Pushed
 ) -> None:
-    before = len(world.hookline.workflows("shop"))
-    shop.clone.branch("release")
-    commit = shop.clone.commit(files={"slow_test.go": SLOW})
-    retried = attempts("tag", "success", ("run-test", "error"), *((step, "success") for step in STEPS))
-    with exporter.counting("shop", retried, ("runs", "attempts")):
-        shop.clone.push("HEAD:refs/tags/v2.0.0")
-        name = world.hookline.until_started("shop", before + 1)
-        pod = world.hookline.until_step(name, "run-test", main_runs)
-        world.hookline.shell(
-            f"kubectl -n {NAMESPACE} delete pod {pod['metadata']['name']} --grace-period=0 --force"
-        )
-        run = succeeded(world, name)
-        check_image(world, run, "acme/shop", commit, {f"v2.0.0-{commit[:12]}", "v2.0.0"})
+    run = succeeded(world, world.hookline.until_run("shop", "schedule"))
+    commit = together.commits["schedule"]
+    check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"}, newest=False)
+
+
+def test_an_image_that_cannot_be_pulled_ends_the_run_at_the_deadline_of_its_step(
+    world: World, together: Pushed, exporter: Exporter
+) -> None:
+    run = world.hookline.until_ended(world.hookline.until_run(GONE, "push", together.commits[GONE]))
+    assert run["status"]["phase"] == "Failed"
+    ended = attempts("push", "timeout", ("git-checkout-pr", "timeout"))
+    exporter.until_counted(GONE, together.counts[GONE], ended, ("runs", "attempts"))
+
+
+def test_each_event_has_one_run_and_each_run_is_counted_once_although_the_exporter_was_rolled_out(
+    world: World, together: Pushed, exporter: Exporter
+) -> None:
+    ended = [
+        attempts("pull_request", "failure", ("git-checkout-pr", "success"), ("run-test", "failure")),
+        attempts("tag", "success", ("run-test", "error"), *GREEN),
+        *(attempts(kind, "success", *GREEN) for kind in ("pull_request", "image_push", "schedule")),
+    ]
+    expected: Counts = sum(ended, Counter())
+    exporter.until_counted("shop", together.counts["shop"], expected, ("runs", "attempts", "lost"))
 
 
 def main_runs(pod: Json) -> bool:
     """Whether the step itself has started, not only what Argo puts around it."""
     states = pod["status"].get("containerStatuses", [])
     return any(each["name"] == "main" and "running" in each["state"] for each in states)
-
-
-def test_a_schedule_that_is_added_while_events_flow_starts_a_build_of_the_newest_commit(
-    world: World, shop: Project, exporter: Exporter
-) -> None:
-    before = len(world.hookline.workflows("shop"))
-    commit = shop.clone.git("ls-remote", "origin", "refs/heads/main").split()[0]
-    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=2)
-    file = world.hookline.folder / "hookline.yaml"
-    events = "      pull_request: {into: [main]}\n"
-    scheduled = f'{events}      schedule: {{at: "{due.minute} {due.hour} * * *"}}\n'
-    file.write_text(file.read_text().replace(events, scheduled))
-    with exporter.counting(
-        "shop", attempts("schedule", "success", *((step, "success") for step in STEPS)), ("runs", "attempts")
-    ):
-        world.hookline.apply_rendered()
-        run = succeeded(world, world.hookline.until_started("shop", before + 1))
-        check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"})
-
-
-def test_the_stock_template_builds_the_head_of_a_branch(world: World, exporter: Exporter) -> None:
-    world.hookline.apply_template("ci-go-v1")
-    trust_private_authority(world, "ci-go-v1")
-    stock = Project(world.hookline, "stock")
-    stock.add_webhooks()
-    fixed = "RUN go mod download"  # its build argument names a proxy that is not reached from here
-    dockerfile = (
-        stock.files["Dockerfile"]
-        .replace("ARG GOPROXY\n", "")
-        .replace(fixed, f"ENV GOPROXY={MODULES}\n{fixed}")
-    )
-    with exporter.counting(
-        "stock", attempts("push", "success", *((step, "success") for step in STEPS)), ("runs", "attempts")
-    ):
-        commit = stock.push({**stock.files, "Dockerfile": dockerfile})
-        succeeded(world, world.hookline.until_started("stock"))
-    registry = world.forge.registry
-    short = stock.clone.git("rev-parse", "--short", commit)
-    assert registry.tags("acme/stock") == {f"v1.0.0-{short}", "latest", "buildcache"}
-    assert registry.content("acme/stock", "latest", "stamp.txt") == "1\n"
 
 
 def trust_private_authority(world: World, template: str) -> None:
@@ -222,22 +310,3 @@ def trust_private_authority(world: World, template: str) -> None:
     world.cluster.run(
         "kubectl", "patch", "clusterworkflowtemplate", template, "--type=merge", f"--patch={patch}"
     )
-
-
-def test_an_image_that_cannot_be_pulled_ends_the_run_at_the_deadline_of_its_step(
-    world: World, shop: Project, exporter: Exporter
-) -> None:
-    before = len(world.hookline.workflows("shop"))
-    template = yaml.safe_load(world.hookline.shell(world.hookline.template_command("hookline-ci-go")))
-    steps, parameters = template["spec"]["templates"], template["spec"]["arguments"]["parameters"]
-    checkout = next(each for each in steps if each["name"] == "git-checkout-pr")
-    checkout["container"]["image"] = f"docker.io/hookline-test/gone@sha256:{'0' * 64}"
-    next(each for each in parameters if each["name"] == "checkout_deadline")["value"] = "20"
-    world.cluster.apply([template])
-    ended = attempts("push", "timeout", ("git-checkout-pr", "timeout"))
-    with exporter.counting("shop", ended, ("runs", "attempts")):
-        shop.clone.branch("main")
-        shop.push({"stamp.txt": "gone\n"})
-        run = world.hookline.until_ended(world.hookline.until_started("shop", before + 1))
-        assert run["status"]["phase"] == "Failed"
-    world.hookline.apply_template("hookline-ci-go")

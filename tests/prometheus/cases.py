@@ -51,6 +51,11 @@ def buckets(name: str, labels: str, bounds: Mapping[str, str]) -> dict[str, str]
     return {f'{name}_bucket{{{labels},le="{bound}"}}': values for bound, values in bounds.items()}
 
 
+def subscriptions(server: int) -> str:
+    """A server of the bus; one that takes the place of another has a new number."""
+    return f'nats_server_total_consumers{{namespace="ci",server_id="{server}"}}'
+
+
 STEP = f'{SHOP},step="run-test"'
 FAST_THEN_SLOW = buckets(
     "hookline_step_duration_seconds",
@@ -161,6 +166,37 @@ ALERT_CASES: Mapping[str, AlertCase] = {
             f"hookline_schedule_last_timestamp_seconds{{{SHOP}}}": "1x61 3600x120",
         },
     ),
+    "HooklineBusLost": AlertCase(
+        # All three servers are lost; the new ones come two minutes later, with nothing on them.
+        {
+            **{subscriptions(old): "2x5 stale" for old in (0, 1, 2)},
+            **{subscriptions(new): "_x7 0x30" for new in (3, 4, 5)},
+        },
+        "20m",
+        {"severity": "critical", "namespace": "ci"},
+        "The event bus in ci has lost its stream or its subscriptions.",
+        "No server of the bus holds a subscription of a Sensor. Deliveries are answered 500, or they are answered 200 and start no run. It does not heal "
+        "by itself.",
+        {
+            # One server after the other is replaced.
+            subscriptions(0): "2x5 stale",
+            subscriptions(1): "2x8 stale",
+            subscriptions(3): "_x6 0 2x30",
+            subscriptions(4): "_x17 0x30",
+        },
+    ),
+    "HooklineDeliveriesRefused": AlertCase(
+        {
+            'argo_events_events_processing_failed_total{namespace="ci",eventsource_name="hooks",event_name="github"}': "3x9 4x10"
+        },
+        "12m",
+        {"severity": "critical", "namespace": "ci", "eventsource_name": "hooks"},
+        "hooks answers deliveries with 500.",
+        "Deliveries of the last five minutes that did not reach the event bus: about 1. Only the git host has them now.",
+        {
+            'argo_events_events_processing_failed_total{namespace="ci",eventsource_name="hooks",event_name="github"}': "3x19"
+        },
+    ),
     "HooklineNoEvents": AlertCase(
         {
             'argo_events_events_sent_total{namespace="ci",eventsource_name="hooks",event_name="github"}': "7x620"
@@ -187,16 +223,16 @@ ALERT_CASES: Mapping[str, AlertCase] = {
     ),
     "HooklineTriggerStuck": AlertCase(
         {
-            f"jetstream_consumer_num_pending{{{BUS}}}": "0+1x60",
-            f"jetstream_consumer_ack_floor_stream_seq{{{BUS}}}": "42x60",
+            f"nats_consumer_num_pending{{{BUS}}}": "0+1x60",
+            f"nats_consumer_ack_floor_stream_seq{{{BUS}}}": "42x60",
         },
         "40m",
         {"severity": "critical", "namespace": "ci", "stream_name": "default", "consumer_name": "shop"},
         "A trigger handles no events.",
         "40 events wait for shop, and it acknowledged none for ten minutes.",
         {
-            f"jetstream_consumer_num_pending{{{BUS}}}": "0+1x60",
-            f"jetstream_consumer_ack_floor_stream_seq{{{BUS}}}": "42+1x60",
+            f"nats_consumer_num_pending{{{BUS}}}": "0+1x60",
+            f"nats_consumer_ack_floor_stream_seq{{{BUS}}}": "42+1x60",
         },
     ),
     "HooklineLogsNotRead": AlertCase(

@@ -80,7 +80,9 @@ def _report_more(changes: Path) -> None:
     changes.write_bytes(gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines)))
 
 
-def _timed(text: str, when: float, job: str = "hookline") -> Iterator[str]:
+def _timed(text: str, when: float, job: str = "hookline", namespace: str = "") -> Iterator[str]:
+    """A scrape as Prometheus keeps it: with the labels of its target, and a time."""
+    target = f'job="{job}"' + (f',namespace="{namespace}"' if namespace else "")
     for line in text.splitlines():
         if line and not line.startswith("#"):
             name, brace, rest = line.partition("{")
@@ -88,7 +90,7 @@ def _timed(text: str, when: float, job: str = "hookline") -> Iterator[str]:
                 name, _, value = line.partition(" ")
                 rest = f"}} {value}"
             separator = "" if rest.startswith("}") else ","
-            yield f'{name}{{job="{job}"{separator}{rest} {int(when)}'
+            yield f"{name}{{{target}{separator}{rest} {int(when)}"
 
 
 def _exporter_scrapes(folder: Path) -> tuple[str, str]:
@@ -181,6 +183,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             lines += _timed(path.read_text(), when, "argo-events")
         if _late(when):
             lines += _timed((SCRAPES / "written-by-hand.txt").read_text(), when, "written-by-hand")
+            waiting = (SCRAPES / "nats-exporter-waiting.txt").read_text()
+            lines += _timed(waiting, when, "nats-exporter", "scrapes")
     text = folder / "week.txt"
     text.write_text("\n".join(lines) + "\n# EOF\n")
     data = folder / "data"

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import panel_queries
 import pytest
 from cluster.histories import HISTORIES
+from panel_queries import panels
 from prometheus.conftest import END, HOSTILE, KNOWN, START, WEEK, Prometheus
 from recorded_days import tell
 
@@ -15,15 +16,7 @@ from dashboards.files import dashboard_texts
 from dashboards.queries import increase, quantile, select
 from runs.exporter.metrics import FAMILIES
 
-VARIABLES = {
-    "$job": "hookline",
-    "$namespace": ".*",
-    "$owner": ".*",
-    "$pipeline": ".*",
-    "$events_namespace": ".*",
-    "$__range": "7d",
-    "$__rate_interval": "1h",
-}
+TIMES = {"$__range": "7d", "$__rate_interval": "1h"}
 STEPS_OF_IMAGE = {
     # Hits and steps of the recorded build logs, as the table of samples counts them. The build whose cache was unreachable had all
     # its steps from a local store, which is no hit of the cache: it is left out there and here.
@@ -33,19 +26,8 @@ STEPS_OF_IMAGE = {
 
 
 def chosen(expression: str, **variables: str) -> str:
-    """A query as Grafana sends it."""
-    for name, value in VARIABLES.items():
-        expression = expression.replace(name, variables.get(name.strip("$_"), value))
-    assert "$" not in expression, expression
-    return expression
-
-
-def panels() -> Iterator[tuple[str, dict[str, Any]]]:
-    for text in dashboard_texts().values():
-        board = json.loads(text)
-        for panel in board["panels"]:
-            if panel["type"] != "row":
-                yield board["title"], panel
+    """A query as Grafana sends it, to a week of one exporter."""
+    return panel_queries.chosen(expression, TIMES, **{"job": "hookline"} | variables)
 
 
 TARGETS = [

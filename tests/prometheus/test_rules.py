@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from prometheus.cases import ALERT_CASES, RECORD_CASES, step
+from support import ROOT
 
 from dashboards.rules import ALERTS, RECORDS
 from hookline.cli import main
@@ -121,6 +122,32 @@ def test_an_alert_of_a_pipeline_without_an_owner_has_no_such_label(rules: Path, 
     labels = {name: value for name, value in case.labels.items() if name != "owner"}
     test = fires("HooklineImageCacheBroken", labels)
     promtool(rules, tmp_path, case.at, {"input_series": series(nobodys), "alert_rule_test": [test]})
+
+
+@pytest.mark.parametrize(
+    ("scrape", "firing"),
+    [
+        ("healthy", {}),
+        ("lost", {"HooklineBusLost": 1}),
+        ("group-of-two", {"HooklineBusLost": 1}),
+        ("waiting", {"HooklineTriggerStuck": 2}),  # the two consumers of a Sensor that is down
+    ],
+)
+def test_alerts_say_of_a_real_bus_what_happened_to_it(
+    rules: Path, tmp_path: Path, scrape: str, firing: Mapping[str, int]
+) -> None:
+    text = (ROOT / f"tests/data/scrapes/nats-exporter-{scrape}.txt").read_text()
+    scraped = [line.replace("{", '{namespace="ci",', 1).rsplit(" ", 1) for line in text.splitlines()]
+    asked = {
+        # No exporter of hookline's is in these series.
+        "expr": 'count by (alertname) (ALERTS{alertstate="firing",alertname!="HooklineExporterAbsent"})',
+        "eval_time": "40m",
+        "exp_samples": [
+            {"labels": f'{{alertname="{name}"}}', "value": count} for name, count in firing.items()
+        ],
+    }
+    values = {name: f"{value}x60" for name, value in scraped}
+    promtool(rules, tmp_path, "40m", {"input_series": series(values), "promql_expr_test": [asked]})
 
 
 @pytest.mark.parametrize("name", RECORD_CASES)

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from support import ROOT
+from support import ROOT, exporter_of
 
 from runs.exporter.configuration import read_configuration
 from runs.exporter.family import Sample
 from runs.exporter.ledger import Observation
-from runs.exporter.manifests import exporter_manifests
 from runs.exporter.replaying import Replayed
 
 DEMO = ROOT / "hookline/demo_data"
@@ -66,9 +65,7 @@ def scraped(url: str, expression: str) -> list[Mapping[str, str]]:
 
 def test_namespaces_and_owners_of_runs_stay_and_no_run_gets_those_of_the_exporter(tmp_path: Path) -> None:
     (endpoint,) = next(
-        each["spec"]["endpoints"]
-        for each in exporter_manifests("ci", "none", 9893)
-        if each["kind"] == "ServiceMonitor"
+        each["spec"]["endpoints"] for each in exporter_of("ci", "none") if each["kind"] == "ServiceMonitor"
     )
     replayed = Replayed(DEMO / "day.zip", read_configuration(DEMO / "exporter.yaml"))
     nobodys = Sample("hookline_runs_total", ("ci", "", "nobodys", "manual", "success"), 1)

@@ -212,7 +212,7 @@ def test_no_bytes_keep_a_good_run_from_being_counted(
             api.spoil(resource, f"listed-{number}", data or b"0")
         ledger = Ledger(None, START, count_from=START - 1)
         service = Service(
-            ClusterScope(Connection.plain(api.url), "ci"),
+            ClusterScope(Connection.plain(api.url), ("ci",)),
             Configuration(),
             ledger,
             Live("1", Configuration().price_list),

@@ -37,9 +37,9 @@ def logs() -> Iterator[Sequence[Any]]:
 
 
 @contextmanager
-def service(url: str, namespace: str = "ci") -> Iterator[Service]:
+def service(url: str, *namespaces: str) -> Iterator[Service]:
     """The watching part of the exporter."""
-    sources = ClusterScope(Connection.plain(url), namespace)
+    sources = ClusterScope(Connection.plain(url), namespaces or ("ci",))
     found = Service(sources, Configuration(), Ledger(None, 0.0), Live(version="1", prices=BUILT_IN))
     found.start()
     try:
@@ -94,7 +94,7 @@ def test_a_refusal_of_one_resource_names_it_alone_and_ends_with_it(
     for request in ("list", "watch"):
         api.fail(request, *[of("pods", status(403, "Forbidden"))] * 500)
     with service(api.url, "") as found:
-        until(lambda: found.statistics["workflows"].synced and found.statistics["events"].synced)
+        until(lambda: all(found.statistics[each][0].synced for each in ("workflows", "events")))
         until(lambda: ("warning", "list", "all", 403) in told(logs, "pods"))
         reason = found.not_ready(time.time())
         assert reason is not None

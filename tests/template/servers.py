@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import queue
 import socket
 import ssl
@@ -268,6 +269,84 @@ class ModuleProxy:
             self._server = None
 
 
+class _Front(BaseHTTPRequestHandler):
+    """Passes requests on to a registry, except the first upload that is to be finished."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, front: "MixedUploads", *arguments: object) -> None:
+        self._front = front
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+    def _body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        found = b""
+        while size := int(self.rfile.readline(), 16):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return found
+
+    def _answer(self) -> None:
+        body = self._body()
+        finishes = self.command == "PUT" and "digest=" in self.path
+        status, headers, answer = self._front.answer(
+            self.command, self.path, dict(self.headers), body, finishes=finishes
+        )
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in {"content-length", "transfer-encoding", "connection", "date"}:
+                self.send_header(name, value)
+        length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(answer))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+
+
+class MixedUploads:
+    """A registry with TLS on 5444 that answers one upload as Debian's docker-registry answers two that it mixed up."""
+
+    name = f"{HOST}:5444"
+
+    def __init__(self, registry: "Registry", certificates: SignedServer) -> None:
+        self._registry = registry
+        self._lock = threading.Lock()
+        self.refused = 0
+        self._server = _Server(("127.0.0.1", 5444), partial(_Front, self))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.certificate, certificates.key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+
+    def __enter__(self) -> Self:
+        _served(self._server)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, finishes: bool
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body for a request."""
+        with self._lock:
+            refuse = finishes and not self.refused
+            self.refused += refuse
+        if refuse:
+            error = {
+                "code": "DIGEST_INVALID",
+                "message": "provided digest did not match uploaded content",
+            }
+            return 400, {"Content-Type": "application/json"}, json.dumps({"errors": [error]}).encode()
+        return self._registry.pass_on(method, path, headers, body)
+
+
 class Registry:
     """Debian's docker-registry with a password: with TLS on 5443, or without on 5001 for the stock template's push."""
 
@@ -292,7 +371,7 @@ class Registry:
         if secure:
             http["tls"] = {"certificate": str(certificates.certificate), "key": str(certificates.key)}
             verified = {"ca_certs": str(certificates.ca), "server_hostname": host, "assert_hostname": host}
-        settings = {
+        self._settings: dict[str, Any] = {
             "version": 0.1,
             "log": {"level": "warn"},
             "storage": {
@@ -302,7 +381,6 @@ class Registry:
             "auth": {"htpasswd": {"realm": "registry", "path": str(folder / "htpasswd")}},
             "http": http,
         }
-        (folder / "registry.yml").write_text(yaml.safe_dump(settings))
         login = urllib3.make_headers(basic_auth=f"{USER}:{PASSWORD}")
         self._http = urllib3.PoolManager(retries=False, timeout=60, headers=login, **verified)
         self._process: Process | None = None
@@ -311,6 +389,7 @@ class Registry:
     def start(self) -> None:
         """Answer from now on."""
         if self._process is None:
+            (self.folder / "registry.yml").write_text(yaml.safe_dump(self._settings))
             self._process = Process(
                 "docker-registry",
                 ["docker-registry", "serve", str(self.folder / "registry.yml")],
@@ -324,6 +403,12 @@ class Registry:
         if self._process is not None:
             self._process.stop()
             self._process = None
+
+    def notify(self, endpoint: Mapping[str, object]) -> None:
+        """Tell an endpoint of what is pushed (Distribution, configuration: notifications); a registry reads this at its start."""
+        self.stop()
+        self._settings["notifications"] = {"endpoints": [dict(endpoint)]}
+        self.start()
 
     def _status(self, path: str) -> int:
         try:
@@ -342,6 +427,16 @@ class Registry:
         headers = {"Accept": accepted, **self._http.headers}
         answer = self._http.request("GET", self._url + path, headers=headers)
         return answer.status, answer.data, answer.headers
+
+    def pass_on(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body for a request to another address of this registry."""
+        kept = {name: value for name, value in headers.items() if name.lower() != "transfer-encoding"}
+        answer = self._http.request(
+            method, self._url + path, headers={**kept, "Content-Length": str(len(body))}, body=body
+        )
+        return answer.status, answer.headers, answer.data
 
     def push(self, image: str, tag: str, layers: Sequence[bytes], config: Mapping[str, object]) -> None:
         """Push an image of uncompressed layers, whose containers are configured so."""

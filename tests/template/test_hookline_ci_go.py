@@ -1,5 +1,6 @@
 """Promises of hookline-ci-go, each asked of real steps."""
 
+import base64
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import pytest
 from template.pods import Run
 from template.repositories import FILES
 from template.scenarios import together
-from template.servers import PASSWORD, USER, SshHost
+from template.servers import PASSWORD, USER, MixedUploads, SshHost
 from template.world import Site, World
 
 from runs.step_logs import StepLog, read_step
@@ -378,6 +379,22 @@ def test_a_registry_that_is_down_fails_the_run_and_nothing_after_it(world: World
     assert build is not None
     assert build.infrastructure
     assert site.build().succeeded
+
+
+def test_an_upload_that_the_registry_mixed_up_is_made_again(world: World, site: Site) -> None:
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    auths = {name: {"auth": login} for name in (site.registry.name, MixedUploads.name)}
+    site.namespace.files["docker-config"] = {"config.json": json.dumps({"auths": auths}).encode()}
+    with MixedUploads(world.registry, world.certificates) as mixed:
+        run = site.build(container_image=f"{mixed.name}/{site.image}")
+    step = run.steps["build-push-image"]
+    assert run.succeeded, run.log
+    assert mixed.refused == 1
+    assert step.log.count("The registry mixed up two uploads; once more:") == 1
+    tags = step.outputs["tags"].split()
+    assert "latest" in tags
+    assert {world.registry.manifest(site.image, tag)[1] for tag in tags} == {step.outputs["digest"]}
+    assert read(run, "build-push-image").image_build is not None
 
 
 def test_a_private_repository_is_cloned_with_a_token_that_stays_in_its_secret(world: World) -> None:

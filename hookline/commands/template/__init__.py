@@ -8,6 +8,7 @@ from hookline.command_line.common import fail, objects_option, parse_namespace
 from hookline.command_line.strict import StrictCommand, StrictGroup
 from hookline.commands.template.check import command as check_command
 from hookline.commands.template.prerequisites import command as prerequisites_command
+from hookline.labels import DEFAULT_INSTANCE, labelled
 from hookline.output import json_text, table, yaml_documents
 from hookline.version import VERSION
 from triggers.image_references import is_mirror, is_pinned, mirrored
@@ -81,7 +82,7 @@ def render_command(name: str) -> click.Command:
     ) -> None:
         if namespace and not namespaced:
             fail("-n needs --namespaced, because a ClusterWorkflowTemplate belongs to no namespace")
-        manifest = published(
+        made = published(
             name,
             VERSION,
             chosen_images(images, mirror),
@@ -90,6 +91,7 @@ def render_command(name: str) -> click.Command:
             namespaced=namespaced,
             namespace=namespace,
         )
+        manifest = labelled(made, "workflow-template", DEFAULT_INSTANCE)
         click.echo(json_text(manifest) if output == "json" else yaml_documents([manifest]), nl=False)
 
     help_text = f"""{DESCRIPTIONS[name]}

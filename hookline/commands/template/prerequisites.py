@@ -1,8 +1,10 @@
 """hookline template prerequisites."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -10,6 +12,7 @@ from documents.diagnostics import InvalidInput
 from documents.files import read_file
 from hookline.command_line.common import fail, objects_option, print_line
 from hookline.command_line.strict import StrictCommand
+from hookline.labels import DEFAULT_INSTANCE, USER_DATA, labelled
 from hookline.output import comment, json_text, yaml_text
 from triggers.prerequisites import (
     GIT_SECRET,
@@ -109,7 +112,7 @@ def command(
     _expect(SIZE, size, "--size", "a size such as 100Gi")
     for host in registries:
         _expect(HOST, host, "--registry", "a host, as in registry-vpc.cn-hangzhou.aliyuncs.com")
-    found = prerequisites(
+    made = prerequisites(
         namespace,
         _storage(kind, places, mount_options),
         registries=tuple(dict.fromkeys(registries)),
@@ -117,6 +120,7 @@ def command(
         git=_git_secrets(git),
         private_ca="" if ca is None else _certificates(ca),
     )
+    found = [replace(each, manifest=_labelled(each.manifest)) for each in made]
     if output == "json":
         items = [each.manifest for each in found]
         click.echo(json_text({"apiVersion": "v1", "kind": "List", "items": items}), nl=False)
@@ -125,6 +129,15 @@ def command(
     for each in found:
         if left := placeholders(each.manifest):
             print_line(f"to fill in: {', '.join(left)} in {each.title}", err=True)
+
+
+def _labelled(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with its labels: accounts and rights as render prints them too, everything else is the user's."""
+    of_runs = (
+        manifest["kind"] in {"ServiceAccount", "Role", "RoleBinding"}
+        or manifest.get("type") == "kubernetes.io/service-account-token"
+    )
+    return labelled(manifest, "runs" if of_runs else USER_DATA, DEFAULT_INSTANCE)
 
 
 def _document(each: Prerequisite) -> str:

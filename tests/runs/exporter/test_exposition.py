@@ -39,7 +39,7 @@ def an_exporter() -> tuple[Ledger, Live, CollectorRegistry]:
     live = Live(
         version='1"\\\n',
         prices=BUILT_IN,
-        statistics=dict.fromkeys(RESOURCES, statistics),
+        statistics={each: [statistics] for each in RESOURCES},
         active={("ci", "web", "shop", "pending"): 1.0},
         next_fires={("ci", "web", "shop"): START + 60.0},
         messages=lambda: {("cdevents", "sent"): 3.0, ("cdevents", "dropped"): 1.0},

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline.command_line.common import DeclarationArguments
-from hookline.commands.exporter import next_fires
+from hookline.plan.exporter_objects import schedules_of
+from hookline.plan.fire_times import next_fires
 from runs.exporter.family import PipelineLabels
 from runs.exporter.labels import MAX_TEAMS_OF_OTHER, Labels
 from runs.facts import Began
@@ -143,8 +144,8 @@ pipelines:
 def test_a_coming_fire_time_has_the_labels_of_the_run_that_it_starts(tmp_path: Path) -> None:
     path = tmp_path / "hookline.yaml"
     path.write_text(DECLARATION)
-    fires = next_fires(path)(START)
     plan = DeclarationArguments((path,), (), ()).plan()
+    fires = next_fires(tuple(schedules_of(plan)))(START)
     for name, owner in (("shop", "team-web"), ("cart", "team-cart")):
         run = a_run(plan.workloads[name].resource["metadata"]["namespace"], owner, name)
         assert Labels().pipeline(run)[0] in fires

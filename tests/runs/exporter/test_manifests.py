@@ -1,17 +1,27 @@
 """The manifests of the exporter: least rights, no root, and parts that fit together."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from support import read_yaml
+from support import read_yaml, recommended
 
 from hookline.cli import main
 from hookline.commands.exporter import command
 
 IMAGE = "registry.example.com/hookline:1"
-NAME = {"app.kubernetes.io/name": "hookline-exporter"}
-LABELS = {**NAME, "app.kubernetes.io/managed-by": "hookline"}
+SCHEDULED = """\
+version: 1
+cluster: {namespace: ci}
+pipelines:
+  night:
+    owner: team-night
+    repository: {name: acme/shop, url: "https://github.com/acme/shop.git"}
+    image: registry.example.com/acme/shop
+    events: {schedule: {at: "0 3 * * *", timezone: Asia/Shanghai, except: [2026-12-31], spread: 20m}}
+"""
+SELECTOR = {"app.kubernetes.io/name": "hookline-exporter", "app.kubernetes.io/instance": "hookline"}
 API_VERSIONS = {
     "ServiceAccount": "v1",
     "Role": "rbac.authorization.k8s.io/v1",
@@ -45,10 +55,10 @@ def test_the_manifests_give_least_rights_and_no_root() -> None:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     ) == [
-        ("", "events", "get", "list", "watch"),
-        ("", "pods", "get", "list", "watch"),
+        ("", "events", "list", "watch"),
+        ("", "pods", "list", "watch"),
         ("", "pods/log", "get"),
-        ("argoproj.io", "workflows", "get", "list", "watch"),
+        ("argoproj.io", "workflows", "list", "watch"),
         ("coordination.k8s.io", "leases", "create"),
         ("coordination.k8s.io", "leases", "get", "update"),
     ]
@@ -92,7 +102,10 @@ def test_the_manifests_give_least_rights_and_no_root() -> None:
 
 def test_every_object_is_the_exporters_own_in_the_namespace() -> None:
     for kind, each in printed().items():
-        metadata = {"name": "hookline-exporter", "namespace": "ci", "labels": LABELS}
+        # The ledger is the user's.
+        component = "user-data" if kind == "PersistentVolumeClaim" else "exporter"
+        labels = recommended(component, "hookline-exporter")
+        metadata = {"name": "hookline-exporter", "namespace": "ci", "labels": labels}
         marks = {"annotations": {"arms.prometheus.io/discovery": "true"}} if kind == "ServiceMonitor" else {}
         assert each["metadata"] == metadata | marks, kind
 
@@ -136,14 +149,15 @@ def test_what_asks_it_finds_its_port(listen: str) -> None:
     assert container["ports"] == [{"name": "http", "containerPort": 9300}]
     assert container["livenessProbe"] == {"httpGet": {"path": "/-/healthy", "port": "http"}}
     assert container["readinessProbe"] == {"httpGet": {"path": "/-/ready", "port": "http"}}
-    assert template["metadata"] == {"labels": LABELS}
-    assert objects["Deployment"]["spec"]["selector"] == {"matchLabels": NAME}
+    # No version: an upgrade of hookline that changes nothing else keeps the pod, and nobody can change the selector.
+    assert template["metadata"] == {"labels": SELECTOR}
+    assert objects["Deployment"]["spec"]["selector"] == {"matchLabels": SELECTOR}
     assert objects["Service"]["spec"] == {
-        "selector": NAME,
+        "selector": SELECTOR,
         "ports": [{"name": "http", "port": 9300, "targetPort": "http"}],
     }
     assert objects["ServiceMonitor"]["spec"] == {
-        "selector": {"matchLabels": NAME},
+        "selector": {"matchLabels": SELECTOR},
         # A run's own namespace stays: Prometheus would replace it by the exporter's.
         "endpoints": [{"port": "http", "interval": "30s", "scrapeTimeout": "10s", "honorLabels": True}],
     }
@@ -152,17 +166,26 @@ def test_what_asks_it_finds_its_port(listen: str) -> None:
 GIVEN = {
     "kubeconfig": "kubeconfig",
     "context": "production",
-    "namespace": "builds",
+    "namespaces": "builds",
     "configuration": "exporter.yaml",
     "ledger": "ledger.db",
     "listen": "0.0.0.0:9300",
     "web_configuration": "web.yaml",
     "lease": "builds/other",
     "declaration": "hookline.yaml",
+    "schedules": "schedules.yaml",
     "forecast": "",
 }
 """A value for each option of the command: a new option needs one here."""
-IN_THE_POD = {"namespace", "listen", "lease"}
+IN_THE_POD = {
+    "namespaces": "--namespace=builds",
+    "listen": "--listen=0.0.0.0:9300",
+    "lease": "--lease=builds/other",
+    "configuration": "--config=/settings/settings.yaml",
+    "declaration": "--schedules=/settings/schedules.yaml",
+}
+"""Option → what the pod runs for it."""
+FILES = {"configuration": "max_pipelines: 7\n", "declaration": SCHEDULED}
 OPTIONS = {each.name: each for each in command.params if each.name != "manifests"}
 
 
@@ -172,10 +195,15 @@ def test_every_option_of_the_command_is_tried() -> None:
 
 @pytest.mark.parametrize("by_variable", [False, True])
 @pytest.mark.parametrize("name", GIVEN)
-def test_an_option_is_what_the_pod_runs_or_is_refused_with_what_to_do(name: str, by_variable: bool) -> None:
+def test_an_option_is_what_the_pod_runs_or_is_refused_with_what_to_do(
+    name: str, by_variable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name in FILES:
+        (tmp_path / GIVEN[name]).write_text(FILES[name], "utf-8")
     option, value = OPTIONS[name].opts[-1], GIVEN[name]
     variable = OPTIONS[name].envvar
-    namespace = () if name == "namespace" else ("-n", "builds")
+    namespace = () if name == "namespaces" else ("-n", "builds")
     if by_variable:
         if not isinstance(variable, str):
             return
@@ -186,7 +214,7 @@ def test_an_option_is_what_the_pod_runs_or_is_refused_with_what_to_do(name: str,
         assert done.exit_code == 0, done.stderr
         objects = {each["kind"]: each for each in read_yaml(done.stdout)}
         (container,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
-        assert f"{option}={value}" in container["args"]
+        assert IN_THE_POD[name] in container["args"]
         return
     assert (done.exit_code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
@@ -196,7 +224,7 @@ def test_an_option_is_what_the_pod_runs_or_is_refused_with_what_to_do(name: str,
         else f"error: {option} with --manifests: "
     )
     assert line.startswith(told)
-    assert "leave" in line or "mount" in line
+    assert "leave" in line or "web_config" in line
 
 
 def test_the_rights_of_the_pod_are_for_the_lease_that_it_shares() -> None:
@@ -208,12 +236,12 @@ def test_the_rights_of_the_pod_are_for_the_lease_that_it_shares() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "--manifests needs -n: the objects watch the runs of one namespace, and are made in it, as in -n ci"),
+        ((), "--manifests needs a namespace in which the exporter runs: -n ci watches this namespace alone, --lease ci/hookline-exporter all namespaces"),
+        (("-n", "ci", "-n", "ci"), "-n ci is given twice"),
         (("-n", "A b"), "-n A b: expected a namespace, as in ci"),
         (("-n", "ci", "--listen", "127.0.0.1:9893"), "write 0.0.0.0:PORT or [::]:PORT"),
         (("-n", "ci", "--listen", "0.0.0.0:80"), "write a port from 1024 to 65535"),
         (("-n", "ci", "--listen", "9893"), "write HOST:PORT"),
-        (("-n", "ci", "--lease", "other/x"), "the pod has rights in -n ci alone; write ci/NAME"),
         (("-n", "ci", "--lease", "ci/A B"), "expected the name of a Lease"),
     ],
 )  # fmt: skip

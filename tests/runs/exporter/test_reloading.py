@@ -28,7 +28,7 @@ def test_a_reload_while_series_appear_fails_nothing_and_counts(monkeypatch: pyte
     with fake_api_server() as api:
         ledger = Ledger(None, 0.0, count_from=0.0)
         live = Live(version="1", prices=BUILT_IN)
-        service = Service(ClusterScope(Connection.plain(api.url), ""), Configuration(), ledger, live)
+        service = Service(ClusterScope(Connection.plain(api.url)), Configuration(), ledger, live)
         service.start()
         try:
             api.store("workflows", workflow("first", START))

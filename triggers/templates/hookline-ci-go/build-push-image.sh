@@ -125,6 +125,13 @@ if [ $code != 0 ] && [ -n "$imports" ] && grep -qE 'httpReadSeeker: failed open|
   code=0
   build afresh "$@" || code=$?
 fi
+# BuildKit pushes the tags of an image at the same time, and a registry can mix up the uploads of a layer that they share
+# (moby/buildkit #3856). What was uploaded whole is there the second time, and nothing is built again.
+if [ $code != 0 ] && grep -q 'digest did not match uploaded content' /scratch/log; then
+  echo "The registry mixed up two uploads; once more:"
+  code=0
+  build import "$@" || code=$?
+fi
 [ $code = 0 ] || exit $code
 
 tail -n 1 /scratch/metrics > /tmp/outputs/cache-metrics 2> /dev/null || true

@@ -1,0 +1,151 @@
+"""Deployments of hookline's own image: what every pod of ours has, whichever command it runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["PodSettings", "Probes", "Volume", "deployment", "network_policy"]
+
+USER = 65532
+"""User and group of the image (Containerfile)."""
+GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What a cluster decides about a pod of ours. Values are as Kubernetes writes them."""
+
+    image: str
+    pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets in the pod's namespace."""
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Something that is mounted."""
+
+    name: str
+    path: str
+    source: Mapping[str, Any]
+    """A volume source, such as {"configMap": {"name": …}}."""
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Where the pod says that it lives, and that it works."""
+
+    live: str = "/-/healthy"
+    ready: str = "/-/ready"
+    tls: bool = False
+
+
+def deployment(  # noqa: PLR0913 - a Deployment has these parts
+    name: str,
+    namespace: str,
+    labels: Mapping[str, str],
+    arguments: Sequence[str],
+    settings: PodSettings,
+    *,
+    port: int,
+    probes: Probes,
+    volumes: Sequence[Volume] = (),
+    annotations: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """One pod of our image at a time, as the Pod Security level `restricted` demands.
+
+    Args:
+        name: Of the Deployment, its ServiceAccount and its container's command.
+        namespace: Where it runs.
+        labels: By which its pod is found; a Deployment never changes them, so that no version may be among them.
+        arguments: Of hookline.
+        settings: What the cluster decides.
+        port: At which it serves.
+        probes: Of the pod.
+        volumes: What it mounts.
+        annotations: Of the pod; a change of them replaces it.
+    """
+    scheme = {"scheme": "HTTPS"} if probes.tls else {}
+    container = {
+        "name": arguments[0],
+        "image": settings.image,
+        "args": list(arguments),
+        "ports": [{"name": "http", "containerPort": port}],
+        "livenessProbe": {"httpGet": {"path": probes.live, "port": "http", **scheme}},
+        "readinessProbe": {"httpGet": {"path": probes.ready, "port": "http", **scheme}},
+        "resources": {"requests": dict(settings.requests), "limits": dict(settings.limits)},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": each.name, "mountPath": each.path, **({} if each.writable else {"readOnly": True})}
+            for each in volumes
+        ],
+    }
+    pod: dict[str, Any] = {
+        "serviceAccountName": name,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [{"name": each.name, **each.source} for each in volumes],
+    }
+    if settings.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": each} for each in settings.pull_secrets]
+    if settings.node_selector:
+        pod["nodeSelector"] = dict(settings.node_selector)
+    if settings.tolerations:
+        pod["tolerations"] = [dict(each) for each in settings.tolerations]
+    marks = {"annotations": dict(annotations)} if annotations else {}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "replicas": 1,
+            # A volume is of one node, and a second instance would wait: the old pod goes before the new one comes.
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": dict(labels)},
+            "template": {"metadata": {"labels": dict(labels), **marks}, "spec": pod},
+        },
+    }
+
+
+def network_policy(
+    name: str, namespace: str, labels: Mapping[str, str], port: int, clients: Sequence[str]
+) -> dict[str, Any]:
+    """Opens the port of a pod, and nothing else of it.
+
+    Egress stays open: the API server's address differs from cluster to cluster.
+
+    Args:
+        name: Of the NetworkPolicy.
+        namespace: Of the pod.
+        labels: By which the pod is found.
+        port: At which it serves.
+        clients: Namespaces whose pods may ask it; none = everybody.
+    """
+    peers = [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": each}}} for each in clients
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "podSelector": {"matchLabels": dict(labels)},
+            "policyTypes": ["Ingress"],
+            "ingress": [{**({"from": peers} if peers else {}), "ports": [{"port": port, "protocol": "TCP"}]}],
+        },
+    }

@@ -1,0 +1,69 @@
+"""What is declared on the node: hookline.yaml, and templates of its owner."""
+
+import yaml
+from node.forge import MODULES, REGISTRY, RUNTIME
+from node.places import FORGE
+
+__all__ = ["DECLARATION", "GONE", "MONITORING", "OWN_IMAGE", "gone_template", "schedule_added"]
+
+GONE = "gone"
+"""A template like hookline-ci-go with an image that no registry has."""
+MONITORING = "monitoring"
+"""Namespace of the exporter, which enforces Pod Security's level `restricted`."""
+OWN_IMAGE = "IMAGE"
+"""Stands for hookline's own image, whose digest is known when it is made."""
+_PULL_REQUEST = "      pull_request: {into: [main]}\n"
+
+DECLARATION = f"""\
+version: 1
+cluster: {{image: "{OWN_IMAGE}"}}
+exporter:
+  namespace: {MONITORING}
+  interval: 2s
+  settings: {{templates: [hookline-ci-go, ci-go-v1, {GONE}]}}
+sources:
+  gitea: {{host: gitea, endpoint: /gitea, secret: {{name: gitea-webhook, key: secret}}, url: "https://{FORGE}:3000/{{repository}}.git"}}
+  registry: {{host: distribution, endpoint: /registry, secret: {{name: registry-webhook, key: token}}}}
+templates:
+  {GONE}: {{file: {GONE}.yaml}}
+defaults:
+  run: {{template: hookline-ci-go}}
+  repository: {{source: gitea}}
+  image: {REGISTRY}/acme/{{pipeline}}
+pipelines:
+  shop:
+    repository: acme/shop
+    run: {{parameters: {{go_proxy: {MODULES}, go_env: GONOSUMDB=*}}}}
+    events:
+      push: {{branches: [main]}}
+      tag: {{tags: ["v*"]}}
+{_PULL_REQUEST}\
+      image_push: {{source: registry, image: {RUNTIME}, tags: ["1"]}}
+  stock:
+    repository: acme/stock
+    run: {{template: ci-go-v1}}
+    events:
+      push: {{branches: [main]}}
+  gone:
+    repository: acme/shop
+    run: {{template: {GONE}}}
+    events:
+      push: {{branches: [gone]}}
+"""
+
+
+def schedule_added(declaration: str, at: str) -> str:
+    """The declaration with a schedule of the shop."""
+    assert _PULL_REQUEST in declaration
+    return declaration.replace(_PULL_REQUEST, f'{_PULL_REQUEST}      schedule: {{at: "{at}"}}\n')
+
+
+def gone_template(text: str) -> str:
+    """The manifest of GONE, from that of hookline-ci-go: its first step may take 20 seconds."""
+    template = yaml.safe_load(text)
+    template["metadata"]["name"] = GONE
+    steps, parameters = template["spec"]["templates"], template["spec"]["arguments"]["parameters"]
+    checkout = next(each for each in steps if each["name"] == "git-checkout-pr")
+    checkout["container"]["image"] = f"docker.io/hookline-test/gone@sha256:{'0' * 64}"
+    next(each for each in parameters if each["name"] == "checkout_deadline")["value"] = "20"
+    return yaml.safe_dump(template)
