@@ -13,25 +13,20 @@ from printed import CASES, printed
 
 from hookline.applying.changes import stage
 from hookline.applying.guards import KEPT, why_not_touched
-from runs.exporter.manifests import exporter_manifests
 from triggers.release import OLDEST_UPSTREAM
 
 WAVE = "argocd.argoproj.io/sync-wave"
 LAST = 3
-EXPORTER = exporter_manifests("ci", "registry.example.com/hookline@sha256:" + "0" * 64, 9893)
 RENDERED = [
-    *EXPORTER,
-    *(
-        each
-        for case in CASES.values()
-        for each in printed(case, OLDEST_UPSTREAM)
-        if each["kind"] != "Workflow"  # what an event makes, not what is rendered
-    ),
+    each
+    for case in CASES.values()
+    for each in printed(case, OLDEST_UPSTREAM)
+    if each["kind"] != "Workflow"  # what an event makes, not what is rendered
 ]
 ELSEWHERE = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
 """Kinds that hookline renders for declarations which are not among the cases."""
-BY_KIND = {each["kind"]: each for each in RENDERED} | {
-    kind: {"kind": kind, "metadata": {"name": "any"}} for kind in ELSEWHERE
+BY_KIND = {kind: {"kind": kind, "metadata": {"name": "any"}} for kind in ELSEWHERE} | {
+    each["kind"]: each for each in RENDERED
 }
 STATES: dict[str, dict[str, Any]] = json.loads(EVENT_OBJECTS.read_text("utf-8"))
 
