@@ -10,7 +10,6 @@ import pytest
 from definitions import ARGO_CD, KUSTOMIZE_CONTROLLER, problems
 from gitops import EVENT_OBJECTS, KINDS, flux_status, health, patched, patches, shown
 from printed import CASES, printed
-from support import exporter_of
 
 from hookline.applying.changes import stage
 from hookline.applying.guards import KEPT, why_not_touched
@@ -18,20 +17,16 @@ from triggers.release import OLDEST_UPSTREAM
 
 WAVE = "argocd.argoproj.io/sync-wave"
 LAST = 3
-EXPORTER = exporter_of("ci", "registry.example.com/hookline@sha256:" + "0" * 64)
 RENDERED = [
-    *EXPORTER,
-    *(
-        each
-        for case in CASES.values()
-        for each in printed(case, OLDEST_UPSTREAM)
-        if each["kind"] != "Workflow"  # what an event makes, not what is rendered
-    ),
+    each
+    for case in CASES.values()
+    for each in printed(case, OLDEST_UPSTREAM)
+    if each["kind"] != "Workflow"  # what an event makes, not what is rendered
 ]
 ELSEWHERE = {"HTTPRoute", "PodMonitor", "PrometheusRule"}
 """Kinds that hookline renders for declarations which are not among the cases."""
-BY_KIND = {each["kind"]: each for each in RENDERED} | {
-    kind: {"kind": kind, "metadata": {"name": "any"}} for kind in ELSEWHERE
+BY_KIND = {kind: {"kind": kind, "metadata": {"name": "any"}} for kind in ELSEWHERE} | {
+    each["kind"]: each for each in RENDERED
 }
 STATES: dict[str, dict[str, Any]] = json.loads(EVENT_OBJECTS.read_text("utf-8"))
 

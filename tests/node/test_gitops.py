@@ -12,6 +12,13 @@ from node.installation import API
 from node.world import World
 
 
+class Reader(yaml.SafeLoader):
+    """YAML as Go reads it: kustomize writes the comparator = without quotes, and YAML 1.1 gave it a meaning that nobody uses."""
+
+
+Reader.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.value))
+
+
 def rendered(world: World) -> list[Json]:
     """What is in the folder that both tools read."""
     world.hookline.shell("hookline render --to deploy")
@@ -29,7 +36,7 @@ def test_kustomize_adds_the_annotations_and_changes_nothing_else(world: World, t
     overlay.mkdir()
     described = {"resources": ["../deploy"], "patches": patches(tool)}
     (overlay / "kustomization.yaml").write_text(yaml.safe_dump(described))
-    built = list(yaml.safe_load_all(world.hookline.shell(f"kubectl kustomize {tool}")))
+    built = list(yaml.load_all(world.hookline.shell(f"kubectl kustomize {tool}"), Reader))
     assert by_name(built) == by_name([patched(tool, each) for each in objects])
     assert built != objects
 
