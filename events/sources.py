@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from documents.blocks import Block, Name
+from documents.blocks import Block, Name, Url
 from documents.scalars import check_cidr, check_cidrs, matching
 from events.host import Verification, host, host_names
 from events.repository_fields import fields_of, fill
 from events.scalars import check_endpoint, check_source_name, check_url, is_placeholder
 
-__all__ = ["SecretReference", "Source", "SourceName", "Unverified"]
+__all__ = ["Report", "SecretReference", "Source", "SourceName", "Unverified"]
 
 SourceName = Annotated[str, AfterValidator(check_source_name)]
 
@@ -38,6 +38,26 @@ class SecretReference(Block):
             )
         ),
     ] = Field(description="Key in the Secret.", examples=["secret"])
+
+
+class Report(Block):
+    """How the host of a source is told of runs."""
+
+    token: Annotated[SecretReference, BeforeValidator(_secret_is_a_reference)] = Field(
+        description="Secret that holds a token which may set the statuses of commits.",
+        examples=[{"name": "github-statuses", "key": "token"}],
+    )
+    api: Url | None = Field(
+        default=None,
+        description="Address of the host's API, such as https://git.example.com/api/v1. Default: that of the host from which the source's "
+        "repositories are cloned.",
+        examples=["https://git.example.com/api/v1"],
+    )
+    ca: SecretReference | None = Field(
+        default=None,
+        description="Secret with the certificates that sign the host's, if it has a private authority.",
+        examples=[{"name": "private-ca", "key": "ca.crt"}],
+    )
 
 
 class Unverified(Block):
@@ -95,6 +115,12 @@ class Source(Block):
         default=None,
         description="Pattern of the clone URLs of its repositories: {repository} is acme/shop, {owner} acme, {repository_name} shop.",
         examples=["https://git.example.com/{repository}.git"],
+    )
+
+    report: Report | None = Field(
+        default=None,
+        description="Tell the host how runs go, as statuses of their commits. Needs controller:.",
+        examples=[{"token": {"name": "github-statuses", "key": "token"}}],
     )
 
     @model_validator(mode="after")

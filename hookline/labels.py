@@ -31,6 +31,7 @@ Component = Literal[
     "runs",
     "workflow-template",
     "exporter",
+    "controller",
     "monitoring",
     "inventory",
     "user-data",

@@ -1,14 +1,15 @@
 """Deployments of hookline's own image: what every pod of ours has, whichever command it runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["PodSettings", "Probes", "Volume", "deployment", "network_policy"]
+__all__ = ["PodSettings", "Probes", "Volume", "deployment", "granted", "leasing", "network_policy"]
 
 USER = 65532
 """User and group of the image (Containerfile)."""
 GRACE_SECONDS = 30
+RBAC = "rbac.authorization.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +149,38 @@ def network_policy(
             "policyTypes": ["Ingress"],
             "ingress": [{**({"from": peers} if peers else {}), "ports": [{"port": port, "protocol": "TCP"}]}],
         },
+    }
+
+
+def leasing(lease: str) -> list[dict[str, Any]]:
+    """Rules with which a pod takes and keeps a Lease (`apiserver.lease`)."""
+    leases: dict[str, Any] = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+    return [
+        {**leases, "resourceNames": [lease], "verbs": ["get", "update"]},
+        # Kubernetes cannot limit `create` to a name: the object has none yet when it is asked.
+        {**leases, "verbs": ["create"]},
+    ]
+
+
+def granted(
+    kind: str, name: str, namespace: str, rules: list[dict[str, Any]], account: str, home: str
+) -> Iterator[dict[str, Any]]:
+    """A Role or ClusterRole, and what binds it to an account.
+
+    Args:
+        kind: Role or ClusterRole.
+        name: Of both objects.
+        namespace: Of both; empty for those of the whole cluster.
+        rules: The rights.
+        account: Name of the ServiceAccount.
+        home: Its namespace.
+    """
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    yield {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": dict(metadata), "rules": rules}
+    yield {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": dict(metadata),
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
     }

@@ -15,6 +15,7 @@ from documents.wanted import Wanted
 from events.canonical import FROM_REPOSITORIES, Kind
 from events.declaration import Built, Schedule
 from events.sources import Source
+from hookline.declaration.controller import Controller
 from hookline.declaration.exporter import Exporter
 from hookline.declaration.folders import files_of
 from hookline.declaration.for_each import ReadBytes
@@ -179,6 +180,18 @@ class DeclaredExporter:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredController:
+    """The controller with the document that declares it."""
+
+    controller: Controller
+    document: Document
+
+    def position(self, *path: str | int, key: bool = False) -> Position:
+        """Position of a part of `controller:`; for an absent part, that of the nearest part above it."""
+        return self.document.position(("controller", *path), key=key or not path)
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """All files as one."""
 
@@ -193,6 +206,8 @@ class Declaration:
     """Limits by name."""
     exporter: DeclaredExporter | None
     """The exporter that runs in the cluster."""
+    controller: DeclaredController | None
+    """The controller that runs in the cluster."""
     shared: SharedPlaces = field(repr=False, compare=False)
     """The places that reach many pipelines."""
 
@@ -294,6 +309,11 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         for document, file, _ in files
         if file.exporter is not None and together.claim(document, "exporter")
     ]
+    controllers = [
+        DeclaredController(file.controller, document)
+        for document, file, _ in files
+        if file.controller is not None and together.claim(document, "controller")
+    ]
     settings = cluster[0] if cluster else Cluster()
     own_templates, problems = _own_templates(templates, read)
     together.problems += problems
@@ -308,6 +328,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         templates=own_templates,
         limits=dict(sorted(limits.items())),
         exporter=exporters[0] if exporters else None,
+        controller=controllers[0] if controllers else None,
         shared=common.places,
     )
 

@@ -13,6 +13,7 @@ from events.eventsource import JETSTREAM_VERSION
 from events.ingress import Ingress
 from events.scalars import check_image, check_repository_name, check_url
 from events.sources import Source, SourceName
+from hookline.declaration.controller import Controller
 from hookline.declaration.exporter import Exporter
 from hookline.declaration.own_pods import ImageReference, ObjectReference
 from triggers.declaration import Run
@@ -331,6 +332,11 @@ class File(Block):
         description="The exporter in the cluster: measures runs for Prometheus. In one file only. Default: render prints none.",
         examples=[{}],
     )
+    controller: Controller | None = Field(
+        default=None,
+        description="The controller in the cluster: tells git hosts how runs go. In one file only. Default: render prints none.",
+        examples=[{}],
+    )
     sources: dict[SourceName, Source] = Field(
         default={},
         description="Sources of events, by name.",
@@ -392,8 +398,9 @@ class File(Block):
             or self.templates
             or self.limits
             or self.exporter
+            or self.controller
         ):
             raise ValueError(
-                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, limits:, cluster:, exporter: or tests:"
+                "the file declares nothing; expected pipelines:, sources:, defaults:, templates:, limits:, cluster:, exporter:, controller: or tests:"
             )
         return self

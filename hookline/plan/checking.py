@@ -9,6 +9,7 @@ from events.cron import CronError
 from events.eventsource import Endpoint, endpoints
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.checks import check_declaration
+from hookline.plan.controller_checks import check_controller
 from hookline.plan.double_builds import check_double_builds
 from hookline.plan.event_checks import check_names
 from hookline.plan.exporter_checks import check_exporter
@@ -44,6 +45,8 @@ class Checked:
     """Pipelines in the order of their names."""
     exporter_files: Mapping[str, str]
     """Name → content: the files of settings that the exporter's pod gets."""
+    controller_settings: str
+    """Settings of the controller's pod; empty without a controller."""
     warnings: tuple[Diagnostic, ...]
 
 
@@ -88,10 +91,18 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
         for schedule in each.schedules
     ]
     exporter_files = check_exporter(declaration, found_endpoints, namespaces, timed, problems)
+    controller_settings = check_controller(declaration, problems)
     problems.errors[:] = declaration.shared.told_once(problems.errors)
     problems.warnings[:] = declaration.shared.told_once(problems.warnings)
     problems.raise_errors()
-    return Checked(declaration, found_endpoints, tuple(pipelines), exporter_files, tuple(problems.warnings))
+    return Checked(
+        declaration,
+        found_endpoints,
+        tuple(pipelines),
+        exporter_files,
+        controller_settings,
+        tuple(problems.warnings),
+    )
 
 
 def _schedules(

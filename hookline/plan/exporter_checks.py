@@ -7,12 +7,12 @@ from pathlib import Path
 from documents.diagnostics import Diagnostic, InvalidInput, Problems
 from documents.document import Document
 from documents.files import read_file
-from documents.quantities import amount
 from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredExporter
 from hookline.declaration.merging import EMPTY, Part, part_at
 from hookline.output import plural, yaml_text
 from hookline.plan.fire_times import LabelledSchedule, schedules_fit, schedules_text
+from hookline.plan.own_pod_checks import check_amounts, check_clients
 from runs.exporter.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, PRICES, SCHEDULES, SETTINGS
 from triggers.image_references import is_pinned
 
@@ -51,7 +51,10 @@ def check_exporter(
     _check_watch(declared, sorted(set(namespaces)), problems)
     _check_names(declaration, declared, endpoints, problems)
     _check_without_effect(declared, problems)
-    _check_resources(declared, problems)
+    check_amounts(
+        declared.exporter, declared.position, "exporter", (DEFAULT_REQUESTS, DEFAULT_LIMITS), problems
+    )
+    check_clients(declared.exporter, declared.position, "exporter", problems)
     _check_interval(declared, problems)
     return {**_settings(declared, problems), **_schedules(declared, schedules, problems)}
 
@@ -163,18 +166,6 @@ def _check_interval(declared: DeclaredExporter, problems: Problems) -> None:
         problems.error(declared.position("interval"), "expected 1s or more, such as 30s", "exporter.interval")
 
 
-def _check_resources(declared: DeclaredExporter, problems: Problems) -> None:
-    """Kubernetes refuses a pod that requests more than it may use."""
-    requests, limits = declared.exporter.amounts(DEFAULT_REQUESTS, DEFAULT_LIMITS)
-    for key in requests.keys() & limits.keys():
-        if amount(requests[key]) > amount(limits[key]):
-            problems.error(
-                declared.position("resources", "requests", key),
-                f"requests {requests[key]}, and the limit is {limits[key]}; Kubernetes refuses such a pod, so write limits: {{{key}: …}} too",
-                f"exporter.resources.requests.{key}",
-            )
-
-
 _WITHOUT_EFFECT = (
     ("monitor_labels", "monitor", "none"),
     ("interval", "monitor", "none"),
@@ -182,7 +173,6 @@ _WITHOUT_EFFECT = (
     ("rules_labels", "rules", False),
     ("runbooks", "rules", False),
     ("dashboards_labels", "dashboards", False),
-    ("clients", "network_policy", False),
 )
 """Key, the key that switches it off, and by which value."""
 

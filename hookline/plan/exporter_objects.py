@@ -6,11 +6,10 @@ from typing import Any
 from events.event_pods import monitor as event_pods_monitor
 from hookline.declaration.exporter import Exporter, LedgerStorage
 from hookline.declaration.exporter import WebConfig as DeclaredWebConfig
-from hookline.declaration.loading import Declaration
 from hookline.labels import USER_DATA, labelled
 from hookline.plan.fire_times import LabelledSchedule
+from hookline.plan.own_pods import pod_settings
 from hookline.plan.planning import Plan
-from runs.deployments import PodSettings
 from runs.exporter.manifests import (
     DEFAULT_LIMITS,
     DEFAULT_REQUESTS,
@@ -66,7 +65,7 @@ def installation(plan: Plan) -> Installation | None:
     name = f"{plan.prefix}-exporter"
     return Installation(
         namespace=exporter.namespace or plan.namespace,
-        pod=_pod(plan.declaration, exporter),
+        pod=pod_settings(cluster, exporter, DEFAULT_REQUESTS, DEFAULT_LIMITS),
         watch=_watched(plan, exporter),
         name=name,
         instance=plan.prefix,
@@ -93,22 +92,6 @@ def _watched(plan: Plan, exporter: Exporter) -> tuple[str, ...]:
         return ()
     # Where nothing runs yet, the namespace of all objects is what comes first.
     return tuple(exporter.watch or plan.namespaces or (plan.namespace,))
-
-
-def _pod(declaration: Declaration, exporter: Exporter) -> PodSettings:
-    cluster = declaration.cluster
-    requests, limits = exporter.amounts(DEFAULT_REQUESTS, DEFAULT_LIMITS)
-    return PodSettings(
-        image=cluster.image or "",
-        pull_secrets=tuple(cluster.image_pull_secrets),
-        requests=requests,
-        limits=limits,
-        node_selector=exporter.node_selector,
-        tolerations=tuple(
-            each.model_dump(exclude_none=True, exclude={"operator"}) | {"operator": each.operator}
-            for each in exporter.tolerations
-        ),
-    )
 
 
 def _web(declared: DeclaredWebConfig | None) -> WebConfig | None:

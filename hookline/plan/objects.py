@@ -12,6 +12,7 @@ from events.eventsource import (
 )
 from events.ingress_objects import ingress_manifests
 from hookline.labels import Component, labelled
+from hookline.plan.controller_objects import controller_objects
 from hookline.plan.exporter_objects import exporter_objects
 from hookline.plan.planning import Plan
 from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
@@ -48,6 +49,7 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
     found += [sensor_object(plan, sensor) for sensor in plan.sensors]
     found += cron_workflows(plan)
     found += exporter_objects(plan)
+    found += controller_objects(plan)
     return found
 
 

@@ -47,6 +47,8 @@ class Plan:
     """By the same name: the arguments of its runs, over the pipeline's."""
     exporter_files: Mapping[str, str]
     """Name → content: the files of settings that the exporter's pod gets."""
+    controller_settings: str
+    """Settings of the controller's pod; empty without a controller."""
     warnings: tuple[Diagnostic, ...]
 
     @property
@@ -296,6 +298,7 @@ def planned(checked: Checked) -> Plan:
         schedules,
         schedule_arguments,
         checked.exporter_files,
+        checked.controller_settings,
         checked.warnings,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from runs.deployments import PodSettings, Probes, Volume, deployment, network_policy
+from runs.deployments import PodSettings, Probes, Volume, deployment, granted, leasing, network_policy
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -24,7 +24,6 @@ __all__ = [
 NAME = "hookline-exporter"
 """Value of app.kubernetes.io/name of the pod, and of what finds it."""
 PORT = 9893
-RBAC = "rbac.authorization.k8s.io"
 SETTINGS, PRICES, SCHEDULES = "settings.yaml", "prices.yaml", "schedules.yaml"
 """Names of the files in the pod: the settings, the price file that they name, and schedules as `hookline render` writes them."""
 
@@ -166,39 +165,18 @@ _WATCHING: list[dict[str, Any]] = [
 ]
 
 
-def _leasing(lease: str) -> list[dict[str, Any]]:
-    leases: dict[str, Any] = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
-    return [
-        {**leases, "resourceNames": [lease], "verbs": ["get", "update"]},
-        # Kubernetes cannot limit `create` to a name: the object has none yet when it is asked.
-        {**leases, "verbs": ["create"]},
-    ]
-
-
 def _rights(made: Installation) -> Iterator[dict[str, Any]]:
     """In each watched namespace what watching needs, and at home the lease; for the whole cluster a ClusterRole, named with the namespace of the pod."""
-    granted: dict[str, list[dict[str, Any]]] = {made.namespace: []}
+    rights: dict[str, list[dict[str, Any]]] = {made.namespace: []}
     for namespace in made.watch:
-        granted[namespace] = list(_WATCHING)
-    granted[made.namespace] += _leasing(made.lease)
+        rights[namespace] = list(_WATCHING)
+    rights[made.namespace] += leasing(made.lease)
     if not made.watch:
-        yield from _grant(made, "ClusterRole", f"{made.name}-{made.namespace}", {}, list(_WATCHING))
-    for namespace, rules in granted.items():
-        yield from _grant(made, "Role", made.name, {"namespace": namespace}, rules)
-
-
-def _grant(
-    made: Installation, kind: str, name: str, place: Mapping[str, str], rules: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    metadata = {"name": name, **place}
-    yield {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": dict(metadata), "rules": rules}
-    yield {
-        "apiVersion": f"{RBAC}/v1",
-        "kind": f"{kind}Binding",
-        "metadata": dict(metadata),
-        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": made.name, "namespace": made.namespace}],
-    }
+        yield from granted(
+            "ClusterRole", f"{made.name}-{made.namespace}", "", list(_WATCHING), made.name, made.namespace
+        )
+    for namespace, rules in rights.items():
+        yield from granted("Role", made.name, namespace, rules, made.name, made.namespace)
 
 
 def _deployment(made: Installation) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""The model of `controller:`: the controller as it runs in the cluster."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from documents.lines import check_line
+from hookline.declaration.own_pods import OwnPod
+
+__all__ = ["Controller"]
+
+_FIELD = re.compile(r"\{(\w*)\}")
+
+
+def _check_fields(value: str, known: tuple[str, ...]) -> None:
+    check_line(value)
+    for name in _FIELD.findall(value):
+        if name not in known:
+            raise ValueError(f"{{{name}}} is no field; fields: {', '.join(f'{{{each}}}' for each in known)}")
+
+
+def _check_context(value: str) -> str:
+    _check_fields(value, ("pipeline", "event", "source"))
+    if "{pipeline}" not in value:
+        raise ValueError("expected {pipeline} in it: two pipelines of a commit need two statuses")
+    if len(value) > 100:
+        raise ValueError(
+            "expected at most 100 characters, because hosts cut what is longer with the pipeline's name"
+        )
+    return value
+
+
+def _check_link(value: str) -> str:
+    _check_fields(value, ("namespace", "workflow", "pipeline"))
+    if not re.fullmatch(r"https?://[^\s{}]+/\S*", value):
+        raise ValueError("expected an address, as https://argo.example.com/workflows/{namespace}/{workflow}")
+    return value
+
+
+class Controller(OwnPod):
+    """The controller in the cluster: tells the hosts of sources with report: how runs go. `{}` is enough where cluster.image is set."""
+
+    context: Annotated[str, AfterValidator(_check_context)] = Field(
+        default="hookline/{pipeline}",
+        description="Name of the status that a run gives its commit. Fields: {pipeline}, {event}, {source}.",
+        examples=["ci/{pipeline}"],
+    )
+    link: Annotated[str, AfterValidator(_check_link)] | None = Field(
+        default=None,
+        description="Page to which the status leads. Fields: {namespace}, {workflow}, {pipeline}. Default: none.",
+        examples=["https://argo.example.com/workflows/{namespace}/{workflow}"],
+    )

@@ -1,0 +1,106 @@
+"""Checks of `controller:` and of the sources' `report:`, and the settings that its pod is given."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from documents.diagnostics import Problems
+from hookline.declaration.loading import Declaration, DeclaredController, DeclaredSource
+from hookline.output import yaml_text
+from hookline.plan.own_pod_checks import check_amounts, check_clients
+from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, SECRETS
+
+__all__ = ["check_controller"]
+
+
+def check_controller(declaration: Declaration, problems: Problems) -> str:
+    """Check the controller, and what it reports to.
+
+    Args:
+        declaration: The files.
+        problems: Takes what is found.
+
+    Returns:
+        The settings of its pod; empty where it runs none, or where something is wrong.
+    """
+    declared = declaration.controller
+    reporting = [each for each in declaration.sources.values() if each.source.report is not None]
+    if declared is None:
+        for each in reporting:
+            problems.error(
+                each.document.position(("sources", each.name, "report"), key=True),
+                "nothing reports without the controller; add controller: {}, or leave report: out",
+                f"sources.{each.name}.report",
+            )
+        return ""
+    _check_pod(declaration, declared, problems)
+    if not reporting:
+        problems.error(
+            declared.position(),
+            "the controller has nothing to tell: no source has report:; add report: {token: {name: …, key: …}} to one, or leave controller: out",
+            "controller",
+        )
+    sources = {each.name: _settings(declaration, each, problems) for each in reporting}
+    found: dict[str, Any] = {"sources": sources, "context": declared.controller.context}
+    if declared.controller.link is not None:
+        found["link"] = declared.controller.link
+    return yaml_text(found)
+
+
+def _check_pod(declaration: Declaration, declared: DeclaredController, problems: Problems) -> None:
+    if declaration.cluster.image is None:
+        problems.error(
+            declared.position(),
+            "the controller runs hookline's own image, which cluster: does not name; write cluster: {image: …}, or leave controller: out "
+            "(make image builds one: hookline docs releasing)",
+            "controller",
+        )
+    check_amounts(
+        declared.controller, declared.position, "controller", (DEFAULT_REQUESTS, DEFAULT_LIMITS), problems
+    )
+    check_clients(declared.controller, declared.position, "controller", problems)
+
+
+def _settings(declaration: Declaration, declared: DeclaredSource, problems: Problems) -> dict[str, Any]:
+    # Most declarations report nothing.
+    from runs.reports.hosts import HOST_APIS  # noqa: PLC0415
+
+    name, source = declared.name, declared.source
+    place = ("sources", name, "report")
+    api = HOST_APIS.get(source.host)
+    if source.report is None:
+        raise TypeError(f"source {name} has no report")
+    if api is None:
+        problems.error(
+            declared.document.position(place, key=True),
+            f"hookline sets no statuses at {source.host}; it does at {', '.join(sorted(HOST_APIS))}; leave report: out",
+            f"sources.{name}.report",
+        )
+        return {}
+    address = source.report.api
+    if address is None:
+        servers = sorted(set(_servers(declaration, name)))
+        if len(servers) != 1:
+            why = (
+                f"its repositories are cloned from {', '.join(servers)}"
+                if servers
+                else "no pipeline has a repository of it"
+            )
+            problems.error(
+                declared.document.position(place, key=True),
+                f"the address of the host's API is not known: {why}; write api:, as in api: {api.address('https://git.example.com')}",
+                f"sources.{name}.report",
+            )
+            return {}
+        address = api.address(servers[0])
+    found = {"host": source.host, "api": address, "token_file": f"{SECRETS}/{name}/token"}
+    if source.report.ca is not None:
+        found["ca_file"] = f"{SECRETS}/{name}/ca.crt"
+    return found
+
+
+def _servers(declaration: Declaration, source: str) -> Iterable[str]:
+    from runs.reports.host_api import server  # noqa: PLC0415
+
+    for each in declaration.pipelines.values():
+        if each.pipeline.repository.source == source:
+            yield server(each.pipeline.repository.url)

@@ -1,0 +1,100 @@
+"""The objects that run the controller: least rights, no root, a read-only file system, tokens by reference."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runs.deployments import PodSettings, Probes, Volume, deployment, granted, leasing, network_policy
+
+__all__ = ["DEFAULT_LIMITS", "DEFAULT_REQUESTS", "PORT", "SECRETS", "Installation", "controller_manifests"]
+
+NAME = "hookline-controller"
+"""Value of app.kubernetes.io/name of the pod, and of what finds it."""
+PORT = 9894
+SECRETS = "/secrets"
+"""Folder of the pod in which each source has one, with the files token and ca.crt."""
+SETTINGS = "settings.yaml"
+DEFAULT_REQUESTS = {"cpu": "50m", "memory": "128Mi"}
+DEFAULT_LIMITS = {"memory": "256Mi"}
+
+# The requests of runs/controller/instance.py.
+_REPORTING: list[dict[str, Any]] = [
+    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list", "patch", "watch"]}
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One controller in a cluster."""
+
+    namespace: str
+    """Its own namespace."""
+    pod: PodSettings
+    watch: tuple[str, ...]
+    """Namespaces of the runs."""
+    name: str
+    """Of the objects."""
+    instance: str
+    """Value of app.kubernetes.io/instance: tells two controllers in one namespace apart."""
+    settings: str
+    """Content of the settings file."""
+    tokens: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Source → Secret and key of its token."""
+    authorities: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Source → Secret and key of the certificates that sign its host's."""
+    network_policy: bool = True
+    clients: tuple[str, ...] = ()
+    """Namespaces whose pods may reach the port; none = everybody."""
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """Labels by which the pod is found. No version: a Deployment keeps its selector for ever."""
+        return {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": self.instance}
+
+
+def controller_manifests(made: Installation) -> list[dict[str, Any]]:
+    """Account, rights, settings, Deployment and NetworkPolicy, in the order in which kubectl should apply them."""
+    return [{**each, "metadata": {**each["metadata"], "labels": made.selector}} for each in _objects(made)]
+
+
+def _objects(made: Installation) -> Iterator[dict[str, Any]]:
+    place = {"name": made.name, "namespace": made.namespace}
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place}
+    rights: dict[str, list[dict[str, Any]]] = {made.namespace: []}
+    for namespace in made.watch:
+        rights[namespace] = list(_REPORTING)
+    rights[made.namespace] += leasing(made.name)
+    for namespace, rules in rights.items():
+        yield from granted("Role", made.name, namespace, rules, made.name, made.namespace)
+    settings = {"name": f"{made.name}-settings", "namespace": made.namespace}
+    yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": {SETTINGS: made.settings}}
+    yield deployment(
+        made.name,
+        made.namespace,
+        made.selector,
+        [
+            "controller",
+            *(f"--namespace={each}" for each in made.watch),
+            f"--config=/settings/{SETTINGS}",
+            f"--listen=0.0.0.0:{PORT}",
+            f"--lease={made.namespace}/{made.name}",
+        ],
+        made.pod,
+        port=PORT,
+        probes=Probes(),
+        volumes=[
+            Volume("settings", "/settings", {"configMap": {"name": settings["name"]}}),
+            Volume("secrets", SECRETS, {"projected": {"sources": list(_secrets(made))}}),
+        ],
+        annotations={"checksum/config": hashlib.sha256(made.settings.encode()).hexdigest()},
+    )
+    if made.network_policy:
+        yield network_policy(made.name, made.namespace, made.selector, PORT, made.clients)
+
+
+def _secrets(made: Installation) -> Iterator[dict[str, Any]]:
+    """One key of each Secret, and no other."""
+    for file, references in (("token", made.tokens), ("ca.crt", made.authorities)):
+        for source, (name, key) in sorted(references.items()):
+            yield {"secret": {"name": name, "items": [{"key": key, "path": f"{source}/{file}"}]}}

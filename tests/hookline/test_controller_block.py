@@ -1,0 +1,207 @@
+"""`controller:` and `report:` of hookline.yaml: what is rendered of them, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from definitions import problems as broken_rules
+from support import read_yaml
+
+from documents.reading import read_document
+from documents.validation import validate_document
+from hookline.cli import main
+from runs.controller.settings import WANTED, ControllerSettings
+
+IMAGE = "registry.example.com/hookline@sha256:" + "0" * 64
+TEXT = """\
+version: 1
+cluster: {{namespace: ci, image: "{image}"}}
+controller: {controller}
+sources:
+  gitea: {{host: gitea, endpoint: /gitea, secret: {{name: hooks, key: gitea}}, report: {report}}}
+  other: {{host: github, endpoint: /github, secret: {{name: hooks, key: github}}}}
+pipelines:
+  shop:
+    repository: {{source: gitea, name: acme/shop, url: "https://git.example.com:3000/acme/shop.git"}}
+    image: registry.example.com/acme/shop
+    run: {{template: hookline-ci-go}}
+    events: {{push: {{branches: [main]}}}}
+  cart:
+    namespace: team-cart
+    repository: {{source: other, name: acme/cart, url: "https://github.com/acme/cart.git"}}
+    image: registry.example.com/acme/cart
+    run: {{template: hookline-ci-go}}
+    events: {{push: {{branches: [main]}}}}
+"""
+TOKEN = "{token: {name: statuses, key: token}}"
+
+
+def written(folder: Path, controller: str = "{}", report: str = TOKEN, image: str = IMAGE) -> Path:
+    path = folder / "hookline.yaml"
+    path.write_text(TEXT.format(controller=controller, report=report, image=image), "utf-8")
+    return path
+
+
+def rendered(path: Path) -> list[dict[str, Any]]:
+    done = CliRunner().invoke(main, ["render", str(path)])
+    assert done.exit_code == 0, done.stderr
+    return [
+        each
+        for each in read_yaml(done.stdout)
+        if each["metadata"]["labels"]["app.kubernetes.io/component"] == "controller"
+    ]
+
+
+def refused(path: Path) -> str:
+    done = CliRunner().invoke(main, ["validate", str(path)])
+    assert done.exit_code == 2, done.output
+    return done.stderr.replace(str(path), "hookline.yaml")
+
+
+def test_ten_lines_render_everything_that_the_controller_needs(tmp_path: Path) -> None:
+    found = rendered(written(tmp_path))
+    assert [
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in found
+    ] == [
+        ("ServiceAccount", "ci", "hookline-controller"),
+        ("Role", "ci", "hookline-controller"),
+        ("RoleBinding", "ci", "hookline-controller"),
+        ("Role", "team-cart", "hookline-controller"),
+        ("RoleBinding", "team-cart", "hookline-controller"),
+        ("ConfigMap", "ci", "hookline-controller-settings"),
+        ("Deployment", "ci", "hookline-controller"),
+        ("NetworkPolicy", "ci", "hookline-controller"),
+    ]
+    assert [problem for each in found for problem in broken_rules("kubernetes", "1.34.4", each)] == []
+
+
+def test_its_rights_are_those_of_its_requests(tmp_path: Path) -> None:
+    roles = {
+        each["metadata"]["namespace"]: each["rules"]
+        for each in rendered(written(tmp_path))
+        if each["kind"] == "Role"
+    }
+    workflows = {
+        "apiGroups": ["argoproj.io"],
+        "resources": ["workflows"],
+        "verbs": ["list", "patch", "watch"],
+    }
+    leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+    assert roles == {
+        "team-cart": [workflows],
+        "ci": [
+            workflows,
+            {**leases, "resourceNames": ["hookline-controller"], "verbs": ["get", "update"]},
+            {**leases, "verbs": ["create"]},
+        ],
+    }
+
+
+def test_its_pod_gets_the_settings_that_the_command_reads_and_one_key_of_each_secret(tmp_path: Path) -> None:
+    report = "{token: {name: statuses, key: token}, ca: {name: private-ca, key: root.crt}}"
+    found = {each["kind"]: each for each in rendered(written(tmp_path, report=report))}
+    text = found["ConfigMap"]["data"]["settings.yaml"]
+    document = read_document(text.encode(), "settings.yaml", WANTED)
+    settings = validate_document(document, ControllerSettings)
+    assert settings.sources.keys() == {"gitea"}
+    source = settings.sources["gitea"]
+    assert (source.host, source.api) == ("gitea", "https://git.example.com:3000/api/v1")
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    (secrets,) = [each["projected"]["sources"] for each in pod["volumes"] if "projected" in each]
+    mounted = {
+        f"/secrets/{item['path']}": (each["secret"]["name"], item["key"])
+        for each in secrets
+        for item in each["secret"]["items"]
+    }
+    assert mounted == {source.token_file: ("statuses", "token"), source.ca_file: ("private-ca", "root.crt")}
+    assert pod["containers"][0]["args"][:3] == ["controller", "--namespace=ci", "--namespace=team-cart"]
+
+
+def test_changed_settings_make_a_new_pod(tmp_path: Path) -> None:
+    marks = {
+        each["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+        for controller in (
+            "{}",
+            "{context: 'ci/{pipeline}'}",
+            "{link: 'https://argo.example.com/{workflow}'}",
+        )
+        for each in rendered(written(tmp_path, controller))
+        if each["kind"] == "Deployment"
+    }
+    assert len(marks) == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "api"),
+    [
+        ("github", "https://github.com/acme/shop.git", "https://api.github.com"),
+        ("github", "https://github.example.com/acme/shop.git", "https://github.example.com/api/v3"),
+        ("gitlab", "https://gitlab.com/acme/shop.git", "https://gitlab.com/api/v4"),
+    ],
+)
+def test_the_address_of_the_api_is_that_of_the_host_that_repositories_are_cloned_from(
+    tmp_path: Path, host: str, url: str, api: str
+) -> None:
+    path = written(tmp_path)
+    text = path.read_text("utf-8").replace("host: gitea", f"host: {host}")
+    path.write_text(text.replace("https://git.example.com:3000/acme/shop.git", url), "utf-8")
+    (found,) = [each for each in rendered(path) if each["kind"] == "ConfigMap"]
+    assert yaml.safe_load(found["data"]["settings.yaml"])["sources"]["gitea"]["api"] == api
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"controller": "{context: all}"},
+            "hookline.yaml:3:23: error: controller.context: expected {pipeline} in it",
+        ),
+        (
+            {"controller": "{context: 'x/{pipline}'}"},
+            "{pipline} is no field; fields: {pipeline}, {event}, {source}",
+        ),
+        ({"controller": "{link: argo}"}, "hookline.yaml:3:20: error: controller.link: expected an address"),
+        ({"controller": "{resources: {requests: {memory: 1Gi}}}"}, "requests 1Gi, and the limit is 256Mi"),
+        ({"report": "{token: hunter2}"}, "a secret is named, never written down"),
+        (
+            {"controller": "{network_policy: false, clients: [x]}"},
+            "controller.clients: with network_policy: false",
+        ),
+    ],
+)
+def test_wrong_settings_are_refused_with_their_place(
+    tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    assert said in refused(written(tmp_path, **settings))
+
+
+def test_a_report_without_a_controller_and_the_other_way_round_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("controller: {}\n", ""), "utf-8")
+    assert (
+        "hookline.yaml:4:77: error: sources.gitea.report: nothing reports without the controller"
+        in refused(path)
+    )
+    path.write_text(text.replace(f", report: {TOKEN}", ""), "utf-8")
+    assert "hookline.yaml:3:1: error: controller: the controller has nothing to tell" in refused(path)
+
+
+def test_a_host_without_statuses_and_an_unknown_address_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("host: gitea", "host: harbor"), "utf-8")
+    assert "hookline sets no statuses at harbor; it does at gitea, github, gitlab" in refused(path)
+    path.write_text(text.replace("source: gitea", "source: other"), "utf-8")
+    assert (
+        "no pipeline has a repository of it; write api:, as in api: https://git.example.com/api/v1"
+        in refused(path)
+    )
+
+
+def test_without_an_image_there_is_no_controller(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    path.write_text(path.read_text("utf-8").replace(f', image: "{IMAGE}"', ""), "utf-8")
+    assert "the controller runs hookline's own image, which cluster: does not name" in refused(path)
