@@ -162,6 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
                     if place.rpartition("/")[0] == path
                     and selected(each["metadata"].get("labels", {}), query.get("labelSelector", ""))
                 ]
+                if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
+                    # Without an object the real one answers null.
+                    found = [{"metadata": each["metadata"]} for each in found] or None  # type: ignore[assignment]
                 self._answer(200, {"items": found, "metadata": {}})
             case "POST" if f"{path}/{body['metadata']['name']}" in objects:
                 self._answer(409, {"reason": "AlreadyExists", "message": "there is one of this name"})
