@@ -1,7 +1,7 @@
 """What reconciling decides, over random histories: nothing lost within what can be proven, nothing of the past built again, nothing twice."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -284,7 +284,7 @@ def test_a_sensor_carries_what_it_would_be_applied_with() -> None:
     assert carries({**live, "spec": more}, declared, sensor, dependency)
 
 
-def managed(*entries: dict[str, object]) -> dict[str, object]:
+def managed(*entries: Mapping[str, object]) -> dict[str, object]:
     return {"metadata": {"creationTimestamp": "2026-11-27T05:00:00Z", "managedFields": list(entries)}}
 
 
