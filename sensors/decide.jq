@@ -15,8 +15,8 @@ def entry($key):
 # What an entry says about a kind of event; a rule that many entries share has a line of its own.
 def rule($entry; $kind): $entry[$kind] | if type == "string" then line(.) else . end;
 
-# What is known of the template that a spec names.
-def template($spec): templates[$spec.workflowTemplateRef.name // ""] // {};
+# What is known of the template of an entry's runs; an entry names it where the table has several.
+def template($entry): templates[$entry.template // ""] // {};
 
 # Whether a field of the event fills a parameter of the template.
 def fills($template; $field): $template.bindings[.kind] // {} | any(.[]; . == $field);
@@ -205,8 +205,7 @@ def judged:
   | if $entry == null then
       {action: "drop", verdict: "skip", reason: (if .kind == "ping" or .kind == "other" then "EVENT" else "REPOSITORY" end)}
     else
-      rule($entry; "run") as $spec
-      | template($spec) as $template
+      template($entry) as $template
       | rule($entry; .kind) as $rule
       | (first(clauses($event; $rule; $template) | select(.[1] != true)) // ["MATCH", true]) as [$reason, $result]
       | {pipeline: $entry.pipeline, reason: $reason}
@@ -255,7 +254,7 @@ def judged:
               $parameters,
               labels: (labels + {"hookline.dev/pipeline": $entry.pipeline, "hookline.dev/config": $entry.config, "hookline.dev/event-kind": .kind}
                 + if $entry.owner == null then {} else {"hookline.dev/owner": $entry.owner} end),
-              spec: ($spec // {} | .arguments.parameters = [$template.arguments // [] | .[] | select($parameters[.] != null) | {name: ., value: $parameters[.]}]
+              spec: (rule($entry; "run") // {} | .arguments.parameters = [$template.arguments // [] | .[] | select($parameters[.] != null) | {name: ., value: $parameters[.]}]
 #if mutexes
                 # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
                 | if getpath(mutex_path) == "" then setpath(mutex_path; $entry.mutex // $parameters[$template.mutex // ""] // "") else . end

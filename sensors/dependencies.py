@@ -93,6 +93,12 @@ def _of_routes(name: str, routes: tuple[Route, ...]) -> Dependency:
     source = routes[0].source
     workloads = [route.workload for route in routes]
     lines = {route.key: entry(route) for route in routes}
+    templates = _templates(workloads)
+    if len(templates) == 1:
+        templates = {"": facts for facts in templates.values()}
+    else:
+        for route in routes:
+            lines[route.key]["template"] = route.workload.template.name
     namespaces = frozenset(each.namespace for each in workloads)
     resource = {key: workloads[0].resource[key] for key in ("apiVersion", "kind")}
     parameters = _DECISION
@@ -111,7 +117,7 @@ def _of_routes(name: str, routes: tuple[Route, ...]) -> Dependency:
             source=source.name,
             kinds=frozenset(kind for route in routes for kind in route.kinds),
             lines=lines,
-            templates=_templates(workloads),
+            templates=templates,
             labels={**LABELS, f"{PREFIX}source": source.name},
             mutex_path=next(filter(None, (mutex_path(each.resource) for each in workloads)), ()),
         ),

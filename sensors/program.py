@@ -129,7 +129,7 @@ class Program:
         """
         asked = (
             "used | . as $event | entry(key) as $entry"
-            ' | if $entry == null then [] else [clauses($event; rule($entry; $event.kind); template(rule($entry; "run")))] end'
+            " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind); template($entry))] end"
         )
         return [(code, result) for code, result in self._ask_with_files(data, files, asked)]
 
@@ -199,7 +199,7 @@ def compose(
         source: Name of the source in hookline.yaml; part of every identity.
         kinds: Event kinds that some line listens to; the parts of other kinds are left out.
         lines: The table: repository or image name, as the program's `key` spells it, to its entry.
-        templates: The templates that its entries name.
+        templates: The templates that its entries name under `template`; one alone stands under "".
         labels: Of every Workflow.
         mutex_path: Where the specs of the table have an empty place for the name of a mutex; empty = none has.
     """

@@ -56,7 +56,7 @@ def program(name: str, kinds: frozenset[Kind], *, any_ref: bool = False) -> Prog
         kinds=kinds,
         lines={key: line for key in keys if key and re.fullmatch(r"[A-Za-z0-9._/-]+", key)},
         templates={
-            "ci": TemplateFacts(
+            "": TemplateFacts(
                 tuple(parameters("")),
                 {kind: each | OPEN.get(kind, {}) for kind, each in BINDINGS.items()} if any_ref else BINDINGS,
                 "repo_name",

@@ -80,7 +80,7 @@ def program(
         kinds=host(name).kinds,
         lines=dict.fromkeys(keys, entry),
         templates={
-            "ci": TemplateFacts(
+            "": TemplateFacts(
                 ("repo_name", "target_branch", "container_tag", "ref"), bindings, "repo_name", any_ref
             )
         },

@@ -163,7 +163,7 @@ def test_a_program_has_the_wide_rule_only_where_a_template_takes_any_ref(name: s
 def test_pipelines_of_one_table_have_the_rule_of_their_own_template(branch: str) -> None:
     specs = {name: {"workflowTemplateRef": {"name": name}} for name in ("wide", "narrow")}
     entries = {
-        f"acme/{name}": {"pipeline": name, "config": "c", "run": spec, "push": {}}
+        f"acme/{name}": {"pipeline": name, "config": "c", "run": spec, "template": name, "push": {}}
         for name, spec in specs.items()
     }
     bindings: dict[Kind, dict[str, str]] = {"push": {"revision": "sha"}}
