@@ -95,7 +95,7 @@ def _of_routes(name: str, routes: tuple[Route, ...]) -> Dependency:
     lines = {route.key: entry(route) for route in routes}
     templates = _templates(workloads)
     if len(templates) == 1:
-        templates = {"": facts for facts in templates.values()}
+        templates = {"": next(iter(templates.values()))}
     else:
         for route in routes:
             lines[route.key]["template"] = route.workload.template.name
