@@ -39,7 +39,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN --mount=type=cache,target=/tmp/.cache/go-build CGO_ENABLED=0 go build -o /shop .
+RUN CGO_ENABLED=0 go build -o /shop .
 
 FROM {RUNTIME_IMAGE}
 COPY --from=build /src/stamp.txt /stamp.txt

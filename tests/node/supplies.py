@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from cluster.engines import NODE_ENGINES, EngineError, build, cache_folder
 from image.offline import kept_image
 from node.catalogue import catalogue
 from node.images import Store
-from template.supplies import GO, supplies
+from template.repositories import FILES
+from template.supplies import GO, MODULES, supplies
 
 __all__ = ["TOOLS", "Supplies", "make_supplies"]
 
@@ -69,8 +70,8 @@ class Supplies:
         return json.dumps(asdict(self))
 
 
-def _run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def _run(*command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise EngineError(f"{' '.join(command[:3])} failed:\n{done.stderr.strip()[-2_000:]}")
     return done.stdout
@@ -110,14 +111,36 @@ def _unpack(folder: Path) -> None:
             (folder / "usr/sbin" / f"{name}{suffix}").symlink_to(f"{name}-nft{suffix}")
 
 
+def _compile(cache: Path, scratch: Path, go: Path, modules: Path) -> None:
+    """Build the service that the tests push, for the cache that this leaves."""
+    source = scratch / "source"
+    for name, text in FILES.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    for name in ("go.mod", "go.sum"):
+        shutil.copyfile(MODULES / "small" / name, source / name)
+    settings = {
+        "PATH": f"{go / 'bin'}:{os.environ['PATH']}", "HOME": str(scratch), "GOCACHE": str(cache), "GOFLAGS": "-modcacherw",
+        "GOPROXY": modules.as_uri(), "GONOSUMDB": "*", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0",
+    }  # fmt: skip
+    _run("go", "build", "-o", str(scratch / "service"), ".", cwd=source, environment=settings)
+
+
 def _make_images(
-    folder: Path, engines: dict[str, Path], packages: Path, root: Path, go: Path, buildkit: Path
+    folder: Path,
+    engines: dict[str, Path],
+    packages: Path,
+    root: Path,
+    go: Path,
+    buildkit: Path,
+    modules: Path,
 ) -> None:
     with tempfile.TemporaryDirectory() as temporary:
-        pause = Path(temporary) / "pause"
+        pause, compiled = Path(temporary) / "pause", Path(temporary) / "go-build"
+        _compile(compiled, Path(temporary), go, modules)
         _run("gcc", "-Os", "-static", "-o", str(pause), str(engines["kubernetes-node"] / "pause.c"))
         store = Store(folder)
-        images = catalogue(engines, packages, root, go, buildkit, pause)
+        images = catalogue(engines, packages, root, go, buildkit, pause, compiled)
         digests = {image.name: store.add(image) for image in images}
     (folder / "digests.json").write_text(json.dumps(digests, indent=2))
 
@@ -132,19 +155,20 @@ def make_supplies() -> Supplies:
     of_templates = supplies()
     packages = _kept("packages", repr(PACKAGES), _unpack)
     go, buildkit = of_templates.go[GO], of_templates.buildkit["0.33"]
-    made_of = [*engines.values(), packages, of_templates.root, go, buildkit]
+    modules = of_templates.modules
+    made_of = [*engines.values(), packages, of_templates.root, go, buildkit, modules]
     texts = [(Path(__file__).parent / name).read_text("utf-8") for name in MADE_BY]
     images = _kept(
         "images",
         repr([str(path) for path in made_of]) + "".join(texts),
-        lambda folder: _make_images(folder, engines, packages, of_templates.root, go, buildkit),
+        lambda folder: _make_images(folder, engines, packages, of_templates.root, go, buildkit, modules),
     )
     return Supplies(
         engines={name: str(path) for name, path in engines.items()},
         packages=str(packages),
         images=str(images),
         digests=json.loads((images / "digests.json").read_text()),
-        modules=str(of_templates.modules),
+        modules=str(modules),
         hookline=str(kept_image()),
     )
 

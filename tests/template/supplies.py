@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from cluster.engines import TEMPLATE_ENGINES, Engine, EngineError, build, cache_folder
 from cluster.launch import install_missing
 
-__all__ = ["GO", "STOCK_GO", "Supplies", "supplies"]
+__all__ = ["GO", "MODULES", "STOCK_GO", "Supplies", "supplies"]
 
 GO, STOCK_GO = "1.27.0", "1.22.12"
 """Of the images that hookline-ci-go and the stock ci-go-v1 name."""
