@@ -320,7 +320,9 @@ class Tracker:
         pod = tracked.pod
         step = _step(pod, node)
         over = pod.final or tracked.gone_at is not None
-        node_over = workflow.ended or run.gone or (node is not None and node.ended)
+        replaced = _replaced(run, tracked)
+        # The node will tell nothing of a pod that was replaced; another exporter would not find the pod any more.
+        node_over = workflow.ended or run.gone or replaced or (node is not None and node.ended)
         early = workflow.pods_go_early and pod.main_ended
         if not early and not (over and node_over):
             return None
@@ -328,7 +330,7 @@ class Tracker:
             pod=pod,
             step=step,
             # A node tells of the end of its last pod alone.
-            node=None if _replaced(run, tracked) else node,
+            node=None if replaced else node,
             notices=self._notices.get(pod.uid, frozenset()),
             log=tracked.log,
             log_result=tracked.log_result,

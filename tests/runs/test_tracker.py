@@ -252,6 +252,19 @@ def test_a_pod_that_argo_made_again_under_its_name_is_not_judged_by_the_end_of_t
     assert counted.value("step_attempts_total", "shop", "run-test", "success", "on_demand") == 1
 
 
+def test_a_pod_that_argo_made_again_is_counted_at_once_since_the_next_exporter_will_not_find_it() -> None:
+    run = workflow("a", START)
+    first = running(pod(run, "run-test", START + 1), START + 2, START + 11)
+    first["metadata"]["uid"] += "-first"
+    second = running(pod(run, "run-test", START + 41), START + 42, START + 50)
+    found = Exporter()
+    found.sync()
+    found.give("workflows", "ADDED", with_status(run, "Running", START + 1, None, []))
+    for kind, raw in (("ADDED", first), ("DELETED", first), ("ADDED", second)):
+        found.give("pods", kind, raw)
+    assert found.value("step_attempts_total", "shop", "run-test", "error", "on_demand") == 1
+
+
 def test_spot_has_a_list_cost_and_no_cost_without_a_price() -> None:
     found = Exporter().play(reclaim_run(evicted=False))
     assert found.value("compute_cost_total", "shop", "spot", "CNY") is None
