@@ -105,7 +105,7 @@ engines: compiled  ## Make what the cluster, template and node tests need and wh
 
 # Kubernetes with real pods: everything from a push to the image in the registry (tests/node/README.md).
 node-test: compiled  ## Prove it on a real Kubernetes node (root, Linux, Go; makes what it needs once, about 35 min; then 10 min).
-	@$(RUN)python tests/node/launch.py $(RUN)python -m pytest -q -s --timeout 3600 tests/node
+	@$(RUN)python tests/node/launch.py $(RUN)python -m pytest -q -s --timeout 1200 tests/node
 
 node-figures: compiled  ## Print the time from a push to the first container hop by hop, and the memory of hookline's pods, on that node.
 	@$(RUN)python tests/node/launch.py $(RUN)python tests/node/figures.py

@@ -27,7 +27,7 @@ NAMESPACE = "ci"
 ORGANISATION = "acme"
 EVENT_PODS = "controller in (eventbus-controller,eventsource-controller,sensor-controller)"
 """Selects what Argo Events runs for hookline."""
-RUN_SECONDS = 2_400.0
+RUN_SECONDS = 900.0
 """Longer than any run takes on a busy machine."""
 COMMAND_SECONDS = 600.0
 """Longer than any command waits."""

@@ -65,7 +65,8 @@ def test_runs_and_event_pods_live_in_a_namespace_that_enforces_restricted(
     added.add_webhooks()
     commit = added.push({"README.md": "added\n"})
     run = legacy.until_ended(legacy.until_run("added", "push", commit))
-    assert run["status"]["phase"] == "Succeeded", run["status"]
+    said = [each.get("message") for each in run["status"].get("nodes", {}).values()]
+    assert run["status"]["phase"] == "Succeeded", (run["status"].get("message"), said)
     assert commit in legacy.logs(run["metadata"]["name"])
 
 
