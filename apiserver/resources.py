@@ -104,7 +104,8 @@ class Resources:
         while True:
             page = self._connection.json("GET", place.path(namespace), query, headers=accept)
             # Items of a list do not say what they are.
-            found += [{**each, "apiVersion": api_version, "kind": kind} for each in page["items"]]
+            # A list of metadata without an object has null for its items.
+            found += [{**each, "apiVersion": api_version, "kind": kind} for each in page["items"] or ()]
             following = page["metadata"].get("continue")
             if not following:
                 return found

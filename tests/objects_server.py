@@ -268,6 +268,9 @@ class _Handler(BaseHTTPRequestHandler):
                     for place, each in objects.items()
                     if _lists(path, place.rpartition("/")[0]) and _selected(each, query)
                 ]
+                if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
+                    # Without an object the real one answers null.
+                    found = [{"metadata": each["metadata"]} for each in found] or None  # type: ignore[assignment]
                 self._answer(200, {"items": found, "metadata": {}})
             case "POST" if f"{path}/{body['metadata']['name']}" in objects:
                 self._answer(409, {"reason": "AlreadyExists", "message": "there is one of this name"})

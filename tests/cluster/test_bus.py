@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from cluster.fleet import fleet, push_event
 from cluster.installation import API, Installation
@@ -28,6 +29,8 @@ def file(site: Installation, tmp_path: Path) -> Path:
     text = fleet(REPOSITORIES, SHARDS).replace("namespace: ci", f"namespace: {site.namespace}")
     path = tmp_path / "hookline.yaml"
     path.write_text(text, "utf-8")
+    # Runs start, and wait for a node that there is not.
+    site.api.apply(yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8")))
     site.install(text)
     pause(SETTLED_SECONDS)
     return path
@@ -91,7 +94,7 @@ def test_what_was_lost_comes_back_and_nothing_runs_twice(site: Installation, fil
         site.api.delete(API, "Workflow", name, site.namespace)
     stop_sensors(site)
     site.bus.publish([push_event(site, number, commit=1) for number in range(10)])
-    young = answer(site, file, "reconcile", "--dry-run")
+    young = answer(site, file, "reconcile", "--dry-run", "--grace", "1h")
     assert young["counts"] == {"EXISTS": REPOSITORIES - 3, "WAITING": 13}
     pause(SETTLED_SECONDS)
     asked = answer(site, file, "reconcile", "--grace", "1s", "--dry-run", code=1)
@@ -106,6 +109,30 @@ def test_what_was_lost_comes_back_and_nothing_runs_twice(site: Installation, fil
     site.until_ready()
     assert names(site.until_workflows(REPOSITORIES + 10)) == found
     assert answer(site, file, "reconcile", "--grace", "1s")["items"] == []
+
+
+def test_a_run_that_had_ended_is_not_built_again(site: Installation, file: Path) -> None:
+    site.bus.publish([push_event(site, number) for number in range(3)])
+    ended, deleted, _ = sorted(names(site.until_workflows(3)))
+    until(lambda: all(started(each) for each in site.workflows()), "all three run")
+    site.api.patch(API, "Workflow", ended, site.namespace, {"spec": {"shutdown": "Terminate"}})
+    until(
+        lambda: site.api.get(API, "Workflow", ended, site.namespace)["status"].get("finishedAt"), "it ended"
+    )
+    pause(SETTLED_SECONDS)
+    for name in (ended, deleted):
+        site.api.delete(API, "Workflow", name, site.namespace)
+    found = answer(site, file, "reconcile", "--grace", "1s")
+    assert {each["run"]: each["action"] for each in found["items"]} == {
+        ended: "left alone",
+        deleted: "created",
+    }
+    assert found["counts"] == {"ENDED": 1, "EXISTS": 1, "LOST": 1}
+
+
+def started(workflow: Any) -> bool:
+    """Whether the controller has begun it."""
+    return bool(workflow.get("status", {}).get("startedAt"))
 
 
 def test_reconcile_beside_sensors_that_work_doubles_nothing(site: Installation, file: Path) -> None:
