@@ -4,6 +4,8 @@ What a file holds is decided by what the cluster would make of it: a body that a
 like one of the other forms.
 """
 
+import base64
+import binascii
 import codecs
 import json
 import re
@@ -18,10 +20,11 @@ from events.host import Host
 from events.request import FORM, Delivery, header_values, url_path
 from events.saved_deliveries import saved_deliveries
 
-__all__ = ["bus_message", "parse"]
+__all__ = ["bus_message", "parse", "searchable"]
 
 _REQUEST_LINE = re.compile(rb"(?P<method>[A-Z]+) (?P<target>[^ \r\n]+) HTTP/[0-9.]+\r?\n")
 _BRACKET = re.compile(r"(?=[\[{])")
+_BASE64_DATA = re.compile(rb'"data_base64"\s*:\s*"([A-Za-z0-9+/=]*)"')
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BAD_HEADER_BYTES = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 """Control characters with which Go's server refuses a request (golang.org/x/net/http/httpguts ValidHeaderFieldValue)."""
@@ -138,6 +141,20 @@ def _on_bus(value: Mapping[str, Any], source: str | None) -> bool:
     if not isinstance(data, dict):
         return "data_base64" in value
     return "eventTime" in data or ("body" in data and bool(data.keys() & {"header", "headers"}))
+
+
+def searchable(content: bytes) -> bytes:
+    """The text of a message of the bus in which ids and commits stand as they are: event sources write the data in base64.
+
+    Much cheaper than reading the message, for one who looks for few of many.
+    """
+    encoded = _BASE64_DATA.search(content)
+    if encoded is None:
+        return content
+    try:
+        return content[: encoded.start()] + base64.b64decode(encoded[1]) + content[encoded.end() :]
+    except binascii.Error:
+        return content
 
 
 def bus_message(content: bytes) -> BusEvent:

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ def pushed(number: int, time: datetime.datetime = NOW, **changes: Any) -> dict[s
     """A push to acme/shop as it stands on the bus; each number is another commit and another delivery."""
     sha = f"{number:040x}"
     body = github_push(**{"after": sha, "head_commit__id": sha, **changes})
+    data = {
+        "headers": {"X-Github-Event": ["push"], "X-Github-Delivery": [f"delivery-{number}"]},
+        "body": body,
+    }
     return {
         "specversion": "1.0",
         "id": f"event-{number}",
@@ -31,10 +36,8 @@ def pushed(number: int, time: datetime.datetime = NOW, **changes: Any) -> dict[s
         "type": "github",
         "time": time.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
-        "data": {
-            "headers": {"X-Github-Event": ["push"], "X-Github-Delivery": [f"delivery-{number}"]},
-            "body": body,
-        },
+        # As the event sources write it.
+        "data_base64": base64.b64encode(json.dumps(data).encode()).decode(),
     }
 
 

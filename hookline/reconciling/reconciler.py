@@ -11,6 +11,7 @@ from apiserver.resources import Resources
 from bus.reader import BusReader
 from bus.stream import Message, StreamState
 from events.delivery import DeliveryError
+from events.event_files import searchable
 from hookline.answers.arrivals import read_event, subjects
 from hookline.answers.simulation import Result, simulate
 from hookline.plan.planning import Plan
@@ -227,7 +228,7 @@ class Reconciler:
         wanted = {each.commit.removeprefix("sha256:").encode() for each in dues.values()}
         for message in self._reader.messages(subjects(self._plan), first, last) if first <= last else ():
             # Reading a message costs a hundred times as much as looking for commits in it.
-            if b"" not in wanted and wanted.isdisjoint(_COMMIT.findall(message.data)):
+            if b"" not in wanted and wanted.isdisjoint(_COMMIT.findall(searchable(message.data))):
                 continue
             for result in self._results(message) or ():
                 due = dues.get(_key(result))

@@ -1,5 +1,6 @@
 """hookline events, and events of the bus as the event of explain and simulate."""
 
+import base64
 import datetime
 import json
 from collections.abc import Iterator
@@ -259,3 +260,13 @@ def test_a_server_that_is_not_ready_is_not_asked(cluster: BusCluster) -> None:
 def test_times_before_the_window_are_not_shown(cluster: BusCluster) -> None:
     cluster.receive(3, datetime.timedelta(hours=3))
     assert items(cluster, "--since", "1h") == []
+
+
+def test_a_message_whose_data_is_plain_json_is_found_too(cluster: BusCluster) -> None:
+    event = pushed(7)
+    event["data"] = json.loads(base64.b64decode(event.pop("data_base64")))
+    cluster.nats.put(event, NOW)
+    assert "event 1 of the bus" in cluster.run("explain", "shop", "-e", "bus:delivery-7").stderr
+    broken = json.dumps(event).replace('"data":', '"data_base64": "A", "x":').encode()
+    cluster.nats.put(broken, NOW, "default.hookline-webhooks.github")
+    assert cluster.run("explain", "shop", "-e", "bus:delivery-8").exit_code == 2

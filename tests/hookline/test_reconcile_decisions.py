@@ -288,7 +288,7 @@ def managed(*entries: Mapping[str, object]) -> dict[str, object]:
     return {"metadata": {"creationTimestamp": "2026-11-27T05:00:00Z", "managedFields": list(entries)}}
 
 
-SPEC: Mapping[str, object] = {"f:metadata": {}, "f:spec": {"f:dependencies": {}}}
+SPEC: dict[str, object] = {"f:metadata": {}, "f:spec": {"f:dependencies": {}}}
 
 
 def test_a_declaration_is_as_old_as_the_last_change_of_its_spec() -> None:
