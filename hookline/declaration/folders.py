@@ -11,7 +11,9 @@ __all__ = ["files_of"]
 
 _YAML = (".yaml", ".yml")
 _VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?version:[ \t]*1[ \t]*(?:#[^\n]*)?\r?$", re.MULTILINE)
-_KEY = re.compile(rb"^(?:cluster|exporter|sources|defaults|templates|limits|pipelines|tests):", re.MULTILINE)
+_KEY = re.compile(
+    rb"^(?:cluster|exporter|controller|sources|defaults|templates|limits|pipelines|tests):", re.MULTILINE
+)
 _LOOKED_AT = 64 * 1024
 """Bytes of a file in which its version and a key are looked for."""
 
