@@ -26,7 +26,9 @@ __all__ = [
     "tolerance",
 ]
 
-Code = Literal["EXISTS", "LOST", "WAITING", "NOT_APPLIED", "OLDER", "EXPIRED", "ENDED", "SUPERSEDED"]
+Code = Literal[
+    "EXISTS", "LOST", "WAITING", "NOT_APPLIED", "OLDER", "EXPIRED", "ENDED", "SUPERSEDED", "SUSPENDED"
+]
 
 MEANINGS: Final[Mapping[Code, str]] = {
     "EXISTS": "its Workflow is there",
@@ -37,6 +39,7 @@ MEANINGS: Final[Mapping[Code, str]] = {
     "EXPIRED": "its Workflow may have been there and may have been removed after its ttl",
     "ENDED": "its Workflow was there and had ended before it was deleted",
     "SUPERSEDED": "a newer commit of the branch or request has its Workflow",
+    "SUSPENDED": "it arrived while the pipeline was suspended",
 }
 """Code of a finding → what it says of an event."""
 
@@ -64,6 +67,8 @@ class Due:
     """Branch or request of which a newer commit makes this one old; None for what never gets old, such as a tag."""
     kept: int | None
     """Seconds for which its Workflow stays at least; None = nobody knows."""
+    suspended_until: datetime.datetime | None = None
+    """The end of a suspension that the declaration names: the program asks the clock, so it says today what it did not say then."""
     deliveries: list[tuple[int, datetime.datetime]] = field(default_factory=list)
     """Sequence number and time of each that asks for the run, the oldest first."""
     earlier: datetime.datetime | None = None
@@ -143,6 +148,10 @@ def _code(due: Due, evidence: Evidence, grace: datetime.timedelta) -> Code:
     asking = [time for _, time in due.deliveries if time > since + evidence.tolerance]
     if not asking:
         return "OLDER"
+    if due.suspended_until is not None:
+        asking = [time for time in asking if time > due.suspended_until + evidence.tolerance]
+        if not asking:
+            return "SUSPENDED"
     # A Workflow that any delivery of the event made counts: it leaves when its ttl is over, and no later one has made another beside it.
     first = min([due.deliveries[0][1], *([due.earlier] if due.earlier else [])])
     if due.kept is None or evidence.now + evidence.tolerance >= first + datetime.timedelta(seconds=due.kept):

@@ -197,6 +197,8 @@ class Reconciler:
             labels, annotations = workflow["metadata"]["labels"], workflow["metadata"]["annotations"]
             kind = labels[f"{PREFIX}event-kind"]
             reference = annotations.get(f"{PREFIX}ref") or ""
+            suspended = self._plan.suspended(result.pipeline)
+            end = None if suspended is None else datetime.datetime.fromtimestamp(suspended, datetime.UTC)
             dues[key] = Due(
                 pipeline=result.pipeline,
                 namespace=result.namespace,
@@ -207,6 +209,7 @@ class Reconciler:
                 commit=annotations.get(f"{PREFIX}sha") or "",
                 line=f"{kind} {reference}" if kind in _LINES and reference else None,
                 kept=kept_seconds(workflow["spec"], self._template(workflow)),
+                suspended_until=end,
             )
         dues[key].deliveries.append((message.sequence, message.time))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cluster.bus import cloud_event
+from cluster.bus_client import cloud_event
 from cluster.control_plane import ControlPlane
 from cluster.deliveries import signed
 from cluster.fleet import fleet, push_body, push_event

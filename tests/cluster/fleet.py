@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from cluster.bus import cloud_event
+from cluster.bus_client import cloud_event
 from cluster.installation import Installation
 from support import github_push
 

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 from cluster.api import Api, ApiError, Json
-from cluster.bus import Bus
+from cluster.bus_client import Bus
 from cluster.control_plane import ControlPlane
 from cluster.kubelet import Pod
 from cluster.waiting import PATIENCE, until

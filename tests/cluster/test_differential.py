@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from cluster.bus import cloud_event
+from cluster.bus_client import cloud_event
 from cluster.installation import Installation, masked
 from cluster.recorder import Recorder
 from mutations import LABEL, events, mutated

@@ -250,3 +250,17 @@ def test_who_may_not_look_at_what_decides_creates_nothing(cluster: BusCluster) -
     assert result.exit_code == 3
     assert "the API server refuses: 403" in result.stderr
     assert cluster.api.writes == []
+
+
+def test_an_event_of_a_suspended_time_stays_away_when_the_suspension_has_ended(cluster: BusCluster) -> None:
+    text = cluster.file.read_text()
+    suspended = "    suspended: {because: the registry moves, until: '2026-11-27T06:50:02.5Z'}\n    events:"
+    cluster.file.write_text(text.replace("    events:", suspended))
+    apply(cluster)
+    cluster.receive(2)
+    cluster.nats.put(pushed(3), NOW - datetime.timedelta(minutes=5))
+    assert findings(cluster) == [
+        (1, "left alone", "SUSPENDED"),
+        (2, "left alone", "SUSPENDED"),
+        (3, "created", "LOST"),
+    ]

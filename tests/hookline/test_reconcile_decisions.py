@@ -38,7 +38,7 @@ def due(*ago: float, kept: int | None = HOUR, identity: str = "e1", line: str | 
     """A run whose event was delivered so many seconds ago; sequence numbers follow the time."""
     times = sorted(ago, reverse=True)
     deliveries = [(round(100_000 - each), at(each)) for each in times]
-    return Due("shop", "ci", f"shop-{identity}", identity, *PLACE, "", line, kept, deliveries)
+    return Due("shop", "ci", f"shop-{identity}", identity, *PLACE, "", line, kept, deliveries=deliveries)
 
 
 def evidence(
@@ -99,6 +99,16 @@ def test_a_clock_that_is_wrong_makes_less_provable_and_nothing_wrong() -> None:
     assert code(due(600), evidence(applied=640, skew=-60)) == "OLDER"
     assert code(due(150), evidence(skew=60)) == "WAITING"
     assert tolerance(None, NOW) > tolerance(NOW, NOW)
+
+
+def test_what_arrived_while_the_pipeline_was_suspended_stays_away_after_its_end() -> None:
+    one = due(900, 600)
+    one.suspended_until = at(500)
+    assert code(one, evidence()) == "SUSPENDED"
+    one.suspended_until = at(598)
+    assert code(one, evidence()) == "SUSPENDED"
+    one.suspended_until = at(700)
+    assert code(one, evidence()) == "LOST"
 
 
 def test_of_a_branch_an_old_commit_can_be_left_out() -> None:
@@ -212,7 +222,7 @@ def test_nothing_provable_is_lost_nothing_past_is_built_and_nothing_twice(
         if END - time > WINDOW:
             continue
         one = dues.setdefault(
-            identity, Due("shop", "ci", f"shop-{identity}", identity, *PLACE, "", None, TTL, [])
+            identity, Due("shop", "ci", f"shop-{identity}", identity, *PLACE, "", None, TTL)
         )
         one.deliveries.append((sequence, bus_time(time)))
     for identity, one in dues.items():
