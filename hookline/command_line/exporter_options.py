@@ -68,9 +68,16 @@ class ClusterArguments:
         return ClusterScope(connection, self.namespaces or ALL_NAMESPACES)
 
 
-def cluster_options(command: Command) -> Command:
-    """--kubeconfig, --context and --namespace; the command gets them as `cluster`."""
+def cluster_options(environment: str = ENVIRONMENT) -> Callable[[Command], Command]:
+    """--kubeconfig, --context and --namespace; the command gets them as `cluster`.
 
+    Args:
+        environment: Prefix of the variable that replaces --namespace.
+    """
+    return functools.partial(_with_cluster_options, environment)
+
+
+def _with_cluster_options(environment: str, command: Command) -> Command:
     @click.option(
         "--kubeconfig",
         type=click.Path(path_type=Path),
@@ -82,7 +89,7 @@ def cluster_options(command: Command) -> Command:
         "--namespace",
         "namespaces",
         multiple=True,
-        envvar=ENVIRONMENT + "NAMESPACE",
+        envvar=environment + "NAMESPACE",
         callback=_parse_namespaces,
         help="Watch only this namespace; repeatable.  [default: all]",
     )

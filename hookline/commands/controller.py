@@ -10,8 +10,8 @@ import click
 from documents.diagnostics import InvalidInput
 from hookline.command_line.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, print_line, refuse
 from hookline.command_line.exporter_options import (
-    ClusterArguments,
     address,
+    cluster_options,
     configure_logs,
     lease_of,
     require_extra,
@@ -26,20 +26,7 @@ ENVIRONMENT = "HOOKLINE_CONTROLLER_"
 
 
 @click.command(cls=StrictCommand)
-@click.option(
-    "--kubeconfig",
-    type=click.Path(path_type=Path),
-    help="Kubeconfig of the cluster to watch.  [default: the cluster it runs in, else as kubectl]",
-)
-@click.option("--context", help="Context of the kubeconfig.")
-@click.option(
-    "-n",
-    "--namespace",
-    "namespaces",
-    multiple=True,
-    envvar=ENVIRONMENT + "NAMESPACES",
-    help="Watch this namespace; can be given more than once.  [default: all]",
-)
+@cluster_options(ENVIRONMENT)
 @click.option(
     "--config",
     "configuration",
@@ -71,9 +58,7 @@ ENVIRONMENT = "HOOKLINE_CONTROLLER_"
 )
 @click.option("--dry-run", is_flag=True, help="Print what hosts would be told now, tell nothing, and exit.")
 def command(
-    kubeconfig: Path | None,
-    context: str | None,
-    namespaces: tuple[str, ...],
+    cluster: ClusterArguments,
     configuration: Path,
     listen: str,
     web_configuration: Path | None,
@@ -102,7 +87,7 @@ def command(
             host=host,
             port=port,
             settings=read_settings(configuration),
-            namespaces=namespaces,
+            namespaces=cluster.namespaces,
             lease=lease_of(lease),
             # Two on one machine, and a container started again in its pod, are different instances.
             identity=f"{socket.gethostname()}_{uuid.uuid4()}",
@@ -110,8 +95,7 @@ def command(
         security = Security(web_configuration)
     except InvalidInput as invalid:
         refuse(invalid)
-    scope = ClusterArguments(kubeconfig, context, namespaces).sources()
-    controller = Controller(options, scope.connection, security)
+    controller = Controller(options, cluster.sources().connection, security)
     if dry_run:
         try:
             found = controller.due()

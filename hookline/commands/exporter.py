@@ -33,7 +33,7 @@ NextFires = Callable[[float], Mapping[tuple[str, ...], float]]
 
 
 @click.command(cls=StrictCommand, excludes={"--schedules": ["--file"]})
-@cluster_options
+@cluster_options()
 @config_option
 @click.option(
     "--ledger",

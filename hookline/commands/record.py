@@ -20,7 +20,7 @@ from hookline.version import VERSION
 
 @click.command(cls=StrictCommand)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@cluster_options
+@cluster_options()
 @config_option
 @click.option(
     "--seconds", type=click.FloatRange(min=1), help="Stop after this many seconds.  [default: at Ctrl-C]"

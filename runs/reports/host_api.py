@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from runs.reports.status import Status
 
 __all__ = [
+    "PLAIN_STATES",
     "Answer",
     "Delivered",
     "HostApi",
@@ -16,8 +17,14 @@ __all__ = [
     "Request",
     "Response",
     "cut",
+    "message_of",
+    "newest",
     "path",
+    "plain_body",
+    "repository",
+    "server",
     "usual_answer",
+    "waits",
 ]
 
 
@@ -116,6 +123,42 @@ def newest(statuses: Any, context: str, name: str) -> Mapping[str, Any]:
         if isinstance(each, dict) and str(each.get(name, "")).lower() == context.lower():
             return each
     return {}
+
+
+PLAIN_STATES: Mapping[str, str] = {
+    "queued": "pending",
+    "running": "pending",
+    "success": "success",
+    # A required check that is skipped must not hold the request for ever; the state skipped is unknown to many servers.
+    "skip": "success",
+    "failure": "failure",
+    "error": "error",
+    "timeout": "error",
+    "cancellation": "error",
+}
+"""Word → state, at hosts that have the states of GitHub."""
+
+
+def plain_body(status: Status, longest: int) -> dict[str, Any]:
+    """The body of a request at such hosts; texts are cut.
+
+    Args:
+        status: To tell.
+        longest: Characters of a description that the host takes.
+    """
+    page = {"target_url": status.url} if status.url else {}
+    return {
+        "state": PLAIN_STATES[status.word],
+        "context": cut(status.context, 255),
+        "description": cut(status.description, longest),
+        **page,
+    }
+
+
+def repository(api: str, status: Status) -> str:
+    """Address of a status's repository at such hosts."""
+    owner, _, name = status.repository.partition("/")
+    return f"{api}/repos/{path(owner)}/{path(name)}"
 
 
 def path(text: str) -> str:

@@ -5,6 +5,7 @@ descriptions of 140 characters, and at github.com 80 requests a minute and 500 a
 """
 
 from runs.reports.host_api import (
+    PLAIN_STATES,
     Answer,
     Delivered,
     HostApi,
@@ -12,29 +13,17 @@ from runs.reports.host_api import (
     Refused,
     Request,
     Response,
-    cut,
     message_of,
     newest,
     path,
+    plain_body,
+    repository,
     usual_answer,
     waits,
 )
 from runs.reports.status import Status
 
 __all__ = ["API"]
-
-STATES = {
-    "queued": "pending",
-    "running": "pending",
-    "success": "success",
-    # A required check that is skipped must not hold the request for ever.
-    "skip": "success",
-    "failure": "failure",
-    "error": "error",
-    "timeout": "error",
-    "cancellation": "error",
-}
-
 
 PUBLIC = "https://api.github.com"
 
@@ -44,30 +33,18 @@ def _address(server: str) -> str:
 
 
 def _request(api: str, token: str, status: Status, _: str) -> Request:
-    body = {
-        "state": STATES[status.word],
-        "context": cut(status.context, 255),
-        "description": cut(status.description, 140),
-    }
-    if status.url:
-        body["target_url"] = status.url
-    return Request(f"{_repository(api, status)}/statuses/{path(status.sha)}", _headers(token), body)
+    url = f"{repository(api, status)}/statuses/{path(status.sha)}"
+    return Request(url, _headers(token), plain_body(status, 140))
 
 
 def _question(api: str, token: str, status: Status) -> Request:
-    return Request(
-        f"{_repository(api, status)}/commits/{path(status.sha)}/statuses?per_page=100", _headers(token)
-    )
+    asked = f"{repository(api, status)}/commits/{path(status.sha)}/statuses?per_page=100"
+    return Request(asked, _headers(token))
 
 
 def _has(status: Status, statuses: object) -> Delivered | None:
     found = newest(statuses, status.context, "context")
-    return Delivered() if found.get("state") == STATES[status.word] else None
-
-
-def _repository(api: str, status: Status) -> str:
-    owner, _, name = status.repository.partition("/")
-    return f"{api}/repos/{path(owner)}/{path(name)}"
+    return Delivered() if found.get("state") == PLAIN_STATES[status.word] else None
 
 
 def _headers(token: str) -> dict[str, str]:
@@ -100,7 +77,7 @@ API = HostApi(
     _answer,
     _question,
     _has,
-    STATES,
+    PLAIN_STATES,
     writes_a_minute=80,
     scarce_writes_an_hour=400,
     limited=PUBLIC,
