@@ -10,6 +10,7 @@ import click
 from documents.diagnostics import InvalidInput
 from hookline.command_line.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, print_line, refuse
 from hookline.command_line.exporter_options import (
+    ClusterArguments,
     address,
     cluster_options,
     configure_logs,
