@@ -91,10 +91,12 @@ class Served:
 class ExporterProcess(Served):
     """Started by its making, and again by start()."""
 
+    command = "exporter"
+
     def __init__(self, kubeconfig: Path, folder: Path, *arguments: str) -> None:
         own = ("--kubeconfig", str(kubeconfig), "--listen", "127.0.0.1:0")
-        self._command = [sys.executable, "-m", "hookline", "exporter", *own, *arguments]
-        self._log = folder / f"exporter-{time.monotonic_ns()}.log"
+        self._command = [sys.executable, "-m", "hookline", self.command, *own, *arguments]
+        self._log = folder / f"{self.command}-{time.monotonic_ns()}.log"
         self.start()
 
     @property
@@ -129,6 +131,12 @@ class ExporterProcess(Served):
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(20)
+
+
+class ControllerProcess(ExporterProcess):
+    """`hookline controller` in the same way."""
+
+    command = "controller"
 
 
 def run_until_killed(

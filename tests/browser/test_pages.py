@@ -157,7 +157,8 @@ def test_ten_thousand_runs_are_walked_by_the_link(browser: Browser, site: str) -
             older = page.get_by_role("link", name="Older runs")
             if older.count() == 0:
                 break
-            older.click()
+            with page.expect_navigation():
+                older.click()
     assert len(seen) == len(set(seen)) == MORE_RUNS
 
 

@@ -7,7 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +138,13 @@ class History:
     labels: Mapping[str, str] = field(
         default_factory=lambda: {"hookline.dev/pipeline": "shop", "hookline.dev/event-kind": "push"}
     )
+    annotations: Mapping[str, str] = field(default_factory=dict)
     waits: bool = False
     """A run that nothing counts, called NAME-holder, is started before it and has its lock."""
+
+    def of_commit(self, source: str, annotations: Mapping[str, str]) -> "History":
+        """The same, started by an event of a source, with these annotations."""
+        return replace(self, labels={**self.labels, "hookline.dev/source": source}, annotations=annotations)
 
 
 def runs(outcome: str, pipeline: str = "shop", event: str = "push") -> dict[tuple[str, ...], int]:
@@ -464,5 +469,10 @@ def _start(cluster: ControlPlane, name: str, history: History, lock: Mapping[str
     }
     if history.spot:
         spec["podMetadata"] = {"annotations": SPOT}
-    metadata = {"name": name, "namespace": NAMESPACE, "labels": dict(history.labels)}
+    metadata = {
+        "name": name,
+        "namespace": NAMESPACE,
+        "labels": dict(history.labels),
+        "annotations": dict(history.annotations),
+    }
     cluster.api.create({"apiVersion": API, "kind": "Workflow", "metadata": metadata, "spec": spec})

@@ -8,7 +8,7 @@ def test_every_command_of_the_installation_can_be_run_again(world: World) -> Non
     hookline = world.hookline
     hookline.shell("kubectl apply --server-side -f prerequisites.yaml")
     hookline.apply_template("hookline-ci-go")
-    applied = hookline.shell("hookline render | kubectl apply --server-side -f -")
-    for kind in ("eventbus", "eventsource", "sensor"):
-        assert f"{kind}.argoproj.io/" in applied
+    # What kubectl applied first is hookline's since `hookline apply`: other tests have added pipelines by it.
+    assert "hookline.yaml" in hookline.shell("hookline apply && ls")
+    hookline.shell("hookline diff")  # its exit code is 0: nothing would change
     hookline.until_receiving()

@@ -104,6 +104,11 @@ def test_probes_take_a_hung_exporter_out_of_its_service_and_start_it_again_with_
         return ready, int(pod["status"]["containerStatuses"][0]["restartCount"])
 
     until(lambda: conditions()[0] == "False" or conditions()[1], "the hung exporter is not ready", pause=0.5)
-    until(lambda: conditions() == ("True", 1), "kubelet started the hung exporter again", pause=0.5)
+    # A busy machine may be slow to start it, and the kubelet then impatient.
+    until(
+        lambda: conditions()[0] == "True" and conditions()[1] >= 1,
+        "kubelet started the hung exporter again",
+        pause=0.5,
+    )
     exporter.until_counting()
     assert exporter.counts("shop") == counted
