@@ -157,6 +157,7 @@ def test_a_server_that_is_lost_on_the_way_is_an_error(
     server: FakeNats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 1.0)
     fill(server, 9)
     with connected(server) as bus:
         coming = bus.messages((), 1, 9)
