@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from node.argo import install_argo, until_argo_is_ready
+from node.bus_care import BusCare
 from node.declaration import DECLARATION, GONE, MONITORING, OWN_IMAGE, gone_template
 from node.forge import Forge
 from node.installation import ORGANISATION, Hookline
@@ -25,6 +26,8 @@ class World:
             stack.callback(self.cluster.stop)
             self.cluster.start()
             self.say("the node is ready")
+            self.bus_care = BusCare(self.cluster.api)
+            stack.callback(self.bus_care.stop)
             install_argo(self.cluster)
             self.cluster.apply(definitions_of_the_operator())
             self.cluster.until_ready("kube-system", "k8s-app=kube-dns")
