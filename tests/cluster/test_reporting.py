@@ -46,6 +46,9 @@ def account(cluster: ControlPlane) -> Path:
     """A kubeconfig of the controller's own account: it has the rights of its manifests, no more."""
     api = cluster.api
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    # The account of the histories' runs.
+    runs = {"name": "hookline-exporter", "namespace": NAMESPACE}
+    api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": runs})
     made = Installation(
         namespace=NAMESPACE,
         pod=PodSettings("none"),
