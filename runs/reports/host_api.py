@@ -115,14 +115,16 @@ def newest(statuses: Any, context: str, name: str) -> Mapping[str, Any]:
     """The newest status of a context; empty if there is none.
 
     Args:
-        statuses: Of a commit, newest first.
+        statuses: Of a commit, newest first as far as whole seconds tell; the ids of a host grow.
         context: The context, in any case.
         name: Key of a status that holds its context.
     """
-    for each in statuses if isinstance(statuses, list) else ():
-        if isinstance(each, dict) and str(each.get(name, "")).lower() == context.lower():
-            return each
-    return {}
+    found = [
+        each
+        for each in (statuses if isinstance(statuses, list) else ())
+        if isinstance(each, dict) and str(each.get(name, "")).lower() == context.lower()
+    ]
+    return max(found, key=lambda each: each["id"] if isinstance(each.get("id"), int) else 0, default={})
 
 
 PLAIN_STATES: Mapping[str, str] = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.objects import Workflow, workflow_of
-from runs.reports.host_api import Request, cut
+from runs.reports.host_api import Request, cut, newest
 from runs.reports.hosts import HOST_APIS
 from runs.reports.marks import Mark, mark_of, patch_of
 from runs.reports.status import Status, deleted, status_of
@@ -142,3 +142,16 @@ def test_a_mark_is_read_as_it_was_written_and_nothing_else_is_one() -> None:
 def test_texts_are_cut_with_a_sign() -> None:
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
+
+
+def test_of_two_statuses_of_one_second_the_greater_id_is_the_newer() -> None:
+    rows = [{"id": 7, "context": "A/b", "state": "pending"}, {"id": 8, "context": "a/b", "state": "error"}]
+    for listed in (rows, rows[::-1], [*rows, {"id": 9, "context": "c", "state": "success"}]):
+        assert newest(listed, "a/B", "context")["state"] == "error"
+    assert (
+        newest([{"context": "a", "state": "x"}, {"context": "a", "state": "y"}], "a", "context")["state"]
+        == "x"
+    )
+    odd: list[Any] = [None, {}, [None, 3, {"context": 4}], [{"id": "8", "context": "b"}]]
+    for strange in odd:
+        assert newest(strange, "a", "context") == {}
