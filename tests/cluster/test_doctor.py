@@ -232,6 +232,7 @@ def test_a_probe_passes_the_real_event_source_bus_sensor_and_controller(
     code, text = patient.run("apply", "--timeout", "3m")
     assert code == 0, text
     patient.lead_to("hookline-webhooks")
+    patient.until_well()
     with cluster.workflows(WorkflowsRun()):
         code, text = patient.run("doctor", "--end-to-end", "-o", "json")
     found: Json = json.loads(text)
