@@ -7,7 +7,7 @@ from typing import Any
 
 from apiserver.connection import METADATA, Connection, Refused
 
-__all__ = ["Resources", "UnknownKind"]
+__all__ = ["MERGE_PATCH", "Resources", "UnknownKind"]
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"

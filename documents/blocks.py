@@ -18,9 +18,22 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from documents.lines import check_line
-from documents.scalars import check_name, parse_duration
+from documents.quantities import check_cpu, check_memory
+from documents.scalars import check_name, matching, parse_duration
 
-__all__ = ["Block", "Duration", "Name", "Once", "OneOrMore", "Text", "Texts", "Url"]
+__all__ = [
+    "Block",
+    "Cpu",
+    "Duration",
+    "Memory",
+    "Name",
+    "Once",
+    "OneOrMore",
+    "SecretKey",
+    "Text",
+    "Texts",
+    "Url",
+]
 
 
 class Block(BaseModel):
@@ -76,6 +89,32 @@ Duration = Annotated[
     ),
 ]
 """Written as 90s, 20m, 1h30m or 7d; held as seconds."""
+
+Cpu = Annotated[
+    str,
+    BeforeValidator(check_cpu),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.]+m?$"}]}
+    ),
+]
+"""CPUs, as 0.5 or 500m."""
+
+Memory = Annotated[
+    str,
+    BeforeValidator(check_memory),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9.]+([KMGT]i|[kMGT])$"}),
+]
+"""Bytes, as 512Mi."""
+
+SecretKey = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"(?!\.\.|\.\Z)[A-Za-z0-9._-]{1,253}",
+            "expected a key of a Secret: letters, digits and - _ ., not . and not .. at the start",
+        )
+    ),
+]
 
 Url = Annotated[
     str,

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from documents.blocks import Block, Name, Url
-from documents.scalars import check_cidr, check_cidrs, matching
+from documents.blocks import Block, Name, SecretKey, Url
+from documents.scalars import check_cidr, check_cidrs
 from events.host import Verification, host, host_names
 from events.repository_fields import fields_of, fill
 from events.scalars import check_endpoint, check_source_name, check_url, is_placeholder
@@ -29,15 +29,7 @@ class SecretReference(Block):
     """A key of a Kubernetes Secret in the namespace of the event sources."""
 
     name: Name = Field(description="Name of the Secret.", examples=["github-webhook"])
-    key: Annotated[
-        str,
-        AfterValidator(
-            matching(
-                r"(?!\.\.|\.\Z)[A-Za-z0-9._-]{1,253}",
-                "expected a key of a Secret: letters, digits and - _ ., not . and not .. at the start",
-            )
-        ),
-    ] = Field(description="Key in the Secret.", examples=["secret"])
+    key: SecretKey = Field(description="Key in the Secret.", examples=["secret"])
 
 
 class Report(Block):

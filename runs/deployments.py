@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["PodSettings", "Probes", "Volume", "deployment", "granted", "leasing", "network_policy"]
+__all__ = ["PodSettings", "Volume", "deployment", "granted", "granted_in", "network_policy"]
 
 USER = 65532
 """User and group of the image (Containerfile)."""
@@ -36,15 +36,6 @@ class Volume:
     writable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Probes:
-    """Paths at which the pod says that it lives, and that it works."""
-
-    live: str = "/-/healthy"
-    ready: str = "/-/ready"
-    tls: bool = False
-
-
 def deployment(  # noqa: PLR0913 - a Deployment has these parts
     name: str,
     namespace: str,
@@ -53,7 +44,7 @@ def deployment(  # noqa: PLR0913 - a Deployment has these parts
     settings: PodSettings,
     *,
     port: int,
-    probes: Probes,
+    tls: bool = False,
     volumes: Sequence[Volume] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -66,18 +57,18 @@ def deployment(  # noqa: PLR0913 - a Deployment has these parts
         arguments: Of hookline.
         settings: What the cluster decides.
         port: At which it serves.
-        probes: Of the pod.
+        tls: Whether it serves by TLS alone.
         volumes: What it mounts.
         annotations: Of the pod; a change of them replaces it.
     """
-    scheme = {"scheme": "HTTPS"} if probes.tls else {}
+    scheme = {"scheme": "HTTPS"} if tls else {}
     container = {
         "name": arguments[0],
         "image": settings.image,
         "args": list(arguments),
         "ports": [{"name": "http", "containerPort": port}],
-        "livenessProbe": {"httpGet": {"path": probes.live, "port": "http", **scheme}},
-        "readinessProbe": {"httpGet": {"path": probes.ready, "port": "http", **scheme}},
+        "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "http", **scheme}},
+        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http", **scheme}},
         "resources": {"requests": dict(settings.requests), "limits": dict(settings.limits)},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -152,7 +143,7 @@ def network_policy(
     }
 
 
-def leasing(lease: str) -> list[dict[str, Any]]:
+def _leasing(lease: str) -> list[dict[str, Any]]:
     """Rules with which a pod takes and keeps a Lease (`apiserver.lease`)."""
     leases: dict[str, Any] = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
     return [
@@ -184,3 +175,23 @@ def granted(
         "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
     }
+
+
+def granted_in(
+    namespaces: Sequence[str], rules: list[dict[str, Any]], account: str, home: str, lease: str
+) -> Iterator[dict[str, Any]]:
+    """In each of these namespaces the same rights for an account, and at home its Lease.
+
+    Args:
+        namespaces: That it watches.
+        rules: Its rights there.
+        account: Name of the ServiceAccount, and of what is made.
+        home: Its namespace.
+        lease: Name of the Lease.
+    """
+    rights: dict[str, list[dict[str, Any]]] = {home: []}
+    for namespace in namespaces:
+        rights[namespace] = list(rules)
+    rights[home] += _leasing(lease)
+    for namespace, found in rights.items():
+        yield from granted("Role", account, namespace, found, account, home)

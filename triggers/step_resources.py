@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from documents.blocks import Block, OneOrMore
-from documents.quantities import amount, check_cpu, check_memory
+from documents.blocks import Block, Cpu, Memory, OneOrMore
+from documents.quantities import amount
 from triggers.template import StepSize
 
 __all__ = ["StepResources", "exceeded", "resource_arguments", "too_small"]
@@ -25,18 +25,6 @@ def _instance_type(value: str) -> str:
     return value
 
 
-Cpu = Annotated[
-    str,
-    BeforeValidator(check_cpu),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.]+m?$"}]}
-    ),
-]
-Memory = Annotated[
-    str,
-    BeforeValidator(check_memory),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9.]+([KMGT]i|[kMGT])$"}),
-]
 InstanceTypes = Annotated[
     list[Annotated[str, AfterValidator(_instance_type)]], Field(min_length=1, max_length=5), OneOrMore
 ]

@@ -32,6 +32,7 @@ __all__ = [
     "lease_of",
     "missing_package",
     "require_extra",
+    "serving_options",
     "stop_signal",
 ]
 
@@ -114,6 +115,48 @@ def _parse_namespaces(context: click.Context, _: click.Parameter, values: tuple[
         if value in values[:place]:
             fail(f"-n {value} is given twice")
     return values
+
+
+def serving_options(environment: str, port: int, pages: str, works: str) -> Callable[[Command], Command]:
+    """--listen, --web.config.file and --lease.
+
+    Args:
+        environment: Prefix of the variables that replace them.
+        port: Where it listens if nothing else is said.
+        pages: What is served beside metrics: "pages".
+        works: What the instance with the lease does: "counts".
+    """
+    options = (
+        click.option(
+            "--listen",
+            default=f"0.0.0.0:{port}",
+            show_default=True,
+            envvar=environment + "LISTEN",
+            metavar="HOST:PORT",
+            help=f"Address at which metrics and {pages} are served.",
+        ),
+        click.option(
+            "--web.config.file",
+            "web_configuration",
+            type=click.Path(path_type=Path),
+            envvar=environment + "WEB_CONFIG_FILE",
+            help="File with TLS settings and passwords, in the format of Prometheus' own exporters.",
+        ),
+        click.option(
+            "--lease",
+            envvar=environment + "LEASE",
+            metavar="NAMESPACE/NAME",
+            help=f"Lease to share: of the instances with the same lease, one {works} and the others wait.",
+        ),
+    )
+
+    def decorated(command: Command) -> Command:
+        # The last decorator that is applied is the first option.
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorated
 
 
 def config_option(command: Command) -> Command:

@@ -16,6 +16,7 @@ from hookline.command_line.exporter_options import (
     configure_logs,
     lease_of,
     require_extra,
+    serving_options,
     stop_signal,
 )
 from hookline.command_line.strict import StrictCommand
@@ -36,27 +37,7 @@ ENVIRONMENT = "HOOKLINE_CONTROLLER_"
     envvar=ENVIRONMENT + "CONFIG",
     help="File with the settings of the controller (hookline docs controller#settings).",
 )
-@click.option(
-    "--listen",
-    default=f"0.0.0.0:{PORT}",
-    show_default=True,
-    envvar=ENVIRONMENT + "LISTEN",
-    metavar="HOST:PORT",
-    help="Address at which metrics and probes are served.",
-)
-@click.option(
-    "--web.config.file",
-    "web_configuration",
-    type=click.Path(path_type=Path),
-    envvar=ENVIRONMENT + "WEB_CONFIG_FILE",
-    help="File with TLS settings and passwords, in the format of Prometheus' own exporters.",
-)
-@click.option(
-    "--lease",
-    envvar=ENVIRONMENT + "LEASE",
-    metavar="NAMESPACE/NAME",
-    help="Lease to share: of the instances with the same lease, one acts and the others wait.",
-)
+@serving_options(ENVIRONMENT, PORT, "probes", "acts")
 @click.option("--dry-run", is_flag=True, help="Print what hosts would be told now, tell nothing, and exit.")
 def command(
     cluster: ClusterArguments,

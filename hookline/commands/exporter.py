@@ -21,6 +21,7 @@ from hookline.command_line.exporter_options import (
     configure_logs,
     lease_of,
     require_extra,
+    serving_options,
     stop_signal,
 )
 from hookline.command_line.strict import StrictCommand
@@ -41,27 +42,7 @@ NextFires = Callable[[float], Mapping[tuple[str, ...], float]]
     envvar=ENVIRONMENT + "LEDGER",
     help="File that keeps the counters over restarts.  [default: none; counters begin at 0 at each start]",
 )
-@click.option(
-    "--listen",
-    default=f"0.0.0.0:{PORT}",
-    show_default=True,
-    envvar=ENVIRONMENT + "LISTEN",
-    metavar="HOST:PORT",
-    help="Address at which metrics and pages are served.",
-)
-@click.option(
-    "--web.config.file",
-    "web_configuration",
-    type=click.Path(path_type=Path),
-    envvar=ENVIRONMENT + "WEB_CONFIG_FILE",
-    help="File with TLS settings and passwords, in the format of Prometheus' own exporters.",
-)
-@click.option(
-    "--lease",
-    envvar=ENVIRONMENT + "LEASE",
-    metavar="NAMESPACE/NAME",
-    help="Lease to share: of the instances with the same lease, one counts and the others wait.",
-)
+@serving_options(ENVIRONMENT, PORT, "pages", "counts")
 @click.option(
     "-f",
     "--file",

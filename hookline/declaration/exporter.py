@@ -4,22 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from documents.blocks import Block, Duration
-from documents.scalars import check_namespace, fullmatch, matching
-from hookline.declaration.own_pods import Labels, Memory, Namespaces, ObjectReference, OwnPod
+from documents.blocks import Block, Duration, Memory, SecretKey
+from documents.scalars import check_namespace, fullmatch
+from hookline.declaration.own_pods import Labels, Namespaces, ObjectReference, OwnPod
 
 __all__ = ["Exporter", "LedgerStorage", "WebConfig"]
 
 Namespace = Annotated[str, AfterValidator(check_namespace)]
-SecretKey = Annotated[
-    str,
-    AfterValidator(
-        matching(
-            r"(?!\.\.|\.\Z)[A-Za-z0-9._-]{1,253}",
-            "expected a key of a Secret: letters, digits and - _ ., not . and not .. at the start",
-        )
-    ),
-]
 
 
 def _check_prefix(value: str) -> str:

@@ -2,10 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from documents.blocks import Block
-from documents.quantities import check_cpu, check_memory
+from documents.blocks import Block, Cpu, Memory
 from documents.scalars import (
     check_metadata_key,
     check_namespace,
@@ -16,18 +15,6 @@ from documents.scalars import (
 
 __all__ = ["ImageReference", "Labels", "Namespaces", "ObjectReference", "OwnPod"]
 
-Cpu = Annotated[
-    str,
-    BeforeValidator(check_cpu),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.]+m?$"}]}
-    ),
-]
-Memory = Annotated[
-    str,
-    BeforeValidator(check_memory),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9.]+([KMGT]i|[kMGT])$"}),
-]
 MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
 Labels = dict[MetadataKey, Annotated[str, AfterValidator(check_pod_label)]]
 Namespaces = Annotated[list[Annotated[str, AfterValidator(check_namespace)]], Field(min_length=1)]

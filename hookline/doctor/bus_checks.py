@@ -9,7 +9,7 @@ import yaml
 from bus.names import STREAM, BusNames
 from hookline.applying.readiness import ABSENT
 from hookline.doctor.bus_report import BusServer
-from hookline.doctor.bus_seen import asked_last, cannot_ask, numbers, restart, streams
+from hookline.doctor.bus_seen import asked_last, cannot_ask, numbers, restart, streams, without_stream
 from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning
 from hookline.output import plural
@@ -134,10 +134,10 @@ def _not_to_be_judged(plan: Plan, facts: Facts, servers: Iterable[BusServer]) ->
 def stream_limits(plan: Plan, facts: Facts) -> Iterator[Finding]:
     """The stream keeps events as long, and in as many copies, as the EventBus asks; nothing that waits is in danger."""
     servers = asked_last(facts)
-    stream = streams(servers).get(STREAM)
-    if stream is None:
-        yield cannot_ask(facts, servers) or unchecked("the stream is not there")
+    if (refusal := without_stream(facts, servers)) is not None:
+        yield refusal
         return
+    stream = streams(servers)[STREAM]
     if stream.copies < len(servers):
         yield warning(
             f"the stream has {plural(stream.copies, 'copy').replace('copys', 'copies')} on {len(servers)} servers: the loss of one server "

@@ -3,13 +3,22 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bus.names import consumer
+from bus.names import STREAM, consumer
 from hookline.doctor.bus_report import BusServer, Stream, Subscription, subscription
 from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, unchecked
 from hookline.plan.planning import Plan
 
-__all__ = ["Trigger", "asked_last", "cannot_ask", "numbers", "restart", "streams", "triggers"]
+__all__ = [
+    "Trigger",
+    "asked_last",
+    "cannot_ask",
+    "numbers",
+    "restart",
+    "streams",
+    "triggers",
+    "without_stream",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,14 @@ def cannot_ask(facts: Facts, servers: Iterable[BusServer]) -> Finding | None:
     if any(each.forbidden for each in found):
         return unchecked("it needs the right to get pods/proxy in the namespace of the bus")
     return unchecked("no server of the bus answers")
+
+
+def without_stream(facts: Facts, servers: Iterable[BusServer]) -> Finding | None:
+    """Why nothing can be said of what is on the bus; None if the stream is there."""
+    asked = list(servers)
+    if (refusal := cannot_ask(facts, asked)) is not None:
+        return refusal
+    return None if STREAM in streams(asked) else unchecked("the stream is not there")
 
 
 def streams(servers: Iterable[BusServer]) -> dict[str, Stream]:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from bus.names import STREAM
 from hookline.doctor.bus_report import subscription
-from hookline.doctor.bus_seen import asked_last, cannot_ask, numbers, restart, streams, triggers
+from hookline.doctor.bus_seen import asked_last, numbers, restart, triggers, without_stream
 from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning
 from hookline.output import plural
@@ -16,11 +15,8 @@ __all__ = ["backlog", "subscriptions"]
 def subscriptions(plan: Plan, facts: Facts) -> Iterator[Finding]:
     """Every trigger has a subscription and asks for events."""
     servers = asked_last(facts)
-    if (refusal := cannot_ask(facts, servers)) is not None:
+    if (refusal := without_stream(facts, servers)) is not None:
         yield refusal
-        return
-    if STREAM not in streams(servers):
-        yield unchecked("the stream is not there")
         return
     known = frozenset[str]().union(*(each.report.known for each in servers if each.report is not None))
     missing: dict[str, list[str]] = {}
@@ -51,11 +47,8 @@ def subscriptions(plan: Plan, facts: Facts) -> Iterator[Finding]:
 def backlog(plan: Plan, facts: Facts) -> Iterator[Finding]:
     """No trigger lets events wait without finishing any."""
     servers = asked_last(facts)
-    if (refusal := cannot_ask(facts, servers)) is not None:
+    if (refusal := without_stream(facts, servers)) is not None:
         yield refusal
-        return
-    if STREAM not in streams(servers):
-        yield unchecked("the stream is not there")
         return
     if isinstance(facts.bus_samples, Unread) or len(facts.bus_samples) < 2:
         yield unchecked("the bus was asked only once")

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, exposition
 from apiserver.connection import Connection, Refused
 from apiserver.lease import Lease
 from apiserver.reflector import Reflector, WatchStatistics, WatchTarget
+from apiserver.resources import MERGE_PATCH
 from apiserver.troubles import Troubles
 from runs.controller.own_metrics import ControllerMetrics
 from runs.controller.settings import ControllerSettings
@@ -250,9 +251,7 @@ class Controller:
     def _mark(self, report: Report, mark: Mark) -> None:
         path = f"{WORKFLOWS}/namespaces/{report.namespace}/workflows/{report.workflow}"
         try:
-            self._connection.json(
-                "PATCH", path, body=patch_of(report.uid, mark), content_type="application/merge-patch+json"
-            )
+            self._connection.json("PATCH", path, body=patch_of(report.uid, mark), content_type=MERGE_PATCH)
             self._troubles.answered("patch", "workflows", report.namespace)
         except Refused as refused:
             # It is gone, or another one has its name: there is nothing to mark.

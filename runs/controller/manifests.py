@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runs.deployments import PodSettings, Probes, Volume, deployment, granted, leasing, network_policy
+from runs.deployments import PodSettings, Volume, deployment, granted_in, network_policy
 
 __all__ = ["DEFAULT_LIMITS", "DEFAULT_REQUESTS", "PORT", "SECRETS", "Installation", "controller_manifests"]
 
@@ -61,12 +61,7 @@ def controller_manifests(made: Installation) -> list[dict[str, Any]]:
 def _objects(made: Installation) -> Iterator[dict[str, Any]]:
     place = {"name": made.name, "namespace": made.namespace}
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place}
-    rights: dict[str, list[dict[str, Any]]] = {made.namespace: []}
-    for namespace in made.watch:
-        rights[namespace] = list(_REPORTING)
-    rights[made.namespace] += leasing(made.name)
-    for namespace, rules in rights.items():
-        yield from granted("Role", made.name, namespace, rules, made.name, made.namespace)
+    yield from granted_in(made.watch, _REPORTING, made.name, made.namespace, made.name)
     settings = {"name": f"{made.name}-settings", "namespace": made.namespace}
     yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": {SETTINGS: made.settings}}
     yield deployment(
@@ -82,7 +77,6 @@ def _objects(made: Installation) -> Iterator[dict[str, Any]]:
         ],
         made.pod,
         port=PORT,
-        probes=Probes(),
         volumes=[
             Volume("settings", "/settings", {"configMap": {"name": settings["name"]}}),
             Volume("secrets", SECRETS, {"projected": {"sources": list(_secrets(made))}}),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from runs.deployments import PodSettings, Probes, Volume, deployment, granted, leasing, network_policy
+from runs.deployments import PodSettings, Volume, deployment, granted, granted_in, network_policy
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -167,16 +167,11 @@ _WATCHING: list[dict[str, Any]] = [
 
 def _rights(made: Installation) -> Iterator[dict[str, Any]]:
     """In each watched namespace what watching needs, and at home the lease; for the whole cluster a ClusterRole, named with the namespace of the pod."""
-    rights: dict[str, list[dict[str, Any]]] = {made.namespace: []}
-    for namespace in made.watch:
-        rights[namespace] = list(_WATCHING)
-    rights[made.namespace] += leasing(made.lease)
     if not made.watch:
         yield from granted(
             "ClusterRole", f"{made.name}-{made.namespace}", "", list(_WATCHING), made.name, made.namespace
         )
-    for namespace, rules in rights.items():
-        yield from granted("Role", made.name, namespace, rules, made.name, made.namespace)
+    yield from granted_in(made.watch, _WATCHING, made.name, made.namespace, made.lease)
 
 
 def _deployment(made: Installation) -> dict[str, Any]:
@@ -206,7 +201,7 @@ def _deployment(made: Installation) -> dict[str, Any]:
         arguments,
         made.pod,
         port=made.port,
-        probes=Probes(tls=made.web is not None and made.web.tls),
+        tls=made.web is not None and made.web.tls,
         volumes=volumes,
         annotations=_marks(made),
     )
