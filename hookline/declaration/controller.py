@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from documents.lines import check_line
+from hookline.declaration.bus_duties import Reconcile, ReconcileOrSwitch
 from hookline.declaration.own_pods import OwnPod
 
 __all__ = ["Controller"]
@@ -51,3 +52,16 @@ class Controller(OwnPod):
         description="Page to which the status leads. Fields: {namespace}, {workflow}, {pipeline}. Default: none.",
         examples=["https://argo.example.com/workflows/{namespace}/{workflow}"],
     )
+    reconcile: ReconcileOrSwitch = Field(
+        default=False,
+        description="Create the Workflows that events on the bus should have started, and that are missing: true, or since, grace and "
+        "skip_superseded.",
+        examples=[True],
+    )
+
+    @property
+    def reconciling(self) -> Reconcile | None:
+        """How lost runs are brought back; None = not at all."""
+        if isinstance(self.reconcile, bool):
+            return Reconcile() if self.reconcile else None
+        return self.reconcile

@@ -1,8 +1,12 @@
 """The controller of a plan: what `controller:` and `report:` say, as the objects that run it and have it scraped."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from hookline.declaration.bus_needs import bus_needs
+from hookline.declaration.carrying import carried
 from hookline.labels import labelled
+from hookline.plan.bus_rights import bus_rights
 from hookline.plan.own_pods import pod_settings
 from hookline.plan.planning import Plan
 from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, Installation, controller_manifests
@@ -20,6 +24,7 @@ def controller_objects(plan: Plan) -> list[dict[str, Any]]:
         for name, each in plan.declaration.sources.items()
         if each.source.report is not None
     }
+    rights = bus_rights(plan)
     made = Installation(
         namespace=plan.namespace,
         pod=pod_settings(cluster, declared.controller, DEFAULT_REQUESTS, DEFAULT_LIMITS),
@@ -31,7 +36,16 @@ def controller_objects(plan: Plan) -> list[dict[str, Any]]:
         authorities={
             name: (each.ca.name, each.ca.key) for name, each in reports.items() if each.ca is not None
         },
+        declaration=_declaration(plan) if any(bus_needs(plan.declaration)) else None,
+        rights=rights.by_namespace(plan.namespace),
+        cluster_rights=rights.cluster,
         network_policy=declared.controller.network_policy,
         clients=tuple(declared.controller.clients or ()),
     )
     return [labelled(each, "controller", plan.prefix) for each in controller_manifests(made)]
+
+
+def _declaration(plan: Plan) -> dict[str, Mapping[str, str]]:
+    found = carried(plan.declaration.contents, plan.given)
+    parts = {"data": found.data, "binaryData": found.binary}
+    return {part: content for part, content in parts.items() if content}

@@ -186,7 +186,7 @@ def test_a_report_without_a_controller_and_the_other_way_round_are_refused(tmp_p
         in refused(path)
     )
     path.write_text(text.replace(f", report: {TOKEN}", ""), "utf-8")
-    assert "hookline.yaml:3:1: error: controller: the controller has nothing to tell" in refused(path)
+    assert "hookline.yaml:3:1: error: controller: the controller has nothing to do" in refused(path)
 
 
 def test_a_host_without_statuses_and_an_unknown_address_are_refused(tmp_path: Path) -> None:

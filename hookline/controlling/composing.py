@@ -1,0 +1,28 @@
+"""What runs beside the controller's reports: the companions that a declaration asks for."""
+
+from collections.abc import Sequence
+
+from hookline.controlling.duties import MakeDuty
+from hookline.controlling.follower import Connect, Follower
+from hookline.plan.planning import Plan
+from runs.controller.duty import Companion
+
+__all__ = ["companions"]
+
+
+def companions(plan: Plan, connect: Connect) -> Sequence[Companion]:
+    """The companions of a declaration.
+
+    Args:
+        plan: Of the declaration.
+        connect: Opens its bus.
+    """
+    found: list[Companion] = []
+    if makers := _makers(plan):
+        found.append(Follower(plan, connect, makers))
+    return found
+
+
+def _makers(_plan: Plan) -> list[MakeDuty]:
+    """The duties that are told of each message of the bus."""
+    return []

@@ -1,0 +1,16 @@
+"""Settings of a declaration for which the controller reads the bus."""
+
+from collections.abc import Iterator
+
+from hookline.declaration.loading import Declaration
+
+__all__ = ["bus_needs"]
+
+
+def bus_needs(declaration: Declaration) -> Iterator[tuple[str, ...]]:
+    """The path of each setting that needs the bus, and with it the declaration in the controller's pod; none if it needs neither."""
+    declared = declaration.controller
+    if declared is None:
+        return
+    if declared.controller.reconciling is not None:
+        yield "controller", "reconcile"
