@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from hookline.controlling.duties import MakeDuty
 from hookline.controlling.follower import Connect, Follower
 from hookline.controlling.reconciling import Reconciling
+from hookline.controlling.skipping import Skipping
+from hookline.declaration.bus_needs import report_skipped_at
 from hookline.plan.planning import Plan
 from runs.controller.duty import Companion
 
@@ -27,6 +29,9 @@ def companions(plan: Plan, connect: Connect) -> Sequence[Companion]:
     return found
 
 
-def _makers(_plan: Plan) -> list[MakeDuty]:
+def _makers(plan: Plan) -> list[MakeDuty]:
     """The duties that are told of each message of the bus."""
-    return []
+    found: list[MakeDuty] = []
+    if report_skipped_at(plan.declaration) is not None:
+        found.append(Skipping)
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hookline.declaration.loading import Declaration
 
-__all__ = ["bus_needs"]
+__all__ = ["bus_needs", "report_skipped_at"]
 
 
 def bus_needs(declaration: Declaration) -> Iterator[tuple[str, ...]]:
@@ -14,3 +14,20 @@ def bus_needs(declaration: Declaration) -> Iterator[tuple[str, ...]]:
         return
     if declared.controller.reconciling is not None:
         yield "controller", "reconcile"
+    if (skipped := report_skipped_at(declaration)) is not None:
+        yield skipped
+
+
+def report_skipped_at(declaration: Declaration) -> tuple[str, ...] | None:
+    """The path of what lets the controller tell of requests that start nothing; None if it tells of none."""
+    declared = declaration.controller
+    if declared is None:
+        return None
+    if declared.controller.report_skipped is not False:
+        return "controller", "report_skipped"
+    # The pipeline may stand in another file than the controller.
+    return (
+        ("controller",)
+        if any(each.pipeline.report_skipped for each in declaration.pipelines.values())
+        else None
+    )

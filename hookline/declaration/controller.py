@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from documents.lines import check_line
 from hookline.declaration.bus_duties import Reconcile, ReconcileOrSwitch
 from hookline.declaration.own_pods import OwnPod
+from hookline.declaration.report_skipped import ReportSkipped
 
 __all__ = ["Controller"]
 
@@ -56,6 +57,13 @@ class Controller(OwnPod):
         default=False,
         description="Create the Workflows that events on the bus should have started, and that are missing: true, or since, grace and "
         "skip_superseded.",
+        examples=[True],
+    )
+
+    report_skipped: ReportSkipped = Field(
+        default=False,
+        description="Tell a request's commit of the pipelines that start nothing for it, as success: true, or the reasons alone that are told. A "
+        "required check of such a pipeline then holds no request.",
         examples=[True],
     )
 

@@ -103,6 +103,8 @@ class HostApi:
     """From so many requests in the last hour on, final words alone are told; 0 for never."""
     limited: str = ""
     """Address of the API to which these limits belong."""
+    name_key: str = "context"
+    """Key of a status that holds its name, in the answer to a question."""
 
     def at(self, address: str) -> "HostApi":
         """The same at this address."""

@@ -8,11 +8,14 @@ from runs.objects import Node, Workflow
 from runs.outcomes import run_outcome
 from triggers.words import SKIP_REASON_OUTPUT
 
-__all__ = ["FINAL", "Report", "Status", "Word", "deleted", "status_of"]
+__all__ = ["FINAL", "NOT_STARTED", "Report", "Status", "Word", "deleted", "status_of"]
 
 Word = Literal["queued", "running", "success", "failure", "error", "timeout", "cancellation", "skip"]
 FINAL = frozenset({"success", "failure", "error", "timeout", "cancellation", "skip"})
 """Words after which nothing follows; they are the outcomes of runs (`runs.outcomes`)."""
+
+NOT_STARTED = "not started: "
+"""Begin of the description of a status that no run gives, and that a later one may replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Report:
     """Memory of the host's last answer about this run (`runs.reports.host_api.Delivered`)."""
     unsure: bool = False
     """Whether the host may have it already: it was asked before, and whoever did that wrote down no answer."""
+    yields: bool = False
+    """Whether no run gives it. The host is asked first, and told only if it has no status of this name, or one that begins with NOT_STARTED."""
 
 
 def status_of(workflow: Workflow, context: str, url: str) -> Status:
