@@ -96,12 +96,6 @@ SANDBOX = {"pull_request": {"forks": "sandboxed", "approved_by": {"label": "ok-t
     [
         ({"pull_request": {"into": ["release/*"]}}, OWN, "skip", "skipped: INTO, "),
         ({"pull_request": {"authors": ["nobody"]}}, OWN, "skip", "skipped: AUTHORS, "),
-        (
-            {"pull_request": {}},
-            edited(OWN, pull_request__title="[skip ci] x"),
-            "skip",
-            "skipped: SKIP_MARKERS, ",
-        ),
         (SANDBOX, OWN, "skip", "skipped: FORKS, the pull request is not from a fork"),
         ({"merge_group": {}}, OWN, "skip", "skipped: EVENT, "),
         (
@@ -120,6 +114,21 @@ def test_each_reason_has_its_word(keys: dict[str, Any], body: Any, word: Word, s
     assert (found["shop"].repository, found["shop"].sha) == (REPOSITORY, SHA)
     assert found["shop"].word == word
     assert found["shop"].description.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("where", "body"),
+    [
+        ("gitea", edited(payload("gitea/pull_request-opened"), pull_request__title="[skip ci] x")),
+        (
+            "gitlab",
+            edited(payload("gitlab/merge_request"), object_attributes__last_commit__message="x [ci skip]"),
+        ),
+    ],
+)
+def test_a_marker_that_asks_to_skip_is_told(where: str, body: Any) -> None:
+    made = declared(where, what_it_is(where, body)[0], {"shop": {"pull_request": {}}})
+    assert told(made, received(where, body))["shop"].description.startswith("skipped: SKIP_MARKERS, ")
 
 
 def test_a_request_whose_files_are_known_is_told_of_its_paths() -> None:
@@ -181,11 +190,12 @@ def edited_sandbox(**changes: Any) -> dict[str, Any]:
 
 def test_a_branch_that_no_template_may_get_is_red_so_that_a_name_passes_no_check() -> None:
     made = declared("github", REPOSITORY, {"shop": {"pull_request": {}}})
-    body = edited(OWN, pull_request__head__ref="a;b$(c)", pull_request__number=None, number=None)
-    found = told(made, received("github", body))
-    assert {name: each.word for name, each in found.items()} in ({"shop": "error"}, {})
-    reasons = {each.reason for each in simulate(made, received("github", body)).results}
-    assert (reasons == {"REF"}) == (found != {})
+    body = edited(OWN, pull_request__head__ref="a\nb", pull_request__number=None, number=None)
+    (result,) = simulate(made, received("github", body)).results
+    assert result.reason == "REF"
+    (found,) = told(made, received("github", body)).values()
+    assert found.word == "error"
+    assert found.description.startswith("not started: the name of the branch")
 
 
 def test_a_pipeline_and_the_controller_say_what_is_told() -> None:
@@ -235,8 +245,8 @@ def samples() -> Iterator[Sample]:
         yield "github", path.stem, received("github", body), body
     for name in ("merge_request", "group_merge_request", "service_merge_request", "system-merge_request"):
         body = payload(f"gitlab/{name}")
-        event = "System Hook" if name.startswith("system") else "Merge Request Hook"
-        yield "gitlab", name, received("gitlab", body, event), body
+        hook = "System Hook" if name.startswith("system") else "Merge Request Hook"
+        yield "gitlab", name, received("gitlab", body, hook), body
     body = payload("gitea/pull_request-opened")
     yield "gitea", "pull_request-opened", received("gitea", body), body
     for path in sorted(GITEA.glob("*-pull_request.http")):
@@ -253,10 +263,10 @@ def what_it_is(where: str, body: Any) -> tuple[str, str, bool, bool]:
         found = body["object_attributes"]
         code = found.get("action") in {"open", "reopen"} or bool(found.get("oldrev"))
         return (
-            found["target"]["path_with_namespace"],
+            body["project"]["path_with_namespace"],
             found["last_commit"]["id"],
             code,
-            found["source_project_id"] != found["target_project_id"],
+            found.get("source_project_id") != found.get("target_project_id"),
         )
     request = body["pull_request"]
     code = body["action"] in {"opened", "reopened", "synchronize", "synchronized", "ready_for_review"} or (
@@ -444,8 +454,10 @@ def test_the_word_of_a_run_stands(world: World, last: Word) -> None:
     assert len(before) == 1
 
 
-def test_a_word_of_a_run_that_the_host_was_not_told_stands_too(world: World) -> None:
-    world.outgoing._pace.scarce = lambda _now: True  # type: ignore[method-assign]
+def test_a_word_of_a_run_that_the_host_was_not_told_stands_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.outgoing._pace, "scarce", lambda _now: True)
     world.run_says("queued")
     assert world.host.told == []
     world.arrive()
@@ -473,18 +485,21 @@ def test_a_status_on_a_later_page_of_the_host_is_seen(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 502])
-def test_a_host_that_does_not_answer_the_question_is_told_nothing(world: World, status: int) -> None:
-    refuse = {"Retry-After": "0"}
-    asked = world.host.answer
-    refusals = iter([(status, {"message": "no"}, refuse)] * 3)
+def test_a_host_that_does_not_answer_the_question_is_told_nothing(
+    world: World, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, refused = world.host.answer, list[str]()
 
-    def answer(*arguments: Any) -> Any:
-        assert arguments[0] == "GET" or next(refusals, None) is None
-        return next(refusals, None) or asked(*arguments)
+    def answer(method: str, *rest: Any) -> Any:
+        if len(refused) == 3:
+            return asked(method, *rest)
+        refused.append(method)
+        return status, {"message": "no"}, {"Retry-After": "0"}
 
-    world.host.answer = answer  # type: ignore[method-assign]
+    monkeypatch.setattr(world.host, "answer", answer)
     world.arrive()
     world.pass_time()
+    assert refused == ["GET"] * 3
     assert [state for *_, state in world.host.told] == ["success"]
 
 
