@@ -26,7 +26,7 @@ _Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Commit:
-    """What the bus says of one commit."""
+    """One commit, as the bus tells of it."""
 
     runs: set[str] = field(default_factory=set)
     """Contexts that runs give."""

@@ -52,7 +52,7 @@ class Unstarted:
 def unstarted(
     plan: Plan, naming: Naming, source: str, event: Mapping[str, Any], results: Collection[Result]
 ) -> list[Unstarted]:
-    """What the host is told of an event's pipelines that start nothing.
+    """The statuses of an event's pipelines that start nothing.
 
     Args:
         plan: Of the declaration.

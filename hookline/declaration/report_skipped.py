@@ -10,6 +10,12 @@ REPORTED_REASONS: Final = ("EVENT", "SUSPENDED", "FORKS", "INTO", "AUTHORS", "SK
 """Reasons of a skip that are told as success, in the order of the clauses: what the declaration wants, and nobody need do anything about."""
 
 
+def _check_some(value: list[str]) -> list[str]:
+    if not value:
+        raise ValueError(f"expected true, false, or some of {', '.join(REPORTED_REASONS)}")
+    return value
+
+
 def _check_reason(value: str) -> str:
     if value not in REPORTED_REASONS:
         raise ValueError(f"{value[:40]} is not told as skipped; accepted: {', '.join(REPORTED_REASONS)}")
@@ -17,7 +23,9 @@ def _check_reason(value: str) -> str:
 
 
 ReportSkipped = Annotated[
-    Annotated[list[Annotated[str, AfterValidator(_check_reason)]], Tag("reasons")]
+    Annotated[
+        list[Annotated[str, AfterValidator(_check_reason)]], AfterValidator(_check_some), Tag("reasons")
+    ]
     | Annotated[bool, Tag("switch")],
     Discriminator(lambda value: "reasons" if isinstance(value, list) else "switch"),
 ]
@@ -25,7 +33,7 @@ ReportSkipped = Annotated[
 
 
 def reported_reasons(general: "bool | list[str]", own: bool | None) -> "bool | frozenset[str]":
-    """What holds for one pipeline: whether it tells anything, or the reasons alone that it tells as success.
+    """Whether one pipeline tells anything, or the reasons alone that it tells as success.
 
     Args:
         general: Of the controller.

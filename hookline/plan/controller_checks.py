@@ -8,6 +8,7 @@ from hookline.declaration.bus_needs import bus_needs
 from hookline.declaration.loading import Declaration, DeclaredController, DeclaredSource
 from hookline.output import yaml_text
 from hookline.plan.own_pod_checks import check_amounts, check_clients
+from hookline.plan.report_skipped_checks import check_report_skipped
 from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, SECRETS
 
 __all__ = ["check_controller"]
@@ -23,6 +24,7 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
     Returns:
         The settings of its pod; empty where it runs none, or where something is wrong.
     """
+    check_report_skipped(declaration, problems)
     declared = declaration.controller
     reporting = [each for each in declaration.sources.values() if each.source.report is not None]
     if declared is None:

@@ -79,7 +79,7 @@ class Outgoing:
         self._waiting: dict[tuple[str, str, str], _Entry] = {}
         self._sending: set[tuple[str, str, str]] = set()
         self._of_runs: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-        """What runs gave a status, told or spared: nothing that yields is told there."""
+        """Commits and contexts to which a run gave a status, told or spared: nothing that yields is told there."""
         self._changed = threading.Condition()
         self._stopped = False
         self.results = Results()

@@ -4,6 +4,7 @@ import datetime
 import json
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from support import PAYLOADS, edited, payload, plan
 
 from apiserver.connection import Connection
 from bus.stream import Message
+from documents.diagnostics import InvalidInput
 from events.delivery import BusEvent, Delivery, bus_event
 from events.event_files import parse
 from events.host import host
 from hookline.answers.simulation import simulate
+from hookline.controlling.composing import companions
 from hookline.controlling.duties import Arrival
 from hookline.controlling.skipping import Skipping
 from hookline.controlling.unstarted import BLOCKED, SILENT, WAITING, unstarted
@@ -231,6 +234,64 @@ def test_a_group_of_the_merge_queue_is_told_on_its_own_head() -> None:
     assert {each.sha for each in found.values()} == {body["merge_group"]["head_sha"]}
     gone = edited(body, action="destroyed")
     assert told(made, received("github", gone, "merge_group")) == {}
+
+
+def refused(controller: Any, keys: dict[str, Any], report: str = "") -> str:
+    """The message, without its file, of a declaration of one pipeline."""
+    written = DECLARATION.format(host="github", repository="acme/shop", controller=json.dumps(controller))
+    if controller is None:
+        written = written.replace("controller: null\n", "")
+    written = written.replace(", report: {token: {name: t, key: t}}", report)
+    image = "registry.example.com/acme/shop"
+    with pytest.raises(InvalidInput) as raised:
+        plan(written + f"  shop: {json.dumps({'image': image, **keys})}\n")
+    return str(raised.value)
+
+
+REQUESTED = {"events": {"pull_request": {}}, "report_skipped": True}
+
+
+@pytest.mark.parametrize(
+    ("controller", "keys", "said"),
+    [
+        (
+            {"report_skipped": ["DRAFTS"]},
+            REQUESTED,
+            "DRAFTS is not told as skipped; accepted: EVENT, SUSPENDED, FORKS",
+        ),
+        ({"report_skipped": []}, REQUESTED, "expected true, false, or some of EVENT, SUSPENDED"),
+        ({"report_skipped": "yes"}, REQUESTED, "controller.report_skipped"),
+        (
+            {"report_skipped": True},
+            {"events": {"pull_request": {}}},
+            "no source has report:, so no host is told",
+        ),
+        (None, REQUESTED, "pipelines.shop.report_skipped: nothing reports without the controller"),
+        ({"reconcile": True}, REQUESTED, "the source github has no report:, so its host is told nothing"),
+        (
+            {"reconcile": True},
+            {"events": {"push": {"branches": ["main"]}}, "report_skipped": True},
+            "pipelines.shop.report_skipped: the pipeline listens to no requests",
+        ),
+    ],
+)
+def test_a_setting_that_would_tell_nobody_is_refused(
+    controller: Any, keys: dict[str, Any], said: str
+) -> None:
+    assert said in refused(controller, keys)
+
+
+def test_the_controller_follows_the_bus_only_where_it_has_something_to_tell() -> None:
+    skips = {"pull_request": {"into": ["release/*"]}}
+    quiet = {"events": skips}
+
+    def follows(controller: Any, keys: Any) -> bool:
+        made = declared("github", REPOSITORY, {"shop": keys}, controller)
+        return any(each.name == "bus" for each in companions(made, lambda _connection: nullcontext()))  # type: ignore[arg-type, return-value]
+
+    assert follows(True, quiet)  # noqa: FBT003
+    assert follows(False, {**quiet, "report_skipped": True})  # noqa: FBT003
+    assert not follows(False, quiet)  # noqa: FBT003
 
 
 # Every request that the repository has of a real host
