@@ -1,4 +1,4 @@
-"""What runs beside the controller's reports: the companions that a declaration asks for."""
+"""The companions of the controller's reports that a declaration asks for."""
 
 from collections.abc import Sequence
 

@@ -82,7 +82,9 @@ class Reconciling:
         found = [self._trouble] if self._trouble else []
         if refused:
             (namespace, run), words = next(iter(refused.items()))
-            found.append(f"reconcile: {len(refused)} lost runs are refused, such as {namespace}/{run}: {words}")
+            found.append(
+                f"reconcile: {len(refused)} lost runs are refused, such as {namespace}/{run}: {words}"
+            )
         return found
 
     def metrics(self) -> Iterable[Metric]:
