@@ -16,7 +16,7 @@ from support import ROOT
 from urllib3 import request
 
 from hookline.cli import main
-from hookline.controlling import follower, reconciling
+from hookline.controlling import follower, healing, reconciling
 from runs.controller import own_metrics
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
@@ -138,7 +138,12 @@ def documented() -> set[str]:
 
 
 def test_every_metric_is_on_the_page() -> None:
-    assert documented() == {*own_metrics.FAMILIES, *follower.FAMILIES, *reconciling.FAMILIES}
+    assert documented() == {
+        *own_metrics.FAMILIES,
+        *follower.FAMILIES,
+        *reconciling.FAMILIES,
+        *healing.FAMILIES,
+    }
 
 
 BUS_DECLARATION = """\
