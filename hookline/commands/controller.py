@@ -136,7 +136,7 @@ def command(
 
 
 def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Companion]":
-    """What the declaration asks for beside the reports.
+    """The companions that the declaration asks for.
 
     Raises:
         InvalidInput: With every problem of the declaration.

@@ -1,9 +1,10 @@
-"""What runs beside the controller's reports: the companions that a declaration asks for."""
+"""The companions of the controller's reports that a declaration asks for."""
 
 from collections.abc import Sequence
 
 from hookline.controlling.duties import MakeDuty
 from hookline.controlling.follower import Connect, Follower
+from hookline.controlling.healing import Healing
 from hookline.controlling.reconciling import Reconciling
 from hookline.controlling.skipping import Skipping
 from hookline.declaration.bus_needs import report_skipped_at
@@ -24,6 +25,8 @@ def companions(plan: Plan, connect: Connect) -> Sequence[Companion]:
     declared = plan.declaration.controller
     if declared is not None and (settings := declared.controller.reconciling) is not None:
         found.append(Reconciling(plan, connect, settings))
+    if declared is not None and declared.controller.heal_bus:
+        found.append(Healing(plan))
     if makers := _makers(plan):
         found.append(Follower(plan, connect, makers))
     return found

@@ -14,6 +14,7 @@ from hookline.bus_access import OpenBus
 from hookline.controlling.follower import Connect, trouble_of
 from hookline.declaration.bus_duties import Reconcile
 from hookline.plan.planning import Plan
+from hookline.reconciling.asking import Memory
 from hookline.reconciling.decisions import MEANINGS
 from hookline.reconciling.reconciler import Changed, Made, Reconciler
 from runs.controller.duty import Hands
@@ -50,6 +51,7 @@ class Reconciling:
             settings: Of hookline.yaml.
         """
         self._plan, self._connect, self._settings = plan, connect, settings
+        self._memory = Memory()
         self._trouble = ""
         self._refused: dict[tuple[str, str], str] = {}
         """Namespace and name of runs that the API server refused in the last round → its words."""
@@ -82,7 +84,9 @@ class Reconciling:
         found = [self._trouble] if self._trouble else []
         if refused:
             (namespace, run), words = next(iter(refused.items()))
-            found.append(f"reconcile: {len(refused)} lost runs are refused, such as {namespace}/{run}: {words}")
+            found.append(
+                f"reconcile: {len(refused)} lost runs are refused, such as {namespace}/{run}: {words}"
+            )
         return found
 
     def metrics(self) -> Iterable[Metric]:
@@ -102,7 +106,7 @@ class Reconciling:
 
     def _round(self, bus: OpenBus, ended: threading.Event) -> None:
         settings = self._settings
-        reconciler = Reconciler(self._plan, bus.reader, bus.connection, bus.resources)
+        reconciler = Reconciler(self._plan, bus.reader, bus.connection, bus.resources, self._memory)
         examined = reconciler.examine(
             datetime.timedelta(seconds=settings.since_seconds),
             datetime.timedelta(seconds=settings.grace_seconds),

@@ -14,6 +14,8 @@ def bus_needs(declaration: Declaration) -> Iterator[tuple[str, ...]]:
         return
     if declared.controller.reconciling is not None:
         yield "controller", "reconcile"
+    if declared.controller.heal_bus:
+        yield "controller", "heal_bus"
     if (skipped := report_skipped_at(declaration)) is not None:
         yield skipped
 

@@ -222,7 +222,7 @@ class Declaration:
     shared: SharedPlaces = field(repr=False, compare=False)
     """The places that reach many pipelines."""
     contents: Contents = field(repr=False, compare=False)
-    """What was read."""
+    """The files that were read."""
 
     def namespace_of(self, pipeline: Pipeline) -> str:
         """The namespace of a pipeline's Workflows. Foreign code has one of its own, where the declaration names it."""

@@ -9,23 +9,50 @@ from hookline.labels import labelled
 from hookline.plan.bus_rights import bus_rights
 from hookline.plan.own_pods import pod_settings
 from hookline.plan.planning import Plan
-from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, Installation, controller_manifests
+from runs.controller.manifests import (
+    DEFAULT_LIMITS,
+    DEFAULT_REQUESTS,
+    Installation,
+    controller_manifests,
+    controller_monitor,
+)
 
-__all__ = ["controller_objects"]
+SCRAPE_SECONDS = 30
+__all__ = ["controller_objects", "installation"]
 
 
 def controller_objects(plan: Plan) -> list[dict[str, Any]]:
     """Everything of `controller:`, in the order in which kubectl should apply it; nothing without the block."""
+    made = installation(plan)
+    if made is None:
+        return []
+    found = [labelled(each, "controller", plan.prefix) for each in controller_manifests(made)]
+    watched = plan.declaration.exporter
+    if watched is not None and watched.exporter.monitor != "none":
+        # Whoever has the exporter scraped has its controller scraped too.
+        exporter = watched.exporter
+        monitor = controller_monitor(
+            made,
+            exporter.monitoring_namespace or "",
+            exporter.monitor_labels,
+            exporter.interval or SCRAPE_SECONDS,
+        )
+        found.append(labelled(monitor, "monitoring", plan.prefix))
+    return found
+
+
+def installation(plan: Plan) -> Installation | None:
+    """The controller that a plan runs; None if it runs none."""
     declared, cluster = plan.declaration.controller, plan.declaration.cluster
     if declared is None or cluster.image is None:
-        return []
+        return None
     reports = {
         name: each.source.report
         for name, each in plan.declaration.sources.items()
         if each.source.report is not None
     }
     rights = bus_rights(plan)
-    made = Installation(
+    return Installation(
         namespace=plan.namespace,
         pod=pod_settings(cluster, declared.controller, DEFAULT_REQUESTS, DEFAULT_LIMITS),
         watch=tuple(plan.namespaces) or (plan.namespace,),
@@ -42,7 +69,6 @@ def controller_objects(plan: Plan) -> list[dict[str, Any]]:
         network_policy=declared.controller.network_policy,
         clients=tuple(declared.controller.clients or ()),
     )
-    return [labelled(each, "controller", plan.prefix) for each in controller_manifests(made)]
 
 
 def _declaration(plan: Plan) -> dict[str, Mapping[str, str]]:

@@ -261,7 +261,7 @@ class Controller:
             ended.set()
 
     def _duties(self, send: Callable[[str, Report], None]) -> Sequence[WorkflowDuty]:
-        """What is told of each Workflow, in this order."""
+        """The duties that are told of each Workflow, in this order."""
         settings = self._options.settings
         apis = {name: HOST_APIS[each.host] for name, each in settings.sources.items()}
         return [Reporter(apis, send, settings.naming)]

@@ -8,7 +8,15 @@ from typing import Any
 
 from runs.deployments import PodSettings, Volume, deployment, granted, granted_in, network_policy
 
-__all__ = ["DEFAULT_LIMITS", "DEFAULT_REQUESTS", "PORT", "SECRETS", "Installation", "controller_manifests"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "DEFAULT_REQUESTS",
+    "PORT",
+    "SECRETS",
+    "Installation",
+    "controller_manifests",
+    "controller_monitor",
+]
 
 NAME = "hookline-controller"
 """Value of app.kubernetes.io/name of the pod, and of what finds it."""
@@ -106,6 +114,36 @@ def _objects(made: Installation) -> Iterator[dict[str, Any]]:
     )
     if made.network_policy:
         yield network_policy(made.name, made.namespace, made.selector, PORT, made.clients)
+
+
+def controller_monitor(
+    made: Installation, namespace: str, labels: Mapping[str, str], interval_seconds: int
+) -> dict[str, Any]:
+    """The PodMonitor by which a Prometheus Operator has the controller scraped.
+
+    Args:
+        made: The controller.
+        namespace: Of the object; empty: that of the controller.
+        labels: By which a Prometheus chooses its monitors.
+        interval_seconds: Between two scrapes.
+    """
+    elsewhere = namespace not in {"", made.namespace}
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": {
+            "name": made.name,
+            "namespace": namespace or made.namespace,
+            "labels": {**made.selector, **labels},
+            # By which Alibaba Cloud's managed Prometheus finds it (aliyun/terraform-provider-alicloud, arms_env_pod_monitor).
+            "annotations": {"arms.prometheus.io/discovery": "true"},
+        },
+        "spec": {
+            **({"namespaceSelector": {"matchNames": [made.namespace]}} if elsewhere else {}),
+            "selector": {"matchLabels": made.selector},
+            "podMetricsEndpoints": [{"port": "http", "interval": f"{interval_seconds}s"}],
+        },
+    }
 
 
 def _secrets(made: Installation) -> Iterator[dict[str, Any]]:
