@@ -4,13 +4,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from runs.reports.host_api import Answer, HostApi, Later, Refused, Request, Response, newest
-from runs.reports.status import Status
+from runs.reports.host_api import Answer, Delivered, HostApi, Later, Refused, Request, Response, cut, newest
+from runs.reports.status import NOT_STARTED, Report, Status
 
-__all__ = ["latest"]
+__all__ = ["latest", "no_more_to_tell"]
 
 PAGES = 30
 """Most pages that are asked for; a commit with more statuses is left alone."""
+
+
+def no_more_to_tell(
+    api: HostApi, report: Report, question: Request, ask: Callable[[Request], Response]
+) -> Answer | None:
+    """The answer for a status that yields; None if the host is to be told.
+
+    Args:
+        api: The kind of the host.
+        report: The status.
+        question: The request for the statuses of its commit.
+        ask: Makes a request; raises OSError where nobody answers.
+    """
+    has = latest(api, report.status, question, ask)
+    if not isinstance(has, Mapping):
+        return has
+    said = str(has.get("description") or "")
+    # A host may have cut it, at 140 characters or more.
+    may_replace = said.startswith(NOT_STARTED) and cut(said, 100) != cut(report.status.description, 100)
+    return Delivered() if has and not may_replace else None
 
 
 def latest(
