@@ -6,6 +6,7 @@ from hookline.controlling.duties import MakeDuty
 from hookline.controlling.follower import Connect, Follower
 from hookline.controlling.healing import Healing
 from hookline.controlling.reconciling import Reconciling
+from hookline.controlling.retiring import Retiring
 from hookline.controlling.skipping import Skipping
 from hookline.declaration.bus_needs import report_skipped_at
 from hookline.plan.planning import Plan
@@ -27,6 +28,8 @@ def companions(plan: Plan, connect: Connect) -> Sequence[Companion]:
         found.append(Reconciling(plan, connect, settings))
     if declared is not None and declared.controller.heal_bus:
         found.append(Healing(plan))
+    if declared is not None and declared.controller.retire_contexts:
+        found.append(Retiring(plan))
     if makers := _makers(plan):
         found.append(Follower(plan, connect, makers))
     return found

@@ -73,6 +73,13 @@ class Controller(OwnPod):
         examples=[True],
     )
 
+    retire_contexts: bool = Field(
+        default=False,
+        description="Tell open requests success for each status that their branch requires, that carries the pattern of context, and whose pipeline "
+        "is declared no more. Only where no other declaration reports at the same repositories under this pattern.",
+        examples=[True],
+    )
+
     @property
     def reconciling(self) -> Reconcile | None:
         """How lost runs are brought back; None = not at all."""

@@ -63,12 +63,18 @@ def installation(plan: Plan) -> Installation | None:
         authorities={
             name: (each.ca.name, each.ca.key) for name, each in reports.items() if each.ca is not None
         },
-        declaration=_declaration(plan) if any(bus_needs(plan.declaration)) else None,
+        declaration=_declaration(plan) if _is_needed(plan) else None,
         rights=rights.by_namespace(plan.namespace),
         cluster_rights=rights.cluster,
         network_policy=declared.controller.network_policy,
         clients=tuple(declared.controller.clients or ()),
     )
+
+
+def _is_needed(plan: Plan) -> bool:
+    """Whether the pod needs the declaration."""
+    declared = plan.declaration.controller
+    return any(bus_needs(plan.declaration)) or (declared is not None and declared.controller.retire_contexts)
 
 
 def _declaration(plan: Plan) -> dict[str, Mapping[str, str]]:
