@@ -61,6 +61,8 @@ class StatusHost:
             if method == "POST" and self.faults:
                 return self.faults.pop(0)()
             found: Answered | None = getattr(self, f"_{self.kind}")(method, path, query, body)
+            if method == "GET" and found is not None and isinstance(found[1], list):
+                found = self._page(found[1], query)
             if method == "POST" and found is not None and found[0] == 201 and self.after:
                 return self.after.pop(0)()
             return found
@@ -133,15 +135,26 @@ class StatusHost:
         if job["status"] not in allowed.get(state, {"created", "pending", "running"}):
             said = f"Cannot transition status via :{event[state]} from :{job['status']} (Reason(s): Status cannot transition)"
             return 400, {"message": said}, {}
-        job["status"] = state
+        job["status"], job["description"] = state, body["description"]
         self.told.append((repository, sha, name, state))
         self.descriptions.append(body["description"])
         return 201, dict(job), {}
 
+    def _page(self, rows: list[Any], query: Mapping[str, str]) -> Answered:
+        """One page: GitHub and GitLab link the next one, Gitea says how many rows there are."""
+        size, page = int(query.get("per_page", query.get("limit", 20))), int(query.get("page", 1))
+        shown = rows[(page - 1) * size : page * size]
+        if self.kind == "gitea":
+            return 200, shown, {"X-Total-Count": str(len(rows))}
+        more = len(rows) > page * size
+        return 200, shown, {"Link": '<https://elsewhere.example/next>; rel="next"'} if more else {}
+
     def _rows(self, repository: str, sha: str, key: str) -> list[dict[str, str]]:
         return [
-            {key: state, "context": context}
-            for place, commit, context, state in reversed(self.told)
+            {key: state, "context": context, "description": description}
+            for (place, commit, context, state), description in reversed(
+                list(zip(self.told, self.descriptions, strict=True))
+            )
             if (place, commit) == (repository, sha)
         ]
 

@@ -1,13 +1,17 @@
 """Tell git hosts how runs go: statuses of commits."""
 
+import os
 import socket
 import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from documents.diagnostics import InvalidInput
+from hookline.command_line.bus_options import parse_bus_url
 from hookline.command_line.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, print_line, refuse
 from hookline.command_line.exporter_options import (
     ClusterArguments,
@@ -20,8 +24,16 @@ from hookline.command_line.exporter_options import (
     stop_signal,
 )
 from hookline.command_line.strict import StrictCommand
+from hookline.declaration.carrying import INDEX, load_carried
+from hookline.declaration.loading import load
 from hookline.output import table
+from hookline.plan.planning import make_plan
 from hookline.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runs.controller.duty import Companion
 
 PORT = 9894
 ENVIRONMENT = "HOOKLINE_CONTROLLER_"
@@ -37,11 +49,27 @@ ENVIRONMENT = "HOOKLINE_CONTROLLER_"
     envvar=ENVIRONMENT + "CONFIG",
     help="File with the settings of the controller (hookline docs controller#settings).",
 )
+@click.option(
+    "--declaration",
+    "declared",
+    type=click.Path(path_type=Path),
+    envvar=ENVIRONMENT + "DECLARATION",
+    help="hookline.yaml, or the folder in which the pod has it. With it the controller does what its controller: block asks of the bus.",
+)
+@click.option(
+    "--bus-url",
+    "url",
+    metavar="URL",
+    callback=parse_bus_url,
+    help="Connect to the bus at this URL, such as tls://127.0.0.1:4222.  [default: through the API server; in a pod: directly]",
+)
 @serving_options(ENVIRONMENT, PORT, "probes", "acts")
 @click.option("--dry-run", is_flag=True, help="Print what hosts would be told now, tell nothing, and exit.")
 def command(
     cluster: ClusterArguments,
     configuration: Path,
+    declared: Path | None,
+    url: tuple[str, int] | None,
     listen: str,
     web_configuration: Path | None,
     lease: str | None,
@@ -75,9 +103,10 @@ def command(
             identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         )
         security = Security(web_configuration)
+        beside = [] if declared is None else _companions(declared, url)
     except InvalidInput as invalid:
         refuse(invalid)
-    controller = Controller(options, cluster.sources().connection, security)
+    controller = Controller(options, cluster.sources().connection, security, beside)
     if dry_run:
         try:
             found = controller.due()
@@ -104,3 +133,23 @@ def command(
     except OSError as error:
         fail(f"--listen {listen}: {error.strerror or error}")
     sys.exit(0 if well else EXIT_NEGATIVE)
+
+
+def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Companion]":
+    """The companions that the declaration asks for.
+
+    Raises:
+        InvalidInput: With every problem of the declaration.
+    """
+    from hookline.bus_access import bus_of  # noqa: PLC0415 - brings the clients of cluster and bus
+    from hookline.controlling.composing import companions  # noqa: PLC0415
+
+    if (declared / INDEX).exists():
+        declaration, templates = load_carried(declared)
+        # The exporter's files are in its own pod.
+        declaration = replace(declaration, exporter=None)
+    else:
+        declaration, templates = load([declared]), {}
+    plan = make_plan(declaration, templates)
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
+    return companions(plan, lambda connection: bus_of(plan, connection, url, in_pod=in_pod))

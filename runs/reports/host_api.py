@@ -36,6 +36,8 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     """They hold the token."""
     body: Mapping[str, Any] | None = None
+    method: str = ""
+    """Empty for POST with a body, and GET without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class HostApi:
     """Whether these statuses say that the host has this one."""
     states: Mapping[str, str]
     """Word → the host's state. Two words of one state are told once."""
+    name_key: str = "context"
+    """Key of a status that holds its name, in the answer to a question."""
     writes_a_minute: int = 0
     """Most requests in a minute; 0 for any number."""
     scarce_writes_an_hour: int = 0

@@ -26,21 +26,23 @@ class Naming:
 
     def context_of(self, workflow: Workflow) -> str:
         """The context of a Workflow."""
-        return _filled(self.context, workflow)
+        return self.context_named(workflow.pipeline, workflow.event, workflow.source)
+
+    def context_named(self, pipeline: str, event: str, source: str) -> str:
+        """The context of the runs of a pipeline and kind of event of a source."""
+        return _filled(self.context, {"pipeline": pipeline, "event": event, "source": source})
 
     def link_of(self, workflow: Workflow) -> str:
         """The page of a Workflow."""
-        return _filled(self.link, workflow)
+        words = {
+            "pipeline": workflow.pipeline,
+            "namespace": workflow.namespace,
+            "workflow": workflow.name,
+        }
+        return _filled(self.link, words)
 
 
-def _filled(pattern: str, workflow: Workflow) -> str:
-    words = {
-        "pipeline": workflow.pipeline,
-        "event": workflow.event,
-        "source": workflow.source,
-        "namespace": workflow.namespace,
-        "workflow": workflow.name,
-    }
+def _filled(pattern: str, words: Mapping[str, str]) -> str:
     for name, value in words.items():
         pattern = pattern.replace(f"{{{name}}}", value)
     return pattern

@@ -8,8 +8,10 @@ from runs.objects import Node, Workflow
 from runs.outcomes import run_outcome
 from triggers.words import SKIP_REASON_OUTPUT
 
-__all__ = ["FINAL", "Report", "Status", "Word", "deleted", "status_of"]
+__all__ = ["FINAL", "NOT_STARTED", "Report", "Status", "Word", "deleted", "status_of"]
 
+NOT_STARTED = "not started: "
+"""Begin of the description of a status that no run gives, and that a later one may replace."""
 Word = Literal["queued", "running", "success", "failure", "error", "timeout", "cancellation", "skip"]
 FINAL = frozenset({"success", "failure", "error", "timeout", "cancellation", "skip"})
 """Words after which nothing follows; they are the outcomes of runs (`runs.outcomes`)."""
@@ -53,6 +55,8 @@ class Report:
     """End of the Workflow, Unix seconds; 0 before."""
     memory: str = ""
     """Memory of the host's last answer about this run (`runs.reports.host_api.Delivered`)."""
+    yields: bool = False
+    """Whether no run gives it. The host is asked first, and told only if it has no status of this name, or one that begins with NOT_STARTED."""
     unsure: bool = False
     """Whether the host may have it already: it was asked before, and whoever did that wrote down no answer."""
 

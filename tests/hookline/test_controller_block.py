@@ -186,7 +186,7 @@ def test_a_report_without_a_controller_and_the_other_way_round_are_refused(tmp_p
         in refused(path)
     )
     path.write_text(text.replace(f", report: {TOKEN}", ""), "utf-8")
-    assert "hookline.yaml:3:1: error: controller: the controller has nothing to tell" in refused(path)
+    assert "hookline.yaml:3:1: error: controller: the controller has nothing to do" in refused(path)
 
 
 def test_a_host_without_statuses_and_an_unknown_address_are_refused(tmp_path: Path) -> None:
@@ -205,3 +205,28 @@ def test_without_an_image_there_is_no_controller(tmp_path: Path) -> None:
     path = written(tmp_path)
     path.write_text(path.read_text("utf-8").replace(f', image: "{IMAGE}"', ""), "utf-8")
     assert "the controller runs hookline's own image, which cluster: does not name" in refused(path)
+
+
+def test_whoever_has_the_exporter_scraped_has_its_controller_scraped(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    exporter = "exporter: {monitor: service, interval: 15s, monitor_labels: {release: prometheus}, monitoring_namespace: monitoring}\n"
+    text = path.read_text("utf-8")
+    for extra, count in ((exporter, 1), ("exporter: {monitor: none}\n", 0), ("", 0)):
+        path.write_text(text.replace("controller: {}\n", f"controller: {{}}\n{extra}"), "utf-8")
+        done = CliRunner().invoke(main, ["render", str(path)])
+        assert done.exit_code == 0, done.stderr
+        objects = {(each["kind"], each["metadata"]["name"]): each for each in read_yaml(done.stdout)}
+        found = [
+            each
+            for (kind, name), each in objects.items()
+            if (kind, name) == ("PodMonitor", "hookline-controller")
+        ]
+        assert len(found) == count
+        for each in found:
+            pod = objects["Deployment", "hookline-controller"]["spec"]["template"]
+            assert each["metadata"]["namespace"] == "monitoring"
+            assert each["metadata"]["labels"]["release"] == "prometheus"
+            assert each["spec"]["namespaceSelector"] == {"matchNames": ["ci"]}
+            assert each["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+            assert each["spec"]["podMetricsEndpoints"] == [{"port": "http", "interval": "15s"}]
+            assert pod["spec"]["containers"][0]["ports"][0]["name"] == "http"
