@@ -4,6 +4,7 @@ import socket
 import sys
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,9 @@ from hookline.command_line.exporter_options import (
 from hookline.command_line.strict import StrictCommand
 from hookline.output import table
 from hookline.version import VERSION
+
+if TYPE_CHECKING:
+    from runs.controller.settings import ControllerSettings
 
 PORT = 9894
 ENVIRONMENT = "HOOKLINE_CONTROLLER_"
@@ -74,6 +78,7 @@ def command(
             # Two on one machine, and a container started again in its pod, are different instances.
             identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         )
+        _require_app_extra(options.settings)
         security = Security(web_configuration)
     except InvalidInput as invalid:
         refuse(invalid)
@@ -104,3 +109,14 @@ def command(
     except OSError as error:
         fail(f"--listen {listen}: {error.strerror or error}")
     sys.exit(0 if well else EXIT_NEGATIVE)
+
+
+def _require_app_extra(settings: "ControllerSettings") -> None:
+    """End the command where a source has an App and the package that signs is not installed."""
+    from runs.reports.github_app import missing_package  # noqa: PLC0415
+
+    apps = sorted(name for name, each in settings.sources.items() if each.app is not None)
+    if apps and (name := missing_package()):
+        fail(
+            f"sources.{apps[0]}.app needs a package that is missing ({name}); install hookline with its extra `github-app`"
+        )

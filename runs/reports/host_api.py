@@ -36,6 +36,8 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     """They hold the token."""
     body: Mapping[str, Any] | None = None
+    method: str = ""
+    """Empty for POST with a body, and GET without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class HostApi:
     """From so many requests in the last hour on, final words alone are told; 0 for never."""
     limited: str = ""
     """Address of the API to which these limits belong."""
+    detailed: bool = False
+    """Whether it shows what the steps of a run did."""
 
     def at(self, address: str) -> "HostApi":
         """The same at this address."""

@@ -1,19 +1,15 @@
 """Sends statuses: one HTTP request each. The token is read for each, so that a Secret can be changed while it runs."""
 
-import time
 from pathlib import Path
 
-import orjson
-import urllib3
-
-from runs.reports.host_api import Answer, HostApi, Later, Request, Response
+from runs.reports.asking import asker
+from runs.reports.host_api import Answer, HostApi, Later
 from runs.reports.outgoing import Send
 from runs.reports.status import Report
 
 __all__ = ["sender"]
 
 MAX_TOKEN_BYTES = 4096
-MAX_ANSWER_BYTES = 1 << 20
 
 
 def sender(
@@ -28,34 +24,7 @@ def sender(
         authority: File with the certificates that sign the host's; None for those of the system.
         connections: Kept open.
     """
-    pool = urllib3.PoolManager(
-        maxsize=connections,
-        block=True,
-        timeout=urllib3.Timeout(connect=5, read=20),
-        retries=False,
-        ca_certs=None if authority is None else str(authority),
-    )
-
-    def ask(request: Request) -> Response:
-        try:
-            with pool.request(
-                "GET" if request.body is None else "POST",
-                request.url,
-                body=None if request.body is None else orjson.dumps(request.body),
-                headers={**request.headers, "Content-Type": "application/json", "User-Agent": "hookline"},
-                redirect=False,
-                preload_content=False,
-            ) as answer:
-                data = answer.read(MAX_ANSWER_BYTES)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-        except urllib3.exceptions.HTTPError as error:
-            # Its text names the host and the reason, never a header.
-            raise OSError(f"{type(error).__name__}: {error}") from error
-        try:
-            body = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            body = None
-        return Response(answer.status, headers, body, time.time())
+    ask = asker(authority, connections=connections)
 
     def send(report: Report) -> Answer:
         status = report.status
