@@ -33,7 +33,7 @@ OPEN = {"queued", "in_progress"}
 
 
 @functools.cache
-def private_key(number: int = 0) -> RSAPrivateKey:
+def private_key(number: int) -> RSAPrivateKey:
     """A key; the same for the same number."""
     return generate_private_key(65537, 2048 + 8 * number)
 

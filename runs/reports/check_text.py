@@ -79,8 +79,9 @@ def _row(step: Step) -> str:
 
 
 def _in_table(text: str) -> str:
-    # A table is split at pipes before code is read (GitHub Flavored Markdown, "Tables").
-    return code(text).replace("|", "\\|")
+    # A table is split at pipes before code is read, except where a backslash escapes one (GitHub Flavored Markdown, "Tables"). A backslash
+    # of the text would escape ours.
+    return code(text.replace("\\|", "¦")).replace("|", "\\|")
 
 
 def code(text: str) -> str:

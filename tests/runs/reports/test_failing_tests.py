@@ -1,6 +1,7 @@
 """Failing tests that a step wrote down: what is shown of them, whoever wrote it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -168,6 +169,18 @@ def test_no_text_of_a_stranger_leaves_its_code(items: list[dict[str, Any]]) -> N
         assert len(each["title"]) <= 255
     for text in (found["title"], *(each["title"] for each in notes)):
         assert text.isprintable()
+
+
+def test_a_message_that_ends_a_fence_and_a_message_with_pipes_stay_code() -> None:
+    fenced = [{**WRITTEN[0], "message": "```\n@team\n````\n# big"}]
+    message = "main: Error (exit code 1): a | b \\| `c`"
+    nodes = [node("shop-u1", "e2e", "Failed", START + 91, START + 92, message=message)]
+    found = shown(run(json.dumps(fenced), *nodes))["summary"]
+    assert "@" not in outside_of_code(found)
+    row = found.splitlines()[-1]
+    assert row.startswith("| `e2e` |")
+    # A table is split where a pipe has no backslash.
+    assert len(re.split(r"(?<!(?<!\\)\\)\|", row)) == 6
 
 
 def outside_of_code(text: str) -> str:

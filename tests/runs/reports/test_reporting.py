@@ -357,13 +357,14 @@ def test_a_host_whose_hour_is_used_up_is_left_alone_until_it_says(tmp_path: Path
         assert len(host.told) == 5
 
 
+@pytest.mark.parametrize("made", [StatusHost("github"), AppHost("github-app")], ids=["github", "github-app"])
 def test_killed_at_any_moment_each_commit_ends_with_its_last_word_and_none_is_told_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: StatusHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever is killed writes no more marks and sends no more statuses; everything else is found again."""
     chance = random.Random(7)
     kills = tries(100)
-    with fake_api_server() as api, status_host("github") as host:
+    with fake_api_server() as api, serving(made) as host:
         world = World(api, host, tmp_path)
         serial = itertools.count()
         runs = {}
@@ -383,6 +384,10 @@ def test_killed_at_any_moment_each_commit_ends_with_its_last_word_and_none_is_to
             ended = run.workflows[-1][1]["status"]["phase"]
             assert states[-1] == ("success" if ended == "Succeeded" else "failure")
             assert len(states) == len(set(states)), states
+        if isinstance(host, AppHost):
+            # Not one was made twice, and none is left open.
+            assert len(host.runs) == len(runs)
+            assert {each["status"] for each in host.runs} == {"completed"}
 
 
 def kill(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
