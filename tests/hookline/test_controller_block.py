@@ -138,6 +138,7 @@ def test_changed_settings_make_a_new_pod(tmp_path: Path) -> None:
     [
         ("github", "https://github.com/acme/shop.git", "https://api.github.com"),
         ("github", "https://github.example.com/acme/shop.git", "https://github.example.com/api/v3"),
+        ("github", "https://acme.ghe.com/acme/shop.git", "https://api.acme.ghe.com"),
         ("gitlab", "https://gitlab.com/acme/shop.git", "https://gitlab.com/api/v4"),
     ],
 )

@@ -29,7 +29,12 @@ PUBLIC = "https://api.github.com"
 
 
 def _address(server: str) -> str:
-    return PUBLIC if server == "https://github.com" else f"{server}/api/v3"
+    if server == "https://github.com":
+        return PUBLIC
+    if server.startswith("https://") and server.endswith(".ghe.com"):
+        # Enterprise Cloud with data residency (GitHub's documentation, "Network details for GHE.com").
+        return f"https://api.{server.removeprefix('https://')}"
+    return f"{server}/api/v3"
 
 
 def _request(api: str, token: str, status: Status, _: str) -> Request:

@@ -14,6 +14,7 @@ from runs.reports.asking import Ask, asker
 from runs.reports.check_sending import check_sender
 from runs.reports.github_app import AppKey, InstallationTokens, NotNow
 from runs.reports.host_api import Answer, Delivered, Later, Refused, Request, Response
+from runs.reports.hosts import github_checks
 from runs.reports.run_details import RunDetails
 from runs.reports.status import Report, Status, Word
 
@@ -301,6 +302,15 @@ def test_a_retry_that_nobody_saw_run_is_told_with_its_own_end(site: Site) -> Non
     assert [each["conclusion"] for each in site.host.runs] == ["failure", "failure"]
 
 
+def test_no_completed_one_is_changed_by_what_follows_it(site: Site) -> None:
+    memory = site.tells(report("failure"))
+    site.tells(report("running", memory=memory))
+    # Its running was never told.
+    site.tells(report("success", "u2", memory=memory, finished=ENDED + 50))
+    first = site.host.runs[0]["id"]
+    assert [each for each in site.host.asked if each.endswith(f"check-runs/{first}")] == []
+
+
 def test_one_that_is_gone_at_the_host_is_made_anew(site: Site) -> None:
     memory = site.tells(report())
     site.host.runs.clear()
@@ -345,6 +355,25 @@ def test_a_check_run_of_another_app_is_left_alone(site: Site) -> None:
     site.host.runs[0]["app"] = {"id": 99}
     site.tells(report("running", "u2"))
     assert [each["external_id"] for each in site.host.runs] == ["u1", "u2"]
+    # Nor is it, where a host lists it all the same.
+    foreign = {**site.host.runs[0], "external_id": "u3"}
+    body = {"total_count": 1, "check_runs": [foreign]}
+    assert github_checks.known(report("running", "u3"), body, APP) == github_checks.Known()
+    assert github_checks.known(report("running", "u3"), body, 99).delivered is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        {"check_runs": None},
+        {"check_runs": [None, 7, {"id": "x"}, {"id": 1}, {"id": 1, "app": 7}]},
+    ],
+)
+def test_an_odd_answer_to_the_look_holds_no_check_run(body: object) -> None:
+    assert github_checks.known(report(), body, APP) == github_checks.Known()
 
 
 def test_without_a_look_none_is_made(site: Site) -> None:
