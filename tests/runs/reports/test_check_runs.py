@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jwt
 import pytest
@@ -14,7 +14,7 @@ from runs.reports.asking import Ask, asker
 from runs.reports.check_sending import check_sender
 from runs.reports.github_app import AppKey, InstallationTokens, NotNow
 from runs.reports.host_api import Answer, Delivered, Later, Refused, Request, Response
-from runs.reports.hosts import github_checks
+from runs.reports.hosts import HOST_APIS, github_checks
 from runs.reports.run_details import RunDetails
 from runs.reports.status import Report, Status, Word
 
@@ -403,6 +403,11 @@ def test_what_the_host_does_not_take_is_said_as_of_statuses(site: Site, fault: A
     assert isinstance(answer, kind)
     assert site.host.runs == []
     site.tells(report())
+
+
+def test_every_word_has_a_state_at_every_host() -> None:
+    for api in (github_checks.API, *HOST_APIS.values()):
+        assert api.states.keys() == set(get_args(Word))
 
 
 def test_a_status_of_no_workflow_is_told_once(site: Site) -> None:

@@ -165,6 +165,23 @@ def test_a_red_run_says_where(world: World) -> None:
     assert world.host.descriptions[-1].startswith("failed in run-test after ")
 
 
+def test_a_red_run_names_a_failing_test_at_every_host_and_shows_its_line_where_the_host_can(
+    world: World,
+) -> None:
+    raw = recent(steps=FAILED).workflows[-1][1]
+    (tested,) = [each for each in raw["status"]["nodes"].values() if each["displayName"] == "run-test"]
+    written = '[{"package": "p", "test": "TestNo", "path": "a_test.go", "line": 6, "message": "no"}]'
+    tested["outputs"] = {"parameters": [{"name": "failing-tests", "value": written}]}
+    world.put(raw)
+    world.start()
+    until(lambda: '"final":true' in world.marked("u1"))
+    assert world.host.descriptions[-1].endswith(" s: TestNo")
+    if isinstance(world.host, AppHost):
+        (run,) = world.host.runs
+        assert [(each["path"], each["start_line"]) for each in run["annotations"]] == [("a_test.go", 6)]
+        assert "| `run-test` | failed" in run["output"]["summary"]
+
+
 def test_what_ended_while_nobody_reported_is_reported_once(world: World) -> None:
     world.put(recent(steps=FAILED).workflows[-1][1])
     for _ in range(3):
