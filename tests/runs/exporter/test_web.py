@@ -43,7 +43,7 @@ def test_every_route_answers(sites: list[Site]) -> None:
         ("/runs", 200, "shop-1"),
         ("/runs/ci/shop-1", 200, "every rule lets it through"),
         ("/runs/shop-1", 200, "reclaimed"),
-        ("/runs/ci/other", 404, "no such page"),
+        ("/runs/ci/other", 404, "no such run"),
         ("/style.css", 200, "--page"),
         ("/favicon.ico", 404, "no such page"),
         ("/runs/a/b/c", 404, "no such page"),
