@@ -91,8 +91,9 @@ def _last_lines(data: bytes, lines: int) -> tuple[str, ...]:
 
 def _output(raw: bytes) -> bytes | None:
     """The text of a line of `go test -json`; None where it holds none. Any other line is itself."""
-    if (match := _JSON_LINE.match(raw)) is None or (event := _event(raw)) is None:
-        return raw if match is None else None
+    event = _event(raw) if _JSON_LINE.match(raw) is not None else None
+    if event is None:
+        return raw
     said = _bytes(event.get("Output")).rstrip(b"\n")
     return said or None
 
@@ -190,7 +191,7 @@ class _Tests:
             if len(self._places) >= MAX_SEEN:
                 return
             places = self._places[key] = []
-        if len(places) < MAX_PLACES:
+        if len(places) < MAX_PLACES and (file, line, text) not in places:
             places.append((file, line, text))
 
     def failed(self) -> tuple[tuple[FailedTest, ...], int]:
