@@ -1,6 +1,7 @@
 """Links of a run lead where the settings say, whatever the run is called; a pattern that lets a run choose the host is refused."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,7 +23,7 @@ LINKS = Links(
     },
     request={"github": "https://github.com/{repository}/pull/{number}"},
 )
-GITHUB = {"source": "github", "repository": "acme/shop"}
+GITHUB: dict[str, Any] = {"source": "github", "repository": "acme/shop"}
 
 
 def test_a_run_leads_to_its_commit_its_request_its_logs_and_argo() -> None:

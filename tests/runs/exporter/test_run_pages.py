@@ -103,7 +103,7 @@ def test_a_red_run_says_what_was_red_in_place_of_an_exit_code() -> None:
     notice = page.split('<p class="notice failure">')[1].split("</p>")[0]
     assert notice == "run-test failed: TestAdd/zero at add_test.go:12, and 3 more"
     assert "<code>add_test.go:12</code> want 3, got 4" in page
-    assert ">one\nFAIL\n</pre>" in page
+    assert ">one\nFAIL\n</code></pre>" in page
     assert "2 more failed" in page
     unread = Pages("1", {}).run(a_run(outcome="failure", attempts=(replace(red, log=None),)))
     assert "hookline has nothing of its log" in unread
