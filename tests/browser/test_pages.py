@@ -49,10 +49,14 @@ def opened(
     scheme: Literal["dark", "light"] = "light",
     *,
     scripts: bool = True,
+    zone: str = "UTC",
 ) -> Iterator[Page]:
     """A page that asks nobody else, says nothing on its console, and opens no dialog."""
     context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=scripts
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+        java_script_enabled=scripts,
+        timezone_id=zone,
     )
     page = context.new_page()
     said: list[str] = []

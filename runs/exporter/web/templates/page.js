@@ -3,12 +3,6 @@
 
 const two = number => String(number).padStart(2, "0");
 
-const offset = date => {
-  const minutes = -date.getTimezoneOffset();
-  const rest = Math.abs(minutes) % 60;
-  return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(Math.abs(minutes) / 60)}${rest ? ":" + two(rest) : ""}`;
-};
-
 // The local time, written as the page writes the time in UTC: 2026-11-27 10:00:00, 11-27 10:00 or 10:00:00.
 const local = (date, utc) => {
   const days = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())];
@@ -29,11 +23,11 @@ const localise = root => {
   }
 };
 
+// Without an offset: that of a zone is another one in summer.
 const zone = () => {
-  const now = new Date();
-  if (now.getTimezoneOffset() === 0) return;
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  document.getElementById("zone").textContent = `times in your zone (${name ? name + ", " : ""}${offset(now)}), and in UTC`;
+  if (name && !/^(Etc\/)?(UTC|GMT|Universal|Zulu)$/.test(name))
+    document.getElementById("zone").textContent = `times in your zone (${name}), and in UTC`;
 };
 
 const busy = shown => {
