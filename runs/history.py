@@ -24,7 +24,7 @@ class Attempt(facts.Attempt):
     caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Cache → hits, requests."""
     log: LogEnd | None = None
-    """What the log of a red step shows; None where it was not read, or is kept no longer."""
+    """The end of a red step's log; None where it was not read, or is kept no longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,8 @@ class Instance:
 
     def _count(self, stop: threading.Event, lost: threading.Event | None = None) -> None:
         ledger = Ledger(self._options.ledger, time.time(), keep_runs=self._configuration.keep_runs)
+        if not self._configuration.log_lines:
+            ledger.forget_logs()
         if self._options.ledger is None:
             _log.warning("there is no ledger, so counters begin at 0 at each start")
         self._ledger = ledger

@@ -26,7 +26,7 @@ MAX_NAME = 200
 MAX_DEPTH = 10
 """Levels of subtests that are told apart."""
 _STEP_OF_BUILD = re.compile(rb"\n#\d{1,6} \d{1,9}\.\d{1,6} ")
-"""What BuildKit writes before each line of a RUN."""
+"""The beginning of each line that a RUN prints, as BuildKit writes it."""
 _TOLD = re.compile(
     rb"\n(?:[ \t]{0,64}(?P<word>=== (?:RUN|NAME|CONT|PAUSE) |--- (?:FAIL|PASS|SKIP): |=== FAIL: )[ ]{0,2}(?P<rest>[^\n]{1,1000})"
     rb"|[ \t]{1,64}(?P<file>[^\s:]{1,500}\.go):(?P<line>\d{1,9}): ?(?P<text>[^\n]{0,2000})"
@@ -114,7 +114,7 @@ def _event(raw: bytes) -> Mapping[str, object] | None:
 
 
 class _Tests:
-    """What a log says of tests, line by line. Texts stay bytes until it is known which of them are shown."""
+    """Tests that a log tells of, line by line. Texts stay bytes until it is known which of them are shown."""
 
     def __init__(self) -> None:
         self._places: dict[_Key, list[tuple[bytes, bytes, bytes]]] = {}

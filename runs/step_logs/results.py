@@ -75,13 +75,13 @@ class FailedTest:
 
 @dataclass(frozen=True, slots=True)
 class LogEnd:
-    """What a red step's log shows to people. Every text is bounded, and prints."""
+    """The end of a red step's log, for people. Every text is bounded, and prints."""
 
     lines: tuple[str, ...] = ()
     """The last lines; none where the end of the log was not read."""
     failed: tuple[FailedTest, ...] = ()
     more: int = 0
-    """How many more tests failed."""
+    """Number of further tests that failed."""
     cut: bool = False
     """Whether the log is longer than what was read of it: tests may be missing."""
 

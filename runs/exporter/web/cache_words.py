@@ -1,4 +1,4 @@
-"""What a page says of a cache: the same words wherever it says them, and `not known` where nobody knows."""
+"""The words of pages about caches: the same in every place, and `not known` where no log told the state."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -35,7 +35,7 @@ CacheLine = tuple[str, tuple[int, int] | None, str]
 
 
 def state_words(state: str) -> str:
-    """What a state of a cache means; `not known` where there is none."""
+    """The words for a state of a cache; `not known` where there is none."""
     return _STATES.get(state, "not known")
 
 

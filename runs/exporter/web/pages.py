@@ -31,7 +31,7 @@ SYMBOLS: Mapping[str, str] = {
 """Signs of the outcomes, and of runs that have none yet, so that pages do not depend on colour."""
 CLIP = 80
 RUN_SECONDS, RUNS_SECONDS, MISSING_SECONDS = 5, 15, 15
-"""How often the page of a run, that of runs, and that of a run which is not known yet renew themselves."""
+"""Seconds after which the page of a run, that of runs, and that of a run which is not known yet renew themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What was red in a run: its failed pods, each with what its log shows."""
+"""The red part of a run: its failed pods, and one sentence on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

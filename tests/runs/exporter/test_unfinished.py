@@ -130,6 +130,14 @@ def test_with_no_lines_nothing_of_a_log_is_kept(tmp_path: Any) -> None:
     assert b"TestAdd" not in (tmp_path / "ledger.db").read_bytes()
 
 
+def test_what_was_kept_of_logs_goes_where_none_are_wanted_any_more() -> None:
+    exporter = Exporter().play(history("a", START, FAILED, {"run-test": LOG}))
+    exporter.ledger.forget_logs()
+    run = exporter.ledger.run("ci", "shop-a")
+    assert run is not None
+    assert [(each.step, each.log) for each in run.attempts] == [("git-checkout-pr", None), ("run-test", None)]
+
+
 def test_a_log_is_shown_again_after_a_restart(tmp_path: Any) -> None:
     exporter = Exporter(tmp_path / "ledger.db").play(history("a", START, FAILED, {"run-test": LOG}))
     before = exporter.ledger.run("ci", "shop-a")
