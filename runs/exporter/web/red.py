@@ -10,6 +10,11 @@ __all__ = ["Red", "headline", "reds"]
 
 MOST = 20
 RED = frozenset({"failure", "error", "timeout"})
+_SAID = {
+    "failure": "failed",
+    "timeout": "ran out of time",
+    "error": "failed, and not by your code",
+}
 _ORDER = ("failure", "timeout", "error")
 
 
@@ -45,11 +50,11 @@ def headline(run: Run) -> str:
         return f"{step} failed: {_named(first.log.failed[0])}" + (
             f", and {count - 1} more" if count > 1 else ""
         )
-    if first.outcome == "failure":
-        return f"{step} failed" + (f": {first.message}" if first.message else "")
-    if first.outcome == "timeout":
-        return f"{step} ran out of time"
-    return f"{step} did not fail by your code" + (f": {first.message}" if first.message else "")
+    said = f"{step} {_SAID[first.outcome]}"
+    line = next((each.strip() for each in reversed(first.log.lines) if each.strip()), "") if first.log else ""
+    if line:
+        return f"{said}; its log ends with: {line}"
+    return f"{said}: {first.message}" if first.message else said
 
 
 def _named(test: FailedTest) -> str:

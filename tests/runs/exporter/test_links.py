@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from web_site import a_run
 
 from documents.diagnostics import InvalidInput
+from events.host import host, host_names
 from runs.exporter.configuration import read_configuration
 from runs.exporter.links import Links
 from runs.exporter.web.pages import Pages
@@ -79,6 +80,19 @@ def test_no_text_of_a_run_leads_to_another_host_or_place(namespace: str, name: s
         assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("https", hosts[kind], "", "")
         assert ".." not in parts.path.split("/")
         assert all(" " <= each <= "~" for each in address)
+
+
+def test_the_pages_of_every_git_host_are_known() -> None:
+    for name in host_names():
+        each = host(name)
+        requests = "pull_request" in each.kinds
+        assert bool(each.commit_page) is bool({"push", "tag"} & each.kinds)
+        assert bool(each.request_page) is requests
+        patterns = {"commit": each.commit_page, "request": each.request_page}
+        found = {kind: {name: f"https://git.example.com/{page}"} for kind, page in patterns.items() if page}
+        assert Links.model_validate(found).of_run(
+            a_run(source=name, repository="a/b")
+        ).keys() == found.keys() - {"request"}
 
 
 @pytest.mark.parametrize(

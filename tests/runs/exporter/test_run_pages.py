@@ -13,7 +13,7 @@ from runs.exporter.family import CACHE_STATES, GO_MODULE_STATES
 from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web.cache_words import cache_lines, state_words
 from runs.exporter.web.pages import Pages
-from runs.exporter.web.red import reds
+from runs.exporter.web.red import headline, reds
 from runs.history import Attempt, Query
 from runs.step_logs import Checkout, FailedTest, LogEnd, Place
 
@@ -108,6 +108,29 @@ def test_a_red_run_says_what_was_red_in_place_of_an_exit_code() -> None:
     unread = Pages("1", {}).run(a_run(outcome="failure", attempts=(replace(red, log=None),)))
     assert "hookline has nothing of its log" in unread
     assert "What was red" not in Pages("1", {}).run(a_run(attempts=()))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "lines", "sentence"),
+    [
+        ("failure", ("make lint", "x.py:3: unused import", ""), "lint failed; its log ends with: x.py:3: unused import"),
+        ("error", ("fatal: could not read from remote",), "lint failed, and not by your code; its log ends with: fatal: could not read from remote"),
+        ("timeout", (), "lint ran out of time: main: Error (exit code 1)"),
+        ("error", None, "lint failed, and not by your code: main: Error (exit code 1)"),
+    ],
+)  # fmt: skip
+def test_a_red_step_without_a_test_says_how_its_log_ends(
+    outcome: str, lines: tuple[str, ...] | None, sentence: str
+) -> None:
+    log = None if lines is None else LogEnd(lines)
+    red = Attempt("lint", "p", outcome, "spot", "eci", 1.0, 2.0, 3.0, "main: Error (exit code 1)", log=log)
+    assert headline(a_run(outcome=outcome, attempts=(red,))) == sentence
+
+
+def test_no_sentence_is_made_of_a_run_that_is_not_red_or_of_another_pod() -> None:
+    red = Attempt("lint", "p", "error", "spot", "eci", 1.0, 2.0, 3.0, "BidFailed")
+    for outcome in ("success", "cancellation", "skip", "queued", "running", "failure"):
+        assert headline(a_run(outcome=outcome, attempts=(red,))) == ""
 
 
 def test_what_was_tried_again_stands_behind_what_was_red() -> None:

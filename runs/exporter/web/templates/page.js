@@ -56,7 +56,7 @@ const renew = async () => {
   let seconds = Number(main.dataset.renew);
   if (!busy(shown)) {
     try {
-      const answer = await fetch(location.href, {cache: "no-store"});
+      const answer = await fetch(location.pathname + location.search, {cache: "no-store"});
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector(".renewed");
       // A run that could not be found has come: its page has more than this one.
