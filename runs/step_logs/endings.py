@@ -2,7 +2,7 @@
 
 The text is whatever the step printed, so it is cut, and nothing in it moves a cursor. It decides nothing: a line that imitates
 `go test` is shown as one. Formats: Go's cmd/internal/test2json and testing (`=== RUN`, `--- FAIL`), the compiler's and vet's
-`file:line:column`, and gotestsum's summary (`=== FAIL: package Test`).
+`file:line:column`, testify's assertions, and gotestsum's summary (`=== FAIL: package Test`).
 """
 
 import re
@@ -30,6 +30,7 @@ _STEP_OF_BUILD = re.compile(rb"\n#\d{1,6} \d{1,9}\.\d{1,6} ")
 _TOLD = re.compile(
     rb"\n(?:[ \t]{0,64}(?P<word>=== (?:RUN|NAME|CONT|PAUSE) |--- (?:FAIL|PASS|SKIP): |=== FAIL: )[ ]{0,2}(?P<rest>[^\n]{1,1000})"
     rb"|[ \t]{1,64}(?P<file>[^\s:]{1,500}\.go):(?P<line>\d{1,9}): ?(?P<text>[^\n]{0,2000})"
+    rb"|[ \t]{1,64}(?P<assertion>(?:Error:[ \t]|(?:expected|actual) {0,2}: )[^\n]{1,2000})"
     rb"|(?:vet: )?(?P<code>[^\s:#{]{1,500}\.go):(?P<row>\d{1,9}):\d{1,9}: (?P<fault>[^\n]{1,2000})"
     rb"|# (?P<package>[^\s\[]{1,1000})[^\n]{0,1000}"
     rb"|(?P<panic>panic: [^\n]{1,2000})"
@@ -42,6 +43,9 @@ _JSON = re.compile(
 _JSON_LINE = re.compile(rb'\{"(?:Time|ImportPath|Action)":')
 _PLACE_OF_CODE = re.compile(rb"(?:vet: )?([^\s:#]{1,500}\.go):(\d{1,9})(?::\d{1,9})?: ?([^\n]{0,2000})")
 _TIME = re.compile(rb" \([\d.]{1,12}[a-z\xc2\xb5]{1,3}\)\s*\Z")
+_ASSERTION = re.compile(rb"[ \t]{1,64}((?:Error:[ \t]|(?:expected|actual) {0,2}: )[^\n]{1,2000})")
+"""The lines of testify's assertions that say what was wrong (stretchr/testify assert/assertions.go)."""
+_FRAME = re.compile(rb"\t([^\s:]{1,500}_test\.go):(\d{1,9}) \+0x")
 _SLASH = re.compile(rb"/")
 _Key = tuple[bytes | int, bytes]
 """Package, or how many packages had failed before it, and test; no test for the package itself."""
@@ -117,8 +121,8 @@ class _Tests:
     """Tests that a log tells of, line by line. Texts stay bytes until it is known which of them are shown."""
 
     def __init__(self) -> None:
-        self._places: dict[_Key, list[tuple[bytes, bytes, bytes]]] = {}
-        """Test → file, line and text of what it said."""
+        self._places: dict[_Key, list[tuple[bytes, bytes, bytes, bool]]] = {}
+        """Test → file, line and text of what it said, and whether the text follows in lines of its own."""
         self._failed: dict[_Key, None] = {}
         self._by_name: dict[bytes, _Key] = {}
         self._packages: list[bytes] = []
@@ -133,6 +137,8 @@ class _Tests:
             self._word(match["word"], _TIME.sub(b"", match["rest"]))
         elif match["file"]:
             self._place(self._now, match["file"], match["line"], match["text"])
+        elif match["assertion"]:
+            self._more(self._now, match["assertion"])
         elif match["code"]:
             self._place(self._now, match["code"], match["row"], match["fault"])
         elif match["package"]:
@@ -176,8 +182,12 @@ class _Tests:
             self._fail(key)
         elif found := _PLACE_OF_CODE.match(said.strip()):
             self._place(key, found[1], found[2], found[3])
+        elif found := _ASSERTION.match(said):
+            self._more(key, found[1])
         elif said.startswith(b"panic: "):
             self._place(key, b"", b"0", said)
+        elif found := _FRAME.match(said):
+            self._came_from(key, found[1], found[2])
 
     def _fail(self, key: "_Key") -> None:
         if len(self._failed) < MAX_SEEN:
@@ -191,8 +201,24 @@ class _Tests:
             if len(self._places) >= MAX_SEEN:
                 return
             places = self._places[key] = []
-        if len(places) < MAX_PLACES and (file, line, text) not in places:
-            places.append((file, line, text))
+        if len(places) < MAX_PLACES and all(each[:3] != (file, line, text) for each in places):
+            places.append((file, line, text, not text.strip()))
+
+    def _more(self, key: "_Key", text: bytes) -> None:
+        """A line of testify's: the place says nothing itself, and what was wrong follows in lines of their own."""
+        places = self._places.get(key)
+        if not places:
+            return
+        file, line, said, follows = places[-1]
+        if follows:
+            words = text.removeprefix(b"Error:").split()
+            places[-1] = (file, line, b" ".join([said.strip(), *words]).strip()[:1000], True)
+
+    def _came_from(self, key: "_Key", file: bytes, line: bytes) -> None:
+        """The line of the test from which a panic came."""
+        places = self._places.get(key, [])
+        if places and not places[-1][0]:
+            places[-1] = (file, line, *places[-1][2:])
 
     def failed(self) -> tuple[tuple[FailedTest, ...], int]:
         """The first tests that failed, and how many more; without those of which only a part failed."""
@@ -211,7 +237,7 @@ class _Tests:
             package = self._packages[package] if package < len(self._packages) else b""
         places = (
             Place(_line(file, MAX_NAME), int(line), _line(text))
-            for file, line, text in self._places.get(key, ())
+            for file, line, text, _ in self._places.get(key, ())
         )
         return FailedTest(_line(package, MAX_NAME), _line(name, MAX_NAME), tuple(places))
 

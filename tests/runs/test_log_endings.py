@@ -1,5 +1,8 @@
 """What a page shows of a red step's log: the tests that failed, by name and line, and the last lines, bounded and without what is not seen."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from tries import tries
 from runs.step_logs import FailedTest, LogEnd, Place, last_lines, read_step
 from runs.step_logs.endings import MAX_LINE, MAX_NAME, MAX_PLACES, MAX_TESTS
 
+LOGS = Path(__file__).parents[1] / "data" / "logs"
 ADD = FailedTest("example.com/shop/add", "TestAdd/zero", (Place("add_test.go", 12, "want 3, got 4"),))
 BROKEN = FailedTest("example.com/shop/sub", "", (Place("sub/x.go", 4, "undefined: foo"),))
 PLAIN = b"""Start Go Test...
@@ -56,6 +60,21 @@ def end_of(log: bytes, step: str = "run-test", lines: int = 40) -> LogEnd:
     return found.end
 
 
+@pytest.mark.parametrize("name", ["plain", "verbose", "json"])
+def test_what_go_itself_printed_is_read_alike_in_every_form(name: str) -> None:
+    found = end_of((LOGS / "red" / f"{name}.log").read_bytes()).failed
+    panic = "panic: runtime error: invalid memory address or nil pointer dereference [recovered, repanicked]"
+    assert {(each.package.rpartition("/")[2], each.name): each.places for each in found} == {
+        ("a", "TestOne"): (Place("a_test.go", 5, "said"), Place("a_test.go", 5, "want 3")),
+        ("a", "TestSubs/deep/er"): (Place("a_test.go", 9, "deeper"),),
+        ("a", "TestSubs/bad"): (Place("a_test.go", 8, "bad one"),),
+        ("a", "TestP1"): (Place("a_test.go", 11, "p1"),),
+        ("b", "TestNil"): (Place("/src/red/b/b_test.go", 5, panic),),
+        ("c", ""): (Place("c/c_test.go", 5, "undefined: undefinedThing"),),
+        ("d", ""): (),
+    }
+
+
 @pytest.mark.parametrize("step", ["run-test", "lint"])
 @pytest.mark.parametrize("log", [PLAIN, VERBOSE, JSON], ids=["plain", "verbose", "json"])
 def test_failed_tests_are_told_by_name_and_line_in_every_form_and_step(log: bytes, step: str) -> None:
@@ -72,6 +91,33 @@ def test_the_summary_of_gotestsum_repeats_nothing() -> None:
     assert end_of(VERBOSE + summary).failed == (ADD, BROKEN)
     alone = end_of(summary).failed
     assert [(each.package, each.name, each.places) for each in alone] == [("add", ADD.name, ADD.places)]
+
+
+TESTIFY = b"""\
+    add_test.go:12: 
+        \tError Trace:\t/src/add_test.go:12
+        \tError:      \tNot equal: 
+        \t            \texpected: 3
+        \t            \tactual  : 4
+        \tTest:       \tTestAdd/zero
+"""  # noqa: W291 - as it is written
+
+
+def test_an_assertion_of_testify_says_what_was_wrong() -> None:
+    plain = (
+        b"--- FAIL: TestAdd (0.00s)\n    --- FAIL: TestAdd/zero (0.00s)\n"
+        + TESTIFY
+        + b"FAIL\nFAIL\tp\t0.1s\n"
+    )
+    verbose = b"=== RUN   TestAdd/zero\n" + TESTIFY + b"--- FAIL: TestAdd/zero (0.00s)\nFAIL\nFAIL\tp\t0.1s\n"
+    event = {"Time": "2026-11-27T10:00:00Z", "Action": "output", "Package": "p", "Test": "TestAdd/zero"}
+    events = [event | {"Output": line.decode() + "\n"} for line in TESTIFY.splitlines()] + [
+        event | {"Action": "fail"}
+    ]
+    told = b"".join(json.dumps(each, separators=(",", ":")).encode() + b"\n" for each in events)
+    place = Place("add_test.go", 12, "Not equal: expected: 3 actual : 4")
+    for log in (plain, verbose, told):
+        assert end_of(log).failed == (FailedTest("p", "TestAdd/zero", (place,)),)
 
 
 def test_a_panic_is_told_with_the_line_of_the_test() -> None:
