@@ -42,7 +42,8 @@ _JSON = re.compile(
 )
 _JSON_LINE = re.compile(rb'\{"(?:Time|ImportPath|Action)":')
 _PLACE_OF_CODE = re.compile(rb"(?:vet: )?([^\s:#]{1,500}\.go):(\d{1,9})(?::\d{1,9})?: ?([^\n]{0,2000})")
-_TIME = re.compile(rb" \([\d.]{1,12}[a-z\xc2\xb5]{1,3}\)\s*\Z")
+_TIME = re.compile(rb" \((?:[\d.]{1,12}[a-z\xc2\xb5]{1,3}|unknown)\)\s*\Z")
+_SUMMARY = b"\n=== Failed\n=== FAIL: "
 _ASSERTION = re.compile(rb"[ \t]{1,64}((?:Error:[ \t]|(?:expected|actual) {0,2}: )[^\n]{1,2000})")
 """The lines of testify's assertions that say what was wrong (stretchr/testify assert/assertions.go)."""
 _FRAME = re.compile(rb"\t([^\s:]{1,500}_test\.go):(\d{1,9}) \+0x")
@@ -58,17 +59,19 @@ def read_end(log: LogText, lines: int) -> LogEnd:
         log: Of a step that failed.
         lines: How many lines are kept at most.
     """
-    tests = _Tests()
     data = log.data
     if _STEP_OF_BUILD.search(data) is not None:
         data = _STEP_OF_BUILD.sub(b"\n", data)
+    # gotestsum prints every failure again at its end, with all that is known of it.
+    begin = data.rfind(_SUMMARY)
+    tests = _Tests(summed=begin >= 0)
     json = False
     for match in _JSON.finditer(data):
         if (event := _event(match[1])) is not None:
             json = True
             tests.told_by_json(event)
     if not json:
-        for match in _TOLD.finditer(data):
+        for match in _TOLD.finditer(data, max(0, begin)):
             tests.told(match)
     failed, more = tests.failed()
     lines_at_end = () if log.cut else _last_lines(data, lines)
@@ -120,11 +123,16 @@ def _event(raw: bytes) -> Mapping[str, object] | None:
 class _Tests:
     """Tests that a log tells of, line by line. Texts stay bytes until it is known which of them are shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, summed: bool) -> None:
+        """Begin with none.
+
+        Args:
+            summed: Whether it is gotestsum's summary that tells of them.
+        """
+        self._summed = summed
         self._places: dict[_Key, list[tuple[bytes, bytes, bytes, bool]]] = {}
         """Test → file, line and text of what it said, and whether the text follows in lines of its own."""
         self._failed: dict[_Key, None] = {}
-        self._by_name: dict[bytes, _Key] = {}
         self._packages: list[bytes] = []
         """go names a package after its tests: package 0 has those up to the first line FAIL."""
         self._named_last = 0
@@ -140,7 +148,8 @@ class _Tests:
         elif match["assertion"]:
             self._more(self._now, match["assertion"])
         elif match["code"]:
-            self._place(self._now, match["code"], match["row"], match["fault"])
+            key = self._package_of(match["code"]) if self._summed else self._now
+            self._place(key, match["code"], match["row"], match["fault"])
         elif match["package"]:
             self._now = (match["package"], b"")
         elif match["panic"]:
@@ -149,14 +158,13 @@ class _Tests:
             if self._panic:
                 self._place(self._now, match["frame"], match["at"], self._panic)
                 self._panic = b""
-        else:
+        elif not self._summed:
             self._package_failed(match["failed"], broken=b"failed]" in match["how"])
 
     def _word(self, word: bytes, rest: bytes) -> None:
         if word == b"=== FAIL: ":
             package, _, name = rest.partition(b" ")
-            # The summary repeats what go said before, with a shorter name of the package.
-            self._now = self._by_name.get(name, (package, name))
+            self._now = (package, name)
             self._fail(self._now)
             return
         self._now = (len(self._packages), rest)
@@ -164,6 +172,11 @@ class _Tests:
             self._fail(self._now)
         elif word.startswith(b"--- "):
             self._places.pop(self._now, None)
+
+    @staticmethod
+    def _package_of(file: bytes) -> "_Key":
+        """The package of a file that does not compile: the summary names it after its folder."""
+        return (file.rpartition(b"/")[0].removeprefix(b"./") or b".", b"")
 
     def _package_failed(self, package: bytes, *, broken: bool) -> None:
         if broken or len(self._failed) == self._named_last:
@@ -192,8 +205,6 @@ class _Tests:
     def _fail(self, key: "_Key") -> None:
         if len(self._failed) < MAX_SEEN:
             self._failed.setdefault(key)
-            if key[1]:
-                self._by_name.setdefault(key[1], key)
 
     def _place(self, key: "_Key", file: bytes, line: bytes, text: bytes) -> None:
         places = self._places.get(key)

@@ -88,9 +88,22 @@ def test_the_lines_of_an_image_build_are_read_too() -> None:
 
 def test_the_summary_of_gotestsum_repeats_nothing() -> None:
     summary = b"\n=== Failed\n=== FAIL: add TestAdd/zero (0.00s)\n    add_test.go:12: want 3, got 4\n\nDONE 3 tests, 1 failure in 0.1s\n"
-    assert end_of(VERBOSE + summary).failed == (ADD, BROKEN)
-    alone = end_of(summary).failed
-    assert [(each.package, each.name, each.places) for each in alone] == [("add", ADD.name, ADD.places)]
+    for log in (VERBOSE + summary, summary):
+        assert end_of(log).failed == (FailedTest("add", ADD.name, ADD.places),)
+
+
+@pytest.mark.parametrize("path", sorted((LOGS / "red").glob("gotestsum-*.log")), ids=lambda path: path.stem)
+def test_every_format_of_gotestsum_is_read_by_its_summary(path: Path) -> None:
+    found = end_of(path.read_bytes()).failed
+    assert {(each.package, each.name): [place.line for place in each.places] for each in found} == {
+        ("a", "TestOne"): [5, 5],
+        ("a", "TestSubs/deep/er"): [9],
+        ("a", "TestSubs/bad"): [8],
+        ("a", "TestP1"): [11],
+        ("b", "TestNil"): [5],
+        ("c", ""): [5],
+        ("d", "TestVet"): [],
+    }
 
 
 TESTIFY = b"""\
