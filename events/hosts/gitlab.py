@@ -9,6 +9,8 @@ HOST = Host(
     title="GitLab",
     kinds=frozenset({"push", "tag", "pull_request", "other"}),
     # GitLab's own event source verifies nothing unless it manages the hooks (tried on argo-events 1.9.10).
+    commit_page="{repository}/-/commit/{sha}",
+    request_page="{repository}/-/merge_requests/{number}",
     receiver=WEBHOOK,
     verification=Verification.BEARER,
     webhook=WebhookForm(

@@ -50,7 +50,8 @@ class Controller(OwnPod):
     )
     link: Annotated[str, AfterValidator(_check_link)] | None = Field(
         default=None,
-        description="Page to which the status leads. Fields: {namespace}, {workflow}, {pipeline}. Default: none.",
+        description="Page to which the status leads. Fields: {namespace}, {workflow}, {pipeline}. Default: the page at "
+        "exporter.url, or none.",
         examples=["https://argo.example.com/workflows/{namespace}/{workflow}"],
     )
     reconcile: ReconcileOrSwitch = Field(

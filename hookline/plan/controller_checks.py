@@ -53,8 +53,11 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
             )
     sources = {each.name: _settings(declaration, each, problems) for each in reporting}
     found: dict[str, Any] = {"sources": sources, "context": declared.controller.context}
-    if declared.controller.link is not None:
-        found["link"] = declared.controller.link
+    link = declared.controller.link
+    if link is None and declaration.exporter is not None and declaration.exporter.exporter.url is not None:
+        link = f"{declaration.exporter.exporter.url}/runs/{{namespace}}/{{workflow}}"
+    if link is not None:
+        found["link"] = link
     return yaml_text(found)
 
 

@@ -150,7 +150,7 @@ class _Recording:
             raise ValueError("`uid` is not a text, and a VANISHED line needs it")
         return at, resource, kind, line
 
-    def log(self, request: LogRequest, limit_bytes: int) -> Change:
+    def log(self, request: LogRequest, limit_bytes: int, lines: int) -> Change:
         """The answer to a request for a log; a log that was not recorded is `gone`."""
         name = _log_name(request.uid)
         path = self._root / "logs" / (name or "")
@@ -162,7 +162,7 @@ class _Recording:
                 data = file.read(limit_bytes + 1)
         except (*_UNREADABLE, KeyError, ValueError):
             return Change("logs", "read", uid=request.uid, result="gone")
-        log, result = parse_log(request, data[:limit_bytes], cut=len(data) > limit_bytes)
+        log, result = parse_log(request, data[:limit_bytes], cut=len(data) > limit_bytes, lines=lines)
         return Change("logs", "read", uid=request.uid, log=log, result=result)
 
 
@@ -187,7 +187,7 @@ def _opened(path: Path) -> Iterator[_Recording]:
 
 
 def replay(
-    path: Path, counting: Counting, templates: Sequence[str], log_limit_bytes: int
+    path: Path, counting: Counting, templates: Sequence[str], log_limit_bytes: int, log_lines: int = 0
 ) -> Iterator[tuple[float, Sequence[Observation]]]:
     """Measure a recording, a folder or a zip of one, change by change, by its own clock.
 
@@ -204,7 +204,7 @@ def replay(
             counted, requests = counting.apply(changes, now)
             found = list(counted)
             while requests:
-                logs = [recording.log(each, log_limit_bytes) for each in requests]
+                logs = [recording.log(each, log_limit_bytes, log_lines) for each in requests]
                 counted, requests = counting.apply(logs, now)
                 found += counted
             return found

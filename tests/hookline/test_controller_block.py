@@ -134,6 +134,35 @@ def test_changed_settings_make_a_new_pod(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("exporter", "controller", "link"),
+    [
+        ("{url: 'https://hookline.example.com/'}", "{}", "https://hookline.example.com/runs/{namespace}/{workflow}"),
+        ("{url: 'https://ci.example.com:8443'}", "{}", "https://ci.example.com:8443/runs/{namespace}/{workflow}"),
+        ("{url: 'https://hookline.example.com'}", "{link: 'https://argo.example.com/{workflow}'}", "https://argo.example.com/{workflow}"),
+        ("{}", "{}", None),
+    ],
+)  # fmt: skip
+def test_statuses_lead_to_the_exporters_page_of_the_run_where_its_address_is_known(
+    tmp_path: Path, exporter: str, controller: str, link: str | None
+) -> None:
+    path = written(tmp_path, controller)
+    path.write_text(path.read_text("utf-8") + f"exporter: {exporter}\n", "utf-8")
+    (found,) = [each for each in rendered(path) if each["kind"] == "ConfigMap"]
+    assert yaml.safe_load(found["data"]["settings.yaml"]).get("link") == link
+
+
+@pytest.mark.parametrize(
+    "url", ["hookline.example.com", "https://example.com/hookline", "ftp://x", "https://{workflow}.x"]
+)
+def test_an_address_of_the_exporter_at_which_its_pages_cannot_stand_is_refused(
+    tmp_path: Path, url: str
+) -> None:
+    path = written(tmp_path)
+    path.write_text(path.read_text("utf-8") + f"exporter: {{url: '{url}'}}\n", "utf-8")
+    assert "exporter.url: expected http:// or https:// and a host without a path" in refused(path)
+
+
+@pytest.mark.parametrize(
     ("host", "url", "api"),
     [
         ("github", "https://github.com/acme/shop.git", "https://api.github.com"),
