@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hookline.controlling.comments import CommentDuty, Comments
 from hookline.controlling.duties import MakeDuty
 from hookline.controlling.follower import Connect, Follower
 from hookline.controlling.reconciling import Reconciling
@@ -22,7 +23,12 @@ def companions(plan: Plan, connect: Connect) -> Sequence[Companion]:
     declared = plan.declaration.controller
     if declared is not None and (settings := declared.controller.reconciling) is not None:
         found.append(Reconciling(plan, connect, settings))
-    if makers := _makers(plan):
+    makers = _makers(plan)
+    if declared is not None and declared.controller.comments:
+        comments, sources = Comments(plan), frozenset(declared.controller.comments)
+        found.append(comments)
+        makers.append(lambda plan, _hands: CommentDuty(plan, comments, sources))
+    if makers:
         found.append(Follower(plan, connect, makers))
     return found
 

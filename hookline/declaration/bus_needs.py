@@ -14,3 +14,5 @@ def bus_needs(declaration: Declaration) -> Iterator[tuple[str, ...]]:
         return
     if declared.controller.reconciling is not None:
         yield "controller", "reconcile"
+    if declared.controller.comments:
+        yield "controller", "comments"

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from documents.lines import check_line
+from events.sources import SourceName
 from hookline.declaration.bus_duties import Reconcile, ReconcileOrSwitch
 from hookline.declaration.own_pods import OwnPod
 
@@ -57,6 +58,13 @@ class Controller(OwnPod):
         description="Create the Workflows that events on the bus should have started, and that are missing: true, or since, grace and "
         "skip_superseded.",
         examples=[True],
+    )
+
+    comments: Annotated[list[SourceName], Field(min_length=1, max_length=50)] | None = Field(
+        default=None,
+        description="Sources whose requests take commands in comments: /test, /retest, /cancel and /approve, of people who may write "
+        "(hookline docs comments). Each needs report:. Default: none.",
+        examples=[["github"]],
     )
 
     @property

@@ -48,6 +48,10 @@ def bus_rights(plan: Plan) -> BusRights:
     )
     if declared.controller.reconciling is not None:
         _reconcile(plan, found)
+    if declared.controller.comments:
+        # The requests of hookline/controlling/comments.py, beside those of the reports: list and patch.
+        for rules in found.runs.values():
+            rules.append({**_ARGO, "resources": ["workflows"], "verbs": ["create", "get"]})
     return found
 
 
