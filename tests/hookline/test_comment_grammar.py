@@ -108,7 +108,26 @@ def test_a_text_that_no_host_takes_is_not_read() -> None:
 
 
 WORDS = st.sampled_from(
-    ["/test", "/retest", "/cancel", "/approve", " ", "\t", "\n", "\r\n", "\r", "```", "~~~", ">", "<!--", "-->", "`", "shop", "0123abc", "\u200b"]
+    [
+        "/test",
+        "/retest",
+        "/cancel",
+        "/approve",
+        " ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\r",
+        "```",
+        "~~~",
+        ">",
+        "<!--",
+        "-->",
+        "`",
+        "shop",
+        "0123abc",
+        "\u200b",
+    ]
 )
 TEXT = st.lists(st.one_of(WORDS, st.text(max_size=5)), max_size=25).map("".join)
 
