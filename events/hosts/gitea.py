@@ -29,6 +29,7 @@ HOST = Host(
                 Choice("Pull Request Synchronized", "pull_request_sync"),
             ),
         },
+        comments=(Choice("Pull Request Comment", "pull_request_comment"),),
     ),
     event_headers=("X-Gitea-Event", "X-Forgejo-Event", "X-Gogs-Event", "X-Github-Event"),
     delivery_header="X-Gitea-Delivery",

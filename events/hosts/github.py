@@ -21,6 +21,7 @@ HOST = Host(
             "pull_request": (Choice("Pull requests", "pull_request"),),
             "merge_group": (Choice("Merge groups", "merge_group"),),
         },
+        comments=(Choice("Issue comments", "issue_comment"),),
     ),
     event_headers=("X-Github-Event",),
     delivery_header="X-Github-Delivery",

@@ -25,6 +25,7 @@ HOST = Host(
             "tag": (Choice("Tag push events", "tag_push_events"),),
             "pull_request": (Choice("Merge request events", "merge_requests_events"),),
         },
+        comments=(Choice("Comments", "note_events"),),
     ),
     delivery_header="Idempotency-Key",
     ignores_case=True,

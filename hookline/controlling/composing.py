@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hookline.controlling.comments import CommentDuty, Comments
 from hookline.controlling.duties import MakeDuty
 from hookline.controlling.follower import Connect, Follower
 from hookline.controlling.healing import Healing
@@ -30,7 +31,12 @@ def companions(plan: Plan, connect: Connect) -> Sequence[Companion]:
         found.append(Healing(plan))
     if declared is not None and declared.controller.retire_contexts:
         found.append(Retiring(plan))
-    if makers := _makers(plan):
+    makers = _makers(plan)
+    if declared is not None and declared.controller.comments:
+        comments, sources = Comments(plan), frozenset(declared.controller.comments)
+        found.append(comments)
+        makers.append(lambda plan, _hands: CommentDuty(plan, comments, sources))
+    if makers:
         found.append(Follower(plan, connect, makers))
     return found
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from documents.lines import check_line
+from events.sources import SourceName
 from hookline.declaration.bus_duties import Reconcile, ReconcileOrSwitch
 from hookline.declaration.own_pods import OwnPod
 from hookline.declaration.report_skipped import ReportSkipped
@@ -79,6 +80,13 @@ class Controller(OwnPod):
         description="Tell open requests success for each status that their branch requires, that carries the pattern of context, and whose pipeline "
         "is declared no more. Only where no other declaration reports at the same repositories under this pattern.",
         examples=[True],
+    )
+
+    comments: Annotated[list[SourceName], Field(min_length=1, max_length=50)] | None = Field(
+        default=None,
+        description="Sources whose requests take commands in comments: /test, /retest, /cancel and /approve, of people who may write "
+        "(hookline docs comments). Each needs report:. Default: none.",
+        examples=[["github"]],
     )
 
     @property

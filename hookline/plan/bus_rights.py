@@ -59,6 +59,10 @@ def bus_rights(plan: Plan) -> BusRights:
         _reconcile(plan, found)
     if declared.controller.heal_bus:
         found.home.extend(_HEALING)
+    if declared.controller.comments:
+        # The requests of hookline/controlling/comments.py, beside those of the reports: list and patch.
+        for rules in found.runs.values():
+            rules.append({**_ARGO, "resources": ["workflows"], "verbs": ["create", "get"]})
     return found
 
 

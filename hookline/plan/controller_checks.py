@@ -7,6 +7,7 @@ from documents.diagnostics import Problems
 from hookline.declaration.bus_needs import bus_needs
 from hookline.declaration.loading import Declaration, DeclaredController, DeclaredSource
 from hookline.output import yaml_text
+from hookline.plan.comment_checks import check_comments
 from hookline.plan.own_pod_checks import check_amounts, check_clients
 from hookline.plan.report_skipped_checks import check_report_skipped
 from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, SECRETS
@@ -51,6 +52,7 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
                 "the bus of ack-one is NATS Streaming, and hookline reads JetStream alone; leave it out",
                 ".".join(path),
             )
+    check_comments(declaration, declared, problems)
     sources = {each.name: _settings(declaration, each, problems) for each in reporting}
     found: dict[str, Any] = {"sources": sources, "context": declared.controller.context}
     link = declared.controller.link

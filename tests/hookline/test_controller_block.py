@@ -310,3 +310,65 @@ def test_a_source_reports_by_a_token_or_for_github_by_an_app(tmp_path: Path, rep
     found = refused(written(tmp_path, report=report))
     assert said in found
     assert "hunter2" not in found
+
+
+def commented(folder: Path, comments: str, report: str = TOKEN) -> Path:
+    """A declaration whose pipeline shop builds requests of the source gitea."""
+    path = written(folder, f"{{comments: {comments}}}", report)
+    first, rest = path.read_text("utf-8").split("  cart:\n")
+    path.write_text(first.replace("push: {branches", "pull_request: {into") + "  cart:\n" + rest, "utf-8")
+    return path
+
+
+def test_comments_give_the_controller_the_declaration_and_the_right_to_create_runs(tmp_path: Path) -> None:
+    found = rendered(commented(tmp_path, "[gitea]"))
+    roles = [each for each in found if each["kind"] == "Role" and each["metadata"]["namespace"] == "ci"]
+    verbs = {
+        verb
+        for role in roles
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        if rule["resources"] == ["workflows"]
+    }
+    assert verbs == {"create", "get", "list", "patch", "watch"}
+    assert "hookline-controller-declaration" in {each["metadata"]["name"] for each in found}
+
+
+def test_comments_change_no_event_source_and_no_sensor(tmp_path: Path) -> None:
+    def subscriptions(path: Path) -> list[Any]:
+        done = CliRunner().invoke(main, ["render", str(path)])
+        assert done.exit_code == 0, done.stderr
+        return [each for each in read_yaml(done.stdout) if each["kind"] in {"EventSource", "Sensor"}]
+
+    heard = commented(tmp_path, "[gitea]")
+    with_comments = subscriptions(heard)
+    heard.write_text(heard.read_text("utf-8").replace("{comments: [gitea]}", "{}"), "utf-8")
+    assert subscriptions(heard) == with_comments != []
+
+
+def test_webhooks_name_the_comments_where_they_are_heard(tmp_path: Path) -> None:
+    path = commented(tmp_path, "[gitea]")
+    assert "Pull Request Comment" in CliRunner().invoke(main, ["webhooks", str(path)]).stdout
+    path.write_text(path.read_text("utf-8").replace("{comments: [gitea]}", "{}"), "utf-8")
+    assert "Comment" not in CliRunner().invoke(main, ["webhooks", str(path)]).stdout
+
+
+@pytest.mark.parametrize(
+    ("comments", "words"),
+    [
+        ("[nowhere]", "there is no source nowhere; sources: gitea, other"),
+        ("[other]", "other has no token to ask it; add report:"),
+        ("[gitea, gitea]", "gitea stands here twice"),
+        ("[]", "controller.comments"),
+    ],
+)
+def test_comments_of_a_source_that_cannot_be_asked_are_refused(
+    tmp_path: Path, comments: str, words: str
+) -> None:
+    said = refused(commented(tmp_path, comments))
+    assert words in said
+    assert "hookline.yaml:3:" in said
+
+
+def test_comments_of_a_source_without_requests_are_refused(tmp_path: Path) -> None:
+    assert "no pipeline builds requests of gitea" in refused(written(tmp_path, "{comments: [gitea]}"))
