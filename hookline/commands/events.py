@@ -154,7 +154,7 @@ def _arrived(plan: Plan, opened: "OpenBus", state: StreamState, wanted: Wanted) 
         read = (wanted.of(plan, each) for each in messages)
         return list(deque((each for each in read if each), wanted.last))
     most, found = wanted.last or LAST, list[Arrival]()
-    for first, last in windows(state.first_sequence, state.last_sequence, most * 2):
+    for first, last in windows(state.first_sequence, state.last_sequence, most):
         # The newest of the window, and what was found in newer ones.
         read = (wanted.of(plan, each) for each in opened.reader.messages(asked, first, last))
         found = [*deque((each for each in read if each), most - len(found)), *found]
