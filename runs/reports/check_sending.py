@@ -40,7 +40,9 @@ def check_sender(address: str, app: int, tokens: InstallationTokens, ask: Ask) -
             return authorised(repository, lambda token: github_checks.change(address, token, report, run))
 
         try:
-            run = "" if report.unsure else github_checks.open_run(report.memory)
+            # The last word is told after a look: whoever was stopped half way may have left a second one.
+            sure = not (report.unsure or report.status.final)
+            run = github_checks.open_run(report.memory) if sure else ""
             if run and (response := changed(run)).status not in _NOT_TO_CHANGE:
                 return github_checks.answer(report, response)
             seen = authorised(repository, lambda token: github_checks.look_up(address, token, report, app))
@@ -48,6 +50,10 @@ def check_sender(address: str, app: int, tokens: InstallationTokens, ask: Ask) -
                 # Without a look a second one might be made.
                 return github_checks.answer(report, seen)
             known = github_checks.known(report, seen.body, app)
+            for each in known.left if report.status.final else ():
+                response = changed(each)
+                if response.status >= 300 and response.status not in _NOT_TO_CHANGE:
+                    return github_checks.answer(report, response)
             if known.delivered is not None:
                 return known.delivered
             if known.open and (response := changed(known.open)).status not in _NOT_TO_CHANGE:

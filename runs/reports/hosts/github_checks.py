@@ -44,7 +44,9 @@ class Known:
     delivered: Delivered | None = None
     """Set where the host has this very status."""
     open: str = ""
-    """Number of a check run that can be changed; empty where there is none."""
+    """Number of the check run to change; empty where there is none."""
+    left: tuple[str, ...] = ()
+    """Numbers of others that are open. Nobody else would end them, and a branch may wait for one."""
 
 
 def open_run(memory: str) -> str:
@@ -80,13 +82,16 @@ def known(report: Report, body: Any, app: int) -> Known:
     ]
     runs.sort(key=lambda each: -int(each["id"]))
     mine = next((each for each in runs if each.get("external_id") == report.uid), None)
-    if mine is not None and _says(mine, report):
-        return Known(Delivered(_memory(mine["id"], report.status)))
-    if mine is not None and mine.get("status") != "completed":
-        return Known(open=str(mine["id"]))
+    delivered = (
+        Delivered(_memory(mine["id"], report.status)) if mine is not None and _says(mine, report) else None
+    )
     # One that an earlier run of this commit left open would stay so: the later run counts, and takes it.
-    left = next((each for each in runs if each.get("status") != "completed"), None)
-    return Known(open="" if left is None else str(left["id"]))
+    unended = [each for each in runs if each.get("status") != "completed"]
+    unended.sort(key=lambda each: each.get("external_id") != report.uid)
+    numbers = [str(each["id"]) for each in unended]
+    if delivered is not None:
+        return Known(delivered, left=tuple(numbers) if report.status.final else ())
+    return Known(None, numbers[0] if numbers else "", tuple(numbers[1:]))
 
 
 def _says(run: Mapping[str, Any], report: Report) -> bool:
@@ -107,7 +112,7 @@ def creation(api: str, token: str, report: Report) -> Request:
 
 
 def change(api: str, token: str, report: Report, run: str) -> Request:
-    """Changes a check run."""
+    """Changes a check run, or ends one that was left."""
     url = f"{repository(api, report.status)}/check-runs/{path(run)}"
     return Request(url, github.headers(token), _body(report), "PATCH")
 

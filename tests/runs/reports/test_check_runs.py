@@ -341,6 +341,23 @@ def test_a_later_run_of_the_commit_takes_the_one_that_an_earlier_left_open(site:
     assert (run["external_id"], run["conclusion"]) == ("u2", "success")
 
 
+def test_a_second_one_that_was_made_by_mistake_does_not_stay_open(site: Site) -> None:
+    memory = site.tells(report("running"))
+    # A process that was stopped after its look, and went on when another one had made the check run.
+    for number in (901, 902):
+        site.host.runs.append({**site.host.runs[0], "id": number})
+    site.host.faults.append(answers(502, "bad gateway"))
+    assert isinstance(site.send(report("failure", memory=memory)), Later)
+    site.tells(report("failure", memory=memory, unsure=True))
+    assert {each["status"] for each in site.host.runs} == {"completed"}
+    assert {each["conclusion"] for each in site.host.runs} == {"failure"}
+    # Nor one that is found when the last word was told.
+    site.host.runs.append({**site.host.runs[0], "id": 903, "status": "queued", "conclusion": None})
+    site.tells(report("failure", unsure=True))
+    assert {each["status"] for each in site.host.runs} == {"completed"}
+    assert len(site.host.runs) == 4
+
+
 def test_a_later_run_of_the_commit_leaves_the_end_of_an_earlier_one(site: Site) -> None:
     site.tells(report("failure", "u1"))
     site.tells(report("success", "u2"))

@@ -416,4 +416,6 @@ def kill(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running.controller, "_mark", dead)
     for each in running.controller._hosts.values():
         each.stop()
+    # Here threads outlive their controller; what is on its way at a kill arrives, and nothing follows it.
+    until(lambda: not any(each._sending for each in running.controller._hosts.values()))
     running.stop()
