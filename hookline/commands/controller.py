@@ -156,6 +156,7 @@ def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Compan
     in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
     return companions(plan, lambda connection: bus_of(plan, connection, url, in_pod=in_pod))
 
+
 def _require_app_extra(settings: "ControllerSettings") -> None:
     """End the command where a source has an App and the package that signs is not installed."""
     from runs.reports.github_app import missing_package  # noqa: PLC0415

@@ -29,6 +29,13 @@ def check_comments(declaration: Declaration, declared: DeclaredController, probl
                 f"to sources.{name}",
                 path,
             )
+        elif source.source.report.app is not None:
+            problems.error(
+                position,
+                f"commands count only if the host says who may write; {name} reports as an App, whose tokens may do nothing but check runs. "
+                f"Report by a token there, or leave it out",
+                path,
+            )
         elif not any(
             each.pipeline.repository.source == name and each.pipeline.events.pull_request is not None
             for each in declaration.pipelines.values()

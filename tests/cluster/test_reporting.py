@@ -74,7 +74,9 @@ def test_a_real_gitea_has_the_last_word_of_every_run_although_the_controller_was
     clone = gitea.clone("ann", REPOSITORY, tmp_path / "clone")
     commits = {name: clone.commit() for name in ENDS}
     clone.push("main")
-    made = gitea.api("ann", "POST", "users/ann/tokens", {"name": f"statuses-{workflows}", "scopes": ["write:repository"]})
+    made = gitea.api(
+        "ann", "POST", "users/ann/tokens", {"name": f"statuses-{workflows}", "scopes": ["write:repository"]}
+    )
     (tmp_path / "token").write_text(made["sha1"])
     settings = tmp_path / "controller.yaml"
     settings.write_text(

@@ -365,7 +365,7 @@ def test_a_host_that_does_not_answer_is_asked_again(site: Site) -> None:
 
 
 def test_a_token_without_the_right_is_a_warning_and_no_permission_for_anybody(site: Site) -> None:
-    Path(site.source.token_file).write_text("another")
+    Path(site.source.token_file or "").write_text("another")
     site.start()
     site.say("/test")
     wait(lambda: bool(site.comments.warnings()))

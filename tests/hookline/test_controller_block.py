@@ -261,6 +261,7 @@ def test_whoever_has_the_exporter_scraped_has_its_controller_scraped(tmp_path: P
             assert each["spec"]["podMetricsEndpoints"] == [{"port": "http", "interval": "15s"}]
             assert pod["spec"]["containers"][0]["ports"][0]["name"] == "http"
 
+
 APP = "app: {id: 123456, private_key: {name: app, key: key.pem}}"
 
 

@@ -73,6 +73,24 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(host, tmp_path)
 
 
+# A status of no run
+
+
+def test_a_check_of_a_request_that_starts_nothing_is_made_once_and_yields_to_the_check_run_of_a_run(
+    site: Site,
+) -> None:
+    skipped = report("skipped", "", unsure=True, yields=True)
+    site.tells(skipped)
+    site.tells(skipped)
+    assert [each["conclusion"] for each in site.host.runs] == ["skipped"]
+    site.tells(report("running"))
+    site.tells(skipped)
+    site.tells(report("success"))
+    site.tells(skipped)
+    (_, run) = site.host.runs
+    assert (run["external_id"], run["conclusion"]) == ("u1", "success")
+
+
 # Tokens
 
 

@@ -27,6 +27,7 @@ from runs.reports.status import Report
 
 Line = dict[str, Any]
 Killed = Literal["before", "unmarked", "after"]
+MOMENTS: tuple[Killed | None, ...] = (None, "before", "unmarked", "after")
 
 PASSES = ("queued", "running", "success")
 RED = ("queued", "running", "failure")
@@ -117,6 +118,7 @@ class Site:
         if line["type"] in {"VANISHED", "SYNCED"}:
             return
         raw = line["object"]
+        assert raw is not None
         uid = raw["metadata"]["uid"]
         kept = self.objects.get(uid, raw)["metadata"].get("annotations", {})
         raw["metadata"]["annotations"] = {**raw["metadata"].get("annotations", {}), **kept}
@@ -241,7 +243,7 @@ def test_a_controller_that_is_killed_at_a_hundred_moments_tells_each_status_once
     kills = 0
     for seed, history in itertools.product(range(4), SEQUENCES):
         draw = random.Random(f"{history} {seed}")
-        site = site_of(host, token, functools.partial(draw.choice, (None, "before", "unmarked", "after")))
+        site = site_of(host, token, functools.partial(draw.choice, MOMENTS))
         lines = lines_of(history)
         for line in lines:
             site.see(line)
