@@ -1,8 +1,10 @@
 """Requests that start nothing: what each host is told of which pipeline, and what it is never told."""
 
+import base64
 import datetime
 import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bus_cluster import NOW, BusCluster, pushed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from status_hosts import TOKEN, StatusHost, answers, status_host
@@ -24,6 +27,7 @@ from events.delivery import BusEvent, Delivery, bus_event
 from events.event_files import parse
 from events.host import host
 from hookline.answers.simulation import simulate
+from hookline.bus_access import bus_of
 from hookline.controlling.composing import companions
 from hookline.controlling.duties import Arrival
 from hookline.controlling.skipping import Skipping
@@ -606,6 +610,31 @@ def test_a_draft_waits_and_then_says_why_nothing_starts(tmp_path: Path) -> None:
             world.outgoing.stop()
 
 
+def test_a_skip_waits_for_a_draft_of_the_same_commit_until_that_runs_or_is_closed(tmp_path: Path) -> None:
+    with status_host("github") as where:
+        world = World(where, tmp_path)
+        world.start({"shop": {"pull_request": {"into": [BASE]}}})
+        other = edited(OWN, pull_request__base__ref="next", number=3, pull_request__number=3)
+        draft = edited(OWN, pull_request__draft=True)
+        world.arrive(draft)
+        world.arrive(other)
+        world.pass_time()
+        assert [each[-1] for each in where.told] == ["pending"]
+        world.arrive(edited(draft, action="closed"))
+        world.pass_time()
+        assert [each[-1] for each in where.told] == ["pending", "success"]
+        world.start({"shop": {"pull_request": {"into": [BASE]}}})
+        where.told.clear()
+        where.descriptions.clear()
+        world.arrive(draft)
+        world.arrive(other)
+        world.pass_time()
+        world.arrive(edited(OWN, action="ready_for_review"))
+        world.pass_time()
+        assert [each[-1] for each in where.told] == ["pending"]
+        world.outgoing.stop()
+
+
 def test_gitlab_is_told_of_a_skip_only_where_nothing_else_runs_or_waits(tmp_path: Path) -> None:
     # "Pipelines must succeed" looks at all statuses of a commit together.
     skip = {"pull_request": {"into": ["release/*"]}}
@@ -635,6 +664,45 @@ def test_a_source_without_report_is_told_nothing(world: World) -> None:
     world.arrive()
     world.pass_time()
     assert world.put == []
+
+
+def test_what_stands_on_the_bus_reaches_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hookline.controlling.follower.ROUND_SECONDS", 0.02)
+    monkeypatch.setattr("hookline.controlling.skipping.HOLD_SECONDS", 0.05)
+    skips = {"shop": {"pull_request": {"into": ["release/*"]}}}
+    with status_host("github") as where:
+        world = World(where, tmp_path)
+        cluster = BusCluster(tmp_path)
+        made = declared("github", REPOSITORY, skips)
+        address = ("127.0.0.1", cluster.nats.port)
+        for number in (1, 2):  # delivered twice
+            data = {
+                "headers": {"X-Github-Event": ["pull_request"], "X-Github-Delivery": [f"d{number}"]},
+                "body": OWN,
+            }
+            message = {
+                **pushed(number),
+                "data_base64": base64.b64encode(json.dumps(data).encode()).decode(),
+            }
+            cluster.nats.put(message, NOW, "default.hookline-webhooks.github")
+        (follower,) = companions(made, lambda connection: bus_of(made, connection, address, in_pod=False))
+        hands = Hands(
+            Connection.of_kubeconfig(cluster.kubeconfig, None),
+            world.settings,
+            lambda _source, report: world.outgoing.put(report),
+        )
+        ended = threading.Event()
+        thread = threading.Thread(target=follower.run, args=(hands, ended))
+        thread.start()
+        end = time.monotonic() + 20
+        while not where.told:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        ended.set()
+        thread.join(20)
+        cluster.stop()
+        world.outgoing.stop()
+        assert where.told == [(REPOSITORY, SHA, "hookline/shop", "success")]
 
 
 def test_words_of_runs_are_sent_before_those_that_no_run_gives() -> None:
