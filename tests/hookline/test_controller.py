@@ -16,7 +16,7 @@ from support import ROOT
 from urllib3 import request
 
 from hookline.cli import main
-from hookline.controlling import follower, healing, reconciling
+from hookline.controlling import follower, healing, reconciling, retiring
 from runs.controller import own_metrics
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
@@ -143,6 +143,7 @@ def test_every_metric_is_on_the_page() -> None:
         *follower.FAMILIES,
         *reconciling.FAMILIES,
         *healing.FAMILIES,
+        *retiring.FAMILIES,
     }
 
 
