@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bus.address import BusError
 from documents.diagnostics import InvalidInput
 from hookline.command_line.bus_options import parse_bus_url
 from hookline.command_line.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, print_line, refuse
@@ -33,6 +34,7 @@ from hookline.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from apiserver.connection import Connection
     from runs.controller.duty import Companion
 
 PORT = 9894
@@ -64,7 +66,11 @@ ENVIRONMENT = "HOOKLINE_CONTROLLER_"
     help="Connect to the bus at this URL, such as tls://127.0.0.1:4222.  [default: through the API server; in a pod: directly]",
 )
 @serving_options(ENVIRONMENT, PORT, "probes", "acts")
-@click.option("--dry-run", is_flag=True, help="Print what hosts would be told now, tell nothing, and exit.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what hosts would be told, and which lost runs would be created, do nothing, and exit.",
+)
 def command(
     cluster: ClusterArguments,
     configuration: Path,
@@ -106,7 +112,8 @@ def command(
         beside = [] if declared is None else _companions(declared, url)
     except InvalidInput as invalid:
         refuse(invalid)
-    controller = Controller(options, cluster.sources().connection, security, beside)
+    connection = cluster.sources().connection
+    controller = Controller(options, connection, security, beside)
     if dry_run:
         try:
             found = controller.due()
@@ -124,6 +131,7 @@ def command(
             for source, each in sorted(found, key=lambda pair: (pair[0], pair[1].status.key))
         ]
         click.echo(table(("SOURCE", "REPOSITORY", "COMMIT", "STATUS", "WORD", "DESCRIPTION"), rows), nl=False)
+        _print_lost(beside, connection)
         return
     configure_logs("info")
     try:
@@ -133,6 +141,26 @@ def command(
     except OSError as error:
         fail(f"--listen {listen}: {error.strerror or error}")
     sys.exit(0 if well else EXIT_NEGATIVE)
+
+
+def _print_lost(beside: "Sequence[Companion]", connection: "Connection") -> None:
+    """Print the lost runs that would be created now; a bus that cannot be read ends the command with code 3."""
+    from apiserver.connection import Refused, Unreachable  # noqa: PLC0415
+    from apiserver.resources import UnknownKind  # noqa: PLC0415
+    from hookline.controlling.reconciling import Reconciling  # noqa: PLC0415
+
+    for each in beside:
+        if not isinstance(each, Reconciling):
+            continue
+        try:
+            lost = each.due(connection)
+        except (BusError, Refused, Unreachable, UnknownKind) as error:
+            fail(f"lost runs cannot be looked for: {error}", EXIT_UNREACHABLE)
+        rows = [
+            (f"{due.deliveries[0][1]:%Y-%m-%d %H:%M:%S}", due.pipeline, f"{due.namespace}/{due.name}")
+            for due in lost
+        ]
+        click.echo("\n" + table(("RECEIVED (UTC)", "PIPELINE", "LOST RUN"), rows), nl=False)
 
 
 def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Companion]":
