@@ -1,6 +1,5 @@
 """Tell git hosts how runs go: statuses of commits."""
 
-import os
 import socket
 import sys
 import uuid
@@ -84,7 +83,7 @@ def command(
     """Tell git hosts how runs go: each run of a commit gives the commit a status.
 
     The controller watches the Workflows that hookline started. It tells GitHub, GitLab, Gitea and Forgejo when a run waits, when it runs, and how it
-    ended. It keeps nothing itself: an annotation on the Workflow says what the host was told. It can be stopped, killed and started at any moment.
+    ended. With --declaration it also brings back lost runs and mends the bus, as controller: says there. It keeps nothing itself: an annotation on the Workflow says what the host was told. It can be stopped, killed and started at any moment.
 
     \b
     Examples:
@@ -109,7 +108,7 @@ def command(
             identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         )
         security = Security(web_configuration)
-        beside = [] if declared is None else _companions(declared, url)
+        beside = [] if declared is None else _companions(declared, url, in_pod=cluster.is_own)
     except InvalidInput as invalid:
         refuse(invalid)
     connection = cluster.sources().connection
@@ -163,7 +162,7 @@ def _print_lost(beside: "Sequence[Companion]", connection: "Connection") -> None
         click.echo("\n" + table(("RECEIVED (UTC)", "PIPELINE", "LOST RUN"), rows), nl=False)
 
 
-def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Companion]":
+def _companions(declared: Path, url: tuple[str, int] | None, *, in_pod: bool) -> "Sequence[Companion]":
     """The companions that the declaration asks for.
 
     Raises:
@@ -179,5 +178,4 @@ def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Compan
     else:
         declaration, templates = load([declared]), {}
     plan = make_plan(declaration, templates)
-    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
     return companions(plan, lambda connection: bus_of(plan, connection, url, in_pod=in_pod))
