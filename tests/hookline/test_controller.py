@@ -188,6 +188,14 @@ def test_a_bus_that_is_not_there_is_a_warning_and_statuses_go_on(
             assert not thread.is_alive()
 
 
+def test_a_dry_run_without_a_bus_ends_with_the_reason(api: FakeApiServer, tmp_path: Path) -> None:
+    (tmp_path / "hookline.yaml").write_text(BUS_DECLARATION)
+    own = ("--config", str(settings(tmp_path)), "--declaration", str(tmp_path / "hookline.yaml"), "--dry-run")
+    done = asked(api, tmp_path, *own)
+    assert done.exit_code == 3
+    assert "lost runs cannot be looked for: " in done.stderr
+
+
 def test_a_wrong_declaration_is_refused_with_its_place(api: FakeApiServer, tmp_path: Path) -> None:
     (tmp_path / "hookline.yaml").write_text(
         BUS_DECLARATION.replace("{reconcile: true}", "{reconcile: {grace: 1m}}")
