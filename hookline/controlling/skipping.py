@@ -22,6 +22,8 @@ REMEMBERED: Final = 20_000
 
 _Key = tuple[str, str, str]
 """Source, repository and commit, in lower case."""
+_Place = tuple[str, int]
+"""Context, and number of the request; 0 of a group of a merge queue."""
 
 
 @dataclass(slots=True)
@@ -30,8 +32,8 @@ class _Commit:
 
     runs: set[str] = field(default_factory=set)
     """Contexts that runs give."""
-    waits: set[str] = field(default_factory=set)
-    """Contexts that wait for a person now."""
+    waits: set[_Place] = field(default_factory=set)
+    """Contexts that wait for a person now, of each request: two requests may have one commit."""
 
 
 class Skipping:
@@ -43,8 +45,8 @@ class Skipping:
         """Begin with nothing seen."""
         self._plan, self._hands = plan, hands
         self._naming = hands.settings.naming
-        self._held: dict[tuple[_Key, str], tuple[Unstarted, float | None]] = {}
-        """Commit and context → the newest word, and the time from which on it may be told."""
+        self._held: OrderedDict[tuple[_Key, _Place], tuple[Unstarted, float | None]] = OrderedDict()
+        """Commit, context and request → the newest word, and the time from which on it may be told."""
         self._commits: OrderedDict[_Key, _Commit] = OrderedDict()
 
     def arrived(self, arrival: Arrival) -> None:
@@ -57,28 +59,42 @@ class Skipping:
         kind = str(event.get("kind"))
         started = [each.pipeline for each in arrival.results if each.workflow is not None]
         found = unstarted(self._plan, self._naming, source, event, arrival.results)
+        request = event.get("pull_request") or {}
+        number = request["number"] if isinstance(request.get("number"), int) else 0
+        if request.get("action") in {"closed", "merged"}:
+            self._close(self._commit(key), number)
         if not started and not found:
             return
         commit = self._commit(key)
         for pipeline in started:
             context = self._naming.context_named(pipeline, kind, source).lower()
             commit.runs.add(context)
-            commit.waits.discard(context)
+            commit.waits.discard((context, number))
         for each in found:
-            context = each.status.key[-1]
-            (commit.waits.add if each.status.word == "queued" else commit.waits.discard)(context)
-            self._held[key, context] = each, None
+            place = each.status.key[-1], number
+            (commit.waits.add if each.status.word == "queued" else commit.waits.discard)(place)
+            self._held[key, place] = each, None
+        while len(self._held) > REMEMBERED:
+            self._held.popitem(last=False)
 
     def looked(self, now: float) -> None:
         """A round ended; Unix seconds."""
-        for place, (found, due) in list(self._held.items()):
+        for where, (found, due) in list(self._held.items()):
             if due is None:
-                self._held[place] = found, now + HOLD_SECONDS
+                self._held[where] = found, now + HOLD_SECONDS
             elif now >= due:
-                del self._held[place]
-                if _may_be_told(found, self._commit(place[0])):
+                commit = self._commits.get(where[0], _Commit())
+                if _must_wait(found, commit):
+                    continue
+                del self._held[where]
+                if _may_be_told(found, commit):
                     report = Report(found.status, "", "", "", 0.0, unsure=True, yields=True)
                     self._hands.put(found.source, report)
+
+    @staticmethod
+    def _close(commit: _Commit, number: int) -> None:
+        """Nobody acts on a closed request."""
+        commit.waits = {each for each in commit.waits if each[1] != number}
 
     def _commit(self, key: _Key) -> _Commit:
         found = self._commits.setdefault(key, _Commit())
@@ -88,10 +104,17 @@ class Skipping:
         return found
 
 
+def _must_wait(found: Unstarted, commit: _Commit) -> bool:
+    """Whether a run may still come that gives the commit the same status, or at this host the same verdict."""
+    if found.status.word != "skip" or found.status.key[-1] in commit.runs:
+        return False
+    return any(found.together or context == found.status.key[-1] for context, _ in commit.waits)
+
+
 def _may_be_told(found: Unstarted, commit: _Commit) -> bool:
     if found.status.key[-1] in commit.runs:
         return False
-    if not found.together:
+    if not found.together or found.status.word == "error":
         return True
     # A word that waits would hold what needs no such check, and a success would be the verdict before the runs have theirs.
-    return found.status.word == "error" or not (commit.runs or commit.waits)
+    return found.status.word == "skip" and not commit.runs

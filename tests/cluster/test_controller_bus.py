@@ -3,6 +3,7 @@
 import base64
 import itertools
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from cluster.deliveries import signed
 from cluster.fleet import fleet, push_body, push_event
 from cluster.installation import Installation
 from cluster.reporter import Reporter
-from cluster.test_faults import start_sensors, stop_sensors
+from cluster.test_faults import refuse, start_sensors, stop_sensors
 from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from exporter_process import ControllerProcess
@@ -24,6 +25,7 @@ from exporter_process import ControllerProcess
 from bus.names import CLIENT_PORT
 from hookline.plan.controller_objects import controller_objects
 
+ADMISSION = "admissionregistration.k8s.io/v1"
 RBAC = "rbac.authorization.k8s.io/v1"
 REPOSITORIES, SHARDS, UNDER_REFUSAL = 24, 4, 4
 GRACE = 70
@@ -203,18 +205,12 @@ def lose_the_stream(site: Installation) -> None:
 def test_a_bus_that_lost_its_stream_is_mended_by_the_controller(
     site: Installation, node: VirtualNode, tmp_path: Path
 ) -> None:
+    site.install(declaration(site, "heal_bus: true"))
     with Reporter(site, node):
-        site.apply(declaration(site, "heal_bus: true"))
-        site.until_ready()
         assert push(site, 1) == 200
         site.until_workflows(1)
         with Instances(site, tmp_path).one() as controller:
-            until(
-                lambda: controller.value("hookline_controller_bus_last_look_timestamp_seconds"),
-                "it has looked",
-                60,
-            )
-            assert "bus: " not in controller.get("/-/ready")
+            until(partial(looked, controller), "it has looked, and all is well", 60)
             lost = time.monotonic()
             lose_the_stream(site)
             until(
@@ -244,5 +240,59 @@ def test_a_bus_that_lost_its_stream_is_mended_by_the_controller(
             assert "bus: " not in controller.get("/-/ready")
 
 
+def looked(controller: ControllerProcess) -> bool:
+    look = controller.value("hookline_controller_bus_last_look_timestamp_seconds")
+    return bool(look) and "bus: " not in controller.get("/-/ready")
+
+
 def mended(controller: ControllerProcess) -> bool:
     return controller.value("hookline_controller_bus_cures_total", step="sensors", result="done") == 1
+
+
+def test_a_restart_of_the_bus_under_blocked_triggers_needs_no_restart_of_the_sensors(
+    site: Installation, tmp_path: Path
+) -> None:
+    site.install(declaration(site))
+    pause(SETTLED_SECONDS)
+    (server,) = site.pods("EventBus/default")
+    api_server = site.cluster.process("kube-apiserver")
+    with Instances(site, tmp_path).one() as controller:
+        site.bus.publish([push_event(site, number) for number in range(REPOSITORIES // 2)])
+        api_server.signal(signal.SIGSTOP)  # actions block, as on an API server that hangs
+        try:
+            server.running.kill()
+            server.start()
+            pause(9)
+        finally:
+            api_server.signal(signal.SIGCONT)
+        rest = [push_event(site, number) for number in range(REPOSITORIES // 2, REPOSITORIES)]
+        until(lambda: site.bus.publish(rest), "the bus takes events again")
+        begin = time.monotonic()
+        found = site.until_workflows(REPOSITORIES, GRACE + ROUND + 60)
+        print(f"every run exists {time.monotonic() - begin:.0f} s after the last event")
+        created = sum("hookline.dev/created-by" in each["metadata"]["annotations"] for each in found)
+        assert controller.value("hookline_controller_reconcile_runs_total", result="created") == created
+        print(f"the controller created {created} of {REPOSITORIES}")
+        assert len({each["metadata"]["labels"]["hookline.dev/pipeline"] for each in found}) == REPOSITORIES
+
+
+def test_a_run_that_was_refused_is_said_and_created_once_it_is_taken(
+    site: Installation, tmp_path: Path
+) -> None:
+    refuse(site, "service-0000")
+    site.install(declaration(site))
+    pause(SETTLED_SECONDS)
+    with Instances(site, tmp_path).one() as controller:
+        site.bus.publish([push_event(site, number) for number in range(6)])
+        site.until_workflows(5)
+        until(
+            lambda: controller.value("hookline_controller_reconcile_runs_total", result="refused"),
+            "it is said",
+            240,
+        )
+        assert "no Workflow of service-0000 here" in controller.get("/-/ready")
+        site.api.delete(ADMISSION, "ValidatingAdmissionPolicyBinding", f"refuse-{site.namespace}")
+        found = site.until_workflows(6, ROUND + 60)
+        created = [each for each in found if "hookline.dev/created-by" in each["metadata"]["annotations"]]
+        assert [each["metadata"]["labels"]["hookline.dev/pipeline"] for each in created] == ["service-0000"]
+        until(lambda: "refused" not in controller.get("/-/ready"), "nothing is refused any more", 90)

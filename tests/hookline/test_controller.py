@@ -17,7 +17,7 @@ from support import ROOT
 from urllib3 import request
 
 from hookline.cli import main
-from hookline.controlling import follower, healing, reconciling
+from hookline.controlling import follower, healing, reconciling, retiring
 from runs.controller import own_metrics
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
@@ -144,6 +144,7 @@ def test_every_metric_is_on_the_page() -> None:
         *follower.FAMILIES,
         *reconciling.FAMILIES,
         *healing.FAMILIES,
+        *retiring.FAMILIES,
     }
 
 
@@ -186,6 +187,14 @@ def test_a_bus_that_is_not_there_is_a_warning_and_statuses_go_on(
             stop.set()
             thread.join(20)
             assert not thread.is_alive()
+
+
+def test_a_dry_run_without_a_bus_ends_with_the_reason(api: FakeApiServer, tmp_path: Path) -> None:
+    (tmp_path / "hookline.yaml").write_text(BUS_DECLARATION)
+    own = ("--config", str(settings(tmp_path)), "--declaration", str(tmp_path / "hookline.yaml"), "--dry-run")
+    done = asked(api, tmp_path, *own)
+    assert done.exit_code == 3
+    assert "lost runs cannot be looked for: " in done.stderr
 
 
 def test_a_wrong_declaration_is_refused_with_its_place(api: FakeApiServer, tmp_path: Path) -> None:

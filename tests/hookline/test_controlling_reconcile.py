@@ -235,3 +235,11 @@ def test_a_round_decides_only_messages_that_are_new(
     assert cluster.api.writes == [f"POST Workflow/{made(cluster, 1)['metadata']['name']}"]
     assert decided[3:5] == ["event-4", "event-4"]  # judged, then created of the same bytes
     assert len(decided) <= 6
+
+
+def test_a_dry_run_names_what_a_round_would_create_and_creates_nothing(cluster: BusCluster) -> None:
+    cluster.receive(3)
+    put(cluster, 2)
+    due = reconciling(cluster).due(Connection.of_kubeconfig(cluster.kubeconfig, None))
+    assert [each.name for each in due] == [made(cluster, number)["metadata"]["name"] for number in (1, 3)]
+    assert cluster.api.writes == []

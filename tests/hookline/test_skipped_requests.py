@@ -1,7 +1,10 @@
 """Requests that start nothing: what each host is told of which pipeline, and what it is never told."""
 
+import base64
 import datetime
+import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -10,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bus_cluster import NOW, BusCluster, pushed
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from status_hosts import TOKEN, StatusHost, answers, status_host
 from support import PAYLOADS, edited, payload, plan
+from tries import tries
 
 from apiserver.connection import Connection
 from bus.stream import Message
@@ -20,6 +27,7 @@ from events.delivery import BusEvent, Delivery, bus_event
 from events.event_files import parse
 from events.host import host
 from hookline.answers.simulation import simulate
+from hookline.bus_access import bus_of
 from hookline.controlling.composing import companions
 from hookline.controlling.duties import Arrival
 from hookline.controlling.skipping import Skipping
@@ -28,7 +36,9 @@ from hookline.declaration.report_skipped import REPORTED_REASONS
 from hookline.plan.planning import Plan
 from runs.controller.duty import Hands
 from runs.controller.settings import ControllerSettings, ReportedSource
+from runs.reports.host_api import Delivered, Request, Response
 from runs.reports.hosts import HOST_APIS
+from runs.reports.latest import no_more_to_tell
 from runs.reports.outgoing import Outgoing
 from runs.reports.reporter import Naming
 from runs.reports.sending import sender
@@ -600,6 +610,31 @@ def test_a_draft_waits_and_then_says_why_nothing_starts(tmp_path: Path) -> None:
             world.outgoing.stop()
 
 
+def test_a_skip_waits_for_a_draft_of_the_same_commit_until_that_runs_or_is_closed(tmp_path: Path) -> None:
+    with status_host("github") as where:
+        world = World(where, tmp_path)
+        world.start({"shop": {"pull_request": {"into": [BASE]}}})
+        other = edited(OWN, pull_request__base__ref="next", number=3, pull_request__number=3)
+        draft = edited(OWN, pull_request__draft=True)
+        world.arrive(draft)
+        world.arrive(other)
+        world.pass_time()
+        assert [each[-1] for each in where.told] == ["pending"]
+        world.arrive(edited(draft, action="closed"))
+        world.pass_time()
+        assert [each[-1] for each in where.told] == ["pending", "success"]
+        world.start({"shop": {"pull_request": {"into": [BASE]}}})
+        where.told.clear()
+        where.descriptions.clear()
+        world.arrive(draft)
+        world.arrive(other)
+        world.pass_time()
+        world.arrive(edited(OWN, action="ready_for_review"))
+        world.pass_time()
+        assert [each[-1] for each in where.told] == ["pending"]
+        world.outgoing.stop()
+
+
 def test_gitlab_is_told_of_a_skip_only_where_nothing_else_runs_or_waits(tmp_path: Path) -> None:
     # "Pipelines must succeed" looks at all statuses of a commit together.
     skip = {"pull_request": {"into": ["release/*"]}}
@@ -629,3 +664,157 @@ def test_a_source_without_report_is_told_nothing(world: World) -> None:
     world.arrive()
     world.pass_time()
     assert world.put == []
+
+
+def test_what_stands_on_the_bus_reaches_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hookline.controlling.follower.ROUND_SECONDS", 0.02)
+    monkeypatch.setattr("hookline.controlling.skipping.HOLD_SECONDS", 0.05)
+    skips = {"shop": {"pull_request": {"into": ["release/*"]}}}
+    with status_host("github") as where:
+        world = World(where, tmp_path)
+        cluster = BusCluster(tmp_path)
+        made = declared("github", REPOSITORY, skips)
+        address = ("127.0.0.1", cluster.nats.port)
+        for number in (1, 2):  # delivered twice
+            data = {
+                "headers": {"X-Github-Event": ["pull_request"], "X-Github-Delivery": [f"d{number}"]},
+                "body": OWN,
+            }
+            message = {
+                **pushed(number),
+                "data_base64": base64.b64encode(json.dumps(data).encode()).decode(),
+            }
+            cluster.nats.put(message, NOW, "default.hookline-webhooks.github")
+        (follower,) = companions(made, lambda connection: bus_of(made, connection, address, in_pod=False))
+        hands = Hands(
+            Connection.of_kubeconfig(cluster.kubeconfig, None),
+            world.settings,
+            lambda _source, report: world.outgoing.put(report),
+        )
+        ended = threading.Event()
+        thread = threading.Thread(target=follower.run, args=(hands, ended))
+        thread.start()
+        end = time.monotonic() + 20
+        while not where.told:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        ended.set()
+        thread.join(20)
+        cluster.stop()
+        world.outgoing.stop()
+        assert where.told == [(REPOSITORY, SHA, "hookline/shop", "success")]
+
+
+def test_words_of_runs_are_sent_before_those_that_no_run_gives() -> None:
+    sent: list[str] = []
+
+    def send(report: Report) -> Delivered:
+        sent.append(report.status.context)
+        return Delivered()
+
+    outgoing = Outgoing("github", HOST_APIS["github"].at(""), send, lambda _report, _memory: None, threads=1)
+
+    def put(context: str, word: Word, *, yields: bool) -> None:
+        status = Status("acme/shop", SHA, context, word, "")
+        outgoing.put(Report(status, "", "", "", 0.0, yields=yields))
+
+    put("skipped", "skip", yields=True)
+    put("runs", "running", yields=False)
+    put("ended", "success", yields=False)
+    outgoing.start()
+    end = time.monotonic() + 20
+    while outgoing.waiting:
+        assert time.monotonic() < end
+        time.sleep(0.003)
+    outgoing.stop()
+    assert sent == ["ended", "runs", "skipped"]
+
+
+# Any order of events, redeliveries and restarts
+
+NEXT = edited(OWN, pull_request__base__ref="next")
+DECLARED = declared(
+    "github",
+    REPOSITORY,
+    {
+        "shop": {"pull_request": {"into": [BASE]}},
+        "cart": {"pull_request": {"into": ["release/*"]}},
+        "elsewhere": {"push": {"branches": ["main"]}},
+    },
+)
+EVENTS = {
+    "draft": edited(OWN, pull_request__draft=True),
+    "another target": edited(NEXT, number=3, pull_request__number=3),
+    "ready": edited(OWN, action="ready_for_review"),
+    "labeled": edited(OWN, action="labeled", label={"name": "x"}),
+    "closed": edited(OWN, action="closed"),
+}
+WHAT = {name: simulate(DECLARED, received("github", body)) for name, body in EVENTS.items()}
+
+
+class Rows:
+    """A host in memory, with the rows of one commit, newest last."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, str]] = []
+
+    def take(self, status: Status) -> None:
+        state = HOST_APIS["github"].states[status.word]
+        self.rows.append({"context": status.context, "state": state, "description": status.description})
+
+    def put(self, _: str, report: Report) -> None:
+        question = Request("https://git.example.com/statuses?per_page=100", {})
+        answer = no_more_to_tell(
+            HOST_APIS["github"], report, question, lambda _request: Response(200, {}, self.rows[::-1], 0.0)
+        )
+        if answer is None:
+            self.take(report.status)
+
+    def of(self, pipeline: str) -> list[tuple[str, str]]:
+        return [
+            (each["state"], each["description"])
+            for each in self.rows
+            if each["context"] == f"hookline/{pipeline}"
+        ]
+
+
+@settings(max_examples=tries(300))
+@given(st.lists(st.sampled_from([*EVENTS, "restart", "time passes"]), max_size=12))
+def test_whatever_comes_in_whatever_order_a_run_has_the_last_word_and_nothing_hangs(steps: list[str]) -> None:
+    rows = Rows()
+    sources = {"github": ReportedSource(host="github", api="https://api.github.com", token_file="token")}
+    hands = Hands(Connection.plain("http://127.0.0.1:1"), ControllerSettings(sources=sources), rows.put)
+    seen: list[str] = []
+    duty, clock = Skipping(DECLARED, hands), itertools.count(0, 11)
+
+    def arrive(name: str) -> None:
+        message = Message(1, datetime.datetime.now(datetime.UTC), "", b"")
+        found = WHAT[name]
+        duty.arrived(Arrival(message, received("github", EVENTS[name]), found.event, found.results))
+
+    for step in [*steps, "time passes"]:
+        if step == "restart":
+            duty = Skipping(DECLARED, hands)
+            for name in seen:
+                arrive(name)
+        elif step == "time passes":
+            for _ in range(2):
+                duty.looked(float(next(clock)))
+        else:
+            arrive(step)
+            if step == "ready" and "ready" not in seen:
+                rows.take(Status(REPOSITORY, SHA, "hookline/shop", "success", "passed"))
+            seen.append(step)
+    assert rows.of("elsewhere") == []
+    told = rows.of("cart")
+    new_code = {"draft", "another target", "ready"} & set(seen)
+    assert len(told) == bool(new_code)
+    assert all(description.startswith("skipped: INTO, ") for _, description in told)
+    words = rows.of("shop")
+    if "ready" in seen:
+        assert words[-1] == ("success", "passed")
+        assert words.count(("success", "passed")) == 1
+    elif "another target" in seen and "draft" not in seen:
+        assert [state for state, _ in words] == ["success"]
+    assert len(words) <= 3
+    assert ("draft" in seen or "another target" in seen or "ready" in seen) == bool(words)
