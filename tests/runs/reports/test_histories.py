@@ -241,7 +241,8 @@ def test_a_controller_that_is_killed_at_a_hundred_moments_tells_each_status_once
     kills = 0
     for seed, history in itertools.product(range(4), SEQUENCES):
         draw = random.Random(f"{history} {seed}")
-        site = site_of(host, token, functools.partial(draw.choice, (None, "before", "unmarked", "after")))
+        places: Sequence[Killed | None] = (None, "before", "unmarked", "after")
+        site = site_of(host, token, functools.partial(draw.choice, places))
         lines = lines_of(history)
         for line in lines:
             site.see(line)
