@@ -1,5 +1,6 @@
 """hookline replay bus:NO, and what the controller would have told of a recording."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import Any
 
 import pytest
 from bus_cluster import API, NOW, BusCluster, pushed
-from click.testing import CliRunner, Result
-from recorded_days import Told, write
+from click.testing import CliRunner
+from recorded_days import Told, tell
 
 from hookline.cli import main
 
@@ -101,14 +102,54 @@ def test_options_of_the_other_kind_are_refused(
     assert said in result.stderr
 
 
-def told(folder: Path, settings: str) -> Result:
-    (folder / "controller.yaml").write_text(settings, "utf-8")
-    recording = folder / "recording"
+def recording(folder: Path) -> Path:
+    """Two runs, as an event of the source github would have made them; the second is deleted while it runs."""
     runs = [
-        Told("green", 1, 1_795_000_000.0, 3.0, "shop", "push", "refs/heads/main", "alice"),
-        Told("red-test", 2, 1_795_000_900.0, 3.0, "shop", "push", "refs/heads/main", "bo"),
+        Told(history, number, 1_795_000_000.0 + 900 * number, 3.0, "shop", "push", "refs/heads/main", "bo")
+        for number, history in enumerate(("red-test", "green"))
     ]
-    write(recording, runs)
-    return CliRunner().invoke(
-        main, ["replay", str(recording), "--controller", "--config", str(folder / "controller.yaml")]
+    lines, _ = tell(runs)
+    kept: list[dict[str, Any]] = [{"at": lines[0]["at"], "resource": "workflows", "type": "SYNCED"}]
+    for each in (each for each in lines if each["resource"] == "workflows"):
+        metadata = each["object"]["metadata"]
+        metadata["labels"]["hookline.dev/source"] = "github"
+        # A controller that watched it has left its mark.
+        marks = {"hookline.dev/repository": "acme/shop", "hookline.dev/reported": '{"state":"pending"}'}
+        metadata["annotations"] |= marks
+        if metadata["name"] == runs[1].name and each["object"].get("status", {}).get("finishedAt"):
+            continue
+        kept.append(each)
+    kept.append({**kept[-1], "type": "DELETED"})
+    target = folder / "recording"
+    target.mkdir()
+    text = "".join(f"{json.dumps(each)}\n" for each in kept)
+    (target / "changes.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("host", "states"),
+    [
+        ("github", ["pending", "failure", "pending", "error"]),
+        ("gitlab", ["pending", "running", "failed", "pending", "running", "canceled"]),
+    ],
+)
+def test_a_recording_shows_what_each_host_would_have_been_told_in_order(
+    tmp_path: Path, host: str, states: list[str]
+) -> None:
+    settings = tmp_path / "controller.yaml"
+    settings.write_text(
+        f"sources: {{github: {{host: {host}, api: 'https://git.example.com/api', token_file: /none}}}}\n",
+        "utf-8",
     )
+    result = CliRunner().invoke(
+        main, ["replay", str(recording(tmp_path)), "--controller", "--config", str(settings)]
+    )
+    assert result.exit_code == 0, result.output
+    head, *rows = [line.split("   ") for line in result.stdout.splitlines()]
+    assert head[0] == "TIME (UTC)"
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    assert [row[5] for row in cells] == states
+    assert {row[2] for row in cells} == {"acme/shop"}
+    assert [row[0] for row in cells] == sorted(row[0] for row in cells)
+    assert cells[-1][6] == "was deleted before it ended"

@@ -118,7 +118,7 @@ class Site:
             return
         raw = line["object"]
         uid = raw["metadata"]["uid"]
-        kept = self.objects.get(uid, raw)["metadata"].get("annotations", {})
+        kept: Line = self.objects.get(uid, raw)["metadata"].get("annotations", {})
         raw["metadata"]["annotations"] = {**raw["metadata"].get("annotations", {}), **kept}
         self.objects[uid] = raw
         if line["type"] == "DELETED":
