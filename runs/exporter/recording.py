@@ -24,7 +24,7 @@ from runs.exporter.ledger import Observation
 from runs.exporter.recorded_types import wrong_type
 from runs.tracker import GRACE_SECONDS, LogRequest
 
-__all__ = ["InvalidRecording", "Recorder", "replay"]
+__all__ = ["InvalidRecording", "Recorder", "changes_of", "replay"]
 
 CHANGES = "changes.jsonl.gz"
 ACTIONS = {
@@ -184,6 +184,25 @@ def _opened(path: Path) -> Iterator[_Recording]:
             yield _Recording(zipfile.Path(archive, found[0].removesuffix(CHANGES)))
     except _UNREADABLE as error:
         raise InvalidRecording(f"{path}: {error}") from error
+
+
+def changes_of(path: Path, wanted: str) -> Iterator[tuple[float, str, Mapping[str, Any] | None, str]]:
+    """The changes of one resource in a recording, a folder or a zip of one.
+
+    Args:
+        path: Of it.
+        wanted: The resource: workflows, pods or events.
+
+    Yields:
+        The time in Unix seconds; changed, deleted, vanished or synced; the object, where there is one; the uid of one that vanished.
+
+    Raises:
+        InvalidRecording: It is none.
+    """
+    with _opened(path) as recording:
+        for at, resource, kind, line in recording.lines():
+            if resource == wanted:
+                yield at, ACTIONS[kind], line.get("object"), line.get("uid", "")
 
 
 def replay(

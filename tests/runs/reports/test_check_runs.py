@@ -79,7 +79,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def test_a_check_of_a_request_that_starts_nothing_is_made_once_and_yields_to_the_check_run_of_a_run(
     site: Site,
 ) -> None:
-    skipped = report("skipped", "", unsure=True, yields=True)
+    skipped = report("skip", "", unsure=True, yields=True)
     site.tells(skipped)
     site.tells(skipped)
     assert [each["conclusion"] for each in site.host.runs] == ["skipped"]

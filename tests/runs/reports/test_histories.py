@@ -120,7 +120,7 @@ class Site:
         raw = line["object"]
         assert raw is not None
         uid = raw["metadata"]["uid"]
-        kept = self.objects.get(uid, raw)["metadata"].get("annotations", {})
+        kept: Line = self.objects.get(uid, raw)["metadata"].get("annotations", {})
         raw["metadata"]["annotations"] = {**raw["metadata"].get("annotations", {}), **kept}
         self.objects[uid] = raw
         if line["type"] == "DELETED":
@@ -243,7 +243,8 @@ def test_a_controller_that_is_killed_at_a_hundred_moments_tells_each_status_once
     kills = 0
     for seed, history in itertools.product(range(4), SEQUENCES):
         draw = random.Random(f"{history} {seed}")
-        site = site_of(host, token, functools.partial(draw.choice, MOMENTS))
+        places: Sequence[Killed | None] = (None, "before", "unmarked", "after")
+        site = site_of(host, token, functools.partial(draw.choice, places))
         lines = lines_of(history)
         for line in lines:
             site.see(line)
