@@ -162,7 +162,7 @@ def comment_host(kind: str) -> Iterator[CommentHost]:
             pass
 
         def do_GET(self) -> None:
-            token = self.headers.get("PRIVATE-TOKEN") or self.headers.get("Authorization", "")
+            token = self.headers.get("PRIVATE-TOKEN") or self.headers.get("Authorization") or ""
             status, answer = host.answer(unquote(self.path), token)
             data = json.dumps(answer).encode()
             self.send_response(status)
