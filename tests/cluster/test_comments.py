@@ -45,7 +45,7 @@ def site(gitea: Gitea, tmp_path: Path) -> Iterator[Site]:
     """The duty, to which the Gitea delivers, with a token of the account ci."""
     folder = tmp_path / "site"
     folder.mkdir()
-    found = Site(CommentHost("gitea"), folder)
+    found = Site(CommentHost("gitea", url=gitea.url), folder)
     made = gitea.api(
         "ci", "POST", "users/ci/tokens", {"name": "t", "scopes": ["write:repository", "read:user"]}
     )
