@@ -14,7 +14,7 @@ from events.delivery import BusEvent
 __all__ = ["Comment", "comment"]
 
 Unheard = Literal["edited", "closed", "bot", "unclear"]
-"""Why nobody listens to a comment: it was not just written, its request is not open, no person wrote it, or the delivery does not say."""
+"""Reason for which nobody listens to a comment: it was not just written, its request is not open, no person wrote it, or the delivery does not say."""
 
 _EVENTS = {"github": ("X-Github-Event",), "gitea": ("X-Gitea-Event", "X-Forgejo-Event", "X-Gogs-Event")}
 _NAMES = frozenset({"issue_comment", "pull_request_comment"})

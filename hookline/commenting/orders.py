@@ -25,7 +25,7 @@ from triggers.workflow import NAME_LENGTH
 __all__ = ["Order", "Reason", "Request", "approved", "cancelled", "declared_repository", "retested", "tested"]
 
 Reason = Literal["NO_PIPELINE", "NOTHING_RUNS", "NOTHING_FAILED", "NOT_HEAD", "NO_FORKS"]
-"""Why a command starts nothing: no pipeline has this name; the decision starts none; no run of this commit failed last; the request has another
+"""Reason for which a command starts nothing: no pipeline has this name; the decision starts none; no run of this commit failed last; the request has another
 commit; no pipeline takes requests from forks."""
 
 
@@ -57,14 +57,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one command asks for."""
+    """The runs that one command asks for."""
 
     workflows: tuple[dict[str, Any], ...] = ()
     """To create. Each has a name that follows from the comment and the commit, or from the approved commit: it exists once."""
     reason: Reason | None = None
-    """Why there are none."""
+    """Reason for which there are none."""
     decisions: tuple[str, ...] = ()
-    """What the pipelines of the request answered, as `cart: skip(DRAFTS)`, for the log."""
+    """Answers of the pipelines, as `cart: skip(DRAFTS)`, for the log."""
 
 
 def declared_repository(plan: Plan, source: str, name: str) -> str | None:

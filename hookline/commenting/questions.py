@@ -1,4 +1,4 @@
-"""What a host is asked before a command counts: who may write, and what the request is now. Pure: requests, and the meaning of answers.
+"""Questions to a host before a command counts: who may write, and what the request is now. Pure: requests, and the meaning of answers.
 
 Sources: GitHub's REST documentation, "Get repository permissions for a user" (permission is admin, write, read or none; maintain counts as
 write, triage as read) and "Get a pull request"; gitea routers/api/v1/repo/collaborators.go, GetRepoPermissions (the token's user must
