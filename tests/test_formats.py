@@ -114,7 +114,7 @@ def test_the_ledger_keeps_and_finds_any_text(text: str, other: str) -> None:
 # --- HTML -----------------------------------------------------------------------------------------------------------
 
 ATTRIBUTES = {
-    "class", "content", "data-name", "data-renew", "data-symbol", "datetime", "href", "id", "name", "title", "value", "width", "x",
+    "aria-label", "class", "content", "data-name", "data-renew", "data-symbol", "datetime", "href", "id", "name", "title", "value", "width", "x",
 }  # fmt: skip
 """Attributes of tags that hold a value; all between quotes, and none that runs anything."""
 FILLED = (

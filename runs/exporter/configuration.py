@@ -83,8 +83,8 @@ class Configuration(Block):
         "start only.",
         examples=["https://grafana.example.com"],
     )
-    links: Links = Field(
-        default=Links(),
+    links: Links | None = Field(
+        default=None,
         description="Links from the page of a run to the commit, the request, the log and Argo's UI. Read at the start only.",
         examples=[{"argo": "https://argo.example.com/workflows/{namespace}/{workflow}"}],
     )

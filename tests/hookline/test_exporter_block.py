@@ -185,7 +185,9 @@ def links_of(text: str, folder: Path) -> Links:
     path = folder / "settings.yaml"
     found = one("ConfigMap", rendered(text, folder), "hookline-exporter-settings")["data"]
     path.write_text(found[SETTINGS], "utf-8")
-    return read_configuration(path).links
+    links = read_configuration(path).links
+    assert links is not None
+    return links
 
 
 @pytest.mark.parametrize(

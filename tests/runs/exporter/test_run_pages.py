@@ -140,6 +140,10 @@ def test_what_was_tried_again_stands_behind_what_was_red() -> None:
     red = replace(taken, pod="p1", outcome="failure", message="exit 1", reclaimed=False)
     found, more = reds(a_run(outcome="failure", attempts=(taken, red)))
     assert ([(each.attempt.pod, each.retried) for each in found], more) == ([("p1", False), ("p0", True)], 0)
+    page = Pages("1", {}).run(a_run(attempts=(taken, replace(red, outcome="success"))))
+    # A run that is green after all does not begin with what was not.
+    assert "What was red" not in page
+    assert page.index("<h2>Steps</h2>") < page.index("<h2>What was tried again</h2>")
     many = tuple(replace(red, pod=f"p{number}", task=f"t{number}") for number in range(30))
     assert [len(reds(a_run(attempts=many))[0]), reds(a_run(attempts=many))[1]] == [20, 10]
 
