@@ -7,11 +7,13 @@ gitea routers/api/v1/repo/status.go (every post is a row).
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "a-token-of-the-test"
@@ -41,6 +43,23 @@ class StatusHost:
     """Of GitLab."""
     pipelines: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def now(self) -> float:
+        """Its clock, Unix seconds."""
+        return time.time()
+
+    def access(self, file: Path) -> dict[str, Any]:
+        """How a source's settings name it, and the file with the secret that it wants."""
+        return {"host": self.kind, "token_file": str(file)}
+
+    def secret(self) -> str:
+        """What the file must hold."""
+        return self.token
+
+    def replace_secret(self) -> str:
+        """Take another secret from now on, and no longer the one before."""
+        self.token = "another"
+        return self.token
 
     def states(self, context: str = "hookline/shop") -> list[str]:
         """The states of one context, in order."""
@@ -187,6 +206,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._handle()
 
+    def do_PATCH(self) -> None:
+        self._handle()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(self.host.now() if timestamp is None else timestamp)
+
     def _handle(self) -> None:
         url = urlsplit(self.path)
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
@@ -206,10 +231,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
+Host = TypeVar("Host", bound=StatusHost)
+
+
 @contextmanager
-def status_host(kind: str) -> Iterator[StatusHost]:
-    """A host that runs until the end."""
-    host = StatusHost(kind)
+def serving(host: Host) -> Iterator[Host]:
+    """The host, which runs until the end."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"host": host}))
     server.daemon_threads = True
     host.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -219,3 +246,10 @@ def status_host(kind: str) -> Iterator[StatusHost]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def status_host(kind: str) -> Iterator[StatusHost]:
+    """A host that takes statuses, which runs until the end."""
+    with serving(StatusHost(kind)) as host:
+        yield host

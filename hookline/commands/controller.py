@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from apiserver.connection import Connection
     from runs.controller.duty import Companion
+    from runs.controller.settings import ControllerSettings
 
 PORT = 9894
 ENVIRONMENT = "HOOKLINE_CONTROLLER_"
@@ -107,6 +108,7 @@ def command(
             # Two on one machine, and a container started again in its pod, are different instances.
             identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         )
+        _require_app_extra(options.settings)
         security = Security(web_configuration)
         beside = [] if declared is None else _companions(declared, url, in_pod=cluster.is_own)
     except InvalidInput as invalid:
@@ -179,3 +181,14 @@ def _companions(declared: Path, url: tuple[str, int] | None, *, in_pod: bool) ->
         declaration, templates = load([declared]), {}
     plan = make_plan(declaration, templates)
     return companions(plan, lambda connection: bus_of(plan, connection, url, in_pod=in_pod))
+
+
+def _require_app_extra(settings: "ControllerSettings") -> None:
+    """End the command where a source has an App and the package that signs is not installed."""
+    from runs.reports.github_app import missing_package  # noqa: PLC0415
+
+    apps = sorted(name for name, each in settings.sources.items() if each.app is not None)
+    if apps and (name := missing_package()):
+        fail(
+            f"sources.{apps[0]}.app needs a package that is missing ({name}); install hookline with its extra `github-app`"
+        )

@@ -104,7 +104,18 @@ def _settings(declaration: Declaration, declared: DeclaredSource, problems: Prob
             )
             return {}
         address = api.address(servers[0])
-    found = {"host": source.host, "api": address, "token_file": f"{SECRETS}/{name}/token"}
+    found: dict[str, Any] = {"host": source.host, "api": address}
+    if (app := source.report.app) is not None:
+        if source.host != "github":
+            problems.error(
+                declared.document.position((*place, "app"), key=True),
+                f"only GitHub has Apps, and the host is {source.host}; write token: {{name: …, key: …}}",
+                f"sources.{name}.report.app",
+            )
+        number = {} if app.installation is None else {"installation": app.installation}
+        found["app"] = {"id": app.id, **number, "private_key_file": f"{SECRETS}/{name}/private-key.pem"}
+    else:
+        found["token_file"] = f"{SECRETS}/{name}/token"
     if source.report.ca is not None:
         found["ca_file"] = f"{SECRETS}/{name}/ca.crt"
     return found

@@ -59,7 +59,16 @@ def installation(plan: Plan) -> Installation | None:
         name=f"{plan.prefix}-controller",
         instance=plan.prefix,
         settings=plan.controller_settings,
-        tokens={name: (each.token.name, each.token.key) for name, each in reports.items()},
+        tokens={
+            name: (each.token.name, each.token.key)
+            for name, each in reports.items()
+            if each.token is not None
+        },
+        private_keys={
+            name: (each.app.private_key.name, each.app.private_key.key)
+            for name, each in reports.items()
+            if each.app is not None
+        },
         authorities={
             name: (each.ca.name, each.ca.key) for name, each in reports.items() if each.ca is not None
         },

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Literal
 
 import structlog
@@ -23,11 +22,9 @@ from runs.controller.duty import Companion, Hands, WorkflowDuty
 from runs.controller.own_metrics import ControllerMetrics
 from runs.controller.settings import ControllerSettings
 from runs.objects import Workflow, workflow_of
-from runs.reports.hosts import HOST_APIS
 from runs.reports.marks import Mark, patch_of
 from runs.reports.outgoing import Outgoing
 from runs.reports.reporter import Reporter
-from runs.reports.sending import sender
 from runs.reports.status import Report
 from runs.web.requests import Answer, Request, metrics_answer, probe
 from runs.web.server import WebServer
@@ -263,7 +260,7 @@ class Controller:
     def _duties(self, send: Callable[[str, Report], None]) -> Sequence[WorkflowDuty]:
         """The duties that are told of each Workflow, in this order."""
         settings = self._options.settings
-        apis = {name: HOST_APIS[each.host] for name, each in settings.sources.items()}
+        apis = {name: each.host_api for name, each in settings.sources.items()}
         return [Reporter(apis, send, settings.naming)]
 
     def _watch(self, namespace: str, changes: "queue.Queue[_Change]", ended: threading.Event) -> None:
@@ -281,17 +278,14 @@ class Controller:
 
     def _outgoing(self, source: str) -> Outgoing:
         found = self._options.settings.sources[source]
-        address = found.api.rstrip("/")
-        api = HOST_APIS[found.host].at(address)
-        authority = None if found.ca_file is None else Path(found.ca_file)
-        send = sender(api, address, Path(found.token_file), authority)
+        api = found.host_api.at(found.api.rstrip("/"))
 
         def told(report: Report, memory: str) -> None:
             self._mark(
                 report, Mark(api.states[report.status.word], report.status.final, report.finished, memory)
             )
 
-        return Outgoing(source, api, send, told)
+        return Outgoing(source, api, found.send(), told)
 
     def _mark(self, report: Report, mark: Mark) -> None:
         if not report.uid:

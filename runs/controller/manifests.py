@@ -22,7 +22,7 @@ NAME = "hookline-controller"
 """Value of app.kubernetes.io/name of the pod, and of what finds it."""
 PORT = 9894
 SECRETS = "/secrets"
-"""Folder of the pod in which each source has one, with the files token and ca.crt."""
+"""Folder of the pod in which each source has one, with the files token or private-key.pem, and ca.crt."""
 SETTINGS = "settings.yaml"
 DECLARATION = "/declaration"
 """Folder of the pod with the declaration, where a duty needs it."""
@@ -52,6 +52,8 @@ class Installation:
     """Content of the settings file."""
     tokens: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Source → Secret and key of its token."""
+    private_keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Source → Secret and key of the private key of its App."""
     authorities: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Source → Secret and key of the certificates that sign its host's."""
     declaration: Mapping[str, Mapping[str, str]] | None = None
@@ -148,6 +150,10 @@ def controller_monitor(
 
 def _secrets(made: Installation) -> Iterator[dict[str, Any]]:
     """One key of each Secret, and no other."""
-    for file, references in (("token", made.tokens), ("ca.crt", made.authorities)):
+    for file, references in (
+        ("token", made.tokens),
+        ("private-key.pem", made.private_keys),
+        ("ca.crt", made.authorities),
+    ):
         for source, (name, key) in sorted(references.items()):
             yield {"secret": {"name": name, "items": [{"key": key, "path": f"{source}/{file}"}]}}

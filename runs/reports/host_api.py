@@ -107,6 +107,8 @@ class HostApi:
     """From so many requests in the last hour on, final words alone are told; 0 for never."""
     limited: str = ""
     """Address of the API to which these limits belong."""
+    detailed: bool = False
+    """Whether it shows what the steps of a run did."""
 
     def at(self, address: str) -> "HostApi":
         """The same at this address."""

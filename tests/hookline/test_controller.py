@@ -1,6 +1,7 @@
 """The command `hookline controller`: its settings, what it would tell, and what it refuses."""
 
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -221,3 +222,48 @@ def wait(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def with_app(folder: Path, source: str = "") -> Path:
+    path = folder / "controller.yaml"
+    path.write_text(
+        "sources:\n  github:\n    host: github\n    api: https://api.github.com\n    app:\n      id: 1\n"
+        f"      private_key_file: {folder / 'key.pem'}\n{source}"
+    )
+    return path
+
+
+def test_an_app_without_the_package_that_signs_is_refused_with_the_extra_to_install(
+    api: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    done = asked(api, tmp_path, "--config", str(with_app(tmp_path)), "--dry-run")
+    assert done.exit_code == 2
+    assert "sources.github.app needs a package that is missing (jwt)" in done.stderr
+    assert "extra `github-app`" in done.stderr
+    # A source with a token needs no such package.
+    assert asked(api, tmp_path, "--config", str(settings(tmp_path)), "--dry-run").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "    token_file: x\n",
+            "controller.yaml:3:5: error: sources.github: expected either token_file: or app:",
+        ),
+        ("", ""),
+    ],
+)
+def test_a_source_has_a_token_or_an_app(api: FakeApiServer, tmp_path: Path, lines: str, said: str) -> None:
+    done = asked(api, tmp_path, "--config", str(with_app(tmp_path, lines)), "--dry-run")
+    assert done.exit_code == (2 if said else 0)
+    assert said in done.stderr
+
+
+def test_an_app_of_another_host_is_refused(api: FakeApiServer, tmp_path: Path) -> None:
+    path = with_app(tmp_path)
+    path.write_text(path.read_text().replace("host: github", "host: gitea"))
+    done = asked(api, tmp_path, "--config", str(path), "--dry-run")
+    assert done.exit_code == 2
+    assert "sources.github.app: only GitHub has Apps, and the host is gitea" in done.stderr

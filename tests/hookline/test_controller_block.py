@@ -138,6 +138,7 @@ def test_changed_settings_make_a_new_pod(tmp_path: Path) -> None:
     [
         ("github", "https://github.com/acme/shop.git", "https://api.github.com"),
         ("github", "https://github.example.com/acme/shop.git", "https://github.example.com/api/v3"),
+        ("github", "https://acme.ghe.com/acme/shop.git", "https://api.acme.ghe.com"),
         ("gitlab", "https://gitlab.com/acme/shop.git", "https://gitlab.com/api/v4"),
     ],
 )
@@ -230,3 +231,54 @@ def test_whoever_has_the_exporter_scraped_has_its_controller_scraped(tmp_path: P
             assert each["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
             assert each["spec"]["podMetricsEndpoints"] == [{"port": "http", "interval": "15s"}]
             assert pod["spec"]["containers"][0]["ports"][0]["name"] == "http"
+
+
+APP = "app: {id: 123456, private_key: {name: app, key: key.pem}}"
+
+
+def test_an_app_is_given_to_the_pod_as_one_key_of_its_secret_and_no_token_is(tmp_path: Path) -> None:
+    path = written(tmp_path, report=f"{{{APP}}}")
+    path.write_text(path.read_text("utf-8").replace("host: gitea", "host: github"), "utf-8")
+    found = {each["kind"]: each for each in rendered(path)}
+    text = found["ConfigMap"]["data"]["settings.yaml"]
+    settings = validate_document(read_document(text.encode(), "settings.yaml", WANTED), ControllerSettings)
+    source = settings.sources["gitea"]
+    assert source.api == "https://git.example.com:3000/api/v3"
+    assert source.token_file is None
+    assert source.app is not None
+    assert (source.app.id, source.app.installation) == (123456, None)
+    assert source.app.private_key_file == "/secrets/gitea/private-key.pem"
+    (volume,) = [
+        each
+        for each in found["Deployment"]["spec"]["template"]["spec"]["volumes"]
+        if each["name"] == "secrets"
+    ]
+    assert volume["projected"]["sources"] == [
+        {"secret": {"name": "app", "items": [{"key": "key.pem", "path": "gitea/private-key.pem"}]}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        ("{}", "hookline.yaml:5:85: error: sources.gitea.report: expected token: {name: <Secret>, key:"),
+        (
+            f"{{{APP}, token: {{name: a, key: b}}}}",
+            "hookline.yaml:5:152: error: sources.gitea.report.token: a source reports by a token or by an App, not by both",
+        ),
+        (
+            f"{{{APP}}}",
+            "hookline.yaml:5:86: error: sources.gitea.report.app: only GitHub has Apps, and the host is gitea",
+        ),
+        (
+            "{app: {id: 0, private_key: {name: app, key: k}}}",
+            "hookline.yaml:5:96: error: sources.gitea.report.app.id",
+        ),
+        ("{app: {id: 1, private_key: hunter2}}", "a secret is named, never written down"),
+        ("{app: {private_key: {name: app, key: k}}}", "sources.gitea.report.app.id"),
+    ],
+)
+def test_a_source_reports_by_a_token_or_for_github_by_an_app(tmp_path: Path, report: str, said: str) -> None:
+    found = refused(written(tmp_path, report=report))
+    assert said in found
+    assert "hunter2" not in found
