@@ -33,7 +33,8 @@ def check_report_skipped(declaration: Declaration, problems: Problems) -> None:
 
 
 def _check_retiring(declaration: Declaration, declared: DeclaredController, problems: Problems) -> None:
-    hosts = {each.source.host for each in declaration.sources.values() if each.source.report is not None}
+    reports = [(each.source.host, each.source.report) for each in declaration.sources.values()]
+    hosts = {host for host, report in reports if report is not None and report.token is not None}
     why = ""
     if not re.search(r"[A-Za-z0-9]", re.sub(r"\{\w+\}", "", declared.controller.context)):
         why = (
@@ -41,7 +42,7 @@ def _check_retiring(declaration: Declaration, declared: DeclaredController, prob
             "as hookline/{pipeline}, or leave retire_contexts: out"
         )
     elif hosts.isdisjoint(("github", "gitea")):
-        why = "no source of GitHub or Gitea has report:, and no other host requires single statuses; leave retire_contexts: out"
+        why = "no source of GitHub or Gitea has report: with a token, and no other host requires single statuses; leave retire_contexts: out"
     if why:
         place = ("controller", "retire_contexts")
         problems.error(declared.document.position(place, key=True), why, ".".join(place))

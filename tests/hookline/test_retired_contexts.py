@@ -287,7 +287,7 @@ def test_it_gets_the_declaration_and_no_right_to_the_bus() -> None:
     [
         (declaration("github", "{pipeline}"), "context: has no text of its own"),
         (declaration("github", "{source}/{pipeline}"), "context: has no text of its own"),
-        (declaration("gitlab"), "no source of GitHub or Gitea has report:"),
+        (declaration("gitlab"), "no source of GitHub or Gitea has report: with a token"),
     ],
 )
 def test_what_would_retire_checks_of_others_or_nothing_is_refused(text: str, said: str) -> None:
