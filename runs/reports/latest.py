@@ -7,7 +7,7 @@ from typing import Any
 from runs.reports.host_api import Answer, Delivered, HostApi, Later, Refused, Request, Response, cut, newest
 from runs.reports.status import NOT_STARTED, Report, Status
 
-__all__ = ["latest", "no_more_to_tell"]
+__all__ = ["latest", "may_replace", "no_more_to_tell"]
 
 PAGES = 30
 """Most pages that are asked for; a commit with more statuses is left alone."""
@@ -27,10 +27,13 @@ def no_more_to_tell(
     has = latest(api, report.status, question, ask)
     if not isinstance(has, Mapping):
         return has
-    said = str(has.get("description") or "")
+    return Delivered() if has and not may_replace(str(has.get("description") or ""), report) else None
+
+
+def may_replace(said: str, report: Report) -> bool:
+    """Whether a status that yields may stand in place of the one with this description."""
     # A host may have cut it, at 140 characters or more.
-    may_replace = said.startswith(NOT_STARTED) and cut(said, 100) != cut(report.status.description, 100)
-    return Delivered() if has and not may_replace else None
+    return said.startswith(NOT_STARTED) and cut(said, 100) != cut(report.status.description, 100)
 
 
 def latest(

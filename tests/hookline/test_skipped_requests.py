@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 from bus_cluster import NOW, BusCluster, pushed
+from github_app_host import AppHost
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from status_hosts import TOKEN, StatusHost, answers, status_host
+from status_hosts import StatusHost, answers, serving, status_host
 from support import PAYLOADS, edited, payload, plan
 from tries import tries
 
@@ -41,7 +42,6 @@ from runs.reports.hosts import HOST_APIS
 from runs.reports.latest import no_more_to_tell
 from runs.reports.outgoing import Outgoing
 from runs.reports.reporter import Naming
-from runs.reports.sending import sender
 from runs.reports.status import Report, Status, Word
 from sensors.clauses import CLAUSES
 
@@ -388,7 +388,7 @@ def test_the_real_samples_hold_requests_of_each_host_that_bring_code() -> None:
 
 # The duty, over real HTTP
 
-KINDS = ("github", "gitlab", "gitea")
+KINDS = ("github", "gitlab", "gitea", "app")
 BODIES = {
     "github": OWN,
     "gitea": payload("gitea/pull_request-opened"),
@@ -402,10 +402,10 @@ class World:
     def __init__(self, where: StatusHost, folder: Path) -> None:
         self.host = where
         token = folder / "token"
-        token.write_text(TOKEN)
-        self.settings = ControllerSettings(
-            sources={where.kind: ReportedSource(host=where.kind, api=where.url, token_file=str(token))}
-        )
+        token.write_text(where.secret())
+        source = ReportedSource(api=where.url, **where.access(token))
+        self.settings = ControllerSettings(sources={where.kind: source})
+        self.green = source.host_api.states["skip"]
         body = BODIES[where.kind]
         repository, self.sha, _, _ = what_it_is(where.kind, body)
         self.repository = repository
@@ -428,10 +428,9 @@ class World:
     def start(self, pipelines: dict[str, Any]) -> None:
         """Another life of the controller."""
         self.plan = declared(self.host.kind, self.repository, pipelines)
-        api = HOST_APIS[self.host.kind]
-        self.outgoing = Outgoing(
-            self.host.kind, api, sender(api, self.host.url, self.token), lambda _report, _memory: None
-        )
+        source = ReportedSource(api=self.host.url, **self.host.access(self.token))
+        api = source.host_api.at(self.host.url)
+        self.outgoing = Outgoing(self.host.kind, api, source.send(), lambda _report, _memory: None)
         self.outgoing.start()
         self.put: list[Report] = []
         hands = Hands(Connection.plain("http://127.0.0.1:1"), self.settings, self._put)
@@ -476,7 +475,12 @@ class World:
 
 @pytest.fixture(params=KINDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    with status_host(request.param) as where:
+    made = (
+        AppHost("github", account=REPOSITORY.partition("/")[0])
+        if request.param == "app"
+        else StatusHost(request.param)
+    )
+    with serving(made) as where:
         found = World(where, tmp_path)
         yield found
         found.outgoing.stop()
@@ -494,7 +498,7 @@ SKIPPED = {"shop": {"pull_request": {"into": ["release/*"]}}}
 def test_a_skipped_request_is_told_once_whatever_is_redelivered_and_restarted(world: World) -> None:
     world.arrive()
     world.pass_time()
-    assert world.host.told == [(world.repository, world.sha, "hookline/shop", "success")]
+    assert world.host.told == [(world.repository, world.sha, "hookline/shop", world.green)]
     assert world.host.descriptions[0].startswith("skipped: INTO, ")
     for _ in range(3):
         world.arrive()
@@ -571,7 +575,7 @@ def test_a_host_that_does_not_answer_the_question_is_told_nothing(
     world.arrive()
     world.pass_time()
     assert refused == ["GET"] * 3
-    assert [state for *_, state in world.host.told] == ["success"]
+    assert [state for *_, state in world.host.told] == [world.green]
 
 
 def test_a_post_whose_answer_was_lost_is_not_repeated(world: World) -> None:
@@ -593,20 +597,23 @@ def test_a_pipeline_that_starts_by_the_same_commit_is_never_told_as_skipped(worl
 
 def test_a_draft_waits_and_then_says_why_nothing_starts(tmp_path: Path) -> None:
     keys = {"shop": {"pull_request": {"authors": ["nobody"]}}}
-    for kind in ("github", "gitea"):
-        with status_host(kind) as where:
+    waits = {"github": "pending", "gitea": "pending", "app": "queued"}
+    for kind, waiting in waits.items():
+        account = REPOSITORY.partition("/")[0]
+        made = AppHost("github", account=account) if kind == "app" else StatusHost(kind)
+        with serving(made) as where:
             folder = tmp_path / kind
             folder.mkdir()
             world = World(where, folder)
             world.start({"shop": {"pull_request": {}}})
             world.arrive(edited(world.body, pull_request__draft=True))
             world.pass_time()
-            assert [each[-1] for each in where.told] == ["pending"]
+            assert [each[-1] for each in where.told] == [waiting]
             assert where.descriptions == ["not started: waits until the request is ready for review"]
             world.start(keys)
             world.arrive()
             world.pass_time()
-            assert [each[-1] for each in where.told] == ["pending", "success"]
+            assert [each[-1] for each in where.told] == [waiting, world.green]
             world.outgoing.stop()
 
 

@@ -6,7 +6,7 @@ before one is made. Annotations of an update are added to those that are there.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from apiserver.raw_values import unix
 from runs.reports.check_text import output
 from runs.reports.host_api import Answer, Delivered, Later, Request, Response, cut, path, repository
 from runs.reports.hosts import github
+from runs.reports.latest import may_replace
 from runs.reports.run_details import RunDetails
 from runs.reports.status import Report, Status
 
@@ -81,9 +82,8 @@ def known(report: Report, body: Any, app: int) -> Known:
         and each["app"].get("id") == app
     ]
     runs.sort(key=lambda each: -int(each["id"]))
-    if report.yields and any(each.get("external_id") for each in runs):
-        # It is the word of a run.
-        return Known(Delivered())
+    if report.yields:
+        return _known_of_no_run(report, runs)
     mine = next((each for each in runs if each.get("external_id") == report.uid), None)
     delivered = (
         Delivered(_memory(mine["id"], report.status)) if mine is not None and _says(mine, report) else None
@@ -95,6 +95,17 @@ def known(report: Report, body: Any, app: int) -> Known:
     if delivered is not None:
         return Known(delivered, left=tuple(numbers) if report.status.final else ())
     return Known(None, numbers[0] if numbers else "", tuple(numbers[1:]))
+
+
+def _known_of_no_run(report: Report, runs: Sequence[Mapping[str, Any]]) -> Known:
+    """The same for a check run that no run gives: it takes the place of one like it, and of no other."""
+    if not runs:
+        return Known()
+    output = runs[0].get("output")
+    said = str(output.get("title") or "") if isinstance(output, dict) else ""
+    if not may_replace(said, report):
+        return Known(Delivered())
+    return Known(open=str(runs[0]["id"]) if runs[0].get("status") != "completed" else "")
 
 
 def _says(run: Mapping[str, Any], report: Report) -> bool:
