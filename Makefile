@@ -43,6 +43,7 @@ bench: compiled  ## Print speed and memory, beside hera's models.
 	@PYTHONPATH=. $(RUN)python bench/log_parsing.py
 	@PYTHONPATH=. $(RUN)python bench/web.py
 	@PYTHONPATH=. $(RUN)python bench/exporter.py
+	@PYTHONPATH=. $(RUN)python bench/controller.py
 
 fuzz: compiled  ## Try a million deliveries and declarations that nobody would write; prints what came of them.
 	@PYTHONPATH=.:tests $(RUN)python tests/fuzzing.py

@@ -23,7 +23,7 @@ _OF_THE_CONFIGURATION = ("metadata.name", f"metadata.labels[{PREFIX}config]")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one declaration says of an event for one pipeline."""
+    """Answer of one declaration to an event, for one pipeline."""
 
     verdict: str
     """run, skip, unknown, or ABSENT."""
@@ -60,7 +60,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What two declarations do otherwise about one event."""
+    """Differences of two declarations about one event."""
 
     event: str
     """One line that names it for a person."""
@@ -79,7 +79,7 @@ def same_event(plan: Plan, event: BusEvent) -> BusEvent:
 
 
 def compare(old: Plan, new: Plan, event: BusEvent, after: BusEvent | None = None) -> Compared:
-    """What two declarations do otherwise about an event.
+    """Compare two declarations by what they do about an event.
 
     A pipeline that starts nothing under either is not listed, whatever the reasons are.
 

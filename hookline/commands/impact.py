@@ -1,4 +1,4 @@
-"""Show which events of the last hours a changed declaration would decide otherwise."""
+"""Show which past events a changed declaration decides otherwise."""
 
 import datetime
 import sys

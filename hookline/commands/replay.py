@@ -1,4 +1,4 @@
-"""Measure a recording without a cluster, or start the runs of one event of the bus again."""
+"""Measure a recording without a cluster, or start an event's runs again."""
 
 import sys
 from pathlib import Path

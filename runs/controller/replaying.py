@@ -1,4 +1,4 @@
-"""What the controller would have told the hosts of the runs in a recording, in the order in which it would have told it. Nothing is sent."""
+"""Replaying: the statuses that the controller would have given for the runs of a recording, in order. Nothing is sent."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

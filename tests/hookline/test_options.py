@@ -55,6 +55,8 @@ def test_an_option_with_one_value_is_refused_the_second_time(words: str, option:
     assert "is given twice, and takes one value." in result.stderr
 
 
+VALUES = {"--since": "2h", "--bus-url": "tls://127.0.0.1:4222"}
+"""Values of options that do not take any text."""
 EXCLUDED = [
     (words, one, other)
     for words, command in commands()
@@ -71,11 +73,15 @@ def test_an_option_that_has_no_effect_beside_another_is_refused(words: str, one:
     for name in (one, other):
         option = options[name]  # a name that the command does not have would exclude nothing
         assert isinstance(option, click.Option)
-        choices = option.type.choices if isinstance(option.type, click.Choice) else ("127.0.0.1:0",)
+        usual = VALUES.get(name, "127.0.0.1:0")
+        choices = option.type.choices if isinstance(option.type, click.Choice) else (usual,)
         given += [name] if option.is_flag else [name, str(choices[0])]
     arguments = [
         str(Path(__file__)) for each in command.params if isinstance(each, click.Argument) and each.required
     ]
+    for each in command.params:
+        if isinstance(each, click.Option) and each.required and not {*each.opts} & {one, other}:
+            arguments += [each.opts[-1], "x"]
     result = hookline(*words.split(), *given, *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"{other} has no effect beside {one}" in result.stderr

@@ -117,10 +117,9 @@ class Site:
         self.now = line["at"]
         if line["type"] in {"VANISHED", "SYNCED"}:
             return
-        raw = line["object"]
-        assert raw is not None
+        raw: Line = line["object"]
         uid = raw["metadata"]["uid"]
-        kept: Line = self.objects.get(uid, raw)["metadata"].get("annotations", {})
+        kept = self.objects.get(uid, raw)["metadata"].get("annotations", {})
         raw["metadata"]["annotations"] = {**raw["metadata"].get("annotations", {}), **kept}
         self.objects[uid] = raw
         if line["type"] == "DELETED":
