@@ -186,6 +186,13 @@ ALERTS: Sequence[Alert] = (
         "hookline-events",
     ),
     Alert(
+        "HooklineBusBroken",
+        f"max by (cluster, job, check) ({select('hookline_controller_bus_broken', rule=True)}) > 0",
+        "3m", "critical",
+        "The event bus is broken ({{ $labels.check }}), and the controller has not mended it.",
+        "Deliveries may be refused, or start no run. The warnings at /-/ready of the controller say why.",
+    ),
+    Alert(
         "HooklineDeliveriesRefused",
         f"{increase(_REFUSED, '5m', 'cluster, namespace, eventsource_name', rule=True)} > 0",
         "0s", "critical",

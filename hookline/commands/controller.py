@@ -1,6 +1,5 @@
 """Tell git hosts how runs go: statuses of commits."""
 
-import os
 import socket
 import sys
 import uuid
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bus.address import BusError
 from documents.diagnostics import InvalidInput
 from hookline.command_line.bus_options import parse_bus_url
 from hookline.command_line.common import EXIT_NEGATIVE, EXIT_UNREACHABLE, fail, print_line, refuse
@@ -33,6 +33,7 @@ from hookline.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from apiserver.connection import Connection
     from runs.controller.duty import Companion
 
 PORT = 9894
@@ -64,7 +65,11 @@ ENVIRONMENT = "HOOKLINE_CONTROLLER_"
     help="Connect to the bus at this URL, such as tls://127.0.0.1:4222.  [default: through the API server; in a pod: directly]",
 )
 @serving_options(ENVIRONMENT, PORT, "probes", "acts")
-@click.option("--dry-run", is_flag=True, help="Print what hosts would be told now, tell nothing, and exit.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what hosts would be told, and which lost runs would be created, do nothing, and exit.",
+)
 def command(
     cluster: ClusterArguments,
     configuration: Path,
@@ -78,7 +83,8 @@ def command(
     """Tell git hosts how runs go: each run of a commit gives the commit a status.
 
     The controller watches the Workflows that hookline started. It tells GitHub, GitLab, Gitea and Forgejo when a run waits, when it runs, and how it
-    ended. It keeps nothing itself: an annotation on the Workflow says what the host was told. It can be stopped, killed and started at any moment.
+    ended. With --declaration it also brings back lost runs and mends the bus, as controller: says there. It keeps nothing itself: an annotation on
+    the Workflow says what the host was told. It can be stopped, killed and started at any moment.
 
     \b
     Examples:
@@ -103,10 +109,11 @@ def command(
             identity=f"{socket.gethostname()}_{uuid.uuid4()}",
         )
         security = Security(web_configuration)
-        beside = [] if declared is None else _companions(declared, url)
+        beside = [] if declared is None else _companions(declared, url, in_pod=cluster.is_own)
     except InvalidInput as invalid:
         refuse(invalid)
-    controller = Controller(options, cluster.sources().connection, security, beside)
+    connection = cluster.sources().connection
+    controller = Controller(options, connection, security, beside)
     if dry_run:
         try:
             found = controller.due()
@@ -124,6 +131,7 @@ def command(
             for source, each in sorted(found, key=lambda pair: (pair[0], pair[1].status.key))
         ]
         click.echo(table(("SOURCE", "REPOSITORY", "COMMIT", "STATUS", "WORD", "DESCRIPTION"), rows), nl=False)
+        _print_lost(beside, connection)
         return
     configure_logs("info")
     try:
@@ -135,7 +143,27 @@ def command(
     sys.exit(0 if well else EXIT_NEGATIVE)
 
 
-def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Companion]":
+def _print_lost(beside: "Sequence[Companion]", connection: "Connection") -> None:
+    """Print the lost runs that would be created now; a bus that cannot be read ends the command with code 3."""
+    from apiserver.connection import Refused, Unreachable  # noqa: PLC0415
+    from apiserver.resources import UnknownKind  # noqa: PLC0415
+    from hookline.controlling.reconciling import Reconciling  # noqa: PLC0415
+
+    for each in beside:
+        if not isinstance(each, Reconciling):
+            continue
+        try:
+            lost = each.due(connection)
+        except (BusError, Refused, Unreachable, UnknownKind) as error:
+            fail(f"lost runs cannot be looked for: {error}", EXIT_UNREACHABLE)
+        rows = [
+            (f"{due.deliveries[0][1]:%Y-%m-%d %H:%M:%S}", due.pipeline, f"{due.namespace}/{due.name}")
+            for due in lost
+        ]
+        click.echo("\n" + table(("RECEIVED (UTC)", "PIPELINE", "LOST RUN"), rows), nl=False)
+
+
+def _companions(declared: Path, url: tuple[str, int] | None, *, in_pod: bool) -> "Sequence[Companion]":
     """The companions that the declaration asks for.
 
     Raises:
@@ -151,5 +179,4 @@ def _companions(declared: Path, url: tuple[str, int] | None) -> "Sequence[Compan
     else:
         declaration, templates = load([declared]), {}
     plan = make_plan(declaration, templates)
-    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
     return companions(plan, lambda connection: bus_of(plan, connection, url, in_pod=in_pod))

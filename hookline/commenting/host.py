@@ -35,7 +35,7 @@ class AskedHost:
         """Prepare; nothing is asked yet."""
         self.kind = source.host
         self._api = source.api.rstrip("/")
-        self._token = Path(source.token_file)
+        self._token = Path(source.token_file or "")
         self._own = ""
         self._pool = urllib3.PoolManager(
             maxsize=1,

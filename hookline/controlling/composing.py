@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hookline.controlling.comments import CommentDuty, Comments
 from hookline.controlling.duties import MakeDuty
 from hookline.controlling.follower import Connect, Follower
+from hookline.controlling.healing import Healing
 from hookline.controlling.reconciling import Reconciling
 from hookline.plan.planning import Plan
 from runs.controller.duty import Companion
@@ -23,6 +24,8 @@ def companions(plan: Plan, connect: Connect) -> Sequence[Companion]:
     declared = plan.declaration.controller
     if declared is not None and (settings := declared.controller.reconciling) is not None:
         found.append(Reconciling(plan, connect, settings))
+    if declared is not None and declared.controller.heal_bus:
+        found.append(Healing(plan))
     makers = _makers(plan)
     if declared is not None and declared.controller.comments:
         comments, sources = Comments(plan), frozenset(declared.controller.comments)

@@ -10,12 +10,14 @@ import structlog
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from apiserver.connection import Connection
 from hookline.bus_access import OpenBus
 from hookline.controlling.follower import Connect, trouble_of
 from hookline.declaration.bus_duties import Reconcile
 from hookline.plan.planning import Plan
-from hookline.reconciling.decisions import MEANINGS
-from hookline.reconciling.reconciler import Changed, Made, Reconciler
+from hookline.reconciling.asking import Memory
+from hookline.reconciling.decisions import MEANINGS, Due
+from hookline.reconciling.reconciler import Changed, Examined, Made, Reconciler
 from runs.controller.duty import Hands
 
 __all__ = ["FAMILIES", "Reconciling"]
@@ -50,6 +52,7 @@ class Reconciling:
             settings: Of hookline.yaml.
         """
         self._plan, self._connect, self._settings = plan, connect, settings
+        self._memory = Memory()
         self._trouble = ""
         self._refused: dict[tuple[str, str], str] = {}
         """Namespace and name of runs that the API server refused in the last round → its words."""
@@ -75,6 +78,17 @@ class Reconciling:
         finally:
             self._trouble = ""
             self._refused = {}
+
+    def due(self, connection: Connection) -> list[Due]:
+        """The lost runs that a round would create now. Nothing is created.
+
+        Raises:
+            BusError: The bus cannot be read.
+            UnknownKind, Refused, Unreachable: The API server cannot be asked.
+        """
+        with self._connect(connection) as bus:
+            _, examined = self._examined(bus)
+        return [each.due for each in examined.findings if each.code == "LOST"]
 
     def warnings(self) -> Sequence[str]:
         """Reason for which lost runs are not brought back now."""
@@ -103,13 +117,7 @@ class Reconciling:
         yield GaugeMetricFamily(seconds, FAMILIES[seconds], value=self._seconds)
 
     def _round(self, bus: OpenBus, ended: threading.Event) -> None:
-        settings = self._settings
-        reconciler = Reconciler(self._plan, bus.reader, bus.connection, bus.resources)
-        examined = reconciler.examine(
-            datetime.timedelta(seconds=settings.since_seconds),
-            datetime.timedelta(seconds=settings.grace_seconds),
-            skip_superseded=settings.skip_superseded,
-        )
+        reconciler, examined = self._examined(bus)
         refused: dict[tuple[str, str], str] = {}
         try:
             for made in reconciler.create(examined):
@@ -124,6 +132,16 @@ class Reconciling:
         self._judged = {code: found[code] for code in MEANINGS}
         self._rounds["done"] += 1
         self._ended = time.time()
+
+    def _examined(self, bus: OpenBus) -> tuple[Reconciler, Examined]:
+        settings = self._settings
+        reconciler = Reconciler(self._plan, bus.reader, bus.connection, bus.resources, self._memory)
+        examined = reconciler.examine(
+            datetime.timedelta(seconds=settings.since_seconds),
+            datetime.timedelta(seconds=settings.grace_seconds),
+            skip_superseded=settings.skip_superseded,
+        )
+        return reconciler, examined
 
     def _made(self, made: Made, refused: dict[tuple[str, str], str]) -> None:
         due = made.finding.due

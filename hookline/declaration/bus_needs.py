@@ -14,5 +14,7 @@ def bus_needs(declaration: Declaration) -> Iterator[tuple[str, ...]]:
         return
     if declared.controller.reconciling is not None:
         yield "controller", "reconcile"
+    if declared.controller.heal_bus:
+        yield "controller", "heal_bus"
     if declared.controller.comments:
         yield "controller", "comments"

@@ -59,6 +59,12 @@ class Controller(OwnPod):
         "skip_superseded.",
         examples=[True],
     )
+    heal_bus: bool = Field(
+        default=False,
+        description="Mend an event bus that has lost its stream, or whose servers formed their group without one of them: the controller restarts "
+        "that server and the Sensors, in the order of hookline docs HooklineBusLost. It may then delete pods in cluster.namespace.",
+        examples=[True],
+    )
 
     comments: Annotated[list[SourceName], Field(min_length=1, max_length=50)] | None = Field(
         default=None,

@@ -13,6 +13,15 @@ __all__ = ["BusRights", "bus_rights"]
 Rules = list[dict[str, Any]]
 _ARGO: dict[str, Any] = {"apiGroups": ["argoproj.io"]}
 
+# The requests of hookline/controlling/healing.py, and of the questions that doctor asks of the bus.
+_HEALING: Rules = [
+    {**_ARGO, "resources": ["sensors"], "verbs": ["get", "list"]},
+    {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets"], "verbs": ["list"]},
+    # The names of Sensors' pods are not known before.
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["delete", "list"]},
+    {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["get"]},
+]
+
 
 @dataclass(frozen=True, slots=True)
 class BusRights:
@@ -48,6 +57,8 @@ def bus_rights(plan: Plan) -> BusRights:
     )
     if declared.controller.reconciling is not None:
         _reconcile(plan, found)
+    if declared.controller.heal_bus:
+        found.home.extend(_HEALING)
     if declared.controller.comments:
         # The requests of hookline/controlling/comments.py, beside those of the reports: list and patch.
         for rules in found.runs.values():

@@ -1,6 +1,9 @@
 """The controller on the bus of real Argo Events, with the rights that are rendered for it: what Sensors lose, it creates once."""
 
 import base64
+import itertools
+import shutil
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +13,19 @@ from typing import Any
 
 import yaml
 from cluster.api import Json
-from cluster.fleet import fleet, push_event
+from cluster.deliveries import signed
+from cluster.fleet import fleet, push_body, push_event
 from cluster.installation import Installation
-from cluster.test_faults import start_sensors, stop_sensors
+from cluster.reporter import Reporter
+from cluster.test_faults import refuse, start_sensors, stop_sensors
+from cluster.virtual_node import VirtualNode
 from cluster.waiting import until
 from exporter_process import ControllerProcess
 
 from bus.names import CLIENT_PORT
 from hookline.plan.controller_objects import controller_objects
 
+ADMISSION = "admissionregistration.k8s.io/v1"
 RBAC = "rbac.authorization.k8s.io/v1"
 REPOSITORIES, SHARDS, UNDER_REFUSAL = 24, 4, 4
 GRACE = 70
@@ -28,9 +35,9 @@ SETTLED_SECONDS = 8.0
 """Longer than what is allowed for clocks: an event that follows is provably one of the declaration."""
 
 
-def declaration(site: Installation) -> str:
+def declaration(site: Installation, duties: str = f"reconcile: {{grace: {GRACE}s, since: 30m}}") -> str:
     text = fleet(REPOSITORIES, SHARDS).replace("namespace: ci", f'namespace: {site.namespace}, image: "none"')
-    return f"{text}\ncontroller: {{reconcile: {{grace: {GRACE}s, since: 30m}}}}\n"
+    return f"{text}\ncontroller: {{{duties}}}\n"
 
 
 def mounted(site: Installation, folder: Path) -> tuple[Path, Path]:
@@ -54,7 +61,7 @@ def written(manifest: Json, folder: Path) -> Path:
     return found
 
 
-class Fleet:
+class Instances:
     """Several instances of the controller, with the account of its pod."""
 
     def __init__(self, site: Installation, folder: Path) -> None:
@@ -116,7 +123,7 @@ def test_each_run_that_sensors_lost_is_created_once_although_controllers_are_kil
     site.api.apply(yaml.safe_load((Path(__file__).parent / "ci-go-v1.yaml").read_text("utf-8")))
     site.install(declaration(site))
     pause(SETTLED_SECONDS)
-    instances = Fleet(site, tmp_path)
+    instances = Instances(site, tmp_path)
     created: list[ControllerProcess] = []
     with sensors_may_create_nothing(site):
         site.bus.publish([push_event(site, number) for number in range(UNDER_REFUSAL)])
@@ -176,3 +183,116 @@ def test_each_run_that_sensors_lost_is_created_once_although_controllers_are_kil
         for each in created:
             print(each.said[-600:])
             each.kill()
+
+
+def push(site: Installation, commit: int) -> int:
+    """A new commit of the first repository; the status of the answer."""
+    headers = {"X-GitHub-Event": "push", "X-GitHub-Delivery": f"d-{commit}"}
+    return site.deliver("github", signed("github", "/github", push_body(0, commit), headers))[0]
+
+
+def lose_the_stream(site: Installation) -> None:
+    """As when all pods of the bus are lost at once: they come back with empty disks."""
+    (server,) = site.pods("EventBus/default")
+    server.running.kill()
+    store = server.files / "data/jetstream"
+    assert store.is_dir()
+    for each in store.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+    server.start()
+
+
+def test_a_bus_that_lost_its_stream_is_mended_by_the_controller(
+    site: Installation, node: VirtualNode, tmp_path: Path
+) -> None:
+    site.install(declaration(site, "heal_bus: true"))
+    with Reporter(site, node):
+        assert push(site, 1) == 200
+        site.until_workflows(1)
+        with Instances(site, tmp_path).one() as controller:
+            until(partial(looked, controller), "it has looked, and all is well", 60)
+            lost = time.monotonic()
+            lose_the_stream(site)
+            until(
+                lambda: controller.value("hookline_controller_bus_broken", check="lost-stream"),
+                "it is seen",
+                60,
+            )
+            print(f"the loss is seen after {time.monotonic() - lost:.0f} s")
+            assert "has lost its stream" in controller.get("/-/ready")
+            until(partial(mended, controller), "the Sensors are restarted", 90)
+            print(f"the Sensors are restarted after {time.monotonic() - lost:.0f} s")
+            commits = itertools.count(2)
+            until(
+                lambda: push(site, next(commits)) == 200,
+                "the untouched event source takes deliveries",
+                pause=0.5,
+            )
+            until(lambda: len(site.workflows()) >= 2, "a delivery became a Workflow")
+            print(f"a delivery became a Workflow after {time.monotonic() - lost:.0f} s")
+            until(
+                lambda: not controller.value("hookline_controller_bus_broken", check="lost-stream"),
+                "it is well",
+                60,
+            )
+            assert controller.value("hookline_controller_bus_cures_total", step="sensors", result="done") == 1
+            assert controller.value("hookline_controller_bus_cures_total", step="server", result="done") == 0
+            assert "bus: " not in controller.get("/-/ready")
+
+
+def looked(controller: ControllerProcess) -> bool:
+    look = controller.value("hookline_controller_bus_last_look_timestamp_seconds")
+    return bool(look) and "bus: " not in controller.get("/-/ready")
+
+
+def mended(controller: ControllerProcess) -> bool:
+    return controller.value("hookline_controller_bus_cures_total", step="sensors", result="done") == 1
+
+
+def test_a_restart_of_the_bus_under_blocked_triggers_needs_no_restart_of_the_sensors(
+    site: Installation, tmp_path: Path
+) -> None:
+    site.install(declaration(site))
+    pause(SETTLED_SECONDS)
+    (server,) = site.pods("EventBus/default")
+    api_server = site.cluster.process("kube-apiserver")
+    with Instances(site, tmp_path).one() as controller:
+        site.bus.publish([push_event(site, number) for number in range(REPOSITORIES // 2)])
+        api_server.signal(signal.SIGSTOP)  # actions block, as on an API server that hangs
+        try:
+            server.running.kill()
+            server.start()
+            pause(9)
+        finally:
+            api_server.signal(signal.SIGCONT)
+        rest = [push_event(site, number) for number in range(REPOSITORIES // 2, REPOSITORIES)]
+        until(lambda: site.bus.publish(rest), "the bus takes events again")
+        begin = time.monotonic()
+        found = site.until_workflows(REPOSITORIES, GRACE + ROUND + 60)
+        print(f"every run exists {time.monotonic() - begin:.0f} s after the last event")
+        created = sum("hookline.dev/created-by" in each["metadata"]["annotations"] for each in found)
+        assert controller.value("hookline_controller_reconcile_runs_total", result="created") == created
+        print(f"the controller created {created} of {REPOSITORIES}")
+        assert len({each["metadata"]["labels"]["hookline.dev/pipeline"] for each in found}) == REPOSITORIES
+
+
+def test_a_run_that_was_refused_is_said_and_created_once_it_is_taken(
+    site: Installation, tmp_path: Path
+) -> None:
+    refuse(site, "service-0000")
+    site.install(declaration(site))
+    pause(SETTLED_SECONDS)
+    with Instances(site, tmp_path).one() as controller:
+        site.bus.publish([push_event(site, number) for number in range(6)])
+        site.until_workflows(5)
+        until(
+            lambda: controller.value("hookline_controller_reconcile_runs_total", result="refused"),
+            "it is said",
+            240,
+        )
+        assert "no Workflow of service-0000 here" in controller.get("/-/ready")
+        site.api.delete(ADMISSION, "ValidatingAdmissionPolicyBinding", f"refuse-{site.namespace}")
+        found = site.until_workflows(6, ROUND + 60)
+        created = [each for each in found if "hookline.dev/created-by" in each["metadata"]["annotations"]]
+        assert [each["metadata"]["labels"]["hookline.dev/pipeline"] for each in created] == ["service-0000"]
+        until(lambda: "refused" not in controller.get("/-/ready"), "nothing is refused any more", 90)

@@ -3,6 +3,7 @@
 import base64
 import bz2
 import json
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -249,3 +250,15 @@ def test_a_controller_that_only_reports_is_given_neither_bus_nor_declaration(tmp
         for name in rule["resources"]
     }
     assert resources == {"workflows", "leases"}
+
+
+def test_a_declaration_that_no_configmap_holds_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    written(tmp_path)
+    noise = "".join(f"# {random.Random(number).randbytes(60).hex()}\n" for number in range(30_000))
+    (tmp_path / "repositories.txt").write_text("acme/shop\n" + noise)
+    done = CliRunner().invoke(main, ["render", str(tmp_path), f"--template={tmp_path / 'given.yaml'}"])
+    assert done.exit_code == 2
+    assert re.search(
+        r"hookline\.yaml:3:1: error: controller: the declaration has [\d,]+ bytes when", done.stderr
+    )
+    assert "leave reconcile out" in done.stderr

@@ -16,7 +16,7 @@ from support import ROOT
 from urllib3 import request
 
 from hookline.cli import main
-from hookline.controlling import follower, reconciling
+from hookline.controlling import follower, healing, reconciling
 from runs.controller import own_metrics
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
@@ -138,7 +138,12 @@ def documented() -> set[str]:
 
 
 def test_every_metric_is_on_the_page() -> None:
-    assert documented() == {*own_metrics.FAMILIES, *follower.FAMILIES, *reconciling.FAMILIES}
+    assert documented() == {
+        *own_metrics.FAMILIES,
+        *follower.FAMILIES,
+        *reconciling.FAMILIES,
+        *healing.FAMILIES,
+    }
 
 
 BUS_DECLARATION = """\
@@ -180,6 +185,14 @@ def test_a_bus_that_is_not_there_is_a_warning_and_statuses_go_on(
             stop.set()
             thread.join(20)
             assert not thread.is_alive()
+
+
+def test_a_dry_run_without_a_bus_ends_with_the_reason(api: FakeApiServer, tmp_path: Path) -> None:
+    (tmp_path / "hookline.yaml").write_text(BUS_DECLARATION)
+    own = ("--config", str(settings(tmp_path)), "--declaration", str(tmp_path / "hookline.yaml"), "--dry-run")
+    done = asked(api, tmp_path, *own)
+    assert done.exit_code == 3
+    assert "lost runs cannot be looked for: " in done.stderr
 
 
 def test_a_wrong_declaration_is_refused_with_its_place(api: FakeApiServer, tmp_path: Path) -> None:

@@ -1,23 +1,26 @@
 """Lost runs that the controller brings back, against a bus and an API server on loopback; tests/cluster/test_controller_bus.py has the real ones."""
 
+import datetime
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bus_cluster import NOW, BusCluster, apply, made, put
+from bus_cluster import NOW, BusCluster, apply, made, pushed, put
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tries import tries
 
 from apiserver.connection import Connection
+from events.delivery import BusEvent
+from hookline.answers.simulation import Simulation, simulate
 from hookline.bus_access import bus_of
 from hookline.controlling.composing import companions
 from hookline.controlling.reconciling import Reconciling
 from hookline.declaration.loading import load
-from hookline.plan.planning import make_plan
+from hookline.plan.planning import Plan, make_plan
 from runs.controller.duty import Hands
 from runs.controller.settings import ControllerSettings
 
@@ -150,7 +153,7 @@ def test_a_bus_that_is_gone_is_a_warning_and_the_next_round_tries_again(cluster:
     assert running.value("rounds_total", "failed") >= 1
 
 
-@settings(max_examples=tries(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     there=st.sets(st.integers(1, 8)), breaks=st.lists(st.integers(0, 6), max_size=3), answered=st.booleans()
 )
@@ -202,3 +205,41 @@ def killed(cluster: BusCluster, after: int, answered: bool) -> None:
     wait(lambda: running.ended.is_set() or running.value("rounds_total", "done") > 0)
     running.stop()
     cluster.api.refuse = lambda _method, _path, _trial: None
+
+
+def test_a_round_decides_only_messages_that_are_new(
+    cluster: BusCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided: list[str] = []
+
+    def counted(plan: Plan, event: BusEvent) -> Simulation:
+        decided.append(event.context["id"])
+        return simulate(plan, event)
+
+    monkeypatch.setattr("hookline.reconciling.reconciler.simulate", counted)
+    cluster.receive(2)
+    for number in (1, 2):
+        put(cluster, number)
+    running = Running(cluster)
+    running.rounds(3)
+    cluster.nats.put(pushed(3), NOW)
+    running.rounds(2)
+    assert decided == ["event-1", "event-2", "event-3"]
+    # Another stream has other messages at the same places.
+    cluster.nats.messages.clear()
+    cluster.nats.last = 0
+    cluster.nats.created = NOW
+    cluster.nats.put(pushed(4), NOW - datetime.timedelta(minutes=5))
+    running.rounds(2)
+    running.stop()
+    assert cluster.api.writes == [f"POST Workflow/{made(cluster, 1)['metadata']['name']}"]
+    assert decided[3:5] == ["event-4", "event-4"]  # judged, then created of the same bytes
+    assert len(decided) <= 6
+
+
+def test_a_dry_run_names_what_a_round_would_create_and_creates_nothing(cluster: BusCluster) -> None:
+    cluster.receive(3)
+    put(cluster, 2)
+    due = reconciling(cluster).due(Connection.of_kubeconfig(cluster.kubeconfig, None))
+    assert [each.name for each in due] == [made(cluster, number)["metadata"]["name"] for number in (1, 3)]
+    assert cluster.api.writes == []
