@@ -41,7 +41,7 @@ def gitea(cluster: ControlPlane, tmp_path: Path) -> Iterator[Gitea]:
 
 
 @pytest.fixture
-def site(gitea: Gitea, tmp_path: Path) -> Iterator[Site]:
+def heard(gitea: Gitea, tmp_path: Path) -> Iterator[Site]:
     """The duty, to which the Gitea delivers, with a token of the account ci."""
     folder = tmp_path / "site"
     folder.mkdir()
@@ -76,7 +76,9 @@ def site(gitea: Gitea, tmp_path: Path) -> Iterator[Site]:
     server.server_close()
 
 
-def test_a_real_gitea_says_who_may_command_and_which_commit(gitea: Gitea, site: Site, tmp_path: Path) -> None:
+def test_a_real_gitea_says_who_may_command_and_which_commit(
+    gitea: Gitea, heard: Site, tmp_path: Path
+) -> None:
     clone = gitea.clone("carol", REPOSITORY, tmp_path / "clone")
     clone.branch("topic")
     sha = clone.commit()
@@ -88,23 +90,23 @@ def test_a_real_gitea_says_who_may_command_and_which_commit(gitea: Gitea, site: 
     def say(user: str, text: str, where: int = number) -> Any:
         return gitea.api(user, "POST", f"repos/{REPOSITORY}/issues/{where}/comments", {"body": text})
 
-    site.start()
+    heard.start()
     say("bob", "/test")
-    site.until("no_permission")
+    heard.until("no_permission")
     say("ci", "/test")
-    site.until("own")
+    heard.until("own")
     say("carol", "/test", issue)
     said = say("carol", "Once more:\r\n/test cart\r\n")
-    site.until("created")
-    assert site.pipelines == ["cart"]
-    (run,) = site.runs.values()
+    heard.until("created")
+    assert heard.pipelines == ["cart"]
+    (run,) = heard.runs.values()
     annotations = run["metadata"]["annotations"]
     assert annotations["hookline.dev/sha"] == sha
     assert annotations["hookline.dev/started-by"] == "carol@git"
     assert str(said["id"]) in annotations["hookline.dev/because"]
     gitea.api("carol", "PATCH", f"repos/{REPOSITORY}/issues/comments/{said['id']}", {"body": "/test shop"})
-    site.until("edited")
+    heard.until("edited")
     gitea.api("carol", "PATCH", f"repos/{REPOSITORY}/pulls/{number}", {"state": "closed"})
     say("carol", "/test shop")
-    site.until("closed")
-    assert site.pipelines == ["cart"]
+    heard.until("closed")
+    assert heard.pipelines == ["cart"]
