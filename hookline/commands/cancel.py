@@ -22,7 +22,7 @@ from hookline.command_line.steering_options import (
 from hookline.command_line.strict import StrictCommand
 from hookline.output import plural, table
 from hookline.steering.manual import person, reason
-from hookline.steering.stopping import Selection
+from runs.stopping import Selection
 
 if TYPE_CHECKING:
     from hookline.steering.cluster_runs import Stopped

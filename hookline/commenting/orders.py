@@ -17,7 +17,7 @@ from hookline.commenting.grammar import Command
 from hookline.commenting.questions import event_body, event_headers
 from hookline.plan.planning import Plan
 from hookline.steering.manual import person
-from hookline.steering.stopping import ENDED, Selection, phase
+from runs.stopping import ENDED, Selection, phase
 from triggers.manual_run import repeated
 from triggers.words import BECAUSE_ANNOTATION, PREFIX, STARTED_BY_ANNOTATION
 from triggers.workflow import NAME_LENGTH

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from apiserver.connection import Connection, Refused, Unreachable
 from apiserver.resources import Resources
-from hookline.steering.stopping import ENDED, Selection, next_step, phase, stopping_patch
 from runs.objects import workflow_of
 from runs.outcomes import run_outcome
+from runs.stopping import ENDED, Selection, next_step, phase, stopping_patch
 from triggers.words import PREFIX
 
 __all__ = ["ClusterRuns", "Stopped", "outcome"]

@@ -1,4 +1,4 @@
-"""Stopping runs: which ones a person means, and how each is stopped so that nothing of it starts any more.
+"""Stops of runs: which ones are meant, and how each is stopped so that nothing of it starts any more.
 
 Sources: argo-workflows 3.7.18 workflow/controller/operator.go and workflow/util/util.go (patchShutdownStrategy).
 """
