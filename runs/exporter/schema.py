@@ -92,6 +92,9 @@ def prepare(database: sqlite3.Connection, path: Path | None, count_from: float) 
         UnusableLedger: The file was written by a newer version.
     """
     execute = database.execute
+    # Temporary files are opened when a transaction has become large (sqlite.org/tempfiles.html, statement journals), and the pod's file system
+    # is read-only: without this, a batch of many runs ends the exporter with "disk I/O error", and so does each start after it.
+    execute("PRAGMA temp_store = MEMORY")
     execute("PRAGMA journal_mode = WAL")
     # A commit survives the process always, and the machine up to the last checkpoint.
     execute("PRAGMA synchronous = NORMAL")

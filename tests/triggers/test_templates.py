@@ -186,7 +186,8 @@ def test_no_line_of_the_code_names_a_parameter_but_the_one_table() -> None:
         for path in (ROOT / room).rglob("*.py")
         if word.search(re.sub(r"\"\"\".*?\"\"\"", "", path.read_text("utf-8"), flags=re.DOTALL))
     }
-    assert named == {"triggers/words.py"}
+    # GitLab calls a field of its merge requests as the stock template calls its parameter.
+    assert named == {"triggers/words.py", "hookline/commenting/questions.py"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The ledger and its text: what is kept, what is forgotten, what a scrape reads."""
 
+import contextlib
 import functools
 import operator
 import sqlite3
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from support import ROOT
 from tries import tries
+from web_site import a_run
 
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, records
@@ -50,6 +52,31 @@ def test_what_ended_before_the_first_start_is_not_counted(tmp_path: Path) -> Non
     assert ledger.counted("run/1", NOW - 1)
     assert ledger.commit([success(1, NOW - 1)]) == []
     assert len(ledger.commit([success(1, NOW + 1)])) == 1
+
+
+def test_a_large_batch_opens_no_temporary_file_since_a_pod_may_have_no_place_for_one(tmp_path: Path) -> None:
+    seen: set[str] = set()
+
+    def look(_: str) -> None:
+        for each in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                seen.add(str(each.readlink()))
+
+    ledger = Ledger(tmp_path / "ledger.db", NOW - 10, crash_point=look)
+    runs = [
+        a_run(
+            number,
+            uid=f"{number * 7_919 % 3_000:05}",
+            finished=NOW + number * 7_907 % 2_999,
+            name=f"{number * 7_901 % 3_000:05}",
+        )
+        for number in range(3_000)
+    ]
+    ledger.commit(
+        [Observation(f"run/{each.uid}", NOW, (), each) for each in runs], instead=lambda each, _: each
+    )
+    assert any(each.endswith("ledger.db-wal") for each in seen)
+    assert not [each for each in seen if "etilqs" in each]
 
 
 def test_of_two_writers_the_second_overwrites_nothing(tmp_path: Path) -> None:
