@@ -3,11 +3,11 @@
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import yaml
 from cluster.gitea import Answer
-from cluster.waiting import until
+from cluster.waiting import NotYet, until
 from node.installation import ORGANISATION, Hookline, Project
 from node.places import FORGE
 
@@ -121,8 +121,12 @@ class Pushes:
         self.push()
 
     @contextmanager
-    def counting(self, what: str) -> Iterator[None]:
+    def counting(self, what: str, *, may_lose: bool = False) -> Iterator[None]:
         """Push while the block runs. Every push that was answered 200 runs once; so does every other, once it is delivered again.
+
+        Args:
+            what: For the line that is printed.
+            may_lose: Whether pushes that wait on the bus meanwhile may be lost: they run once they are delivered again.
 
         Raises:
             AssertionError: A push was lost, or ran twice.
@@ -131,6 +135,10 @@ class Pushes:
         with self.going_on():
             yield
         refused = self.refused()
+        if may_lose:
+            lost = self._lost()
+            print(f"{what}: {len(lost)} pushes were lost with their subscription, and are delivered again")
+            self.deliver_again(lost)
         self.check()
         answers = Counter(each.status for each in refused)
         ran = len(self.runs().keys() & {each.commit for each in refused})
@@ -154,6 +162,13 @@ class Pushes:
         newest = {each.commit: each for each in self.answers()}
         taken = {each.commit for each in self.answers() if each.status == 200}
         return [each for commit, each in newest.items() if commit not in taken]
+
+    def _lost(self) -> list[Answer]:
+        """The newest delivery of each push that was answered 200 and starts no Workflow any more."""
+        with suppress(NotYet):
+            self.check(30)
+        newest = {each.commit: each for each in self.answers() if each.status == 200}
+        return [each for commit, each in newest.items() if commit not in self.runs()]
 
     def deliver_again(self, refused: Collection[Answer]) -> None:
         """Press the git host's button for each."""
