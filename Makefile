@@ -79,7 +79,12 @@ image:  ## Build the image with podman, buildah or docker; list its parts (SBOM)
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
 cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 25 min).
-	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 tests/cluster
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 tests/cluster --ignore $(CONTROLLER_ROUNDS)
+
+# These wait for the rounds of controllers, a quarter of an hour in all: beside the others they cost no time.
+CONTROLLER_ROUNDS = tests/cluster/test_controller_bus.py
+controller-test: compiled  ## Prove on the real engines that the controller brings back lost runs and mends the bus (as cluster-test).
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 $(CONTROLLER_ROUNDS)
 
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
@@ -125,4 +130,4 @@ recordings: compiled  ## Record runs on the real engines again.
 goldens: compiled  ## Write goldens and generated pages again.
 	@HOOKLINE_REGENERATE=1 $(RUN)pytest -q -n 0 tests/test_examples.py tests/test_docs.py tests/hookline/test_bad_input.py tests/runs/exporter/test_recordings.py tests/dashboards
 
-.PHONY: help compiled demo test check format bench fuzz audit wheel image image-test browser-test prometheus-test cluster-test cluster bench-cluster template-test bench-template engines node-test node-figures node lint-manifests pictures recordings goldens
+.PHONY: help compiled demo test check format bench fuzz audit wheel image image-test browser-test prometheus-test cluster-test controller-test cluster bench-cluster template-test bench-template engines node-test node-figures node lint-manifests pictures recordings goldens
