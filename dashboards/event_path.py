@@ -27,7 +27,7 @@ def deliveries() -> list[Panel]:
     changed = f"timestamp(changes({select(SENT)}[10m]) > 0)"
     return [
         number("Events", "Events that event sources put on the bus.", increase(SENT), width=6),
-        number("Since the last event", "Time since the last event, within the last day.", f"time() - max(max_over_time(({changed})[1d:10m]))", "s", bad=86_400.0, width=6),
+        number("Since the last event", "Time since the last event, within the last day.", f"time() - max({changed} or max_over_time(({changed})[1d:10m]))", "s", bad=86_400.0, width=6),
         number("Answered 500", "Deliveries that did not reach the bus. Let the git host send them again (hookline docs HooklineDeliveriesRefused).",
                increase("argo_events_events_processing_failed_total") + " or vector(0)", bad=1, width=6),
         number("Event sources", "Running servers of event sources.", f"sum({select('argo_events_event_service_running_total')})", width=6),

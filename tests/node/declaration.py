@@ -27,7 +27,8 @@ sources:
 templates:
   {GONE}: {{file: {GONE}.yaml}}
 defaults:
-  run: {{template: hookline-ci-go}}
+  # Longer than all tests take: one looks at the pods of runs at the end.
+  run: {{template: hookline-ci-go, keep_pods: 2h}}
   repository: {{source: gitea}}
   image: {REGISTRY}/acme/{{pipeline}}
 pipelines:
