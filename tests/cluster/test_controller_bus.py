@@ -268,7 +268,9 @@ def test_a_restart_of_the_bus_under_blocked_triggers_needs_no_restart_of_the_sen
         rest = [push_event(site, number) for number in range(REPOSITORIES // 2, REPOSITORIES)]
         until(lambda: site.bus.publish(rest), "the bus takes events again")
         begin = time.monotonic()
-        found = site.until_workflows(REPOSITORIES, GRACE + ROUND + 60)
+        # A trigger may have stopped for good: what waits for it is not dealt with, and runs all the same.
+        until(lambda: len(site.workflows()) == REPOSITORIES, "every run exists", GRACE + 3 * ROUND, 0.5)
+        found = site.workflows()
         print(f"every run exists {time.monotonic() - begin:.0f} s after the last event")
         created = sum("hookline.dev/created-by" in each["metadata"]["annotations"] for each in found)
         assert controller.value("hookline_controller_reconcile_runs_total", result="created") == created
