@@ -9,11 +9,15 @@ from typing import Any, Self
 
 import pytest
 from bus_cluster import NOW, BusCluster, pushed
+from comment_site import text_of
+from support import DECLARATION, plan
 
 from apiserver.connection import Connection
 from hookline.bus_access import bus_of
+from hookline.controlling.composing import companions
 from hookline.controlling.duties import Arrival
 from hookline.controlling.follower import Follower
+from hookline.declaration.bus_needs import bus_needs, report_skipped_at
 from hookline.declaration.loading import load
 from hookline.plan.planning import Plan, make_plan
 from runs.controller.duty import Hands
@@ -181,3 +185,62 @@ def test_a_duty_that_fails_keeps_nothing_from_the_others(cluster: BusCluster) ->
         assert (broken.places, heard.places) == ([1, 2, 3], [1, 2, 3])
         assert following.value("hookline_controller_bus_duty_errors_total", "broken") == 1
         assert following.value("hookline_controller_bus_duty_errors_total", "heard") == 0
+
+
+# What a declaration asks for
+
+
+def asking(controller: str) -> Plan:
+    """A declaration of one host with this block of the controller."""
+    text = text_of("github")
+    assert "{comments: [git]}" in text
+    return plan(text.replace("{comments: [git]}", controller))
+
+
+def names_of(made: Plan) -> list[str]:
+    """The companions of a declaration; none of them asks for the bus before it runs."""
+
+    def connect(_: Connection) -> Any:
+        raise AssertionError("the bus is asked before anything runs")
+
+    return [each.name for each in companions(made, connect)]
+
+
+@pytest.mark.parametrize(
+    ("controller", "names", "needs"),
+    [
+        ("{}", [], []),
+        ("{reconcile: true}", ["reconcile"], [("controller", "reconcile")]),
+        ("{reconcile: {since: 2h}}", ["reconcile"], [("controller", "reconcile")]),
+        ("{reconcile: false}", [], []),
+        ("{heal_bus: true}", ["heal-bus"], [("controller", "heal_bus")]),
+        ("{retire_contexts: true}", ["retired-contexts"], []),
+        ("{report_skipped: true}", ["bus"], [("controller", "report_skipped")]),
+        # Comments are heard on the bus, and followed beside it.
+        ("{comments: [git]}", ["comments", "bus"], [("controller", "comments")]),
+        (
+            "{comments: [git], report_skipped: true, retire_contexts: true, heal_bus: true, reconcile: true}",
+            ["reconcile", "heal-bus", "retired-contexts", "comments", "bus"],
+            [
+                ("controller", "reconcile"),
+                ("controller", "heal_bus"),
+                ("controller", "report_skipped"),
+                ("controller", "comments"),
+            ],
+        ),
+    ],
+)
+def test_each_setting_brings_its_companion_and_its_need_of_the_bus_and_no_other(
+    controller: str, names: list[str], needs: list[tuple[str, ...]]
+) -> None:
+    made = asking(controller)
+    assert names_of(made) == names
+    assert list(bus_needs(made.declaration)) == needs
+
+
+def test_a_declaration_without_a_controller_needs_no_bus_and_brings_nothing() -> None:
+    made = plan(DECLARATION)
+    assert made.declaration.controller is None
+    assert list(bus_needs(made.declaration)) == []
+    assert report_skipped_at(made.declaration) is None
+    assert names_of(made) == []
