@@ -37,6 +37,8 @@ class CommentHost:
     asked: list[str] = field(default_factory=list)
     url: str = ""
     before: Callable[[str], None] = lambda _: None
+    raw: bytes | None = None
+    """Sent in place of every answer's JSON."""
 
     def answer(self, path: str, token: str) -> tuple[int, Any]:
         self.asked.append(path)
@@ -164,7 +166,7 @@ def comment_host(kind: str) -> Iterator[CommentHost]:
         def do_GET(self) -> None:
             token = self.headers.get("PRIVATE-TOKEN") or self.headers.get("Authorization") or ""
             status, answer = host.answer(unquote(self.path), token)
-            data = json.dumps(answer).encode()
+            data = json.dumps(answer).encode() if host.raw is None else host.raw
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

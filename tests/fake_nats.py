@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FakeNats"]
+__all__ = ["PASSWORD", "TLS", "FakeNats"]
 
 TLS = Path(__file__).parent / "data" / "tls"
 PASSWORD = "a-password"
@@ -40,6 +40,9 @@ class FakeNats:
         """A status that ends the next request for messages, such as 409 Consumer Deleted."""
         self.requests = 0
         """Requests for messages."""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        """Asks for no certificate of a client, unless a test lets it."""
+        self.context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
         self._made = 0
         self._lock = threading.RLock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -76,14 +79,12 @@ class FakeNats:
             each.drop()
 
     def _accept(self) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
         while True:
             try:
                 plain, _ = self._listener.accept()
             except OSError:
                 return
-            client = _Client(self, plain, context)
+            client = _Client(self, plain, self.context)
             self._clients.append(client)
             threading.Thread(target=client.serve, daemon=True).start()
 

@@ -17,11 +17,13 @@ from tries import tries
 
 from events.delivery import BusEvent
 from hookline.commenting import orders
-from hookline.commenting.comment import comment
+from hookline.commenting.comment import Comment, comment
 from hookline.commenting.grammar import commands
+from hookline.commenting.host import AskedHost, NotAnswered
 from hookline.commenting.orders import Request
 from hookline.controlling import comments as comments_module
 from hookline.controlling import follower as follower_module
+from runs.controller.settings import ReportedSource
 
 KINDS = ("github", "gitlab", "gitea")
 OTHER = "b" * 40
@@ -310,3 +312,74 @@ def test_no_text_of_a_comment_becomes_part_of_a_run(before: str, line: str, afte
     plain = made(line)
     for each in found:
         assert each in plain
+
+
+# The host that is asked
+
+
+def asked_host(kind: str, url: str, token: Path) -> tuple[AskedHost, Comment]:
+    """A host, and a comment of ann on its request 7."""
+    said = comment(kind, BusEvent("hookline-webhooks", "git", delivered(kind, "/test"), {}))
+    assert said is not None
+    return AskedHost(ReportedSource(host=kind, api=url, token_file=str(token))), said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "FileNotFoundError"),
+        (b"\xc3\xa9t\xc3\xa9", "UnicodeDecodeError"),
+        (b"\n", "holds no line of text"),
+        (b"a-secret\nof two lines", "holds no line of text"),
+    ],
+)
+def test_without_a_token_nobody_is_asked_and_the_reason_holds_no_text_of_it(
+    kind: str, content: bytes | None, why: str, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    if content is not None:
+        token.write_bytes(content)
+    with comment_host(kind) as site:
+        host, said = asked_host(kind, site.url, token)
+        for ask in (
+            host.own,
+            lambda: host.may_write("acme/shop", said),
+            lambda: host.request("acme/shop", 7),
+        ):
+            with pytest.raises(NotAnswered, match="the token cannot be read") as found:
+                ask()
+            assert str(found.value).endswith(why)
+            assert "secret" not in str(found.value)
+        assert site.asked == []
+        # A Secret that is mended needs no restart.
+        token.write_text(f"{TOKEN}\n")
+        assert (host.own(), host.may_write("acme/shop", said)) == ("ci-account", True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_host_that_is_not_there_gives_nobody_a_right(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    with comment_host(kind) as site:
+        url = site.url
+    host, said = asked_host(kind, url, tmp_path / "token")
+    with pytest.raises(NotAnswered, match="nobody answers: ") as found:
+        host.may_write("acme/shop", said)
+    assert TOKEN not in str(found.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_is_no_json_gives_nobody_a_right(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    with comment_host(kind) as site:
+        host, said = asked_host(kind, site.url, tmp_path / "token")
+        site.raw = b"<html>Sign in</html>"
+        with pytest.raises(NotAnswered, match="no JSON for http://"):
+            host.may_write("acme/shop", said)
+        # That somebody or something is not there is said by the status alone.
+        site.faults = [404, 404, 404]
+        assert host.may_write("acme/shop", said) is False
+        assert host.request("acme/shop", 7) is None
+        assert host.own() == ""
+        site.raw = None
+        assert host.may_write("acme/shop", said) is True

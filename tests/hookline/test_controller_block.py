@@ -12,6 +12,7 @@ from support import read_yaml
 from documents.reading import read_document
 from documents.validation import validate_document
 from hookline.cli import main
+from hookline.declaration.loading import load
 from runs.controller.settings import WANTED, ControllerSettings
 
 IMAGE = "registry.example.com/hookline@sha256:" + "0" * 64
@@ -205,6 +206,41 @@ def test_wrong_settings_are_refused_with_their_place(
     tmp_path: Path, settings: dict[str, str], said: str
 ) -> None:
     assert said in refused(written(tmp_path, **settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("grace: 69s", "controller.reconcile.grace: expected more than 69s, for which a Sensor itself tries"),
+        ("grace: 1m", "controller.reconcile.grace: expected more than 69s, for which a Sensor itself tries"),
+        ("since: 299s", "controller.reconcile.since: expected 5m to 7d, such as 50m"),
+        ("since: 8d", "controller.reconcile.since: expected 5m to 7d, such as 50m"),
+    ],
+)
+def test_lost_runs_are_looked_for_in_no_time_that_a_sensor_still_has_and_none_that_is_too_long(
+    tmp_path: Path, settings: str, said: str
+) -> None:
+    found = refused(written(tmp_path, f"{{reconcile: {{{settings}}}}}"))
+    assert said in found
+    assert "hookline.yaml:3:" in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "since", "grace"),
+    [
+        ("{}", 3000, 120),
+        ("{since: 5m, grace: 70s}", 300, 70),
+        ("{since: 7d, grace: 2m}", 604_800, 120),
+    ],
+)
+def test_times_at_the_limits_are_taken_as_they_are_written(
+    tmp_path: Path, settings: str, since: int, grace: int
+) -> None:
+    declared = load([written(tmp_path, f"{{reconcile: {settings}}}")]).controller
+    assert declared is not None
+    found = declared.controller.reconciling
+    assert found is not None
+    assert (found.since_seconds, found.grace_seconds) == (since, grace)
 
 
 def test_a_report_without_a_controller_and_the_other_way_round_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Duties of the bus in the controller, against a bus and an API server on loopback."""
 
+import base64
 import datetime
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +11,17 @@ from typing import Any, Self
 
 import pytest
 from bus_cluster import NOW, BusCluster, pushed
+from comment_site import text_of
+from fake_nats import TLS
+from support import DECLARATION, plan
 
 from apiserver.connection import Connection
+from bus.address import BusError
 from hookline.bus_access import bus_of
+from hookline.controlling.composing import companions
 from hookline.controlling.duties import Arrival
 from hookline.controlling.follower import Follower
+from hookline.declaration.bus_needs import bus_needs, report_skipped_at
 from hookline.declaration.loading import load
 from hookline.plan.planning import Plan, make_plan
 from runs.controller.duty import Hands
@@ -181,3 +189,160 @@ def test_a_duty_that_fails_keeps_nothing_from_the_others(cluster: BusCluster) ->
         assert (broken.places, heard.places) == ([1, 2, 3], [1, 2, 3])
         assert following.value("hookline_controller_bus_duty_errors_total", "broken") == 1
         assert following.value("hookline_controller_bus_duty_errors_total", "heard") == 0
+
+
+# A bus of one's own
+
+
+def put_own_bus(cluster: BusCluster, host: str = "localhost", **tls: str) -> None:
+    """An EventBus that names a bus which is not of the cluster, and the keys of the certificates for it."""
+    cluster.put_bus(
+        {
+            "jetstream": {
+                "url": f"nats://{host}:{cluster.nats.port}",
+                "accessSecret": {"name": "access", "key": "client-auth"},
+                "tls": {each: {"name": "certificates", "key": key} for each, key in tls.items()},
+            }
+        }
+    )
+    files = {each.name: each.read_bytes() for each in TLS.iterdir()}
+    files |= {"none.pem": b"-----BEGIN CERTIFICATE-----\n", "letters.pem": "é".encode()}
+    cluster.api.put(
+        "/api/v1/namespaces/ci/secrets/certificates",
+        {
+            "kind": "Secret",
+            "metadata": {"name": "certificates"},
+            "data": {name: base64.b64encode(data).decode() for name, data in files.items()},
+        },
+    )
+
+
+def last_of(cluster: BusCluster, *, in_pod: bool = False) -> int:
+    """The last place of the bus, read as the declaration says."""
+    made = make_plan(load([cluster.file]), {})
+    connection = Connection.of_kubeconfig(cluster.kubeconfig, None)
+    with bus_of(made, connection, in_pod=in_pod) as opened:
+        return opened.reader.state().last_sequence
+
+
+OWN = {"clientCertSecret": "client.pem", "clientKeySecret": "client.key"}
+
+
+@pytest.mark.parametrize("in_pod", [False, True])
+def test_a_bus_of_ones_own_is_read_directly_if_its_authority_signed_its_certificate(
+    cluster: BusCluster, in_pod: bool
+) -> None:
+    cluster.receive(3)
+    put_own_bus(cluster, caCertSecret="ca.pem")
+    assert last_of(cluster, in_pod=in_pod) == 3
+
+
+@pytest.mark.parametrize("tls", [{"caCertSecret": "client.pem"}, OWN])
+def test_a_bus_whose_certificate_nobody_signed_that_is_named_is_not_read(
+    cluster: BusCluster, tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.reader.CONNECT_SECONDS", 2.0)
+    put_own_bus(cluster, **tls)
+    with pytest.raises(BusError, match="certificate verify failed"):
+        last_of(cluster)
+    assert cluster.nats.consumers == {}
+
+
+def test_a_bus_that_asks_for_a_certificate_is_shown_that_of_the_event_bus_and_nothing_stays_on_disk(
+    cluster: BusCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.receive(2)
+    cluster.nats.context.verify_mode = ssl.CERT_REQUIRED
+    cluster.nats.context.load_verify_locations(TLS / "ca.pem")
+    put_own_bus(cluster, caCertSecret="ca.pem")
+    with pytest.raises(BusError):
+        last_of(cluster)
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    put_own_bus(cluster, caCertSecret="ca.pem", **OWN)
+    assert last_of(cluster) == 2
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        {"caCertSecret": "none.pem"},
+        {"caCertSecret": "letters.pem"},
+        {"caCertSecret": "ca.pem", "clientCertSecret": "client.pem", "clientKeySecret": "server.key"},
+        {"caCertSecret": "ca.pem", "clientCertSecret": "README.md", "clientKeySecret": "client.key"},
+    ],
+)
+def test_certificates_that_cannot_be_read_are_said_with_the_event_bus_and_without_a_key(
+    cluster: BusCluster, tls: dict[str, str]
+) -> None:
+    put_own_bus(cluster, **tls)
+    with pytest.raises(BusError, match="the certificates of EventBus default cannot be read: ") as found:
+        last_of(cluster)
+    assert "PRIVATE KEY" not in str(found.value)
+
+
+def test_a_key_that_no_secret_holds_is_named(cluster: BusCluster) -> None:
+    put_own_bus(cluster, caCertSecret="absent.pem")
+    with pytest.raises(BusError, match=r"no Secret certificates with the key absent\.pem in ci"):
+        last_of(cluster)
+
+
+# What a declaration asks for
+
+
+def asking(controller: str) -> Plan:
+    """A declaration of one host with this block of the controller."""
+    text = text_of("github")
+    assert "{comments: [git]}" in text
+    return plan(text.replace("{comments: [git]}", controller))
+
+
+def names_of(made: Plan) -> list[str]:
+    """The companions of a declaration; none of them asks for the bus before it runs."""
+
+    def connect(_: Connection) -> Any:
+        raise AssertionError("the bus is asked before anything runs")
+
+    return [each.name for each in companions(made, connect)]
+
+
+@pytest.mark.parametrize(
+    ("controller", "names", "needs"),
+    [
+        ("{}", [], []),
+        ("{reconcile: true}", ["reconcile"], [("controller", "reconcile")]),
+        ("{reconcile: {since: 2h}}", ["reconcile"], [("controller", "reconcile")]),
+        ("{reconcile: false}", [], []),
+        ("{heal_bus: true}", ["heal-bus"], [("controller", "heal_bus")]),
+        ("{retire_contexts: true}", ["retired-contexts"], []),
+        ("{report_skipped: true}", ["bus"], [("controller", "report_skipped")]),
+        # Comments are heard on the bus, and followed beside it.
+        ("{comments: [git]}", ["comments", "bus"], [("controller", "comments")]),
+        (
+            "{comments: [git], report_skipped: true, retire_contexts: true, heal_bus: true, reconcile: true}",
+            ["reconcile", "heal-bus", "retired-contexts", "comments", "bus"],
+            [
+                ("controller", "reconcile"),
+                ("controller", "heal_bus"),
+                ("controller", "report_skipped"),
+                ("controller", "comments"),
+            ],
+        ),
+    ],
+)
+def test_each_setting_brings_its_companion_and_its_need_of_the_bus_and_no_other(
+    controller: str, names: list[str], needs: list[tuple[str, ...]]
+) -> None:
+    made = asking(controller)
+    assert names_of(made) == names
+    assert list(bus_needs(made.declaration)) == needs
+
+
+def test_a_declaration_without_a_controller_needs_no_bus_and_brings_nothing() -> None:
+    made = plan(DECLARATION)
+    assert made.declaration.controller is None
+    assert list(bus_needs(made.declaration)) == []
+    assert report_skipped_at(made.declaration) is None
+    assert names_of(made) == []

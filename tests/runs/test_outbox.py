@@ -336,6 +336,40 @@ def test_a_full_outbox_keeps_the_oldest_and_counts_what_it_drops(monkeypatch: py
     assert [each["event"] for each in logs] == ["the outbox is full: new messages are dropped"]
 
 
+FAULTS = """
+CREATE TRIGGER deleted BEFORE DELETE ON outbox WHEN OLD.number = 1 BEGIN SELECT RAISE(ABORT, 'no room'); END;
+CREATE TRIGGER tried BEFORE UPDATE ON outbox WHEN OLD.number = 1 BEGIN SELECT RAISE(ROLLBACK, 'gone'); END;
+"""
+"""The first message can be written no more; the second fault ends the transaction by itself, as a full disk does."""
+
+
+def test_a_delivery_that_cannot_be_written_down_leaves_the_message_owed_and_the_ledger_usable(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger(path, 0.0).close()
+    with sqlite3.connect(path) as database:
+        database.executescript(FAULTS)
+    database.close()
+    ledger = Ledger(path, 0.0)
+    owe(ledger, *numbered(2))
+    outbox = ledger.outbox("cdevents")
+    first = outbox.first()
+    assert first is not None
+    for write, said in ((outbox.delivered, "no room"), (outbox.failed, "gone")):
+        with pytest.raises(sqlite3.IntegrityError, match=said):
+            write(first.number)
+        assert (outbox.waiting(), outbox.first()) == (2, first)
+    # No transaction was left open: the next message is delivered, and another fact is counted.
+    outbox.delivered(first.number + 1)
+    owe(ledger, ENDED)
+    ledger.close()
+    again = Ledger(path, 0.0)
+    assert (again.outbox("cdevents").waiting(), again.outbox("cdevents").first()) == (2, first)
+    assert again.counted(ENDED.key, 90.0)
+    again.close()
+
+
 def test_a_sink_that_hangs_holds_up_no_counting() -> None:
     import threading
 

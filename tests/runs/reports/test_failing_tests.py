@@ -69,6 +69,43 @@ def test_failing_tests_stand_at_their_lines_and_in_the_summary() -> None:
     assert "| `run-test` | failed: `main: Error (exit code 1)` | 1 min 8 s |  |" in found["summary"]
 
 
+@pytest.mark.parametrize(
+    ("phase", "result"),
+    [
+        ("Skipped", "skipped"),
+        ("Omitted", "skipped"),
+        ("Running", "runs"),
+        ("Pending", "waits"),
+        ("", "waits"),
+        ("a phase of a later Argo", "waits"),
+    ],
+)
+def test_a_step_that_has_not_ended_by_itself_is_said_to_run_to_wait_or_to_be_skipped(
+    phase: str, result: str
+) -> None:
+    (step,) = details_of(run(None, node("shop-u1", "build", phase, START + 91), phase="Succeeded")).steps[2:]
+    assert (step.name, step.result, step.seconds, step.message) == ("build", result, None, "")
+    assert (
+        f"| `build` | {result} |"
+        in shown(run(None, node("shop-u1", "build", phase, START + 91), phase="Succeeded"))["summary"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("hit", "cache"), [(True, "result taken from the cache"), (False, ""), ("true", ""), (None, "")]
+)
+def test_a_step_whose_result_was_remembered_says_so_and_no_other_does(hit: Any, cache: str) -> None:
+    asked = node(
+        "shop-u1", "build", "Succeeded", START + 91, START + 92, memoizationStatus={"hit": hit, "key": "k"}
+    )
+    steps = details_of(run(None, asked, phase="Succeeded")).steps
+    assert [(each.name, each.cache) for each in steps] == [
+        ("git-checkout-pr", ""),
+        ("run-test", ""),
+        ("build", cache),
+    ]
+
+
 def test_every_host_reads_the_first_failing_test_where_it_fits() -> None:
     said = status_of(run(json.dumps(WRITTEN)), "c", "").description
     assert said == "failed in run-test after 1 min 34 s: TestTable/a/b"

@@ -17,13 +17,13 @@ from recorded_days import Told, tell
 from status_hosts import TOKEN, StatusHost, status_host
 
 from runs.objects import Workflow, workflow_of
-from runs.reports.host_api import Delivered, HostApi
+from runs.reports.host_api import Delivered, HostApi, Later
 from runs.reports.hosts import HOST_APIS
 from runs.reports.marks import Mark, patch_of
 from runs.reports.outgoing import Send
 from runs.reports.reporter import Reporter
 from runs.reports.sending import sender
-from runs.reports.status import Report
+from runs.reports.status import Report, Status
 
 Line = dict[str, Any]
 Killed = Literal["before", "unmarked", "after"]
@@ -267,3 +267,43 @@ def test_whatever_passes_while_nobody_reports_each_commit_ends_with_its_last_wor
     found, whole = seen(host, lines), states(site.api, SEQUENCES[history])
     assert found[-1] == whole[-1]
     assert found == [each for each in whole if each in found]
+
+
+# The token
+
+
+def a_report(**more: Any) -> Report:
+    return Report(
+        Status("acme/shop", "3f1c" * 10, "hookline/shop", "queued", "waits"), "ci", "w", "u", 0.0, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "FileNotFoundError"),
+        (b"\xc3\xa9t\xc3\xa9", "UnicodeDecodeError"),
+        (b"", "holds no line of text"),
+        (b" \n", "holds no line of text"),
+        (b"a-secret\nof two lines", "holds no line of text"),
+    ],
+)
+def test_a_token_that_cannot_be_used_is_said_without_its_text_and_the_host_is_not_asked(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    with status_host("github") as found:
+        send = sender(HOST_APIS["github"], found.url, file)
+        for each in (a_report(), a_report(yields=True), a_report(unsure=True)):
+            answer = send(each)
+            assert isinstance(answer, Later)
+            assert answer.why.startswith(f"the token cannot be read: {file}")
+            assert answer.why.endswith(why)
+            assert "secret" not in answer.why
+        assert (found.asked, found.told) == ([], [])
+        # A Secret that is mended needs no restart.
+        file.write_text(f"{TOKEN}\n")
+        assert isinstance(send(a_report()), Delivered)
+        assert len(found.told) == 1
