@@ -123,7 +123,7 @@ def works(site: Installation, node: VirtualNode, name: str) -> Json:
     node.run(pod)
 
     def seen() -> Any:
-        nodes = live(site, name)["status"].get("nodes", {}).values()
+        nodes = live(site, name).get("status", {}).get("nodes", {}).values()
         return any(each["type"] == "Pod" and each["phase"] == "Running" for each in nodes)
 
     until(seen, "the controller has seen it run")
