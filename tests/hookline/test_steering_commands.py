@@ -678,6 +678,16 @@ def test_a_run_that_changes_all_the_while_is_asked_until_it_hears(server: Object
     assert server.objects[f"{WORKFLOWS}/shop-1"]["spec"]["shutdown"] == "Stop"
 
 
+def test_a_run_that_could_not_be_asked_is_not_said_to_be_asked(server: ObjectsServer, run: Run) -> None:
+    put(server, "shop-1")
+    busy(server, cluster_runs.TRIES)
+    result = run("cancel", "shop-1", "--no-wait")
+    assert result.exit_code == 1
+    assert "goes on" in result.stdout
+    assert result.stderr == "error: shop-1 in ci changed while it was asked to end; run the command again\n"
+    assert run("cancel", "shop-1", "--no-wait").exit_code == 0
+
+
 def test_a_run_that_is_not_there_is_said_and_the_others_are_stopped(server: ObjectsServer, run: Run) -> None:
     put(server, "shop-1")
     ends(server)
