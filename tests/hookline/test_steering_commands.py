@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from objects_server import ObjectsServer
 
+from apiserver.connection import Connection
 from hookline.cli import main
 from hookline.steering import cluster_runs
 from runs.objects import workflow_of
@@ -360,6 +361,13 @@ def test_wait_takes_no_other_run_of_the_same_name_for_its_own(server: ObjectsSer
     assert result.exit_code == 1
     assert result.stderr.endswith("was deleted before it ended\n")
     assert "success" not in result.stdout
+
+
+def test_following_a_run_that_was_deleted_ends(server: ObjectsServer, tmp_path: Path) -> None:
+    runs = cluster_runs.ClusterRuns(Connection.of_kubeconfig(server.kubeconfig(tmp_path), None))
+    workflow = put(server, "shop-1")
+    server.objects.clear()
+    assert list(runs.follow(workflow)) == [None]
 
 
 def test_an_answer_that_is_no_workflow_is_an_error_and_no_success(server: ObjectsServer, run: Run) -> None:
