@@ -1,9 +1,10 @@
-"""An API server on loopback that keeps objects of any kind: discovery, reading, creating, server-side apply as replacing, merge patches, deleting.
+"""An API server on loopback that keeps objects of any kind: discovery, reading, creating, server-side apply as replacing, patches, deleting.
 
 Managed fields are the real one's (tests/cluster/test_apply.py); this one shows what is asked of it, in which order, and refuses as a test says.
 """
 
 import base64
+import copy
 import json
 import re
 import threading
@@ -43,6 +44,7 @@ KINDS = {
 
 
 MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 CREATED = "2026-11-27T06:00:00Z"
 
 
@@ -75,6 +77,30 @@ def merged(live: Any, changes: Any) -> Any:
     return found
 
 
+def edited(live: Json, operations: list[Json]) -> Json:
+    """A JSON patch (RFC 6902) that replaces and removes."""
+    found = copy.deepcopy(live)
+    for each in operations:
+        *parents, last = [part.replace("~1", "/") for part in each["path"].split("/")[1:]]
+        place = found
+        for part in parents:
+            place = place[part]
+        if each["op"] == "remove":
+            del place[last]
+        else:
+            place[last] = each["value"]
+    return found
+
+
+def patched(live: Json, changes: Json | list[Json]) -> Json | None:
+    """An object after a patch; None if the patch was made of another version of it."""
+    found: Json = edited(live, changes) if isinstance(changes, list) else merged(live, changes)
+    version = live["metadata"]["resourceVersion"]
+    if found["metadata"]["resourceVersion"] != version:
+        return None
+    return {**found, "metadata": {**found["metadata"], "resourceVersion": str(int(version) + 1)}}
+
+
 class ObjectsServer:
     """Objects by the path at which they are."""
 
@@ -84,6 +110,8 @@ class ObjectsServer:
         """METHOD name of each request that changed something, in order."""
         self.refuse: Callable[[str, str, bool], tuple[int, str] | None] = lambda _method, _path, _trial: None
         """Status and message for a request: method, path, whether it is a trial."""
+        self.managed: dict[str, list[Json]] = {}
+        """Path → the managed fields in the answer to an apply of this object."""
         self.logs: dict[str, str] = {}
         """Pod → the log of its main container."""
         self.user = "ada@example.com"
@@ -280,18 +308,18 @@ class _Handler(BaseHTTPRequestHandler):
                 objects[path] = {**made, "metadata": {"creationTimestamp": CREATED, **made["metadata"]}}
                 self.server_of_objects.writes.append(f"POST {body['kind']}/{body['metadata']['name']}")
                 self._answer(201, objects[path])
-            case "PATCH" if path in objects and self.headers["Content-Type"] == MERGE_PATCH:
-                live = objects[path]
-                version = live["metadata"]["resourceVersion"]
-                if body["metadata"].pop("resourceVersion", version) != version:
+            case "PATCH" if path in objects and self.headers["Content-Type"] in (MERGE_PATCH, JSON_PATCH):
+                changed = patched(objects[path], body)
+                if changed is None:
                     self._answer(409, {"reason": "Conflict", "message": "the object has been modified"})
                     return
-                objects[path] = merged(live, body)
-                objects[path]["metadata"]["resourceVersion"] = str(int(version) + 1)
-                self.server_of_objects.writes.append(f"PATCH {live['kind']}/{name}")
-                self._answer(200, objects[path])
+                objects[path] = changed
+                self.server_of_objects.writes.append(f"PATCH {changed['kind']}/{name}")
+                self._answer(200, changed)
             case "PATCH" if isinstance(body, dict):
                 made = {**body, "metadata": {**body["metadata"], "uid": path, "resourceVersion": "1"}}
+                if path in self.server_of_objects.managed:
+                    made["metadata"]["managedFields"] = self.server_of_objects.managed[path]
                 if path in objects and "status" in objects[path]:
                     made["status"] = objects[path]["status"]
                 if not trial:

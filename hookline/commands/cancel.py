@@ -113,7 +113,7 @@ def command(
     \b
     Exit codes:
       0   no such run is under way any more; with --no-wait, each was asked to end
-      1   a run has not ended in time, or there is no run of a name
+      1   a run has not ended in time, or could not be asked to, or there is no run of a name
       2   wrong usage
       3   the cluster cannot be reached, or you may not do this
 
@@ -145,7 +145,7 @@ def command(
             by = person(runs.person()) if found else ""
             results = runs.stop(found, by=by, because=stopping.because, wait_seconds=wait_seconds)
     missing = [name for name, each in named.items() if each is None]
-    _print(results, output)
+    _print(results, output, dry_run=stopping.dry_run)
     if missing:
         print_line(f"error: there is no Workflow {', '.join(missing)} in {', '.join(places)}", err=True)
     late = [] if stopping.no_wait else [each for each in results if each.result == "ending"]
@@ -155,18 +155,24 @@ def command(
             f"{late[0].namespace}",
             err=True,
         )
-    sys.exit(EXIT_NEGATIVE if missing or late else 0)
+    unasked = [] if stopping.dry_run else [each for each in results if each.result == "running"]
+    for each in unasked:
+        print_line(
+            f"error: {each.name} in {each.namespace} changed while it was asked to end; run the command again",
+            err=True,
+        )
+    sys.exit(EXIT_NEGATIVE if missing or late or unasked else 0)
 
 
 _WORDS = {
     "cancelled": "has been stopped",
     "ended": "had ended before",
     "ending": "was asked to end",
-    "running": "would be stopped",
+    "running": "goes on",
 }
 
 
-def _print(results: Sequence["Stopped"], output: str) -> None:
+def _print(results: Sequence["Stopped"], output: str, *, dry_run: bool) -> None:
     if output != "table":
         items = [
             {
@@ -182,12 +188,13 @@ def _print(results: Sequence["Stopped"], output: str) -> None:
         print_data({"apiVersion": "hookline.dev/v1", "kind": "Cancelled", "items": items}, output)
     elif results:
         # Argo's phase of what it stopped may be Succeeded, so it is told of nothing else.
+        words = {**_WORDS, "running": "would be stopped"} if dry_run else _WORDS
         rows = [
             (
                 each.name,
                 each.namespace,
                 each.pipeline,
-                _WORDS[each.result] + (f": {each.phase}" if each.result == "ended" else ""),
+                words[each.result] + (f": {each.phase}" if each.result == "ended" else ""),
             )
             for each in results
         ]

@@ -33,6 +33,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Result = Literal["cancelled", "ended", "ending", "running"]
 """cancelled: it has ended because of this; ended: it had ended before; ending: it was asked to end and has not yet; running: it was not asked."""
+_GOING_ON = frozenset({"ending", "running"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ class ClusterRuns:
         """
         end = time.monotonic() + wait_seconds
         found = self._each(workflows, lambda each: self._asked(each, each, "", by, because))
-        while any(each.result == "ending" for each in found) and time.monotonic() < end:
+        while any(each.result in _GOING_ON for each in found) and time.monotonic() < end:
             time.sleep(PAUSE_SECONDS)
             found = self._each(
                 list(zip(workflows, found, strict=True)), lambda pair: self._again(*pair, by, because)
@@ -227,7 +228,7 @@ class ClusterRuns:
 
     def _again(self, workflow: dict[str, Any], before: Stopped, by: str, because: str) -> Stopped:
         """Look again at a run, and ask once more where its state asks for more."""
-        if before.result != "ending":
+        if before.result not in _GOING_ON:
             return before
         return self._asked(workflow, self._same(workflow), before.strategy, by, because)
 
@@ -252,7 +253,8 @@ class ClusterRuns:
                     raise
                 # It has changed since it was read: it may have started, or ended.
                 now = self._same(workflow)
-        return _stopped(workflow, "ending", strategy)
+        # It changed each time before it could be asked; an earlier request of another strategy still holds.
+        return _stopped(workflow, "ending" if strategy else "running", strategy)
 
     def _same(self, workflow: Mapping[str, Any]) -> dict[str, Any] | None:
         """A run as it is now; None if it was deleted, whoever has its name by now."""

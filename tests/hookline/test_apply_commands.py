@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -100,6 +101,137 @@ def test_nothing_is_changed_when_one_object_would_be_refused(server: ObjectsServ
     assert "error: sensor.argoproj.io/hookline-1 in ci: the API server refuses it: 422" in result.output
     assert "error: nothing was changed" in result.output
     assert server.writes == []
+
+
+def test_what_somebody_else_made_is_left_alone_and_nothing_is_changed(
+    server: ObjectsServer, run: Run
+) -> None:
+    theirs = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "hookline-sensor", "namespace": "ci"}}  # fmt: skip
+    path = "/api/v1/namespaces/ci/serviceaccounts/hookline-sensor"
+    server.put(path, theirs)
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 2
+    assert "error: serviceaccount/hookline-sensor in ci: hookline did not make it: " in result.output
+    assert "error: nothing was changed" in result.output
+    assert server.writes == []
+    assert server.objects == {path: theirs}
+
+
+def test_what_is_gone_from_the_cluster_already_is_not_deleted_again(server: ObjectsServer, run: Run) -> None:
+    run("apply", "--no-wait", nightly=True)
+    calendar = "/apis/argoproj.io/v1alpha1/namespaces/ci/eventsources/hookline-calendar"
+    del server.objects[calendar]
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 0, result.output
+    assert "eventsource.argoproj.io/hookline-calendar" not in result.output
+    inventory = server.objects["/api/v1/namespaces/ci/configmaps/hookline-inventory"]
+    assert "hookline-calendar" not in inventory["data"]["objects"]
+
+
+def owner(manager: str, operation: str = "Update") -> dict[str, Any]:
+    """The entry of a manager that owns the triggers of a Sensor."""
+    fields: dict[str, Any] = {"f:spec": {"f:triggers": {}}}
+    return {"manager": manager, "operation": operation, "fieldsType": "FieldsV1", "fieldsV1": fields}
+
+
+def test_what_somebody_changed_by_hand_is_undone_only_when_that_is_said(
+    server: ObjectsServer, run: Run
+) -> None:
+    run("apply", "--no-wait")
+    declared = server.objects[SENSOR]["spec"]["triggers"]
+    server.objects[SENSOR]["spec"] = {**server.objects[SENSOR]["spec"], "triggers": []}
+    server.objects[SENSOR]["metadata"]["managedFields"] = [owner("kubectl-edit")]
+    server.managed[SENSOR] = [owner("hookline", "Apply")]
+    server.writes.clear()
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 2
+    assert "sensor.argoproj.io/hookline-1 in ci: kubectl-edit changed it in the cluster" in result.output
+    assert (server.writes, server.objects[SENSOR]["spec"]["triggers"]) == ([], [])
+    assert run("apply", "--no-wait", "--force-conflicts").exit_code == 0
+    assert server.objects[SENSOR]["spec"]["triggers"] == declared
+
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+Ask = Callable[[int], tuple[int, str] | None]
+
+
+def of_kubectl(server: ObjectsServer, run: Run, act: Ask) -> list[Any]:
+    """A Sensor that kubectl applied; who owns it, and whether it has kubectl's annotation, before each change of it, which `act` may refuse."""
+    run("apply", "--no-wait")
+    metadata = server.objects[SENSOR]["metadata"]
+    metadata["managedFields"] = [owner("kubectl-client-side-apply")]
+    metadata.setdefault("annotations", {})[LAST_APPLIED] = "{}"
+    server.writes.clear()
+    seen: list[Any] = []
+
+    def refuse(method: str, path: str, trial: bool) -> tuple[int, str] | None:
+        if method != "PATCH" or path != SENSOR or trial:
+            return None
+        now = server.objects.get(SENSOR, {}).get("metadata", {})
+        seen.append(
+            (
+                [each["manager"] for each in now.get("managedFields", [])],
+                LAST_APPLIED in now.get("annotations", {}),
+            )
+        )
+        return act(len(seen))
+
+    server.refuse = refuse
+    return seen
+
+
+KUBECTLS, OURS = (["kubectl-client-side-apply"], True), (["hookline"], False)
+
+
+def test_what_kubectl_applied_is_taken_over_before_it_is_changed(server: ObjectsServer, run: Run) -> None:
+    seen = of_kubectl(server, run, lambda _number: None)
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 0, result.output
+    assert seen == [KUBECTLS, OURS]
+    assert server.writes.count("PATCH Sensor/hookline-1") == 2
+
+
+def test_what_changes_while_it_is_taken_over_is_read_and_taken_over_again(
+    server: ObjectsServer, run: Run
+) -> None:
+    def changes(number: int) -> None:
+        if number == 1:
+            server.objects[SENSOR]["metadata"]["resourceVersion"] = "9"
+
+    seen = of_kubectl(server, run, changes)
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 0, result.output
+    assert seen == [KUBECTLS, KUBECTLS, OURS]
+
+
+@pytest.mark.parametrize(("status", "tries"), [(409, applier.ADOPTIONS), (422, 1)])
+def test_what_cannot_be_taken_over_is_not_changed(
+    server: ObjectsServer, run: Run, status: int, tries: int
+) -> None:
+    seen = of_kubectl(server, run, lambda _number: (status, "not now"))
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 2
+    assert f"the API server refuses: {status} Refused: not now" in result.output
+    assert seen == [KUBECTLS] * tries
+    assert "PATCH Sensor/hookline-1" not in server.writes
+
+
+def test_what_somebody_deletes_before_it_is_taken_over_is_made_again(server: ObjectsServer, run: Run) -> None:
+    seen = of_kubectl(server, run, lambda _number: None)
+    refuse = server.refuse
+
+    def deleted(method: str, path: str, trial: bool) -> tuple[int, str] | None:
+        # The inventory is written after everything was tried.
+        if method == "PATCH" and "/configmaps/" in path and not trial:
+            server.objects.pop(SENSOR, None)
+            server.refuse = refuse
+        return refuse(method, path, trial)
+
+    server.refuse = deleted
+    result = run("apply", "--no-wait")
+    assert result.exit_code == 0, result.output
+    assert seen == [([], False)]
+    assert SENSOR in server.objects
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,13 @@ from bus_cluster import NOW, BusCluster, pushed
 from click.testing import CliRunner
 from support import DECLARATION, plan
 
+from events.delivery import BusEvent
 from events.event_files import bus_message
-from hookline.answers.impact import compare
+from hookline.answers.impact import Field, _change, compare
+from hookline.answers.incoming import EventOptions, incoming
+from hookline.answers.simulation import Result
 from hookline.cli import main
+from hookline.plan.planning import Plan
 
 OTHER = DECLARATION.replace("push: {branches: [main]}", "push: {branches: [next]}")
 
@@ -98,6 +102,66 @@ def test_pipelines_that_came_and_went_are_absent_on_the_other_side() -> None:
         "shop": ("run MATCH", "absent"),
         "store": ("absent", "run MATCH"),
     }
+
+
+SCHEDULE = "      schedule: {at: '0 2 * * *', branch: BRANCH}\n"
+
+
+def scheduled(branch: str, name: str = "hookline") -> Plan:
+    text = DECLARATION.replace("namespace: ci", f"namespace: ci, name: {name}, schedules: calendar")
+    return plan(text + SCHEDULE.replace("BRANCH", branch))
+
+
+def night(of: Plan) -> BusEvent:
+    return incoming(of, "schedule:shop", None, EventOptions())
+
+
+def test_a_fire_time_is_compared_under_the_name_that_its_event_source_has_in_each_declaration() -> None:
+    old, new = scheduled("main"), scheduled("next", name="other")
+    event = night(old)
+    assert event.event_source not in new.calendars
+    found = compare(old, new, event)
+    (change,) = found.changes
+    assert (change.before.text, change.after.text) == ("run MATCH", "run MATCH")
+    assert [(each.before, each.after) for each in change.fields if each.path.startswith("spec.")] == [
+        ("main", "next")
+    ]
+    # Of several schedules the words say which one fired.
+    assert found.event.endswith(f"  {event.event_name}")
+
+
+def test_a_fire_time_of_a_schedule_that_is_gone_starts_no_more() -> None:
+    old = scheduled("main")
+    found = compare(old, plan(DECLARATION), night(old))
+    (change,) = found.changes
+    assert (change.effect, change.after.text) == ("starts no more", "skip SOURCE")
+
+
+def test_a_run_that_cannot_be_decided_is_another_verdict_than_one_that_is_kept_out() -> None:
+    """Nothing starts under either, but under the second declaration nobody knows whether it should."""
+    unlisted = DECLARATION.replace(
+        "{branches: [main]}", "{branches: [main], paths: {include: ['docs/**'], unknown: skip}}"
+    )
+    event = bus_message(json.dumps(pushed(1, forced=True)).encode())
+    (change,) = compare(plan(OTHER), plan(unlisted), event).changes
+    assert (change.before.text, change.after.text) == ("skip BRANCHES", "unknown PATHS")
+    assert (change.effect, change.fields) == ("other verdict", ())
+
+
+def test_objects_beside_a_workflow_differ_by_their_kind_and_items_without_a_name_by_their_place() -> None:
+    def made(*words: str) -> Result:
+        beside = {"kind": "ConfigMap", "metadata": {"name": "x"}, "items": [*words]}
+        workflow = {"metadata": {"name": "x"}, "spec": {"entrypoint": "main"}}
+        return Result("shop", "ci", "run", "MATCH", workflow=workflow, beside=(beside,))
+
+    change = _change(made("a", "b"), made("a", "c", "d"), "shop")
+    assert change is not None
+    assert change.effect == "other Workflow"
+    assert change.fields == (
+        Field("ConfigMap: items[1]", "b", "c"),
+        Field("ConfigMap: items[2]", None, "d"),
+    )
+    assert _change(made("a"), made("a"), "shop") is None
 
 
 def test_recorded_events_of_a_folder_are_compared_without_a_cluster(tmp_path: Path) -> None:

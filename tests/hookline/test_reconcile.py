@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bus_cluster import API, NOW, BusCluster, apply, made, pushed, put
+from bus_cluster import API, NOW, BusCluster, apply, declared, made, pushed, put
 
 from apiserver.connection import Connection
+from events.event_files import bus_message
+from hookline.answers.simulation import Result, simulate
+from hookline.bus_access import bus_of
+from hookline.reconciling.asking import Memory, asked, key_of
 from hookline.reconciling.reconciler import Reconciler
 
 
@@ -226,3 +230,50 @@ def test_an_event_of_a_suspended_time_stays_away_when_the_suspension_has_ended(c
         (2, "left alone", "SUSPENDED"),
         (3, "created", "LOST"),
     ]
+
+
+def answer(cluster: BusCluster, number: int) -> Result:
+    """The answer of the one pipeline to a message of the bus."""
+    (found,) = simulate(declared(cluster), bus_message(cluster.nats.messages[number][2])).results
+    return found
+
+
+def test_an_answer_that_starts_nothing_asks_for_no_run(cluster: BusCluster) -> None:
+    cluster.nats.put(pushed(1), NOW)
+    cluster.nats.put(pushed(2, ref="refs/heads/next"), NOW)
+    plan = declared(cluster)
+    run = asked(plan, answer(cluster, 1))
+    assert run is not None
+    assert run.key == key_of(answer(cluster, 1))
+    assert (run.commit, run.line) == (f"{1:040x}", "push refs/heads/main")
+    nothing = answer(cluster, 2)
+    assert (nothing.verdict, asked(plan, nothing)) == ("skip", None)
+    with pytest.raises(ValueError, match="a result without a run"):
+        key_of(nothing)
+
+
+def test_a_memory_holds_what_the_bus_holds_of_the_time_that_is_asked_for(cluster: BusCluster) -> None:
+    cluster.receive(3)
+    plan, memory, grace = declared(cluster), Memory(), datetime.timedelta(minutes=2)
+    connection = Connection.of_kubeconfig(cluster.kubeconfig, None)
+
+    def examine(since: datetime.timedelta) -> int:
+        with bus_of(plan, connection, ("127.0.0.1", cluster.nats.port), in_pod=False) as bus:
+            return (
+                Reconciler(plan, bus.reader, connection, bus.resources, memory).examine(since, grace).events
+            )
+
+    assert examine(datetime.timedelta(hours=1)) == 3
+    assert list(memory.runs) == [1, 2, 3]
+    second = memory.runs[2]
+    del cluster.nats.messages[1]  # dropped by the bus, which is full
+    assert examine(datetime.timedelta(hours=1)) == 2
+    assert list(memory.runs) == [2, 3]
+    assert memory.runs[2] is second  # decided once
+    assert examine(datetime.timedelta(minutes=9, seconds=57.5)) == 1
+    assert list(memory.runs) == [3]
+    cluster.nats.created += datetime.timedelta(hours=1)  # another stream has other messages at these places
+    third = memory.runs[3]
+    assert examine(datetime.timedelta(hours=1)) == 2
+    assert list(memory.runs) == [2, 3]
+    assert memory.runs[3] is not third

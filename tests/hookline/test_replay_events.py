@@ -2,11 +2,15 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from bus_cluster import API, NOW, BusCluster, pushed
 from click.testing import CliRunner
 from recorded_days import Told, tell
@@ -68,6 +72,76 @@ def test_without_a_terminal_nothing_is_created_until_it_is_said(cluster: BusClus
     assert workflows(cluster) == []
 
 
+def test_a_dry_run_prints_the_workflow_and_creates_nothing(cluster: BusCluster) -> None:
+    result = cluster.run("replay", "bus:1", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "nothing is created\n" in result.stderr
+    (shown,) = yaml.safe_load_all(result.stdout)
+    assert shown["metadata"]["annotations"]["hookline.dev/sha"] == f"{1:040x}"
+    assert shown["metadata"]["name"] == name_in(cluster)
+    assert workflows(cluster) == []
+
+
+def test_the_answer_as_data_is_the_workflow_that_was_created(cluster: BusCluster) -> None:
+    result = cluster.run("replay", "bus:1", "--yes", "-o", "json")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert answer["kind"] == "List"
+    assert answer["items"] == workflows(cluster)
+
+
+def test_a_run_that_somebody_creates_meanwhile_is_not_created_twice(cluster: BusCluster) -> None:
+    name = name_in(cluster)
+
+    def sensor(method: str, path: str, _trial: bool) -> None:
+        if method == "POST" and path == f"{API}/workflows":
+            cluster.put_workflow(name, "shop", "x")
+
+    cluster.api.refuse = sensor
+    result = cluster.run("replay", "bus:1", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert f"workflow {name} exists by now: somebody else has created it\n" in result.stderr
+    assert [each["metadata"]["name"] for each in workflows(cluster)] == [name]
+    assert cluster.api.writes == []
+
+
+def test_who_may_not_create_workflows_is_told_so(cluster: BusCluster) -> None:
+    cluster.api.refuse = lambda method, path, _trial: (
+        (403, "you may not create workflows") if (method, path) == ("POST", f"{API}/workflows") else None
+    )
+    result = cluster.run("replay", "bus:1", "--yes")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "403 Refused: you may not create workflows" in result.stderr
+    assert workflows(cluster) == []
+
+
+@pytest.mark.parametrize(("answer", "created"), [("y", 1), ("n", 0), ("", 0)])
+def test_at_a_terminal_a_run_is_created_for_a_yes_alone(
+    cluster: BusCluster, answer: str, created: int
+) -> None:
+    ours, theirs = os.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    more = ("-f", str(cluster.file), "--kubeconfig", str(cluster.kubeconfig), "--bus-url", cluster.nats.url)
+    command = (sys.executable, "-m", "hookline", "replay", "bus:1", *more)
+    try:
+        result = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "Create 1 Workflow? [y/N]" in result.stderr
+    assert (result.returncode == 0) == bool(created), result.stderr
+    assert len(workflows(cluster)) == result.stdout.count("created in ci") == created
+
+
+def test_a_pipeline_that_is_not_declared_is_refused_before_anything_is_asked(cluster: BusCluster) -> None:
+    asked: list[str] = []
+    cluster.api.refuse = lambda _method, path, _trial: asked.append(path)
+    result = cluster.run("replay", "bus:1", "--pipeline", "shop", "--pipeline", "cart", "--yes")
+    assert result.exit_code == 2
+    assert 'there is no pipeline "cart"; pipelines: shop\n' in result.stderr
+    assert asked == []
+
+
 def test_an_event_that_starts_nothing_is_a_negative_answer(cluster: BusCluster) -> None:
     result = cluster.run("replay", "bus:2", "--yes")
     assert result.exit_code == 1
@@ -79,6 +153,15 @@ def test_an_event_that_the_bus_does_not_have_is_refused(cluster: BusCluster) -> 
     result = cluster.run("replay", "bus:99", "--yes")
     assert result.exit_code == 2
     assert "no event of the bus has this number" in result.stderr
+
+
+def test_a_message_that_no_event_source_would_let_through_starts_nothing(cluster: BusCluster) -> None:
+    request = b"POST /github HTTP/1.1\nX-GitHub-Event: push\nContent-Type: application/json\n\n[1]"
+    cluster.nats.put(request, NOW, "default.hookline-webhooks.github")
+    result = cluster.run("replay", "bus:3", "--yes")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "error: bus:3: the body is not a JSON object\n" in result.stderr
+    assert workflows(cluster) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from objects_server import ObjectsServer
 
+from apiserver.connection import Connection
 from hookline.cli import main
 from hookline.steering import cluster_runs
 from runs.objects import workflow_of
@@ -158,6 +159,23 @@ def test_two_runs_of_one_second_have_two_names(
     assert server.names() == {"Workflow/shop-2026112706000000", "Workflow/shop-2026112706000001"}
 
 
+def test_a_name_that_is_always_taken_is_given_up(
+    server: ObjectsServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _bytes: "00")
+    monkeypatch.setattr("hookline.commands.run.run_name", lambda *parts: f"{parts[0]}-x{parts[2]}")
+    put(server, "shop-x00")
+    tried: list[str] = []
+    server.refuse = lambda method, path, _trial: (
+        tried.append(path) if (method, path) == ("POST", WORKFLOWS) else None
+    )
+    result = run("run", "shop")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "409 AlreadyExists: there is one of this name" in result.stderr
+    assert len(tried) == cluster_runs.TRIES
+    assert server.names() == {"Workflow/shop-x00"}
+
+
 def test_a_dry_run_asks_no_cluster(server: ObjectsServer, tmp_path: Path, run: Run) -> None:
     server.stop()
     result = CliRunner().invoke(main, ["run", "shop", "--dry-run"])
@@ -223,6 +241,18 @@ def test_a_cluster_that_does_not_say_who_somebody_is_still_starts_the_run(
     server.user = ""
     assert run("run", "shop").exit_code == 0
     assert f"{PREFIX}started-by" not in one(server)["metadata"]["annotations"]
+
+
+def test_without_an_answer_to_who_somebody_is_no_run_is_started(server: ObjectsServer, run: Run) -> None:
+    server.refuse = lambda _method, path, _trial: (
+        (500, "no authenticator") if path.endswith("/selfsubjectreviews") else None
+    )
+    result = run("run", "shop")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: the API server refuses: 500 Refused: no authenticator\n",
+    )
+    assert server.objects == {}
 
 
 def controller(server: ObjectsServer, *states: Json) -> None:
@@ -302,6 +332,54 @@ def test_wait_outlives_a_moment_without_an_api_server(server: ObjectsServer, run
     server.refuse = act
     assert run("run", "shop", "--wait").exit_code == 0
     assert answers == []
+
+
+def test_wait_ends_when_the_run_may_no_longer_be_read(server: ObjectsServer, run: Run) -> None:
+    asked: list[str] = []
+
+    def act(method: str, path: str, _trial: bool) -> tuple[int, str] | None:
+        if method != "GET" or path not in server.objects:
+            return None
+        asked.append(path)
+        return 403, "you may not get workflows"
+
+    server.refuse = act
+    result = run("run", "shop", "--wait")
+    assert result.exit_code == 3
+    assert result.stderr == "error: the API server refuses: 403 Refused: you may not get workflows\n"
+    assert len(asked) == 1  # asking again would not help
+
+
+def test_wait_takes_no_other_run_of_the_same_name_for_its_own(server: ObjectsServer, run: Run) -> None:
+    def replaced(method: str, path: str, _trial: bool) -> None:
+        if method == "GET" and path in server.objects:
+            server.objects[path]["metadata"]["uid"] = "another one"
+            server.objects[path]["status"] = GREEN
+
+    server.refuse = replaced
+    result = run("run", "shop", "--wait")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("was deleted before it ended\n")
+    assert "success" not in result.stdout
+
+
+def test_following_a_run_that_was_deleted_ends(server: ObjectsServer, tmp_path: Path) -> None:
+    runs = cluster_runs.ClusterRuns(Connection.of_kubeconfig(server.kubeconfig(tmp_path), None))
+    workflow = put(server, "shop-1")
+    server.objects.clear()
+    assert list(runs.follow(workflow)) == [None]
+
+
+def test_an_answer_that_is_no_workflow_is_an_error_and_no_success(server: ObjectsServer, run: Run) -> None:
+    def spoiled(method: str, path: str, _trial: bool) -> None:
+        if method == "GET" and path in server.objects:
+            server.objects[path]["status"] = GREEN
+            server.objects[path]["metadata"].pop("creationTimestamp", None)
+
+    server.refuse = spoiled
+    result = run("run", "shop", "--wait")
+    assert result.exit_code == 1
+    assert result.stdout.endswith(": error: the API server gave no Workflow\n")
 
 
 # --- rerun -------------------------------------------------------------------------------------------------
@@ -385,6 +463,21 @@ def test_who_may_look_into_one_namespace_finds_the_run_there(server: ObjectsServ
     assert run("cancel", "cart-1").exit_code == 0
     absent = run("cancel", "cart-2")
     assert (absent.exit_code, "not in ci" in absent.stderr) == (3, True)
+
+
+def test_a_namespace_that_cannot_be_asked_is_no_namespace_without_the_run(
+    server: ObjectsServer, run: Run
+) -> None:
+    put(server, "cart-1", "Failed", namespace="team-cart")
+    server.refuse = lambda _method, path, _trial: (
+        (500, "etcd is gone") if path.startswith(f"{WORKFLOWS}/") else None
+    )
+    result = run("rerun", "cart-1")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: the API server refuses: 500 Refused: etcd is gone\n",
+    )
+    assert server.writes == []
 
 
 def test_from_failed_names_the_command_that_does_it(server: ObjectsServer, run: Run) -> None:
@@ -537,6 +630,70 @@ def test_no_wait_asks_and_returns(server: ObjectsServer, run: Run) -> None:
     result = run("cancel", "shop-1", "--no-wait")
     assert result.exit_code == 0
     assert "was asked to end" in result.stdout
+
+
+def test_what_has_ended_is_not_asked_again_while_others_are_waited_for(
+    server: ObjectsServer, run: Run
+) -> None:
+    """Its Workflow may be deleted as soon as it has ended."""
+    put(server, "shop-1", "Failed")
+    put(server, "shop-2")
+    asked: list[str] = []
+
+    def act(method: str, path: str, _trial: bool) -> None:
+        each = server.objects.get(path)
+        if method != "GET" or each is None:
+            return
+        asked.append(each["metadata"]["name"])
+        if asked.count("shop-2") == 4:
+            each["status"] |= {"phase": "Failed", "finishedAt": "2026-11-27T05:02:00Z"}
+
+    server.refuse = act
+    result = run("cancel", "shop-1", "shop-2", "-n", "ci")
+    assert result.exit_code == 0, result.output
+    assert (asked.count("shop-1"), asked.count("shop-2")) == (1, 4)
+    assert [line.split(maxsplit=3)[3] for line in result.stdout.splitlines()[1:]] == [
+        "had ended before: Failed",
+        "has been stopped",
+    ]
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 3), (422, 2)])
+def test_a_refusal_to_stop_a_run_is_said(server: ObjectsServer, run: Run, status: int, code: int) -> None:
+    put(server, "shop-1")
+    server.refuse = lambda method, _path, _trial: (
+        (status, "you may not patch workflows") if method == "PATCH" else None
+    )
+    result = run("cancel", "shop-1")
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr == f"error: the API server refuses: {status} Refused: you may not patch workflows\n"
+    assert "shutdown" not in server.objects[f"{WORKFLOWS}/shop-1"]["spec"]
+
+
+def busy(server: ObjectsServer, patches: int) -> None:
+    """So many patches come too late: somebody else has changed the run."""
+    left = iter(range(patches))
+    server.refuse = lambda method, _path, _trial: (
+        (409, "the object has been modified") if method == "PATCH" and next(left, None) is not None else None
+    )
+
+
+def test_a_run_that_changes_all_the_while_is_asked_until_it_hears(server: ObjectsServer, run: Run) -> None:
+    put(server, "shop-1")
+    busy(server, cluster_runs.TRIES + 1)
+    result = run("cancel", "shop-1", "--timeout", "1s")
+    assert "1 run did not end within 1s" in result.stderr
+    assert server.objects[f"{WORKFLOWS}/shop-1"]["spec"]["shutdown"] == "Stop"
+
+
+def test_a_run_that_could_not_be_asked_is_not_said_to_be_asked(server: ObjectsServer, run: Run) -> None:
+    put(server, "shop-1")
+    busy(server, cluster_runs.TRIES)
+    result = run("cancel", "shop-1", "--no-wait")
+    assert result.exit_code == 1
+    assert "goes on" in result.stdout
+    assert result.stderr == "error: shop-1 in ci changed while it was asked to end; run the command again\n"
+    assert run("cancel", "shop-1", "--no-wait").exit_code == 0
 
 
 def test_a_run_that_is_not_there_is_said_and_the_others_are_stopped(server: ObjectsServer, run: Run) -> None:
