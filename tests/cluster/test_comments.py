@@ -76,7 +76,9 @@ def heard(gitea: Gitea, tmp_path: Path) -> Iterator[Site]:
     server.server_close()
 
 
-def test_a_real_gitea_says_who_may_command_and_which_commit(gitea: Gitea, heard: Site, tmp_path: Path) -> None:
+def test_a_real_gitea_says_who_may_command_and_which_commit(
+    gitea: Gitea, heard: Site, tmp_path: Path
+) -> None:
     clone = gitea.clone("carol", REPOSITORY, tmp_path / "clone")
     clone.branch("topic")
     sha = clone.commit()
