@@ -117,10 +117,12 @@ class CommentDuty:
         if said is None or not wanted:
             return
         declared = declared_repository(self._plan, source, said.repository)
-        if declared is None or (source, said.id) in self._seen:
+        if declared is None:
             return
         if said.unheard is not None:
             self._comments.refuse(source, said, said.unheard.upper())
+            return
+        if (source, said.id) in self._seen:
             return
         _remember(self._seen, (source, said.id), None)
         message = arrival.message

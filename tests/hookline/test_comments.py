@@ -101,6 +101,15 @@ def test_who_may_not_or_what_is_not_new_starts_nothing(
     assert not site.runs
 
 
+def test_editing_a_comment_that_was_heard_starts_nothing_and_is_counted(site: Site) -> None:
+    site.start()
+    number = site.say("/test cart")
+    site.until("created")
+    site.put(delivered(site.host.kind, "/test shop", number=number, action="edited"))
+    site.until("edited")
+    assert site.pipelines == ["cart"]
+
+
 def test_bots_and_issues_are_not_heard(github: Site) -> None:
     github.start()
     github.say("/test", type="Bot")
