@@ -273,18 +273,20 @@ def test_a_watch_of_which_nothing_can_be_read_is_not_asked_for_at_once(
 
 
 def test_a_reflector_outlives_whatever_is_raised(
-    api: FakeApiServer, watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+    api: FakeApiServer, watching: Callable[..., Watching]
 ) -> None:
     api.put("a", value=1)
-    real, failures = Connection.open, [MemoryError(), RecursionError(), KeyError("x")]
+    failures = [MemoryError(), RecursionError(), KeyError("x")]
 
-    def fails(*arguments: Any, **options: Any) -> Any:
-        if failures:
-            raise failures.pop()
-        return real(*arguments, **options)
+    class Failing(Connection):
+        """Of this reflector alone: threads of other tests may still watch."""
 
-    monkeypatch.setattr(Connection, "open", fails)
-    found = watching()
+        def open(self, *arguments: Any, **options: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return super().open(*arguments, **options)
+
+    found = watching(connection=Failing.plain(api.url))
     found.until_equal()
     assert found.reflector.statistics.list_errors == {"internal": 3}
 
