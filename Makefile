@@ -13,7 +13,7 @@ $(BOOT)/bin/uv:
 
 # Bytecode is compiled once here: a command then starts in a fraction of the time.
 .venv/.ready: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --extra exporter --group dev --group bench --group cluster --group browser --compile-bytecode
+	@$(UV) sync --quiet --frozen --extra exporter --extra github-app --group dev --group bench --group cluster --group browser --compile-bytecode
 	@touch $@
 
 compiled: .venv/.ready

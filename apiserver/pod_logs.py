@@ -33,6 +33,7 @@ def download(
     *,
     limit_bytes: int,
     deadline_seconds: float,
+    last_lines: int | None = None,
     troubles: Troubles | None = None,
 ) -> LogDownload:
     """Read a log. A broken answer is requested again; the log of a deleted pod is not.
@@ -44,6 +45,7 @@ def download(
         container: Its container.
         limit_bytes: The log is read up to here.
         deadline_seconds: Time for all attempts.
+        last_lines: Read from so many lines before the end; from the beginning if not given.
         troubles: Is told when the server refuses, or does not answer.
     """
     troubles = troubles or Troubles()
@@ -51,6 +53,8 @@ def download(
     end = time.monotonic() + deadline_seconds
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
     query = {"container": container, "timestamps": "true", "limitBytes": str(limit_bytes)}
+    if last_lines is not None:
+        query["tailLines"] = str(last_lines)
     for attempt in range(ATTEMPTS):
         left = end - time.monotonic()
         if left <= 0:

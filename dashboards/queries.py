@@ -31,6 +31,10 @@ DECIDED = "~success|failure|error|timeout"
 """Outcomes that say whether a build works; cancellations and skips do not."""
 
 OTHER_METRICS = {
+    # hookline/controlling/{healing,reconciling}.py, port 9894 of the controller
+    "hookline_controller_bus_broken": ("check",),
+    "hookline_controller_reconcile_runs_total": ("result",),
+    "hookline_controller_reconcile_last_round_timestamp_seconds": (),
     # argoproj/argo-events pkg/metrics/metrics.go (1.9.10), port 7777 of event sources and Sensors
     "argo_events_event_service_running_total": ("namespace", "eventsource_name"),
     "argo_events_events_sent_total": ("namespace", "eventsource_name", "event_name"),

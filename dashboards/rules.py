@@ -100,6 +100,7 @@ def _due(expression: str) -> str:
 _NEXT = select("hookline_schedule_next_timestamp_seconds", rule=True)
 _LAST = select("hookline_schedule_last_timestamp_seconds", rule=True)
 _SENT = "argo_events_events_sent_total"
+_BROUGHT_BACK = "hookline_controller_reconcile_runs_total"
 _FAILED = "argo_events_action_failed_total"
 _REFUSED = "argo_events_events_processing_failed_total"
 """Counts every delivery that is answered 500, and argo_events_events_sent_failed_total only those for which there was a connection to the bus
@@ -185,6 +186,13 @@ ALERTS: Sequence[Alert] = (
         "hookline-events",
     ),
     Alert(
+        "HooklineBusBroken",
+        f"max by (cluster, job, check) ({select('hookline_controller_bus_broken', rule=True)}) > 0",
+        "3m", "critical",
+        "The event bus is broken ({{ $labels.check }}), and the controller has not mended it.",
+        "Deliveries may be refused, or start no run. The warnings at /-/ready of the controller say why.",
+    ),
+    Alert(
         "HooklineDeliveriesRefused",
         f"{increase(_REFUSED, '5m', 'cluster, namespace, eventsource_name', rule=True)} > 0",
         "0s", "critical",
@@ -205,6 +213,20 @@ ALERTS: Sequence[Alert] = (
         "5m", "critical",
         "Triggers of {{ $labels.sensor_name }} fail.",
         "{{ $value | humanize }} attempts to start a run failed within half an hour. Check rights, quota, admission and the API server.",
+    ),
+    Alert(
+        "HooklineRunsLost",
+        f"{increase(_BROUGHT_BACK, '15m', 'cluster, job, result', rule=True, result='~created|refused')} > 0.5",
+        "0m", "warning",
+        "Events started no run.",
+        "The controller found about {{ $value | humanize }} lost runs within 15 minutes ({{ $labels.result }}).",
+    ),
+    Alert(
+        "HooklineReconcileStopped",
+        f"time() - max by (cluster, job) ({select('hookline_controller_reconcile_last_round_timestamp_seconds', rule=True)}) > 600",
+        "5m", "warning",
+        "Nobody looks for lost runs.",
+        "The controller ended its last round {{ $value | humanizeDuration }} ago. It cannot read the bus, or asks the API server in vain.",
     ),
     Alert(
         "HooklineTriggerStuck",

@@ -32,6 +32,10 @@ class Host:
     """Request headers of which one must name the event, in Go's canonical case; empty if the body names it."""
     delivery_header: str | None = None
     """The request header with the delivery id, in Go's canonical case."""
+    commit_page: str = ""
+    """Path of a commit's page below the host's address, with {repository} and {sha}; empty for a registry."""
+    request_page: str = ""
+    """Path of a request's page below the host's address, with {repository} and {number}; empty for a registry."""
     ignores_case: bool = False
     """Whether the host compares repository names ignoring case."""
     lists_files: bool = False

@@ -12,7 +12,7 @@ from events.host import Verification, host, host_names
 from events.repository_fields import fields_of, fill
 from events.scalars import check_endpoint, check_source_name, check_url, is_placeholder
 
-__all__ = ["Report", "SecretReference", "Source", "SourceName", "Unverified"]
+__all__ = ["App", "Report", "SecretReference", "Source", "SourceName", "Unverified"]
 
 SourceName = Annotated[str, AfterValidator(check_source_name)]
 
@@ -32,12 +32,34 @@ class SecretReference(Block):
     key: SecretKey = Field(description="Key in the Secret.", examples=["secret"])
 
 
+class App(Block):
+    """A GitHub App that makes check runs."""
+
+    id: int = Field(ge=1, description="App ID, as the App's settings at GitHub show it.", examples=[123456])
+    installation: int | None = Field(
+        default=None,
+        ge=1,
+        description="Number of the App's installation, the last part of the address of its settings. Default: GitHub is asked for each owner.",
+        examples=[7654321],
+    )
+    private_key: Annotated[SecretReference, BeforeValidator(_secret_is_a_reference)] = Field(
+        description="Secret that holds a private key of the App, as GitHub gives it to download (PEM).",
+        examples=[{"name": "github-app", "key": "private-key.pem"}],
+    )
+
+
 class Report(Block):
     """How the host of a source is told of runs."""
 
-    token: Annotated[SecretReference, BeforeValidator(_secret_is_a_reference)] = Field(
-        description="Secret that holds a token which may set the statuses of commits.",
+    token: Annotated[SecretReference | None, BeforeValidator(_secret_is_a_reference)] = Field(
+        default=None,
+        description="Secret that holds a token which may set the statuses of commits. Either this or app:.",
         examples=[{"name": "github-statuses", "key": "token"}],
+    )
+    app: App | None = Field(
+        default=None,
+        description="GitHub App that makes check runs: they show steps and failing tests. Only for GitHub, in place of token:.",
+        examples=[{"id": 123456, "private_key": {"name": "github-app", "key": "private-key.pem"}}],
     )
     api: Url | None = Field(
         default=None,
@@ -50,6 +72,18 @@ class Report(Block):
         description="Secret with the certificates that sign the host's, if it has a private authority.",
         examples=[{"name": "private-ca", "key": "ca.crt"}],
     )
+
+    @model_validator(mode="after")
+    def _has_one_right(self) -> "Report":
+        if self.token is None and self.app is None:
+            raise ValueError(
+                "expected token: {name: <Secret>, key: <key in it>}, or for GitHub app: {id, private_key: {name, key}}"
+            )
+        if self.token is not None and self.app is not None:
+            raise ValueError(
+                "token: a source reports by a token or by an App, not by both; leave token: or app: out"
+            )
+        return self
 
 
 class Unverified(Block):

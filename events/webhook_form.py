@@ -34,6 +34,8 @@ class WebhookForm:
     """Fields with their values; `URL` and `SECRET` stand for what a declaration decides."""
     choices: Mapping[Kind, tuple[Choice, ...]]
     """Kind of event → what to choose so that the host sends it. Empty where the host sends it anyway."""
+    comments: tuple[Choice, ...] = ()
+    """Choices by which the host sends comments on requests."""
 
     def chosen(self, kinds: Iterable[Kind]) -> tuple[Choice, ...]:
         """The choices for these kinds, each once, in the order of the form."""

@@ -178,7 +178,12 @@ def granted(
 
 
 def granted_in(
-    namespaces: Sequence[str], rules: list[dict[str, Any]], account: str, home: str, lease: str
+    namespaces: Sequence[str],
+    rules: list[dict[str, Any]],
+    account: str,
+    home: str,
+    lease: str,
+    further: Mapping[str, Sequence[dict[str, Any]]] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """In each of these namespaces the same rights for an account, and at home its Lease.
 
@@ -188,10 +193,13 @@ def granted_in(
         account: Name of the ServiceAccount, and of what is made.
         home: Its namespace.
         lease: Name of the Lease.
+        further: Namespace → its rights there beside these.
     """
     rights: dict[str, list[dict[str, Any]]] = {home: []}
     for namespace in namespaces:
         rights[namespace] = list(rules)
+    for namespace, more in (further or {}).items():
+        rights.setdefault(namespace, []).extend(more)
     rights[home] += _leasing(lease)
     for namespace, found in rights.items():
         yield from granted("Role", account, namespace, found, account, home)

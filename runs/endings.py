@@ -22,7 +22,7 @@ class EndedPod:
     notices: frozenset[str]
     log: StepLog | None
     log_result: str
-    """Result of reading the log: complete, truncated, gone or error; empty if the step's log holds nothing about caches and was not read."""
+    """Result of reading the log: complete, truncated, gone or error; empty if the step's log holds nothing about caches."""
     gone_at: float | None
     """Time at which its deletion was seen before it ended."""
 

@@ -1,10 +1,11 @@
-"""Records of finished runs, for people: the ledger keeps them and the pages show them."""
+"""Records of runs, for people: the ledger keeps those that ended, and the pages show them beside those that have not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from runs import facts
+from runs.step_logs import LogEnd
 
 __all__ = ["Attempt", "History", "Name", "Page", "Query", "Run"]
 
@@ -22,11 +23,13 @@ class Attempt(facts.Attempt):
     list_cost: float | None = None
     caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Cache → hits, requests."""
+    log: LogEnd | None = None
+    """The end of a red step's log; None where it was not read, or is kept no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished run. Times are Unix seconds."""
+    """One run. Times are Unix seconds."""
 
     uid: str
     namespace: str
@@ -35,9 +38,11 @@ class Run:
     event: str
     """push, tag, pull_request, merge_group, image_push, schedule or manual."""
     outcome: str
+    """The outcome; queued, running or ending where it has not ended, or is not counted yet."""
     created: float
     started: float | None
-    finished: float
+    finished: float | None
+    """None where it is not counted yet."""
     owner: str = ""
     """Owner of the pipeline; empty where the Workflow named none."""
     message: str = ""
@@ -53,6 +58,10 @@ class Run:
     list_cost: float | None = None
     """Cost of the same pods on demand."""
     currency: str = ""
+    repository: str = ""
+    """`owner/name` at its host."""
+    source: str = ""
+    """The source of the event, as hookline.yaml names it."""
     caches: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Cache (image_layer, go_module, ...) → hits, requests; a cache that is not in use is absent."""
     cache_state: str = ""
@@ -60,8 +69,10 @@ class Run:
     attempts: Sequence[Attempt] = ()
 
     @property
-    def duration(self) -> float:
-        """Seconds from the start (from the creation where nothing started) to the end."""
+    def duration(self) -> float | None:
+        """Seconds from the start (from the creation where nothing started) to the end; None before it."""
+        if self.finished is None:
+            return None
         return max(0.0, self.finished - (self.created if self.started is None else self.started))
 
 

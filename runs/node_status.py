@@ -64,6 +64,7 @@ class Node:
     memoized: bool | None
     """Whether the memoization cache had it; None where the node has none."""
     outputs: Mapping[str, str]
+    started: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -195,6 +196,7 @@ def _node(raw: Json, workflow: str) -> Node:
         exit_code=int(code) if code.isascii() and code.isdigit() and len(code) < 10 else None,
         memoized=_memoized(raw),
         outputs=dict(told),
+        started=unix(raw.get("startedAt")),
     )
 
 

@@ -13,7 +13,7 @@ from runs.objects import KILLED, Node, Pod, Workflow
 from runs.step_logs import StepLog
 from triggers.words import SKIP_REASON_OUTPUT
 
-__all__ = ["attempt_outcome", "reclaimed", "run_outcome"]
+__all__ = ["attempt_outcome", "node_outcome", "reclaimed", "run_outcome"]
 
 DEADLINES = (
     "Deadline exceeded",
@@ -69,7 +69,7 @@ def attempt_outcome(
         return "timeout"
     by_node = "" if node is None else _by_message(node.message)
     if not pod.main_ended:
-        told = "error" if node is None else _node_outcome(step, node)
+        told = "error" if node is None else node_outcome(step, node)
         return "cancellation" if stopped and told == "error" else told
     if pod.exit_code == 0:
         failed = node is not None and node.phase in {"Failed", "Error"}
@@ -94,7 +94,7 @@ def _executor_failed(pod: Pod, node: Node | None) -> bool:
     return named is not None and (named[1] or "main") != "main"
 
 
-def _node_outcome(step: str, node: Node) -> str:
+def node_outcome(step: str, node: Node) -> str:
     """The outcome by the node, for a pod that nobody saw, or that disappeared before the end of its container was seen."""
     if node.phase == "Succeeded":
         return "success"
@@ -150,7 +150,7 @@ def _last_outcomes(nodes: Iterable[Node], attempts: Sequence[Attempt]) -> dict[s
         for each in attempts
     ]
     ends += [
-        (node.finished or 0.0, node.id, node.task or node.id, _node_outcome(node.step, node))
+        (node.finished or 0.0, node.id, node.task or node.id, node_outcome(node.step, node))
         for node in nodes
         if node.had_pod and node.id not in seen
     ]

@@ -8,17 +8,18 @@ What ended unseen is lost, not guessed: a run that vanished before its end, a po
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from runs.endings import AttemptBegan, AttemptEnded, EndedPod, Lost, attempt_of, began_of, ended_of
 from runs.facts import Attempt, Began, Ended
 from runs.objects import Node, Notice, Pod, Workflow
 from runs.step_logs import StepLog
 
-__all__ = ["ALL_NAMESPACES", "Known", "LogRequest", "Progress", "Tracker"]
+__all__ = ["ALL_NAMESPACES", "Known", "LogRequest", "Progress", "State", "Tracker", "UnfinishedRun"]
 
 ALL_NAMESPACES = ("",)
 """The namespaces of one watch of the whole cluster."""
+State = Literal["pending", "executing", "finalizing"]
 GRACE_SECONDS = 15.0
 """Seconds that an ended run waits for the pods that its status names, and a pod for its Workflow."""
 
@@ -58,6 +59,16 @@ class Progress:
     logs: Sequence[LogRequest]
 
 
+class UnfinishedRun(NamedTuple):
+    """A run whose end is not reported yet."""
+
+    workflow: Workflow
+    began: Began
+    state: State
+    pods: tuple[Pod, ...]
+    """Those whose end is not reported yet."""
+
+
 @dataclass(slots=True)
 class _TrackedPod:
     pod: Pod
@@ -93,6 +104,7 @@ class Tracker:
         known: Known,
         *,
         logged_steps: Iterable[str],
+        red_logs: bool = False,
         resources: Iterable[str],
         namespaces: Sequence[str] = ALL_NAMESPACES,
         missed: Iterable[str] = (),
@@ -102,12 +114,13 @@ class Tracker:
         Args:
             known: What was told.
             logged_steps: Steps whose log is read.
+            red_logs: Whether the log of every other step is read too, once it has failed.
             resources: What must be listed completely in a namespace before anything of it counts as missing.
             namespaces: Those that are listed, each by itself.
             missed: Uids of runs that had begun when the ledger was last written.
         """
         self._known = known
-        self._logged = frozenset(logged_steps)
+        self._logged, self._red_logs = frozenset(logged_steps), red_logs
         self._namespaces = frozenset(namespaces)
         self._unsynced = {(resource, namespace) for resource in resources for namespace in namespaces}
         self._missed = set(missed)
@@ -241,14 +254,19 @@ class Tracker:
 
     def active(self) -> Iterator[tuple[Began, str]]:
         """Runs whose end is not reported yet, with their state: pending, executing, finalizing."""
+        return ((each.began, each.state) for each in self.unfinished())
+
+    def unfinished(self) -> Iterator["UnfinishedRun"]:
+        """Runs whose end is not reported yet, as they are now."""
         for run in self._runs.values():
             if run.workflow is None or run.began is None or run.gone:
                 continue
-            state = "finalizing"
+            state: State = "finalizing"
             if not run.workflow.ended:
                 began = any(each.pod.main_started is not None for each in run.pods.values())
                 state = "executing" if began else "pending"
-            yield run.began, state
+            pods = tuple(each.pod for each in run.pods.values() if not each.counted)
+            yield UnfinishedRun(run.workflow, run.began, state, pods)
 
     # Settling
 
@@ -333,14 +351,15 @@ class Tracker:
             node=None if replaced else node,
             notices=self._notices.get(pod.uid, frozenset()),
             log=tracked.log,
-            log_result=tracked.log_result,
+            # What is read for people alone is no reading that is counted.
+            log_result=tracked.log_result if step in self._logged else "",
             gone_at=tracked.gone_at,
         )
         end = pod.created if ended.until is None else ended.until
         if not tracked.log_asked and self._known.counted(f"attempt/{pod.uid}", end):
             tracked.counted = True
             return None
-        if step in self._logged and not tracked.log_result:
+        if self._wants_log(step, pod) and not tracked.log_result:
             if pod.main_ended and tracked.gone_at is None and not tracked.log_asked:
                 tracked.log_asked = True
                 outputs = tuple(node.outputs.items()) if node is not None else ()
@@ -348,12 +367,15 @@ class Tracker:
             if tracked.log_asked:
                 return None
             tracked.log_result = "gone"
-            ended = replace(ended, log_result="gone")
+            ended = replace(ended, log_result="gone" if step in self._logged else "")
         if not (over and node_over) or (not pod.final and run.gone and not workflow.ended):
             return None
         tracked.attempt = attempt_of(workflow, ended)
         tracked.counted = True
         return tracked.attempt, ended
+
+    def _wants_log(self, step: str, pod: Pod) -> bool:
+        return step in self._logged or (self._red_logs and pod.main_ended and bool(pod.exit_code))
 
     def _run(
         self, run: _TrackedRun, workflow: Workflow, finished: float, nodes: dict[str, Node], now: float

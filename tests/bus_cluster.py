@@ -10,11 +10,15 @@ from typing import Any
 from click.testing import CliRunner, Result
 from fake_nats import PASSWORD, FakeNats
 from objects_server import ObjectsServer
-from support import DECLARATION, github_push
+from support import DECLARATION, github_push, plan
 
+from events.event_files import bus_message
+from hookline.answers.simulation import simulate
 from hookline.cli import main
+from hookline.plan.objects import sensor_object
+from hookline.plan.planning import Plan
 
-__all__ = ["BusCluster", "pushed"]
+__all__ = ["API", "NOW", "BusCluster", "apply", "declared", "made", "pushed", "put"]
 
 API = "/apis/argoproj.io/v1alpha1/namespaces/ci"
 NOW = datetime.datetime(2026, 11, 27, 7, 0, tzinfo=datetime.UTC)
@@ -112,6 +116,39 @@ class BusCluster:
         """End both servers."""
         self.api.stop()
         self.nats.stop()
+
+
+def declared(cluster: BusCluster) -> Plan:
+    return plan(cluster.file.read_text("utf-8"))
+
+
+def apply(cluster: BusCluster, ago: datetime.timedelta = datetime.timedelta(hours=5)) -> None:
+    """The Sensors of the declaration, applied so long ago, and the template."""
+    found = declared(cluster)
+    time = (NOW - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for sensor in found.sensors:
+        manifest = sensor_object(found, sensor)
+        manifest["metadata"] |= {
+            "creationTimestamp": time,
+            "resourceVersion": time,
+            "managedFields": [{"manager": "hookline", "time": time, "fieldsV1": {"f:spec": {}}}],
+        }
+        cluster.api.put(f"{API}/sensors/{sensor.name}", manifest)
+
+
+def made(cluster: BusCluster, number: int) -> dict[str, Any]:
+    """The Workflow that a Sensor makes of a message."""
+    found = simulate(declared(cluster), bus_message(cluster.nats.messages[number][2]))
+    assert found.results[0].workflow is not None
+    return dict(found.results[0].workflow)
+
+
+def put(cluster: BusCluster, number: int) -> str:
+    """A run that a Sensor has created; its name."""
+    workflow = made(cluster, number)
+    name: str = workflow["metadata"]["name"]
+    cluster.api.put(f"{API}/workflows/{name}", workflow)
+    return name
 
 
 Cluster = Callable[..., BusCluster]

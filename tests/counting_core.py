@@ -22,7 +22,9 @@ class Exporter:
     ) -> None:
         self.ledger = Ledger(path, START, count_from=START - 1, crash_point=crash_point)
         chosen = Configuration(**configuration)
-        self.counting = Counting(self.ledger, make_rules(chosen, self.ledger))
+        self.lines = chosen.log_lines
+        rules = make_rules(chosen, self.ledger)
+        self.counting = Counting(self.ledger, rules, red_logs=self.lines > 0)
         self.keep = records(chosen.templates)
         self.now = float(START)
         self.logs: dict[str, bytes] = {}
@@ -40,7 +42,9 @@ class Exporter:
             answers = []
             for request in requests:
                 data = self.logs.get(request.uid)
-                log, result = (None, "gone") if data is None else parse_log(request, data, cut=False)
+                log, result = (
+                    (None, "gone") if data is None else parse_log(request, data, cut=False, lines=self.lines)
+                )
                 answers.append(Change("logs", "read", uid=request.uid, log=log, result=result))
             _, requests = self.counting.apply(answers, self.now)
 

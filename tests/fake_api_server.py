@@ -248,6 +248,8 @@ class Handler(BaseHTTPRequestHandler):
         if log is None:
             status(404, "NotFound")(self, query)
         else:
+            if "tailLines" in query:
+                log = b"".join(log.splitlines(keepends=True)[-int(query["tailLines"]) :])
             self.answer(200, log[: int(query.get("limitBytes", len(log)))])
 
     def _lease(self, path: str) -> None:

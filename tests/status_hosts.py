@@ -7,11 +7,13 @@ gitea routers/api/v1/repo/status.go (every post is a row).
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "a-token-of-the-test"
@@ -42,6 +44,23 @@ class StatusHost:
     pipelines: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def now(self) -> float:
+        """Its clock, Unix seconds."""
+        return time.time()
+
+    def access(self, file: Path) -> dict[str, Any]:
+        """How a source's settings name it, and the file with the secret that it wants."""
+        return {"host": self.kind, "token_file": str(file)}
+
+    def secret(self) -> str:
+        """What the file must hold."""
+        return self.token
+
+    def replace_secret(self) -> str:
+        """Take another secret from now on, and no longer the one before."""
+        self.token = "another"
+        return self.token
+
     def states(self, context: str = "hookline/shop") -> list[str]:
         """The states of one context, in order."""
         return [state for _, _, name, state in self.told if name.lower() == context.lower()]
@@ -61,6 +80,8 @@ class StatusHost:
             if method == "POST" and self.faults:
                 return self.faults.pop(0)()
             found: Answered | None = getattr(self, f"_{self.kind}")(method, path, query, body)
+            if method == "GET" and found is not None and isinstance(found[1], list):
+                found = self._page(found[1], query)
             if method == "POST" and found is not None and found[0] == 201 and self.after:
                 return self.after.pop(0)()
             return found
@@ -133,15 +154,26 @@ class StatusHost:
         if job["status"] not in allowed.get(state, {"created", "pending", "running"}):
             said = f"Cannot transition status via :{event[state]} from :{job['status']} (Reason(s): Status cannot transition)"
             return 400, {"message": said}, {}
-        job["status"] = state
+        job["status"], job["description"] = state, body["description"]
         self.told.append((repository, sha, name, state))
         self.descriptions.append(body["description"])
         return 201, dict(job), {}
 
+    def _page(self, rows: list[Any], query: Mapping[str, str]) -> Answered:
+        """One page: GitHub and GitLab link the next one, Gitea says how many rows there are."""
+        size, page = int(query.get("per_page", query.get("limit", 20))), int(query.get("page", 1))
+        shown = rows[(page - 1) * size : page * size]
+        if self.kind == "gitea":
+            return 200, shown, {"X-Total-Count": str(len(rows))}
+        more = len(rows) > page * size
+        return 200, shown, {"Link": '<https://elsewhere.example/next>; rel="next"'} if more else {}
+
     def _rows(self, repository: str, sha: str, key: str) -> list[dict[str, str]]:
         return [
-            {key: state, "context": context}
-            for place, commit, context, state in reversed(self.told)
+            {key: state, "context": context, "description": description}
+            for (place, commit, context, state), description in reversed(
+                list(zip(self.told, self.descriptions, strict=True))
+            )
             if (place, commit) == (repository, sha)
         ]
 
@@ -164,6 +196,8 @@ def silence() -> None:
 class _Handler(BaseHTTPRequestHandler):
     host: StatusHost
     protocol_version = "HTTP/1.1"
+    # Headers and body in one packet: else the body waits for the client's acknowledgement, 40 ms.
+    wbufsize = -1
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -173,6 +207,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._handle()
+
+    def do_PATCH(self) -> None:
+        self._handle()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(self.host.now() if timestamp is None else timestamp)
 
     def _handle(self) -> None:
         url = urlsplit(self.path)
@@ -193,10 +233,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
+Host = TypeVar("Host", bound=StatusHost)
+
+
 @contextmanager
-def status_host(kind: str) -> Iterator[StatusHost]:
-    """A host that runs until the end."""
-    host = StatusHost(kind)
+def serving(host: Host) -> Iterator[Host]:
+    """The host, which runs until the end."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"host": host}))
     server.daemon_threads = True
     host.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -206,3 +248,10 @@ def status_host(kind: str) -> Iterator[StatusHost]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def status_host(kind: str) -> Iterator[StatusHost]:
+    """A host that takes statuses, which runs until the end."""
+    with serving(StatusHost(kind)) as host:
+        yield host

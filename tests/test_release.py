@@ -76,11 +76,11 @@ def test_the_base_has_a_python_that_the_project_supports_and_its_tests_run_with(
 
 def test_the_image_has_what_is_locked_with_the_exporter_and_without_tools() -> None:
     runs, makes = (line for line in instructions("RUN") if "uv export" in line)
-    assert "--locked --no-dev --extra exporter " in runs
+    assert "--locked --no-dev --extra exporter --extra github-app " in runs
     assert "--locked --only-group release " in makes
     for line in (runs, makes):
         assert "--require-hashes --only-binary :all:" in line
-    assert "exporter" in PROJECT["project"]["optional-dependencies"]
+    assert set(PROJECT["project"]["optional-dependencies"]) == {"exporter", "github-app"}
     assert {"include-group": "build"} in PROJECT["dependency-groups"]["release"]
     assert PROJECT["build-system"]["requires"] == PROJECT["dependency-groups"]["build"]
     copied = instructions("COPY", stage="last")

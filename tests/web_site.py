@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web.application import Application, Providers
 from runs.exporter.web.pages import Pages
 from runs.history import Attempt, Name, Page, Query, Run
@@ -99,6 +100,7 @@ class Site:
         self.ready, self.failures = ready, Failures()
         security = security or Security(None)
         self.metrics = b"m 1\n"
+        self.unfinished: UnfinishedRuns | None = None
         sources = Providers(
             metrics=lambda accept, zipped: (
                 gzip.compress(self.metrics) if zipped else self.metrics,
@@ -109,6 +111,7 @@ class Site:
             history=lambda: history,
             facts=lambda: {"version": "1"},
             warnings=self.failures.warnings,
+            unfinished=lambda: self.unfinished,
         )
         self.application = Application(sources, Pages("1", REASONS))
         self.server = WebServer("127.0.0.1", 0, self.application, security, self.failures)

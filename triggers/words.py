@@ -10,6 +10,7 @@ __all__ = [
     "CANCELLED_BY_ANNOTATION",
     "CONCURRENT_ANNOTATION",
     "EXECUTOR_SERVICE_ACCOUNT",
+    "FAILING_TESTS_OUTPUT",
     "INSTANCE_TYPES_ANNOTATION",
     "PREFIX",
     "REPORTED_ANNOTATION",
@@ -53,6 +54,9 @@ CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 
 SKIP_REASON_OUTPUT = "skip-reason"
 """Output parameter of a step after which the others have nothing to do: the reason code; empty where they have."""
+
+FAILING_TESTS_OUTPUT = "failing-tests"
+"""Output parameter of a step that tests: JSON of a list of failing tests, each with package, test, path, line and message."""
 
 REPORTED_ANNOTATION = f"{PREFIX}reported"
 """Annotation of a Workflow: what its git host was told of it."""

@@ -8,6 +8,8 @@ HOST = Host(
     name="gitea",
     title="Gitea / Forgejo",
     kinds=frozenset({"push", "tag", "pull_request", "ping", "other"}),
+    commit_page="{repository}/commit/{sha}",
+    request_page="{repository}/pulls/{number}",
     receiver=GITHUB,
     verification=Verification.SIGNATURE,
     webhook=WebhookForm(
@@ -27,6 +29,7 @@ HOST = Host(
                 Choice("Pull Request Synchronized", "pull_request_sync"),
             ),
         },
+        comments=(Choice("Pull Request Comment", "pull_request_comment"),),
     ),
     event_headers=("X-Gitea-Event", "X-Forgejo-Event", "X-Gogs-Event", "X-Github-Event"),
     delivery_header="X-Gitea-Delivery",

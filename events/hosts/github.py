@@ -8,6 +8,8 @@ HOST = Host(
     name="github",
     title="GitHub",
     kinds=frozenset({"push", "tag", "pull_request", "merge_group", "ping", "other"}),
+    commit_page="{repository}/commit/{sha}",
+    request_page="{repository}/pull/{number}",
     receiver=GITHUB,
     verification=Verification.SIGNATURE,
     webhook=WebhookForm(
@@ -19,6 +21,7 @@ HOST = Host(
             "pull_request": (Choice("Pull requests", "pull_request"),),
             "merge_group": (Choice("Merge groups", "merge_group"),),
         },
+        comments=(Choice("Issue comments", "issue_comment"),),
     ),
     event_headers=("X-Github-Event",),
     delivery_header="X-Github-Delivery",

@@ -9,6 +9,8 @@ HOST = Host(
     title="GitLab",
     kinds=frozenset({"push", "tag", "pull_request", "other"}),
     # GitLab's own event source verifies nothing unless it manages the hooks (tried on argo-events 1.9.10).
+    commit_page="{repository}/-/commit/{sha}",
+    request_page="{repository}/-/merge_requests/{number}",
     receiver=WEBHOOK,
     verification=Verification.BEARER,
     webhook=WebhookForm(
@@ -23,6 +25,7 @@ HOST = Host(
             "tag": (Choice("Tag push events", "tag_push_events"),),
             "pull_request": (Choice("Merge request events", "merge_requests_events"),),
         },
+        comments=(Choice("Comments", "note_events"),),
     ),
     delivery_header="Idempotency-Key",
     ignores_case=True,

@@ -26,6 +26,8 @@ class Webhook:
     """Kinds of events that pipelines use from this source, sorted."""
     secret_file: str | None
     """File that holds the secret after the commands have run; None where nothing is verified."""
+    comments: bool = False
+    """Whether comments on its requests are heard."""
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -35,7 +37,8 @@ class Webhook:
     @property
     def choices(self) -> tuple[Choice, ...]:
         """The choices in the form."""
-        return self.endpoint.host.webhook.chosen(self.kinds)
+        form = self.endpoint.host.webhook
+        return form.chosen(self.kinds) + (form.comments if self.comments else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ def webhooks(plan: Plan) -> Webhooks:
         )
     ingress = plan.declaration.cluster.ingress
     address = NO_ADDRESS if ingress is None else f"https://{ingress.host}"
+    declared_controller = plan.declaration.controller
+    heard = (declared_controller.controller.comments if declared_controller is not None else None) or ()
     files: dict[str, dict[str, str]] = {}
     for endpoint in plan.received:
         if endpoint.secret is not None:
@@ -99,6 +104,7 @@ def webhooks(plan: Plan) -> Webhooks:
                 tuple(sorted(repositories[endpoint.name])),
                 tuple(sorted(kinds[endpoint.name])),
                 _file(endpoint) if endpoint.secret is not None else None,
+                endpoint.name in heard,
             )
             for endpoint in plan.received
         ),

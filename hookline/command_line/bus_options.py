@@ -1,12 +1,8 @@
 """Parts that commands share which read the bus: its options, and the way to it."""
 
-import base64
-import binascii
-import contextlib
 import datetime
 import functools
 import os
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from bus.address import BusAddress, BusError, Credentials, SecretKey, address_of, credentials_of
+from bus.address import BusError
 from bus.names import CLIENT_PORT
 from bus.stream import StreamState
 from documents.scalars import parse_duration
@@ -25,14 +21,11 @@ from hookline.plan.planning import Plan
 
 if TYPE_CHECKING:
     from apiserver.connection import Connection
-    from apiserver.resources import Resources
-    from bus.reader import BusReader
+    from hookline.bus_access import OpenBus
 
-__all__ = ["BusArguments", "OpenBus", "bus_options", "limits", "open_bus", "parse_since"]
+__all__ = ["BusArguments", "bus_options", "limits", "open_bus", "parse_since"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-API = "argoproj.io/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +40,6 @@ class BusArguments:
     def given(self) -> bool:
         """Whether any of the options stands on the command line."""
         return any((self.target.kubeconfig, self.target.context, self.url))
-
-
-@dataclass(frozen=True, slots=True)
-class OpenBus:
-    """A bus that answers, and its cluster."""
-
-    reader: "BusReader"
-    connection: "Connection"
-    resources: "Resources"
 
 
 def parse_bus_url(
@@ -112,23 +96,16 @@ def bus_options(command: Command) -> Command:
 
 
 @contextmanager
-def open_bus(plan: Plan, arguments: BusArguments) -> Iterator[OpenBus]:
+def open_bus(plan: Plan, arguments: BusArguments) -> Iterator["OpenBus"]:
     """The bus of a declaration; one that cannot be read ends the command with code 3."""
-    from apiserver.resources import Resources, UnknownKind  # noqa: PLC0415 - brings the client of the cluster
+    from apiserver.resources import UnknownKind  # noqa: PLC0415 - brings the client of the cluster
+    from hookline.bus_access import bus_of  # noqa: PLC0415
 
     with failures():
         connection, in_pod = _connected(arguments.target)
-        resources = Resources(connection)
         try:
-            address = address_of(_event_bus(plan, resources))
-            read = functools.partial(_secret_value, resources, address.namespace)
-            credentials = credentials_of(address, read)
-            tls = _tls(address, read)
-            with (
-                _route(arguments, address, connection, resources, in_pod=in_pod) as (host, port),
-                _reader(host, port, credentials, tls, address) as reader,
-            ):
-                yield OpenBus(reader, connection, resources)
+            with bus_of(plan, connection, arguments.url, in_pod=in_pod) as opened:
+                yield opened
         except UnknownKind as unknown:
             fail(str(unknown), EXIT_UNREACHABLE)
         except BusError as error:
@@ -145,111 +122,6 @@ def _connected(target: TargetCluster) -> tuple["Connection", bool]:
         if target.kubeconfig or target.context or "KUBERNETES_SERVICE_HOST" not in os.environ:
             raise
         return Connection.of_pod(), True
-
-
-def _event_bus(plan: Plan, resources: "Resources") -> dict[str, Any]:
-    name = plan.declaration.cluster.event_bus.name
-    found = resources.read(API, "EventBus", plan.namespace, name)
-    if found is None:
-        raise BusError(
-            f"there is no EventBus {name} in {plan.namespace}; hookline status says what is missing"
-        )
-    return found
-
-
-def _secret_value(resources: "Resources", namespace: str, wanted: SecretKey) -> bytes:
-    secret = resources.read("v1", "Secret", namespace, wanted.name)
-    try:
-        return base64.b64decode((secret or {})["data"][wanted.key], validate=True)
-    except (KeyError, TypeError, binascii.Error) as error:
-        raise BusError(
-            f"there is no Secret {wanted.name} with the key {wanted.key} in {namespace}"
-        ) from error
-
-
-def _tls(address: BusAddress, read: Callable[[SecretKey], bytes]) -> ssl.SSLContext:
-    """TLS as Sensors have it: any certificate, unless the EventBus names an authority."""
-    from bus.reader import any_certificate  # noqa: PLC0415
-
-    named = address.verification
-    if named is None:
-        return any_certificate()
-    try:
-        context = ssl.create_default_context(
-            cadata=read(named.authority).decode("ascii") if named.authority else None
-        )
-        if named.certificate is not None and named.key is not None:
-            _present(context, read(named.certificate), read(named.key))
-    except (ssl.SSLError, ValueError) as error:
-        raise BusError(f"the certificates of EventBus {address.name} cannot be read: {error}") from error
-    return context
-
-
-def _present(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Show this certificate to the server. The library reads it from a file only, which lives for a moment."""
-    import tempfile  # noqa: PLC0415 - few buses ask for a certificate
-
-    with tempfile.NamedTemporaryFile() as file:  # readable by its owner alone
-        file.write(certificate.rstrip() + b"\n" + key)
-        file.flush()
-        context.load_cert_chain(file.name)
-
-
-@contextmanager
-def _route(
-    arguments: BusArguments,
-    address: BusAddress,
-    connection: "Connection",
-    resources: "Resources",
-    *,
-    in_pod: bool,
-) -> Iterator[tuple[str, int]]:
-    """Host and port of a server: as the user says, directly, or through the API server."""
-    if arguments.url is not None:
-        yield arguments.url
-    elif in_pod or not address.is_in_cluster:
-        yield address.host, address.port
-    else:
-        from apiserver.port_forward import PortForward  # noqa: PLC0415
-
-        pod = _server_pod(address, resources)
-        with PortForward(connection, address.namespace, pod, address.port) as forward:
-            try:
-                yield "127.0.0.1", forward.port
-            except BusError as error:
-                if forward.trouble is None:
-                    raise
-                raise BusError(f"the bus is not reached: {forward.trouble}") from error
-
-
-def _server_pod(address: BusAddress, resources: "Resources") -> str:
-    """A server that is ready."""
-    labels = f"controller=eventbus-controller,eventbus-name={address.name}"
-    pods = resources.all_of("v1", "Pod", address.namespace, labels)
-    ready = [
-        pod["metadata"]["name"]
-        for pod in pods
-        if any(
-            each["type"] == "Ready" and each["status"] == "True"
-            for each in pod.get("status", {}).get("conditions", ())
-        )
-    ]
-    if not ready:
-        raise BusError(
-            f"no server of EventBus {address.name} in {address.namespace} is ready; look with: kubectl -n {address.namespace} get pods -l "
-            f"eventbus-name={address.name}"
-        )
-    return str(min(ready))
-
-
-@contextmanager
-def _reader(
-    host: str, port: int, credentials: Credentials | None, tls: ssl.SSLContext, address: BusAddress
-) -> Iterator["BusReader"]:
-    from bus.reader import BusReader  # noqa: PLC0415 - brings the client of the bus
-
-    with contextlib.closing(BusReader(host, port, credentials, tls, address.host)) as reader:
-        yield reader
 
 
 def limits(state: StreamState) -> str:

@@ -49,6 +49,15 @@ class ClusterArguments:
     namespaces: tuple[str, ...]
     """None for all."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the cluster in which this runs, asked by the account of its pod."""
+        return (
+            self.kubeconfig is None
+            and self.context is None
+            and Path("/var/run/secrets/kubernetes.io").exists()
+        )
+
     def sources(self) -> "ClusterScope":
         """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
         from apiserver.connection import Connection  # noqa: PLC0415
@@ -56,11 +65,7 @@ class ClusterArguments:
         from runs.tracker import ALL_NAMESPACES  # noqa: PLC0415
 
         try:
-            if (
-                self.kubeconfig is None
-                and self.context is None
-                and Path("/var/run/secrets/kubernetes.io").exists()
-            ):
+            if self.is_own:
                 connection = Connection.of_pod()
             else:
                 connection = Connection.of_kubeconfig(self.kubeconfig, self.context)

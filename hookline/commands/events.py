@@ -13,7 +13,6 @@ from bus.stream import StreamState, windows
 from hookline.answers.arrivals import Arrival, arrival, only, subjects
 from hookline.command_line.bus_options import (
     BusArguments,
-    OpenBus,
     bus_options,
     limits,
     open_bus,
@@ -35,6 +34,7 @@ from runs.existing import Existing, existing_runs
 
 if TYPE_CHECKING:
     from bus.stream import Message
+    from hookline.bus_access import OpenBus
 
 LAST = 50
 """Events that are shown if nothing says how many."""
@@ -145,7 +145,7 @@ def command(
         )
 
 
-def _arrived(plan: Plan, opened: OpenBus, state: StreamState, wanted: Wanted) -> list[Arrival]:
+def _arrived(plan: Plan, opened: "OpenBus", state: StreamState, wanted: Wanted) -> list[Arrival]:
     """The chosen events of the bus, the oldest first."""
     asked = subjects(plan)
     if wanted.since is not None:
@@ -154,7 +154,7 @@ def _arrived(plan: Plan, opened: OpenBus, state: StreamState, wanted: Wanted) ->
         read = (wanted.of(plan, each) for each in messages)
         return list(deque((each for each in read if each), wanted.last))
     most, found = wanted.last or LAST, list[Arrival]()
-    for first, last in windows(state.first_sequence, state.last_sequence, most * 2):
+    for first, last in windows(state.first_sequence, state.last_sequence, most):
         # The newest of the window, and what was found in newer ones.
         read = (wanted.of(plan, each) for each in opened.reader.messages(asked, first, last))
         found = [*deque((each for each in read if each), most - len(found)), *found]
@@ -165,7 +165,7 @@ def _arrived(plan: Plan, opened: OpenBus, state: StreamState, wanted: Wanted) ->
 
 def _follow(
     plan: Plan,
-    opened: OpenBus,
+    opened: "OpenBus",
     state: StreamState,
     wanted: Wanted,
     found: Iterable[Arrival],

@@ -6,7 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from documents.lines import check_line
+from events.sources import SourceName
+from hookline.declaration.bus_duties import Reconcile, ReconcileOrSwitch
 from hookline.declaration.own_pods import OwnPod
+from hookline.declaration.report_skipped import ReportSkipped
 
 __all__ = ["Controller"]
 
@@ -48,6 +51,47 @@ class Controller(OwnPod):
     )
     link: Annotated[str, AfterValidator(_check_link)] | None = Field(
         default=None,
-        description="Page to which the status leads. Fields: {namespace}, {workflow}, {pipeline}. Default: none.",
+        description="Page to which the status leads. Fields: {namespace}, {workflow}, {pipeline}. Default: the page at "
+        "exporter.url, or none.",
         examples=["https://argo.example.com/workflows/{namespace}/{workflow}"],
     )
+    reconcile: ReconcileOrSwitch = Field(
+        default=False,
+        description="Create the Workflows that events on the bus should have started, and that are missing: true, or since, grace and "
+        "skip_superseded.",
+        examples=[True],
+    )
+    heal_bus: bool = Field(
+        default=False,
+        description="Mend an event bus that has lost its stream, or whose servers formed their group without one of them: the controller restarts "
+        "that server and the Sensors, in the order of hookline docs HooklineBusLost. It may then delete pods in cluster.namespace.",
+        examples=[True],
+    )
+
+    report_skipped: ReportSkipped = Field(
+        default=False,
+        description="Tell a request's commit of the pipelines that start nothing for it, as success: true, or the reasons alone that are told. A "
+        "required check of such a pipeline then holds no request.",
+        examples=[True],
+    )
+
+    retire_contexts: bool = Field(
+        default=False,
+        description="Tell open requests success for each status that their branch requires, that carries the pattern of context, and whose pipeline "
+        "is declared no more. Only where no other declaration reports at the same repositories under this pattern.",
+        examples=[True],
+    )
+
+    comments: Annotated[list[SourceName], Field(min_length=1, max_length=50)] | None = Field(
+        default=None,
+        description="Sources whose requests take commands in comments: /test, /retest, /cancel and /approve, of people who may write "
+        "(hookline docs comments). Each needs report:. Default: none.",
+        examples=[["github"]],
+    )
+
+    @property
+    def reconciling(self) -> Reconcile | None:
+        """How lost runs are brought back; None = not at all."""
+        if isinstance(self.reconcile, bool):
+            return Reconcile() if self.reconcile else None
+        return self.reconcile

@@ -22,6 +22,15 @@ def _check_prefix(value: str) -> str:
     )
 
 
+def _check_address(value: str) -> str:
+    # The pages link to each other by their path, so that they stand at the top of a host.
+    return fullmatch(
+        r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/?",
+        value,
+        "expected http:// or https:// and a host without a path, as in https://hookline.example.com",
+    ).rstrip("/")
+
+
 class SecretKeyReference(Block):
     """A key of a Secret in the namespace of the object that names it."""
 
@@ -94,6 +103,12 @@ class Exporter(OwnPod):
         description="Namespaces whose runs are measured, each with a Role, at most 50; or all, with a ClusterRole. Default: every namespace "
         "in which the declaration lets runs go.",
         examples=[["ci", "team-shop"]],
+    )
+    url: Annotated[str, AfterValidator(_check_address)] | None = Field(
+        default=None,
+        description="Address under which people reach the exporter's pages, to which you route it. Statuses of the controller then lead to "
+        "the page of their run.",
+        examples=["https://hookline.example.com"],
     )
     settings: dict[str, Any] = Field(
         default={},

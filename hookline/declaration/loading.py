@@ -27,6 +27,7 @@ from triggers.declaration import Run
 from triggers.template import Template
 
 __all__ = [
+    "Contents",
     "Declaration",
     "DeclaredExporter",
     "DeclaredLimit",
@@ -192,6 +193,16 @@ class DeclaredController:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of a declaration as they were read, by the names that messages show."""
+
+    declared: Mapping[str, bytes]
+    """Files of the declaration itself."""
+    named: Mapping[str, bytes]
+    """Files that those name: templates, lists of repositories."""
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """All files as one."""
 
@@ -210,6 +221,8 @@ class Declaration:
     """The controller that runs in the cluster."""
     shared: SharedPlaces = field(repr=False, compare=False)
     """The places that reach many pipelines."""
+    contents: Contents = field(repr=False, compare=False)
+    """The files that were read."""
 
     def namespace_of(self, pipeline: Pipeline) -> str:
         """The namespace of a pipeline's Workflows. Foreign code has one of its own, where the declaration names it."""
@@ -224,6 +237,18 @@ class Declaration:
             return self.cluster_document.position(("cluster", *path))
         first = next((each.document for each in self.pipelines.values()), None)
         return first.position(()) if first else Position("hookline.yaml", 1, 1)
+
+
+@dataclass(slots=True)
+class _Remembering:
+    """Reads files, and keeps what they hold."""
+
+    read: ReadBytes
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def __call__(self, path: Path) -> bytes:
+        self.contents[str(path)] = content = self.read(path)
+        return content
 
 
 @dataclass(slots=True)
@@ -273,7 +298,8 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
     """The same for (shown file name, content) pairs; `read` reads the files that they name."""
     together = _Together()
     documents = _read(texts)
-    written, common = layered(documents, read)
+    remembering = _Remembering(read)
+    written, common = layered(documents, remembering)
     together.problems += common.problems
     files: list[tuple[Document, File, Mapping[str, Any]]] = []
     for each in written:
@@ -315,7 +341,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         if file.controller is not None and together.claim(document, "controller")
     ]
     settings = cluster[0] if cluster else Cluster()
-    own_templates, problems = _own_templates(templates, read)
+    own_templates, problems = _own_templates(templates, remembering)
     together.problems += problems
     if together.problems:
         raise InvalidInput(tuple(common.places.told_once(together.problems)))
@@ -330,6 +356,7 @@ def load_texts(texts: Sequence[tuple[str, bytes]], read: ReadBytes = read_file) 
         exporter=exporters[0] if exporters else None,
         controller=controllers[0] if controllers else None,
         shared=common.places,
+        contents=Contents(dict(texts), remembering.contents),
     )
 
 

@@ -247,6 +247,11 @@ class Pipeline(Defaults):
         "same.",
         examples=[{"because": "the registry is moved"}],
     )
+    report_skipped: bool | None = Field(
+        default=None,
+        description="Whether the controller tells a request's commit that the pipeline starts nothing for it. Default: controller.report_skipped.",
+        examples=[False],
+    )
     for_each: list[str] | NamesFile | None = Field(
         default=None,
         description="Repositories, or a file of them: one pipeline each. The pipeline's key is then a pattern of their names; a key "

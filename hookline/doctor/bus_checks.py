@@ -8,14 +8,22 @@ import yaml
 
 from bus.names import STREAM, BusNames
 from hookline.applying.readiness import ABSENT
-from hookline.doctor.bus_report import BusServer
+from hookline.doctor.bus_report import BusServer, Group
 from hookline.doctor.bus_seen import asked_last, cannot_ask, numbers, restart, streams, without_stream
 from hookline.doctor.facts import Facts, Unread
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning
 from hookline.output import plural
 from hookline.plan.planning import Plan
 
-__all__ = ["bus_group", "event_bus", "lost_stream", "stream_limits"]
+__all__ = [
+    "bus_group",
+    "event_bus",
+    "is_lost",
+    "left_out",
+    "lost_stream",
+    "stateless",
+    "stream_limits",
+]
 
 FULL = 0.8
 """Part of a limit at which events that wait are in danger."""
@@ -60,13 +68,11 @@ def bus_group(plan: Plan, facts: Facts) -> Iterator[Finding]:
     if (refusal := cannot_ask(facts, servers)) is not None:
         yield refusal
         return
-    reports = {each.pod: each.report for each in servers if each.report is not None}
     if len(servers) == 1:
         yield ok("one server; it needs no group")
         return
-    groups = {pod: report.group for pod, report in reports.items() if report.group is not None}
-    led = {pod: {pod, *group.others} for pod, group in groups.items() if group.leader == pod}
-    silent_leaders = {group.leader for group in groups.values()} - led.keys() - {""}
+    led = _led(servers)
+    silent_leaders = {group.leader for group in _groups(servers).values()} - led.keys() - {""}
     if not led and silent_leaders:
         yield unchecked(f"{min(silent_leaders)}, which leads the servers of the bus, does not answer")
         return
@@ -78,8 +84,9 @@ def bus_group(plan: Plan, facts: Facts) -> Iterator[Finding]:
         return
     members = max(led.values(), key=len)
     outside = [server.pod for server in servers if server.pod not in members]
+    answering = left_out(facts)
     for pod in outside:
-        if pod in reports:
+        if pod in answering:
             yield broken(
                 f"the bus's group of servers formed without {pod}: it refuses streams of {len(servers)} copies",
                 f"kubectl -n {plan.namespace} delete pod {pod}",
@@ -90,6 +97,45 @@ def bus_group(plan: Plan, facts: Facts) -> Iterator[Finding]:
         yield ok(f"{plural(len(servers), 'server')} in one group")
 
 
+def _groups(servers: Iterable[BusServer]) -> dict[str, Group]:
+    """Pod → the group that its server sees."""
+    return {
+        each.pod: each.report.group
+        for each in servers
+        if each.report is not None and each.report.group is not None
+    }
+
+
+def _led(servers: Iterable[BusServer]) -> dict[str, set[str]]:
+    """Leader → the members of its group; two groups where the servers fell apart."""
+    groups = _groups(servers)
+    return {pod: {pod, *group.others} for pod, group in groups.items() if group.leader == pod}
+
+
+def left_out(facts: Facts) -> tuple[str, ...]:
+    """Pods of the servers that answer, and without which the others formed their group."""
+    servers = asked_last(facts)
+    led = _led(servers)
+    if len(servers) == 1 or not led:
+        return ()
+    members = max(led.values(), key=len)
+    return tuple(each.pod for each in servers if each.pod not in members and each.report is not None)
+
+
+def is_lost(plan: Plan, facts: Facts) -> bool:
+    """Whether it is proven that the bus has no stream."""
+    servers = asked_last(facts)
+    if cannot_ask(facts, servers) is not None:
+        return False
+    return STREAM not in streams(servers) and not _not_to_be_judged(plan, facts, servers)
+
+
+def stateless(plan: Plan, facts: Facts) -> tuple[str, ...]:
+    """Sensors without their state on a bus that has its stream."""
+    seen = streams(asked_last(facts))
+    return tuple(each.name for each in plan.sensors if STREAM in seen and f"KV_{each.name}" not in seen)
+
+
 def lost_stream(plan: Plan, facts: Facts) -> Iterator[Finding]:
     """The stream of events and the state of each Sensor are on the bus."""
     servers = asked_last(facts)
@@ -97,10 +143,7 @@ def lost_stream(plan: Plan, facts: Facts) -> Iterator[Finding]:
         yield refusal
         return
     seen = streams(servers)
-    if STREAM not in seen and (why := _not_to_be_judged(plan, facts, servers)):
-        yield unchecked(why)
-        return
-    if STREAM not in seen:
+    if is_lost(plan, facts):
         yield broken(
             "the bus has lost its stream: every delivery is answered with 500, and no Sensor receives events. Restart the Sensors "
             "before any event source, or deliveries of the time between start nothing",
@@ -109,13 +152,16 @@ def lost_stream(plan: Plan, facts: Facts) -> Iterator[Finding]:
             f"kubectl -n {plan.namespace} rollout status deployment -l controller=sensor-controller --timeout=2m",
         )
         return
-    lost = [sensor for sensor in plan.sensors if f"KV_{sensor.name}" not in seen]
+    if STREAM not in seen:
+        yield unchecked(_not_to_be_judged(plan, facts, servers))
+        return
+    lost = stateless(plan, facts)
     if not lost:
         yield ok("the stream and the state of every Sensor are on the bus")
     for sensor in lost:
         yield broken(
-            f"the bus has no state of Sensor {sensor.name}, which the Sensor makes when it starts",
-            restart(plan, sensor.name),
+            f"the bus has no state of Sensor {sensor}, which the Sensor makes when it starts",
+            restart(plan, sensor),
         )
 
 

@@ -15,7 +15,7 @@ from hookline.doctor.questions import EVENTS_IMAGE, WORKFLOWS_IMAGE, Questions
 from hookline.doctor.run_needs import needs, template_of
 from hookline.plan.planning import Plan
 
-__all__ = ["collected"]
+__all__ = ["bus_facts", "collected"]
 
 
 def collected(
@@ -106,6 +106,43 @@ def collected(
         workloads=workloads,
         unknown_kinds=unknown_kinds,
         probe=probed(plan, objects, templates, connection, tell) if end_to_end else None,
+    )
+
+
+def bus_facts(plan: Plan, objects: Sequence[Mapping[str, Any]], connection: Connection) -> Facts:
+    """Facts of the bus alone. Of everything else they say that it was not asked.
+
+    Args:
+        plan: The plan.
+        objects: Those of its rendered objects that must be ready.
+        connection: The API server.
+
+    Raises:
+        Refused, Unreachable: As collected().
+    """
+    ask = Questions(plan, objects, connection)
+    bus_settings = ask.try_to(f"get EventBuses in {plan.namespace}", ask.bus_settings)
+    not_ready = ask.try_to(
+        f"get Sensors, and list Deployments and StatefulSets, in {plan.namespace}", ask.not_ready
+    )
+    not_asked = Unread("it was not asked")
+    return Facts(
+        server="",
+        clock_seconds=None,
+        kinds=frozenset(),
+        events_controllers=not_asked,
+        workflow_controllers=not_asked,
+        event_images=not_asked,
+        not_ready=not_ready,
+        bus_settings=bus_settings,
+        bus_samples=ask.bus_samples(bus_settings),
+        held={},
+        changes=not_asked,
+        allowed=not_asked,
+        templates={},
+        claims={},
+        address=None,
+        workloads={},
     )
 
 

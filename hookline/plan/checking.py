@@ -47,6 +47,8 @@ class Checked:
     """Name → content: the files of settings that the exporter's pod gets."""
     controller_settings: str
     """Settings of the controller's pod; empty without a controller."""
+    given: Mapping[str, Template]
+    """Templates by name that neither the declaration nor hookline has: those of --template and of a cluster."""
     warnings: tuple[Diagnostic, ...]
 
 
@@ -101,6 +103,7 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
         tuple(pipelines),
         exporter_files,
         controller_settings,
+        dict(templates),
         tuple(problems.warnings),
     )
 

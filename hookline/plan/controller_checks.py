@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from documents.diagnostics import Problems
+from hookline.declaration.bus_needs import bus_needs
 from hookline.declaration.loading import Declaration, DeclaredController, DeclaredSource
 from hookline.output import yaml_text
+from hookline.plan.comment_checks import check_comments
 from hookline.plan.own_pod_checks import check_amounts, check_clients
+from hookline.plan.report_skipped_checks import check_report_skipped
 from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, SECRETS
 
 __all__ = ["check_controller"]
@@ -22,6 +25,7 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
     Returns:
         The settings of its pod; empty where it runs none, or where something is wrong.
     """
+    check_report_skipped(declaration, problems)
     declared = declaration.controller
     reporting = [each for each in declaration.sources.values() if each.source.report is not None]
     if declared is None:
@@ -33,16 +37,29 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
             )
         return ""
     _check_pod(declaration, declared, problems)
-    if not reporting:
+    needs = list(bus_needs(declaration))
+    if not reporting and not needs:
         problems.error(
             declared.position(),
-            "the controller has nothing to tell: no source has report:; add report: {token: {name: …, key: …}} to one, or leave controller: out",
+            "the controller has nothing to do: no source has report:; add report: {token: {name: …, key: …}} to one, reconcile: true to the "
+            "controller, or leave controller: out",
             "controller",
         )
+    if declaration.cluster.platform == "ack-one":
+        for path in needs:
+            problems.error(
+                declared.document.position(path, key=True),
+                "the bus of ack-one is NATS Streaming, and hookline reads JetStream alone; leave it out",
+                ".".join(path),
+            )
+    check_comments(declaration, declared, problems)
     sources = {each.name: _settings(declaration, each, problems) for each in reporting}
     found: dict[str, Any] = {"sources": sources, "context": declared.controller.context}
-    if declared.controller.link is not None:
-        found["link"] = declared.controller.link
+    link = declared.controller.link
+    if link is None and declaration.exporter is not None and declaration.exporter.exporter.url is not None:
+        link = f"{declaration.exporter.exporter.url}/runs/{{namespace}}/{{workflow}}"
+    if link is not None:
+        found["link"] = link
     return yaml_text(found)
 
 
@@ -92,7 +109,18 @@ def _settings(declaration: Declaration, declared: DeclaredSource, problems: Prob
             )
             return {}
         address = api.address(servers[0])
-    found = {"host": source.host, "api": address, "token_file": f"{SECRETS}/{name}/token"}
+    found: dict[str, Any] = {"host": source.host, "api": address}
+    if (app := source.report.app) is not None:
+        if source.host != "github":
+            problems.error(
+                declared.document.position((*place, "app"), key=True),
+                f"only GitHub has Apps, and the host is {source.host}; write token: {{name: …, key: …}}",
+                f"sources.{name}.report.app",
+            )
+        number = {} if app.installation is None else {"installation": app.installation}
+        found["app"] = {"id": app.id, **number, "private_key_file": f"{SECRETS}/{name}/private-key.pem"}
+    else:
+        found["token_file"] = f"{SECRETS}/{name}/token"
     if source.report.ca is not None:
         found["ca_file"] = f"{SECRETS}/{name}/ca.crt"
     return found

@@ -11,6 +11,7 @@ from events.eventsource import Endpoint
 from hookline.declaration.loading import Declaration, DeclaredExporter
 from hookline.declaration.merging import EMPTY, Part, part_at
 from hookline.output import plural, yaml_text
+from hookline.plan.exporter_links import with_links
 from hookline.plan.fire_times import LabelledSchedule, schedules_fit, schedules_text
 from hookline.plan.own_pod_checks import check_amounts, check_clients
 from runs.exporter.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, PRICES, SCHEDULES, SETTINGS
@@ -56,7 +57,7 @@ def check_exporter(
     )
     check_clients(declared.exporter, declared.position, "exporter", problems)
     _check_interval(declared, problems)
-    return {**_settings(declared, problems), **_schedules(declared, schedules, problems)}
+    return {**_settings(declaration, declared, problems), **_schedules(declared, schedules, problems)}
 
 
 def _schedules(
@@ -189,9 +190,10 @@ def _check_without_effect(declared: DeclaredExporter, problems: Problems) -> Non
             )
 
 
-def _settings(declared: DeclaredExporter, problems: Problems) -> Mapping[str, str]:
+def _settings(declaration: Declaration, declared: DeclaredExporter, problems: Problems) -> Mapping[str, str]:
     if not declared.exporter.settings:
-        return {}
+        linked = with_links(declaration, {})
+        return {SETTINGS: yaml_text(linked)} if linked else {}
     # The exporter's own models take long to load, and most declarations have no settings.
     from documents.validation import validate_document  # noqa: PLC0415
     from runs.exporter.configuration import WANTED, Configuration  # noqa: PLC0415
@@ -228,7 +230,7 @@ def _settings(declared: DeclaredExporter, problems: Problems) -> Mapping[str, st
     except InvalidInput as invalid:
         problems.errors += [_placed(each, written.file) for each in invalid.diagnostics]
         return {}
-    files = {SETTINGS: yaml_text(data), **files}
+    files = {SETTINGS: yaml_text(with_links(declaration, data)), **files}
     size = sum(len(text.encode()) for text in files.values())
     if size > LARGEST_SETTINGS:
         problems.error(

@@ -49,6 +49,8 @@ class Plan:
     """Name → content: the files of settings that the exporter's pod gets."""
     controller_settings: str
     """Settings of the controller's pod; empty without a controller."""
+    given: Mapping[str, Template]
+    """Templates by name that neither the declaration nor hookline has, and that some pipeline uses."""
     warnings: tuple[Diagnostic, ...]
 
     @property
@@ -290,6 +292,7 @@ def planned(checked: Checked) -> Plan:
         for each in checked.pipelines
         for schedule in each.schedules
     }
+    used = {each.resource["spec"]["workflowTemplateRef"]["name"] for each in workloads.values()}
     return Plan(
         checked.declaration,
         checked.endpoints,
@@ -299,6 +302,7 @@ def planned(checked: Checked) -> Plan:
         schedule_arguments,
         checked.exporter_files,
         checked.controller_settings,
+        {name: each for name, each in sorted(checked.given.items()) if name in used},
         checked.warnings,
     )
 

@@ -2,6 +2,8 @@
 
 from documents.diagnostics import Problems
 from events.environment import environment_bytes, fits
+from hookline.declaration.bus_needs import bus_needs
+from hookline.declaration.carrying import LARGEST, carried, map_bytes
 from hookline.plan.objects import sensor_object
 from hookline.plan.planning import Plan
 from sensors.assignment import lanes
@@ -18,6 +20,7 @@ def check_sizes(plan: Plan) -> None:
     Raises:
         InvalidInput: One does not fit.
     """
+    _check_carried(plan)
     too_large = [sensor for sensor in plan.sensors if not fits(sensor_object(plan, sensor))]
     if not too_large:
         return
@@ -36,6 +39,23 @@ def check_sizes(plan: Plan) -> None:
         "cluster.shards",
     )
     problems.raise_errors()
+
+
+def _check_carried(plan: Plan) -> None:
+    """Refuse a declaration that the ConfigMap of the controller cannot hold."""
+    declared = plan.declaration.controller
+    if declared is None or not any(bus_needs(plan.declaration)):
+        return
+    size = map_bytes(carried(plan.declaration.contents, plan.given))
+    if size > LARGEST:
+        problems = Problems()
+        problems.error(
+            declared.position(),
+            f"the declaration has {size:,} bytes when it is compressed, and the ConfigMap of the controller holds {LARGEST:,}; leave "
+            f"{' and '.join(path[-1] for path in bus_needs(plan.declaration))} out, or move comments and large templates out of it",
+            "controller",
+        )
+        problems.raise_errors()
 
 
 def _shards_needed(plan: Plan) -> int:

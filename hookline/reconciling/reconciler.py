@@ -15,6 +15,7 @@ from events.event_files import searchable
 from hookline.answers.arrivals import read_event, subjects
 from hookline.answers.simulation import Result, simulate
 from hookline.plan.planning import Plan
+from hookline.reconciling.asking import Asked, Memory, asked, key_of
 from hookline.reconciling.decisions import (
     Due,
     Evidence,
@@ -35,8 +36,6 @@ MANAGER = "hookline-reconcile"
 CREATED_BY = f"{PREFIX}created-by"
 """Annotation of a Workflow that was created here."""
 _COMMIT = re.compile(rb"(?<![0-9a-f])[0-9a-f]{40}(?:[0-9a-f]{24})?(?![0-9a-f])")
-_LINES = {"push", "pull_request"}
-"""Kinds of events of which a newer one makes an older one old."""
 _ENDED = frozenset({"WorkflowSucceeded", "WorkflowFailed", "WorkflowTimedOut"})
 """Reasons of the Events that the workflow-controller writes when a run ends (argo-workflows workflow/controller/operator.go)."""
 
@@ -79,9 +78,17 @@ class Made:
 class Reconciler:
     """One declaration, its bus and its cluster."""
 
-    def __init__(self, plan: Plan, reader: BusReader, connection: Connection, resources: Resources) -> None:
-        """Work with these."""
+    def __init__(
+        self,
+        plan: Plan,
+        reader: BusReader,
+        connection: Connection,
+        resources: Resources,
+        memory: Memory | None = None,
+    ) -> None:
+        """Work with these; whoever examines again and again keeps the memory of the plan."""
         self._plan = plan
+        self._memory = memory or Memory()
         self._reader = reader
         self._connection = connection
         self._resources = resources
@@ -110,6 +117,7 @@ class Reconciler:
         sensors = self._sensors()
         now = self._connection.now()
         state = self._reader.state()
+        self._memory.look_at(state)
         allowed = tolerance(state.now, now)
         begin = (state.now or now) - since
         dues: dict[tuple[str, str], Due] = {}
@@ -117,10 +125,11 @@ class Reconciler:
         first = state.last_sequence + 1
         for message in self._reader.messages(subjects(self._plan), begin, state.last_sequence):
             first, events = min(first, message.sequence), events + 1
-            results = self._results(message)
-            unreadable += results is None
-            for result in results or ():
-                self._note(dues, message, result)
+            runs = self._runs(message)
+            unreadable += runs is None
+            for run in runs or ():
+                self._note(dues, message, run)
+        self._memory.keep_from(first)
         applied = {
             place: applied_since(sensors[place[0]])
             for place, (sensor, dependency) in self._dependencies.items()
@@ -159,7 +168,7 @@ class Reconciler:
             if message.sequence not in places:
                 continue
             for result in self._results(message) or ():
-                finding = lost.pop(_key(result), None)
+                finding = lost.pop(key_of(result), None)
                 if finding is not None and result.workflow is not None:
                     yield self._created(finding, result.workflow)
 
@@ -187,37 +196,37 @@ class Reconciler:
             return None
         return [each for each in found.results if each.workflow is not None]
 
-    def _note(self, dues: dict[tuple[str, str], Due], message: Message, result: Result) -> None:
-        """Remember that a message asks for a run."""
-        workflow = result.workflow
-        if workflow is None or result.sensor is None or result.trigger is None:
-            return
-        key = _key(result)
-        if key not in dues:
-            labels, annotations = workflow["metadata"]["labels"], workflow["metadata"]["annotations"]
-            kind = labels[f"{PREFIX}event-kind"]
-            reference = annotations.get(f"{PREFIX}ref") or ""
-            suspended = self._plan.suspended(result.pipeline)
-            end = None if suspended is None else datetime.datetime.fromtimestamp(suspended, datetime.UTC)
-            dues[key] = Due(
-                pipeline=result.pipeline,
-                namespace=result.namespace,
-                name=workflow["metadata"]["name"],
-                identity=key[1],
-                sensor=result.sensor,
-                dependency=result.trigger,
-                commit=annotations.get(f"{PREFIX}sha") or "",
-                line=f"{kind} {reference}" if kind in _LINES and reference else None,
-                kept=kept_seconds(workflow["spec"], self._template(workflow)),
-                suspended_until=end,
-            )
-        dues[key].deliveries.append((message.sequence, message.time))
+    def _runs(self, message: Message) -> tuple[Asked, ...] | None:
+        """The runs that a message asks for; None if nobody can read it."""
+        runs = self._memory.runs
+        if message.sequence not in runs:
+            results = self._results(message)
+            found = [asked(self._plan, each) for each in results or ()]
+            runs[message.sequence] = None if results is None else tuple(each for each in found if each)
+        return runs[message.sequence]
 
-    def _template(self, workflow: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Spec of the template that a Workflow refers to, as the cluster has it; asked once."""
-        reference = workflow["spec"].get("workflowTemplateRef") or {}
+    def _note(self, dues: dict[tuple[str, str], Due], message: Message, run: Asked) -> None:
+        """Remember that a message asks for a run."""
+        if run.key not in dues:
+            dues[run.key] = Due(
+                pipeline=run.pipeline,
+                namespace=run.namespace,
+                name=run.name,
+                identity=run.identity,
+                sensor=run.sensor,
+                dependency=run.dependency,
+                commit=run.commit,
+                line=run.line,
+                kept=kept_seconds({"ttlStrategy": run.strategy}, self._template(run)),
+                suspended_until=run.suspended_until,
+            )
+        dues[run.key].deliveries.append((message.sequence, message.time))
+
+    def _template(self, run: Asked) -> Mapping[str, Any]:
+        """Spec of the template that a run refers to, as the cluster has it; asked once."""
+        reference = run.reference
         cluster_scope = bool(reference.get("clusterScope"))
-        namespace = "" if cluster_scope else workflow["metadata"]["namespace"]
+        namespace = "" if cluster_scope else run.namespace
         key = namespace, str(reference.get("name", ""))
         if key not in self._templates:
             kind = "ClusterWorkflowTemplate" if cluster_scope else "WorkflowTemplate"
@@ -234,7 +243,7 @@ class Reconciler:
             if b"" not in wanted and wanted.isdisjoint(_COMMIT.findall(searchable(message.data))):
                 continue
             for result in self._results(message) or ():
-                due = dues.get(_key(result))
+                due = dues.get(key_of(result))
                 if due is not None and due.earlier is None:
                     due.earlier = message.time
 
@@ -248,9 +257,3 @@ class Reconciler:
                 if each.get("reason") in _ENDED:
                     found.add((namespace, str(each["involvedObject"].get("name"))))
         return frozenset(found)
-
-
-def _key(result: Result) -> tuple[str, str]:
-    if result.workflow is None:
-        raise ValueError("a result without a run")
-    return result.pipeline, str(result.workflow["metadata"]["labels"][f"{PREFIX}event"])

@@ -101,6 +101,19 @@ class ClusterRuns:
                     raise
         return self._resources.create(named(secrets.token_hex(1)), MANAGER)
 
+    def create_once(self, workflow: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Create a Workflow of this very name; None if there is one by now.
+
+        Raises:
+            UnknownKind, Refused, Unreachable: As create().
+        """
+        try:
+            return self._resources.create(workflow, MANAGER)
+        except Refused as refused:
+            if refused.status == 409:
+                return None
+            raise
+
     def read(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A run; None if there is none.
 

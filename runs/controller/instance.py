@@ -1,4 +1,4 @@
-"""One controller from start to stop: lease, watches, reports, web server."""
+"""One controller from start to stop: lease, watches, duties, web server."""
 
 import gc
 import gzip
@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Literal
 
 import structlog
@@ -19,14 +18,13 @@ from apiserver.lease import Lease
 from apiserver.reflector import Reflector, WatchStatistics, WatchTarget
 from apiserver.resources import MERGE_PATCH
 from apiserver.troubles import Troubles
+from runs.controller.duty import Companion, Hands, WorkflowDuty
 from runs.controller.own_metrics import ControllerMetrics
 from runs.controller.settings import ControllerSettings
 from runs.objects import Workflow, workflow_of
-from runs.reports.hosts import HOST_APIS
 from runs.reports.marks import Mark, patch_of
 from runs.reports.outgoing import Outgoing
 from runs.reports.reporter import Reporter
-from runs.reports.sending import sender
 from runs.reports.status import Report
 from runs.web.requests import Answer, Request, metrics_answer, probe
 from runs.web.server import WebServer
@@ -38,6 +36,8 @@ __all__ = ["Controller", "Options"]
 QUEUE = 20_000
 """Changes that may wait; then watches wait."""
 LOOK_SECONDS = 0.5
+JOIN_SECONDS = 10.0
+"""How long companions may take to end, all together; the pod has 30 s."""
 STALE_SECONDS = 600.0
 """Without any sign of the API server for so long the controller is not ready: watches are renewed at least every 5 minutes."""
 WORKFLOWS = "/apis/argoproj.io/v1alpha1"
@@ -89,9 +89,22 @@ class _Sink:
 class Controller:
     """Run until a signal stops it."""
 
-    def __init__(self, options: Options, connection: Connection, security: Security) -> None:
-        """Prepare; nothing is asked yet."""
-        self._options, self._connection = options, connection
+    def __init__(
+        self,
+        options: Options,
+        connection: Connection,
+        security: Security,
+        companions: Sequence[Companion] = (),
+    ) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            options: Of the command line.
+            connection: To the API server.
+            security: Of what is served.
+            companions: Run beside the reports while this instance leads.
+        """
+        self._options, self._connection, self._companions = options, connection, companions
         self._troubles = Troubles()
         self._statistics: dict[str, WatchStatistics] = {}
         self._hosts: Mapping[str, Outgoing] = {}
@@ -99,7 +112,9 @@ class Controller:
         self._failed = ""
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        registry.register(ControllerMetrics(options.version, lambda: self._leading, lambda: self._hosts))
+        registry.register(
+            ControllerMetrics(options.version, lambda: self._leading, lambda: self._hosts, companions)
+        )
         self._web = WebServer(
             options.host, options.port, _Application(registry, self.not_ready, self.warnings), security
         )
@@ -154,7 +169,8 @@ class Controller:
             for source, each in self._hosts.items()
             if each.results.problem
         ]
-        return [*self._troubles.current(), *hosts]
+        beside = [line for each in self._companions for line in each.warnings()]
+        return [*self._troubles.current(), *hosts, *beside]
 
     # At work
 
@@ -164,14 +180,33 @@ class Controller:
         for outgoing in self._hosts.values():
             outgoing.start()
         self._leading = True
+        ended = threading.Event()
+        beside = self._begin_beside(ended)
         try:
-            for _ in self._follow(lambda source, report: self._hosts[source].put(report)):
+            for _ in self._follow(self._put):
                 if stop.is_set() or lost.is_set():
                     return
         finally:
             self._leading = False
+            ended.set()
+            for thread in beside:
+                # One that waits for an answer ends with the process: whatever it does can be done twice.
+                thread.join(JOIN_SECONDS / len(beside))
             for outgoing in self._hosts.values():
                 outgoing.stop()
+
+    def _put(self, source: str, report: Report) -> None:
+        self._hosts[source].put(report)
+
+    def _begin_beside(self, ended: threading.Event) -> list[threading.Thread]:
+        hands = Hands(self._connection, self._options.settings, self._put)
+        threads = [
+            threading.Thread(target=each.run, args=(hands, ended), name=each.name, daemon=True)
+            for each in self._companions
+        ]
+        for each in threads:
+            each.start()
+        return threads
 
     def due(self) -> list[tuple[str, Report]]:
         """Statuses that are due now, with their sources. Nothing is sent.
@@ -190,9 +225,7 @@ class Controller:
     def _follow(self, send: Callable[[str, Report], None]) -> Iterator[bool]:
         """Follow the Workflows; after each change, and each half second without, whether all were listed."""
         changes: queue.Queue[_Change] = queue.Queue(QUEUE)
-        settings = self._options.settings
-        apis = {name: HOST_APIS[each.host] for name, each in settings.sources.items()}
-        reporter = Reporter(apis, send, settings.naming)
+        duties = self._duties(send)
         ended, watched = threading.Event(), tuple(self._options.namespaces) or ("",)
         for namespace in watched:
             self._watch(namespace, changes, ended)
@@ -209,17 +242,26 @@ class Controller:
                 if change.action == "synced":
                     unlisted -= 1
                     if unlisted == 0:
-                        reporter.synced(now)
+                        for duty in duties:
+                            duty.synced(now)
                         # What the first lists left behind stays: the collector need not look at it again.
                         gc.collect()
                         gc.freeze()
                 elif change.workflow is not None:
-                    reporter.changed(change.workflow, now)
+                    for duty in duties:
+                        duty.changed(change.workflow, now)
                 else:
-                    reporter.gone(change.uid)
+                    for duty in duties:
+                        duty.gone(change.uid)
                 yield unlisted <= 0
         finally:
             ended.set()
+
+    def _duties(self, send: Callable[[str, Report], None]) -> Sequence[WorkflowDuty]:
+        """The duties that are told of each Workflow, in this order."""
+        settings = self._options.settings
+        apis = {name: each.host_api for name, each in settings.sources.items()}
+        return [Reporter(apis, send, settings.naming)]
 
     def _watch(self, namespace: str, changes: "queue.Queue[_Change]", ended: threading.Event) -> None:
         where = f"{WORKFLOWS}/namespaces/{namespace}" if namespace else WORKFLOWS
@@ -236,19 +278,19 @@ class Controller:
 
     def _outgoing(self, source: str) -> Outgoing:
         found = self._options.settings.sources[source]
-        address = found.api.rstrip("/")
-        api = HOST_APIS[found.host].at(address)
-        authority = None if found.ca_file is None else Path(found.ca_file)
-        send = sender(api, address, Path(found.token_file), authority)
+        api = found.host_api.at(found.api.rstrip("/"))
 
         def told(report: Report, memory: str) -> None:
             self._mark(
                 report, Mark(api.states[report.status.word], report.status.final, report.finished, memory)
             )
 
-        return Outgoing(source, api, send, told)
+        return Outgoing(source, api, found.send(), told)
 
     def _mark(self, report: Report, mark: Mark) -> None:
+        if not report.uid:
+            # The status belongs to no Workflow; the host is asked the next time.
+            return
         path = f"{WORKFLOWS}/namespaces/{report.namespace}/workflows/{report.workflow}"
         try:
             self._connection.json("PATCH", path, body=patch_of(report.uid, mark), content_type=MERGE_PATCH)

@@ -1,11 +1,12 @@
 """The controller's own metrics."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from runs.controller.duty import Companion
 from runs.reports.outgoing import Outgoing
 
 __all__ = ["FAMILIES", "ControllerMetrics"]
@@ -26,7 +27,11 @@ class ControllerMetrics(Collector):
     """The controller's own metrics, for a registry of prometheus-client."""
 
     def __init__(
-        self, version: str, leading: Callable[[], bool], hosts: Callable[[], Mapping[str, Outgoing]]
+        self,
+        version: str,
+        leading: Callable[[], bool],
+        hosts: Callable[[], Mapping[str, Outgoing]],
+        companions: Sequence[Companion] = (),
     ) -> None:
         """Read at each scrape.
 
@@ -34,8 +39,9 @@ class ControllerMetrics(Collector):
             version: Of hookline.
             leading: Whether this instance acts.
             hosts: Source → its statuses on their way.
+            companions: Have metrics of their own.
         """
-        self._version, self._leading, self._hosts = version, leading, hosts
+        self._version, self._leading, self._hosts, self._companions = version, leading, hosts, companions
 
     def collect(self) -> Iterable[Metric]:
         """All families."""
@@ -63,4 +69,5 @@ class ControllerMetrics(Collector):
             retries.add_metric([source], found.retries)
             waiting.add_metric([source], outgoing.waiting)
             oldest.add_metric([source], outgoing.oldest_seconds)
-        return [build, leading, results, retries, waiting, oldest]
+        beside = [family for each in self._companions for family in each.metrics()]
+        return [build, leading, results, retries, waiting, oldest, *beside]

@@ -3,17 +3,23 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from documents.blocks import Block, Text, Url
 from documents.files import read_file
 from documents.reading import read_document
 from documents.validation import validate_document
 from documents.wanted import Wanted
-from runs.reports.hosts import HOST_APIS
+from runs.reports.asking import asker
+from runs.reports.check_sending import check_sender
+from runs.reports.github_app import AppKey, InstallationTokens
+from runs.reports.host_api import HostApi
+from runs.reports.hosts import HOST_APIS, github, github_checks
+from runs.reports.outgoing import Send
 from runs.reports.reporter import DEFAULT_CONTEXT, Naming
+from runs.reports.sending import sender
 
-__all__ = ["ControllerSettings", "ReportedSource", "read_settings"]
+__all__ = ["ControllerSettings", "GitHubApp", "ReportedSource", "read_settings"]
 
 WANTED = Wanted(mapping="such as context: hookline/{pipeline}", merge_key="write its keys out")
 
@@ -26,6 +32,17 @@ def _check_host(value: str) -> str:
     return value
 
 
+class GitHubApp(Block):
+    """A GitHub App."""
+
+    id: int = Field(ge=1)
+    """The App ID of its settings at GitHub."""
+    installation: int | None = Field(default=None, ge=1)
+    """Number of the installation; without it the host is asked."""
+    private_key_file: Text
+    """File with its private key, PEM."""
+
+
 class ReportedSource(Block):
     """A source whose host is told of runs."""
 
@@ -33,10 +50,35 @@ class ReportedSource(Block):
     """Kind of the host."""
     api: Url
     """Address of its API, as https://git.example.com/api/v1."""
-    token_file: Text
+    token_file: Text | None = None
     """File with the token that sets statuses."""
+    app: GitHubApp | None = None
+    """The GitHub App that makes check runs, in place of a token."""
     ca_file: Text | None = None
     """File with the certificates that sign the host's; without it those of the system."""
+
+    @model_validator(mode="after")
+    def _has_one_right(self) -> "ReportedSource":
+        if (self.token_file is None) == (self.app is None):
+            raise ValueError("expected either token_file: or app:")
+        if self.app is not None and self.host != github.API.name:
+            raise ValueError(f"app: only GitHub has Apps, and the host is {self.host}; write token_file:")
+        return self
+
+    @property
+    def host_api(self) -> HostApi:
+        """The kind of its host."""
+        return HOST_APIS[self.host] if self.app is None else github_checks.API
+
+    def send(self) -> Send:
+        """Sends its statuses."""
+        address = self.api.rstrip("/")
+        authority = None if self.ca_file is None else Path(self.ca_file)
+        if self.app is None:
+            return sender(self.host_api, address, Path(self.token_file or ""), authority)
+        ask = asker(authority)
+        key = AppKey(self.app.id, Path(self.app.private_key_file), self.app.installation)
+        return check_sender(address, key.id, InstallationTokens(address, key, ask), ask)
 
 
 class ControllerSettings(Block):

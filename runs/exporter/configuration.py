@@ -15,6 +15,7 @@ from documents.validation import validate_document
 from documents.wanted import Wanted
 from runs.cdevents import CDEventsSettings
 from runs.exporter.family import STEPS
+from runs.exporter.links import Links
 from runs.exporter.prices import BUILT_IN, Prices, read_prices
 from runs.listener_settings import ListenerSettings
 
@@ -70,11 +71,22 @@ class Configuration(Block):
     log_readers: Annotated[int, Field(ge=1, le=64)] = Field(
         default=4, description="Number of logs that are read at once.", examples=[4]
     )
+    log_lines: Annotated[int, Field(ge=0, le=200)] = Field(
+        default=40,
+        description="Last lines of a red step's log that the page of its run shows, beside the tests that failed. With 0, the exporter keeps "
+        "and shows nothing of logs. Read at the start only.",
+        examples=[0],
+    )
     grafana: Url | None = Field(
         default=None,
         description="Address of the Grafana that has the dashboards. The page of a run then has a link to that of its pipeline. Read at the "
         "start only.",
         examples=["https://grafana.example.com"],
+    )
+    links: Links | None = Field(
+        default=None,
+        description="Links from the page of a run to the commit, the request, the log and Argo's UI. Read at the start only.",
+        examples=[{"argo": "https://argo.example.com/workflows/{namespace}/{workflow}"}],
     )
     cdevents: CDEventsSettings | None = Field(
         default=None,

@@ -1,6 +1,7 @@
 """One place through which everything passes, live or replayed: changes in, counted observations out."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from runs.facts import Began, Ended, Listener
 from runs.history import Attempt
 from runs.objects import Notice, Pod, Workflow, notice_of, pod_of, workflow_of
 from runs.step_logs import StepLog, read_step
-from runs.tracker import ALL_NAMESPACES, LogRequest, Progress, Tracker
+from runs.tracker import ALL_NAMESPACES, LogRequest, Progress, Tracker, UnfinishedRun
 
 __all__ = ["LOGGED_STEPS", "RESOURCES", "Change", "Counting", "parse_log", "records"]
 
@@ -56,7 +57,12 @@ def records(templates: Iterable[str]) -> Mapping[str, Callable[[Mapping[str, Any
 
 
 def parse_log(
-    request: LogRequest, data: bytes, *, cut: bool, read: Callable[..., StepLog | None] = read_step
+    request: LogRequest,
+    data: bytes,
+    *,
+    cut: bool,
+    lines: int = 0,
+    read: Callable[..., StepLog | None] = read_step,
 ) -> tuple[StepLog | None, str]:
     """Findings of a log, and whether it is complete or truncated.
 
@@ -64,6 +70,7 @@ def parse_log(
         request: Whose log it is.
         data: The log.
         cut: Whether the reader stopped before its end.
+        lines: How many of the last lines of a red step's log are kept for people.
         read: `read_step`, or what does the same elsewhere.
     """
     outputs = dict(request.outputs)
@@ -73,6 +80,7 @@ def parse_log(
         data,
         request.exit_code,
         cut=cut,
+        lines=lines,
         cache_metrics=outputs.get(CACHE_METRICS_OUTPUT),
         modules_needed=int(needed) if needed.isascii() and needed.isdigit() and len(needed) < 10 else None,
     )
@@ -87,7 +95,7 @@ def _unmeasured(fact: AttemptEnded | Ended) -> Observation:
 
 
 class Counting:
-    """The tracker, measuring, the ledger, and the listeners. One thread calls it."""
+    """The tracker, measuring, the ledger, and the listeners. One thread calls it, but for `unfinished`."""
 
     def __init__(
         self,
@@ -96,6 +104,7 @@ class Counting:
         listeners: Sequence[Listener] = (),
         *,
         namespaces: Sequence[str] = ALL_NAMESPACES,
+        red_logs: bool = False,
     ) -> None:
         """Go on where the ledger ended.
 
@@ -104,7 +113,9 @@ class Counting:
             rules: How to measure.
             listeners: Are told what is counted, in the same transaction.
             namespaces: Those that are watched.
+            red_logs: Whether the log of every step that failed is read, for people.
         """
+        self._lock = threading.Lock()
         self.ledger, self.rules = ledger, rules
         self._listeners = tuple(listeners)
         self.untold = [0 for _ in self._listeners]
@@ -113,6 +124,7 @@ class Counting:
         self.tracker = Tracker(
             ledger,
             logged_steps=LOGGED_STEPS,
+            red_logs=red_logs,
             resources=RESOURCES,
             namespaces=namespaces,
             missed=ledger.open_runs(),
@@ -126,6 +138,18 @@ class Counting:
         Returns:
             What was counted now, and the logs to read.
         """
+        # A run is either unfinished or in the ledger, whenever somebody asks.
+        with self._lock:
+            return self._apply_all(changes, now)
+
+    def unfinished(self) -> Sequence[UnfinishedRun]:
+        """Runs that are not counted yet, as they are now. Safe from any thread."""
+        with self._lock:
+            return list(self.tracker.unfinished())
+
+    def _apply_all(
+        self, changes: Iterable[Change], now: float
+    ) -> tuple[Sequence[Observation], Sequence[LogRequest]]:
         for change in changes:
             self._apply(change, now)
         progress = self.tracker.progress(now)

@@ -13,13 +13,16 @@ from apiserver.lease import Lease
 from apiserver.troubles import Troubles
 from documents.diagnostics import InvalidInput
 from runs.exporter.configuration import read_configuration
+from runs.exporter.family import OTHER
 from runs.exporter.ledger import Ledger
 from runs.exporter.listeners import Listeners
 from runs.exporter.live import Live
 from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.service import ClusterScope, Service, render_metrics
+from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web import application
 from runs.exporter.web.pages import Pages
+from runs.facts import Began
 from runs.history import History
 from runs.web.failures import Failures
 from runs.web.server import WebServer
@@ -81,9 +84,10 @@ class Instance:
                 not_ready=self.not_ready,
                 history=self._history,
                 facts=self._facts,
+                unfinished=self._unfinished,
                 warnings=self.warnings,
             ),
-            Pages(options.version, options.reasons, self._configuration.grafana),
+            Pages(options.version, options.reasons, self._configuration.grafana, self._configuration.links),
         )
         self._web = WebServer(options.host, options.port, web, security, self._web_failures)
         self._failed = ""
@@ -124,6 +128,8 @@ class Instance:
 
     def _count(self, stop: threading.Event, lost: threading.Event | None = None) -> None:
         ledger = Ledger(self._options.ledger, time.time(), keep_runs=self._configuration.keep_runs)
+        if not self._configuration.log_lines:
+            ledger.forget_logs()
         if self._options.ledger is None:
             _log.warning("there is no ledger, so counters begin at 0 at each start")
         self._ledger = ledger
@@ -200,6 +206,17 @@ class Instance:
 
     def _history(self) -> History | None:
         return self._ledger
+
+    def _unfinished(self) -> UnfinishedRuns | None:
+        service = self._service
+        if service is None or not self._live.leader:
+            return None
+        counting = service.counting
+
+        def pipeline(began: Began) -> str:
+            return counting.rules.labels.name(began) or OTHER
+
+        return UnfinishedRuns(counting.unfinished, counting.ledger.shown_attempts, pipeline)
 
     def _metrics(self, accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
         return render_metrics(self._shown(), self._live, self._own, accept, zipped=zipped)

@@ -51,9 +51,7 @@ class Labels:
         A run that hookline did not start is known by its `repo_name`, if a pattern of the configuration takes that, and if it is a name:
         whoever starts such a run may write any text there, which alerts would carry into chats.
         """
-        name = run.pipeline
-        if not name and _NAME.fullmatch(run.repo_name) and self._adopted(run.repo_name):
-            name = run.repo_name
+        name = self.name(run)
         if not name or name == OTHER:
             return self._other(run, ())
         found = PipelineLabels(run.namespace, run.owner, name)
@@ -63,6 +61,12 @@ class Labels:
             self._held.discard(name)
             self._pipelines.add(found)
         return found, ()
+
+    def name(self, run: Began) -> str:
+        """The pipeline of a run, whether or not it has series of its own; empty if it has none. Safe from any thread."""
+        if not run.pipeline and _NAME.fullmatch(run.repo_name) and self._adopted(run.repo_name):
+            return run.repo_name
+        return run.pipeline
 
     def _other(self, run: Began, replaced: Sequence[str]) -> tuple[PipelineLabels, Sequence[str]]:
         # Runs by hand in a thousand namespaces take no place of a pipeline.

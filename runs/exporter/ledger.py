@@ -324,6 +324,13 @@ class Ledger(RememberedRuns):
             execute("COMMIT")
             self._counted_before = before
 
+    def forget_logs(self) -> None:
+        """Drop what the logs of red steps showed."""
+        with self._lock:
+            self._begin()
+            self._database.execute("DELETE FROM log_ends")
+            self._database.execute("COMMIT")
+
     def open_runs(self) -> set[str]:
         """Runs (uids) that had begun and were not counted when the ledger was last written."""
         with self._lock:

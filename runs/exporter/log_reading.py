@@ -17,12 +17,15 @@ from runs.exporter.configuration import Configuration
 from runs.exporter.counting import Change, parse_log
 from runs.exporter.log_process import LogProcess
 from runs.exporter.recording import Recorder
+from runs.step_logs import last_lines
 from runs.tracker import LogRequest
 
 __all__ = ["LogReading"]
 
 WAITING_LOGS = 8
 """Downloaded logs that wait to be parsed; then downloads wait. It bounds memory."""
+END_BYTES = 256 * 1024
+"""The last lines of a log that is too long to be read whole."""
 LATE_SECONDS = 300.0
 """A log that nobody has begun to read by then is not read: its attempt is counted without it."""
 _log = structlog.get_logger()
@@ -52,8 +55,8 @@ class LogReading:
         self._tell, self._recorder = tell, recorder
         self._stop = threading.Event()
         self._requests: queue.SimpleQueue[tuple[LogRequest, float]] = queue.SimpleQueue()
-        self._downloaded: queue.PriorityQueue[tuple[int, int, LogRequest, LogDownload]] = queue.PriorityQueue(
-            WAITING_LOGS
+        self._downloaded: queue.PriorityQueue[tuple[int, int, LogRequest, LogDownload, bytes]] = (
+            queue.PriorityQueue(WAITING_LOGS)
         )
         self._count = itertools.count()
         self._process = LogProcess()
@@ -74,7 +77,7 @@ class LogReading:
         # Ends the wait of the thread that parses, which ends the process.
         empty = LogRequest("", "", "", "", None, ())
         with contextlib.suppress(queue.Full):
-            self._downloaded.put_nowait((-1, next(self._count), empty, LogDownload("error")))
+            self._downloaded.put_nowait((-1, next(self._count), empty, LogDownload("error"), b""))
 
     def _download(self) -> None:
         while not self._stop.is_set():
@@ -85,34 +88,54 @@ class LogReading:
                 self._tell(change)
                 continue
             try:
-                found = download(
-                    self._connection,
-                    request.namespace,
-                    request.pod,
-                    "main",
-                    limit_bytes=self._configuration.log_limit_bytes,
-                    deadline_seconds=self._configuration.log_seconds,
-                    troubles=self._troubles,
-                )
+                found = self._read(request, self._configuration.log_limit_bytes)
                 change = replace(change, result=found.result)
                 if found.result == "complete":
                     if self._recorder is not None:
                         self._recorder.log(request.uid, found.data)
-                    self._downloaded.put((len(found.data), next(self._count), request, found))
+                    self._downloaded.put(
+                        (len(found.data), next(self._count), request, found, self._end(request, found))
+                    )
                     continue
             except Exception as error:  # noqa: BLE001 - whatever went wrong, the attempt is waiting for an answer
                 _not_read(request, error)
             self._tell(change)
 
+    def _read(self, request: LogRequest, limit_bytes: int, last_lines: int | None = None) -> LogDownload:
+        return download(
+            self._connection,
+            request.namespace,
+            request.pod,
+            "main",
+            limit_bytes=limit_bytes,
+            deadline_seconds=self._configuration.log_seconds,
+            last_lines=last_lines,
+            troubles=self._troubles,
+        )
+
+    def _end(self, request: LogRequest, found: LogDownload) -> bytes:
+        """The end of a red step's log that is longer than what is read."""
+        lines = self._configuration.log_lines
+        if not (found.cut and lines and request.exit_code):
+            return b""
+        end = self._read(request, END_BYTES, lines)
+        # A cut end is none: the API server counts bytes from the front.
+        return b"" if end.cut else end.data
+
     def _parse(self) -> None:
         while True:
-            _, _, request, found = self._downloaded.get()
+            _, _, request, found, end = self._downloaded.get()
             if self._stop.is_set():
                 self._process.close()
                 return
             change = Change("logs", "read", uid=request.uid, result="error")
             try:
-                log, result = parse_log(request, found.data, cut=found.cut, read=self._process.read_step)
+                lines = self._configuration.log_lines
+                log, result = parse_log(
+                    request, found.data, cut=found.cut, lines=lines, read=self._process.read_step
+                )
+                if end and log is not None and log.end is not None:
+                    log = replace(log, end=replace(log.end, lines=last_lines(end, lines)))
                 change = replace(change, log=log, result=result)
             except Exception as error:  # noqa: BLE001 - the same
                 _not_read(request, error)

@@ -95,7 +95,12 @@ def measure_attempt(ended: AttemptEnded, rules: Rules) -> tuple[Attempt, list[Sa
         use = use_of(pipeline, seen.log)
         samples += LOGS.samples(MeasuredLog(pipeline, seen.log), run.name) + CACHE_USE.samples(use)
     attempt = Attempt(
-        **asdict(ended.attempt), cache_state=use.state, cost=cost, list_cost=list_cost, caches=use.hits
+        **asdict(ended.attempt),
+        cache_state=use.state,
+        cost=cost,
+        list_cost=list_cost,
+        caches=use.hits,
+        log=seen.log.end if seen.log is not None and ended.attempt.outcome != "success" else None,
     )
     return attempt, samples
 
@@ -149,6 +154,8 @@ def measure_run(ended: Ended, attempts: Sequence[Attempt], rules: Rules) -> tupl
         actor=run.actor,
         reason=run.reason,
         delivery=run.delivery,
+        repository=run.repository,
+        source=run.source,
         cost=_total([each.cost for each in attempts]),
         list_cost=list_cost,
         currency=rules.prices.currency if list_cost is not None else "",

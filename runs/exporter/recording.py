@@ -24,7 +24,7 @@ from runs.exporter.ledger import Observation
 from runs.exporter.recorded_types import wrong_type
 from runs.tracker import GRACE_SECONDS, LogRequest
 
-__all__ = ["InvalidRecording", "Recorder", "replay"]
+__all__ = ["InvalidRecording", "Recorder", "changes_of", "replay"]
 
 CHANGES = "changes.jsonl.gz"
 ACTIONS = {
@@ -150,7 +150,7 @@ class _Recording:
             raise ValueError("`uid` is not a text, and a VANISHED line needs it")
         return at, resource, kind, line
 
-    def log(self, request: LogRequest, limit_bytes: int) -> Change:
+    def log(self, request: LogRequest, limit_bytes: int, lines: int) -> Change:
         """The answer to a request for a log; a log that was not recorded is `gone`."""
         name = _log_name(request.uid)
         path = self._root / "logs" / (name or "")
@@ -162,7 +162,7 @@ class _Recording:
                 data = file.read(limit_bytes + 1)
         except (*_UNREADABLE, KeyError, ValueError):
             return Change("logs", "read", uid=request.uid, result="gone")
-        log, result = parse_log(request, data[:limit_bytes], cut=len(data) > limit_bytes)
+        log, result = parse_log(request, data[:limit_bytes], cut=len(data) > limit_bytes, lines=lines)
         return Change("logs", "read", uid=request.uid, log=log, result=result)
 
 
@@ -186,8 +186,27 @@ def _opened(path: Path) -> Iterator[_Recording]:
         raise InvalidRecording(f"{path}: {error}") from error
 
 
+def changes_of(path: Path, wanted: str) -> Iterator[tuple[float, str, Mapping[str, Any] | None, str]]:
+    """The changes of one resource in a recording, a folder or a zip of one.
+
+    Args:
+        path: Of it.
+        wanted: The resource: workflows, pods or events.
+
+    Yields:
+        The time in Unix seconds; changed, deleted, vanished or synced; the object, where there is one; the uid of one that vanished.
+
+    Raises:
+        InvalidRecording: It is none.
+    """
+    with _opened(path) as recording:
+        for at, resource, kind, line in recording.lines():
+            if resource == wanted:
+                yield at, ACTIONS[kind], line.get("object"), line.get("uid", "")
+
+
 def replay(
-    path: Path, counting: Counting, templates: Sequence[str], log_limit_bytes: int
+    path: Path, counting: Counting, templates: Sequence[str], log_limit_bytes: int, log_lines: int = 0
 ) -> Iterator[tuple[float, Sequence[Observation]]]:
     """Measure a recording, a folder or a zip of one, change by change, by its own clock.
 
@@ -204,7 +223,7 @@ def replay(
             counted, requests = counting.apply(changes, now)
             found = list(counted)
             while requests:
-                logs = [recording.log(each, log_limit_bytes) for each in requests]
+                logs = [recording.log(each, log_limit_bytes, log_lines) for each in requests]
                 counted, requests = counting.apply(logs, now)
                 found += counted
             return found

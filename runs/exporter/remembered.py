@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
@@ -9,8 +10,13 @@ from typing import get_args
 import orjson
 
 from runs.history import Attempt, Name, Page, Query, Run
+from runs.step_logs import FailedTest, LogEnd, Place
 
-__all__ = ["RememberedRuns"]
+__all__ = ["KEEP_LOG_ENDS", "MAX_LOG_END_BYTES", "RememberedRuns"]
+
+KEEP_LOG_ENDS = 4000
+MAX_LOG_END_BYTES = 16_384
+"""Together 64 MiB at most; what steps usually print takes 1 KiB."""
 
 
 _VALUES: Mapping[Name, str] = {
@@ -31,9 +37,21 @@ class RememberedRuns:
     # Within a transaction of the ledger
 
     def remember_attempt(self, run_uid: str, attempt: Attempt) -> None:
-        """Write an attempt."""
+        """Write an attempt, and what its log shows: of the newest so many alone, whatever a run prints."""
+        body = orjson.dumps(replace(attempt, log=None))
         self._database.execute(
-            "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?)", (attempt.uid, run_uid, orjson.dumps(attempt))
+            "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?)", (attempt.uid, run_uid, body)
+        )
+        if attempt.log is None:
+            return
+        at = attempt.created if attempt.finished is None else attempt.finished
+        self._database.execute(
+            "INSERT OR REPLACE INTO log_ends VALUES (?, ?, ?, ?)",
+            (attempt.uid, run_uid, at, _packed(attempt.log)),
+        )
+        self._database.execute(
+            "DELETE FROM log_ends WHERE pod IN (SELECT pod FROM log_ends ORDER BY at DESC, pod DESC LIMIT -1 OFFSET ?)",
+            (KEEP_LOG_ENDS,),
         )
 
     def remember_run(self, run: Run) -> None:
@@ -64,6 +82,7 @@ class RememberedRuns:
             self._database.execute(
                 "DELETE FROM attempts WHERE run NOT IN (SELECT uid FROM runs) AND run NOT IN (SELECT uid FROM open)"
             )
+            self._database.execute("DELETE FROM log_ends WHERE pod NOT IN (SELECT pod FROM attempts)")
 
     # Reading
 
@@ -97,11 +116,11 @@ class RememberedRuns:
             clauses.append("(finished, uid) < (?, ?)")
             arguments += query.before
         where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
-        statement = f"SELECT body FROM runs {where}ORDER BY finished DESC, uid DESC LIMIT ?"  # noqa: S608 - columns are constants
+        statement = f"SELECT body, finished, uid FROM runs {where}ORDER BY finished DESC, uid DESC LIMIT ?"  # noqa: S608 - columns are constants
         with self._lock:
             rows = self._database.execute(statement, (*arguments, query.limit + 1)).fetchall()
-        runs = [_run(body) for (body,) in rows[: query.limit]]
-        more = (runs[-1].finished, runs[-1].uid) if len(rows) > query.limit else None
+        runs = [_run(body) for body, _, _ in rows[: query.limit]]
+        more = rows[query.limit - 1][1:] if len(rows) > query.limit else None
         return Page(runs=runs, more=more)
 
     def run(self, namespace: str, name: str) -> Run | None:
@@ -114,7 +133,38 @@ class RememberedRuns:
         if row is None:
             return None
         run = _run(row[0])
-        return replace(run, attempts=tuple(self.attempts(run.uid)))
+        return replace(run, attempts=self.shown_attempts(run.uid))
+
+    def shown_attempts(self, run_uid: str) -> tuple[Attempt, ...]:
+        """The counted attempts of a run, with what their logs show."""
+        with self._lock:
+            found = self.attempts(run_uid)
+            rows = self._database.execute(
+                "SELECT pod, body FROM log_ends WHERE run = ?", (run_uid,)
+            ).fetchall()
+        logs = {pod: _unpacked(body) for pod, body in rows}
+        return tuple(replace(each, log=logs.get(each.uid)) for each in found)
+
+
+def _packed(log: LogEnd) -> bytes:
+    """The log's end, compressed; of one that stays large, the last lines and the first tests."""
+    while len(packed := zlib.compress(orjson.dumps(log))) > MAX_LOG_END_BYTES:
+        log = replace(
+            log,
+            lines=log.lines[(len(log.lines) + 1) // 2 :],
+            failed=log.failed[: len(log.failed) // 2],
+            more=log.more + len(log.failed) - len(log.failed) // 2,
+        )
+    return packed
+
+
+def _unpacked(body: bytes) -> LogEnd:
+    found = orjson.loads(zlib.decompress(body))
+    failed = (
+        FailedTest(each["package"], each["name"], tuple(Place(**place) for place in each["places"]))
+        for each in found["failed"]
+    )
+    return LogEnd(tuple(found["lines"]), tuple(failed), found["more"], found["cut"])
 
 
 def _pairs(caches: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:

@@ -34,9 +34,13 @@ class Replayed:
         """
         self._path = path
         self._prices, self._grafana = configuration.price_list, configuration.grafana
+        self._links = configuration.links
         self.ledger = Ledger(None, 0.0, count_from=0.0, keep_runs=configuration.keep_runs)
-        counting = Counting(self.ledger, make_rules(configuration, self.ledger))
-        told = replay(path, counting, configuration.templates, configuration.log_limit_bytes)
+        rules, red_logs = make_rules(configuration, self.ledger), configuration.log_lines > 0
+        counting = Counting(self.ledger, rules, red_logs=red_logs)
+        told = replay(
+            path, counting, configuration.templates, configuration.log_limit_bytes, configuration.log_lines
+        )
         self.counted = sum(len(found) for _, found in told)
 
     def server(self, version: str, reasons: Mapping[str, str], host: str, port: int) -> WebServer:
@@ -65,7 +69,7 @@ class Replayed:
         return WebServer(
             host,
             port,
-            application.Application(sources, Pages(version, reasons, self._grafana)),
+            application.Application(sources, Pages(version, reasons, self._grafana, self._links)),
             security,
             failures,
         )

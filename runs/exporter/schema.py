@@ -6,7 +6,12 @@ from pathlib import Path
 
 __all__ = ["UnusableLedger", "prepare"]
 
-VERSION = 4
+VERSION = 5
+_LOG_ENDS = """
+CREATE TABLE log_ends (pod TEXT PRIMARY KEY, run TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX log_ends_run ON log_ends (run);
+CREATE INDEX log_ends_at ON log_ends (at, pod);
+"""
 _OUTBOX = """
 CREATE TABLE outbox (
   number INTEGER PRIMARY KEY AUTOINCREMENT, listener TEXT NOT NULL, id TEXT NOT NULL, content_type TEXT NOT NULL, body BLOB NOT NULL,
@@ -35,6 +40,7 @@ CREATE TABLE attempts (pod TEXT PRIMARY KEY, run TEXT NOT NULL, body BLOB NOT NU
 CREATE INDEX attempts_run ON attempts (run);
 """
     + _OUTBOX
+    + _LOG_ENDS
 )
 _OUTBOX_2 = """
 CREATE TABLE outbox (
@@ -60,12 +66,13 @@ ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 CREATE INDEX runs_namespace ON runs (namespace, finished, uid);
 CREATE INDEX runs_owner ON runs (owner, finished, uid);
 """
-_MIGRATIONS: Mapping[int, str] = {1: _OUTBOX_2, 2: _OUTBOX_3, 3: _TEAMS_4}
+_MIGRATIONS: Mapping[int, str] = {1: _OUTBOX_2, 2: _OUTBOX_3, 3: _TEAMS_4, 4: _LOG_ENDS}
 """Version → what makes the next one of it; each runs in the transaction that raises the version.
 
 1: sums are floats, which are read as they are. 2: sums are fractions, which version 1 cannot read; an outbox.
 3: each listener has messages of its own; version 2 had only CDEvents. 4: series of runs have a namespace and an owner, which are empty
 in what version 3 kept; the times of the newest runs of `other` go, since no run of one namespace would ever move them on.
+5: what the logs of red steps show.
 """
 
 

@@ -153,7 +153,11 @@ class Service:
         self._sources, self._configuration = sources, configuration
         self.live, self._counted, self._recorder = live, counted, recorder
         self.counting = Counting(
-            ledger, make_rules(configuration, ledger), listeners, namespaces=sources.namespaces
+            ledger,
+            make_rules(configuration, ledger),
+            listeners,
+            namespaces=sources.namespaces,
+            red_logs=configuration.log_lines > 0,
         )
         self._changes: queue.Queue[Change] = queue.Queue(QUEUE)
         self._stop = threading.Event()

@@ -36,6 +36,8 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     """They hold the token."""
     body: Mapping[str, Any] | None = None
+    method: str = ""
+    """Empty for POST with a body, and GET without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,16 @@ class HostApi:
     """Whether these statuses say that the host has this one."""
     states: Mapping[str, str]
     """Word → the host's state. Two words of one state are told once."""
+    name_key: str = "context"
+    """Key of a status that holds its name, in the answer to a question."""
     writes_a_minute: int = 0
     """Most requests in a minute; 0 for any number."""
     scarce_writes_an_hour: int = 0
     """From so many requests in the last hour on, final words alone are told; 0 for never."""
     limited: str = ""
     """Address of the API to which these limits belong."""
+    detailed: bool = False
+    """Whether it shows what the steps of a run did."""
 
     def at(self, address: str) -> "HostApi":
         """The same at this address."""

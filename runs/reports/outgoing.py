@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 GIVE_UP_SECONDS = 24 * 3600.0
 """A status that could not be told for a day is not told any more: nobody waits for it, and it is counted."""
+REMEMBERED = 20_000
+"""Commits and contexts of which is remembered that a run gives them a status."""
 _log = structlog.get_logger()
 
 
@@ -75,6 +78,8 @@ class Outgoing:
         self._pace = Pace(api)
         self._waiting: dict[tuple[str, str, str], _Entry] = {}
         self._sending: set[tuple[str, str, str]] = set()
+        self._of_runs: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        """Commits and contexts to which a run gave a status, told or spared: nothing that yields is told there."""
         self._changed = threading.Condition()
         self._stopped = False
         self.results = Results()
@@ -92,12 +97,20 @@ class Outgoing:
             self._changed.notify_all()
 
     def put(self, report: Report) -> None:
-        """Send this status instead of whatever waits for the same commit and context."""
+        """Send this status instead of whatever waits for the same commit and context. One that yields is dropped where a run gave one."""
         with self._changed:
+            key = report.status.key
+            if report.yields and key in self._of_runs:
+                return
+            if not report.yields:
+                self._of_runs[key] = None
+                self._of_runs.move_to_end(key)
+                if len(self._of_runs) > REMEMBERED:
+                    self._of_runs.popitem(last=False)
             now = self._clock()
-            waits = self._waiting.get(report.status.key)
+            waits = self._waiting.get(key)
             since = now if waits is None or waits.report.uid != report.uid else waits.since
-            self._waiting[report.status.key] = _Entry(report, since, now)
+            self._waiting[key] = _Entry(report, since, now)
             self._changed.notify()
 
     @property
@@ -147,8 +160,16 @@ class Outgoing:
         free = [each for key, each in self._waiting.items() if key not in self._sending]
         if not free:
             return None, None
-        # Final words first: people wait for them.
-        best = min(free, key=lambda each: (max(each.due, now), not each.report.status.final, each.since))
+        # Final words of runs first: people wait for them. What no run gives comes last.
+        best = min(
+            free,
+            key=lambda each: (
+                max(each.due, now),
+                each.report.yields,
+                not each.report.status.final,
+                each.since,
+            ),
+        )
         pause = max(best.due - now, self._pace.wait(now))
         return (best, None) if pause <= 0 else (None, pause)
 

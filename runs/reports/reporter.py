@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from runs.objects import Workflow
 from runs.reports.host_api import HostApi
 from runs.reports.marks import Mark, mark_of
+from runs.reports.run_details import details_of
 from runs.reports.status import Report, Status, deleted, status_of
 
 __all__ = ["DEFAULT_CONTEXT", "Naming", "Reporter"]
@@ -26,21 +27,23 @@ class Naming:
 
     def context_of(self, workflow: Workflow) -> str:
         """The context of a Workflow."""
-        return _filled(self.context, workflow)
+        return self.context_named(workflow.pipeline, workflow.event, workflow.source)
+
+    def context_named(self, pipeline: str, event: str, source: str) -> str:
+        """The context of the runs of a pipeline and kind of event of a source."""
+        return _filled(self.context, {"pipeline": pipeline, "event": event, "source": source})
 
     def link_of(self, workflow: Workflow) -> str:
         """The page of a Workflow."""
-        return _filled(self.link, workflow)
+        words = {
+            "pipeline": workflow.pipeline,
+            "namespace": workflow.namespace,
+            "workflow": workflow.name,
+        }
+        return _filled(self.link, words)
 
 
-def _filled(pattern: str, workflow: Workflow) -> str:
-    words = {
-        "pipeline": workflow.pipeline,
-        "event": workflow.event,
-        "source": workflow.source,
-        "namespace": workflow.namespace,
-        "workflow": workflow.name,
-    }
+def _filled(pattern: str, words: Mapping[str, str]) -> str:
     for name, value in words.items():
         pattern = pattern.replace(f"{{{name}}}", value)
     return pattern
@@ -110,7 +113,9 @@ class Reporter:
         if run.open is not None and newest:
             naming, workflow = self._naming, run.open
             status = deleted(workflow, naming.context_of(workflow), naming.link_of(workflow))
-            self._send(workflow.source, _report(workflow, status, mark_of(workflow)))
+            self._send(
+                workflow.source, _report(workflow, status, mark_of(workflow), self._apis[workflow.source])
+            )
 
     def synced(self, now: float) -> None:
         """All Workflows were given; Unix seconds."""
@@ -130,7 +135,8 @@ class Reporter:
     def _report(
         self, run: _Run, workflow: Workflow, status: Status, now: float, *, unsure: bool = False
     ) -> None:
-        mark, state = mark_of(workflow), self._apis[workflow.source].states[status.word]
+        api, mark = self._apis[workflow.source], mark_of(workflow)
+        state = api.states[status.word]
         told = f"{state} {workflow.finished or 0:.0f}" if workflow.ended else state
         if run.told == told or mark.covers(workflow, state) or not self._is_newest(run, workflow.uid):
             return
@@ -138,11 +144,18 @@ class Reporter:
             return
         run.told = told
         # Whoever was here before may have been killed between the host's answer and the mark.
-        self._send(workflow.source, _report(workflow, status, mark, unsure=unsure))
+        self._send(workflow.source, _report(workflow, status, mark, api, unsure=unsure))
 
 
-def _report(workflow: Workflow, status: Status, mark: Mark, *, unsure: bool = False) -> Report:
+def _report(workflow: Workflow, status: Status, mark: Mark, api: HostApi, *, unsure: bool = False) -> Report:
     finished = (workflow.finished or 0.0) if workflow.ended else 0.0
     return Report(
-        status, workflow.namespace, workflow.name, workflow.uid, finished, mark.memory, unsure=unsure
+        status,
+        workflow.namespace,
+        workflow.name,
+        workflow.uid,
+        finished,
+        mark.memory,
+        unsure=unsure,
+        details=details_of(workflow) if api.detailed else None,
     )

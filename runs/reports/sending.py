@@ -1,19 +1,16 @@
 """Sends statuses: one HTTP request each. The token is read for each, so that a Secret can be changed while it runs."""
 
-import time
 from pathlib import Path
 
-import orjson
-import urllib3
-
-from runs.reports.host_api import Answer, HostApi, Later, Request, Response
+from runs.reports.asking import asker
+from runs.reports.host_api import Answer, HostApi, Later
+from runs.reports.latest import no_more_to_tell
 from runs.reports.outgoing import Send
 from runs.reports.status import Report
 
-__all__ = ["sender"]
+__all__ = ["secret_of", "sender"]
 
 MAX_TOKEN_BYTES = 4096
-MAX_ANSWER_BYTES = 1 << 20
 
 
 def sender(
@@ -28,48 +25,33 @@ def sender(
         authority: File with the certificates that sign the host's; None for those of the system.
         connections: Kept open.
     """
-    pool = urllib3.PoolManager(
-        maxsize=connections,
-        block=True,
-        timeout=urllib3.Timeout(connect=5, read=20),
-        retries=False,
-        ca_certs=None if authority is None else str(authority),
-    )
-
-    def ask(request: Request) -> Response:
-        try:
-            with pool.request(
-                "GET" if request.body is None else "POST",
-                request.url,
-                body=None if request.body is None else orjson.dumps(request.body),
-                headers={**request.headers, "Content-Type": "application/json", "User-Agent": "hookline"},
-                redirect=False,
-                preload_content=False,
-            ) as answer:
-                data = answer.read(MAX_ANSWER_BYTES)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-        except urllib3.exceptions.HTTPError as error:
-            # Its text names the host and the reason, never a header.
-            raise OSError(f"{type(error).__name__}: {error}") from error
-        try:
-            body = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            body = None
-        return Response(answer.status, headers, body, time.time())
+    ask = asker(authority, connections=connections)
 
     def send(report: Report) -> Answer:
         status = report.status
-        try:
-            with token.open("rb") as file:
-                secret = file.read(MAX_TOKEN_BYTES).decode("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            return Later(f"the token cannot be read: {token}: {type(error).__name__}")
-        if not secret or not secret.isprintable():
-            return Later(f"the token cannot be read: {token} holds no line of text")
-        if report.unsure:
+        secret = secret_of(token)
+        if isinstance(secret, Later):
+            return secret
+        if report.yields:
+            question = api.question(address, secret, status)
+            if (found_there := no_more_to_tell(api, report, question, ask)) is not None:
+                return found_there
+        elif report.unsure:
             found = ask(api.question(address, secret, status))
             if found.status == 200 and (known := api.has(status, found.body)) is not None:
                 return known
         return api.answer(status, ask(api.request(address, secret, status, report.memory)))
 
     return send
+
+
+def secret_of(token: Path) -> str | Later:
+    """The token in a file, or why there is none."""
+    try:
+        with token.open("rb") as file:
+            secret = file.read(MAX_TOKEN_BYTES).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        return Later(f"the token cannot be read: {token}: {type(error).__name__}")
+    if not secret or not secret.isprintable():
+        return Later(f"the token cannot be read: {token} holds no line of text")
+    return secret

@@ -6,13 +6,20 @@ from typing import Literal
 
 from runs.objects import Node, Workflow
 from runs.outcomes import run_outcome
+from runs.reports.failing_tests import failing_tests_of
+from runs.reports.run_details import RunDetails
 from triggers.words import SKIP_REASON_OUTPUT
 
-__all__ = ["FINAL", "Report", "Status", "Word", "deleted", "status_of"]
+__all__ = ["FINAL", "NOT_STARTED", "Report", "Status", "Word", "deleted", "status_of"]
 
+NOT_STARTED = "not started: "
+"""Begin of the description of a status that no run gives, and that a later one may replace."""
 Word = Literal["queued", "running", "success", "failure", "error", "timeout", "cancellation", "skip"]
 FINAL = frozenset({"success", "failure", "error", "timeout", "cancellation", "skip"})
 """Words after which nothing follows; they are the outcomes of runs (`runs.outcomes`)."""
+
+SHOWN = 140
+"""Characters of a description that every host shows: GitHub's limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,12 @@ class Report:
     """End of the Workflow, Unix seconds; 0 before."""
     memory: str = ""
     """Memory of the host's last answer about this run (`runs.reports.host_api.Delivered`)."""
+    yields: bool = False
+    """Whether no run gives it. The host is asked first, and told only if it has no status of this name, or one that begins with NOT_STARTED."""
     unsure: bool = False
     """Whether the host may have it already: it was asked before, and whoever did that wrote down no answer."""
+    details: RunDetails | None = None
+    """None where the host does not show them."""
 
 
 def status_of(workflow: Workflow, context: str, url: str) -> Status:
@@ -90,11 +101,18 @@ def _end(workflow: Workflow, word: Word) -> str:
     step = _failed_step(nodes)
     where = f" in {step.step}" if step is not None and step.step else ""
     if word == "failure":
-        return f"failed{where}{took}"
+        return _with_test(f"failed{where}{took}", step)
     if word == "timeout":
         return f"timed out{where}{took}"
     message = _line((step.message if step is not None else "") or workflow.message)
     return f"not your code: the infrastructure failed{where}{f': {message}' if message else ''}"
+
+
+def _with_test(said: str, step: Node | None) -> str:
+    """The text, and the first failing test where every host shows both whole."""
+    tests = failing_tests_of(() if step is None else (step,))
+    longer = f"{said}: {tests[0].title}" if tests else said
+    return longer if len(longer) <= SHOWN else said
 
 
 def _says_why(node: Node) -> bool:

@@ -67,7 +67,11 @@ def read_go_test(log: LogText, exit_code: int | None, needed: int | None) -> tup
     created = log.last(b"GOMODCACHE Directory /pkg/mod is created") >= 0
     # A module without dependencies finds nothing missing in a new directory.
     idle = downloaded == 0 and exit_code == 0
-    state = _state(downloaded, needed, created=created and not idle)
+    # One that ended before its first test may not have come to the modules.
+    early = first is None and exit_code != 0 and downloaded == 0
+    state: State = (
+        "unknown" if early and not created else _state(downloaded, needed, created=created and not idle)
+    )
     return GoTest(state, downloaded, needed, packages, counted=exit_code == 0), True
 
 

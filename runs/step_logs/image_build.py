@@ -13,7 +13,7 @@ import orjson
 from runs.step_logs.results import ImageBuild
 from runs.step_logs.text import LogText
 
-__all__ = ["read_image_build"]
+__all__ = ["cache_counts", "read_image_build"]
 
 MAX_VERTICES = 5_000
 MAX_STEPS = 100_000
@@ -100,7 +100,7 @@ def read_image_build(log: LogText, exit_code: int | None, metrics: str | None) -
     exports = [each for each in vertices if each.name.startswith(b"exporting cache")]
     failure = _failure(log, begin, len(log.data))
     hits, total = sum(steps.values()), len(steps)
-    if exit_code == 0 and (counted := _from_metrics(metrics)) is not None:
+    if exit_code == 0 and (counted := cache_counts(metrics)) is not None:
         hits, total = counted
     if exit_code != 0:
         state = "broken" if import_ok and _is_gone(failure) else "failed"
@@ -213,7 +213,7 @@ def _first_try_broke(log: LogText, begin: int) -> bool:
     return vertices is not None and _imports(vertices)[1]
 
 
-def _from_metrics(metrics: str | None) -> tuple[int, int] | None:
+def cache_counts(metrics: str | None) -> tuple[int, int] | None:
     """Hits and steps of `--debug-json-cache-metrics`: user_cacheable - miss, user_cacheable (buildctl v0.13)."""
     line = (metrics or "").strip().rpartition("\n")[2]
     try:

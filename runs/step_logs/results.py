@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Checkout", "GoTest", "ImageBuild", "StepLog"]
+__all__ = ["Checkout", "FailedTest", "GoTest", "ImageBuild", "LogEnd", "Place", "StepLog"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,38 @@ class Checkout:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A line of code that a test, or the compiler, named."""
+
+    file: str
+    """As the log has it: relative to its package, or absolute; empty where only the text is known."""
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTest:
+    """A test that failed, or a package without the name of a test: it does not build, or ended early."""
+
+    package: str
+    name: str
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """The end of a red step's log, for people. Every text is bounded, and prints."""
+
+    lines: tuple[str, ...] = ()
+    """The last lines; none where the end of the log was not read."""
+    failed: tuple[FailedTest, ...] = ()
+    more: int = 0
+    """Number of further tests that failed."""
+    cut: bool = False
+    """Whether the log is longer than what was read of it: tests may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepLog:
     """Findings of a log; only the part of its step is set."""
 
@@ -62,3 +94,5 @@ class StepLog:
     image_build: ImageBuild | None = None
     go_test: GoTest | None = None
     checkout: Checkout | None = None
+    end: LogEnd | None = None
+    """Of a step that failed, where it is wanted."""

@@ -66,7 +66,8 @@ def replayed() -> Replayed:
     runs += [_earlier(newest, number) for number in range(MORE_RUNS)]
     for first in range(0, len(runs), 1000):
         found.ledger.commit(
-            Observation(f"run/{run.uid}", run.finished, (), run=run) for run in runs[first : first + 1000]
+            Observation(f"run/{run.uid}", run.finished or 0.0, (), run=run)
+            for run in runs[first : first + 1000]
         )
     return found
 
@@ -76,7 +77,7 @@ def _earlier(run: Run, number: int) -> Run:
         run,
         uid=f"earlier-{number}",
         name=f"earlier-{number}",
-        finished=run.finished - 200_000 - number,
+        finished=(run.finished or 0.0) - 200_000 - number,
         attempts=(),
     )
 
@@ -92,7 +93,7 @@ def _hostile(run: Run, number: int, text: str) -> Run:
         name=f"hostile-{number}",
         owner=text,
         pipeline=text,
-        finished=run.finished + 60 + number,
+        finished=(run.finished or 0.0) + 60 + number,
         ref=text,
         sha=text,
         actor=text,

@@ -52,6 +52,12 @@ class Reporter:
         site = self._site
         site.cluster.kubelet.sync(site.namespace)
         running = {pod.name: pod for pod in site.pods()}
+        there = {each["metadata"]["name"] for each in site.api.list("v1", "Pod", site.namespace)}
+        for name in (self._pods.keys() & running.keys()) - there:
+            # Somebody deleted it: the one that its controller makes in its place.
+            running[name].running.kill()
+            running[name].start()
+            del self._pods[name]
         for name, pod in running.items():
             if name not in self._pods:
                 site.api.create(self._manifest(pod))

@@ -74,7 +74,9 @@ def test_a_real_gitea_has_the_last_word_of_every_run_although_the_controller_was
     clone = gitea.clone("ann", REPOSITORY, tmp_path / "clone")
     commits = {name: clone.commit() for name in ENDS}
     clone.push("main")
-    made = gitea.api("ann", "POST", "users/ann/tokens", {"name": "statuses", "scopes": ["write:repository"]})
+    made = gitea.api(
+        "ann", "POST", "users/ann/tokens", {"name": f"statuses-{workflows}", "scopes": ["write:repository"]}
+    )
     (tmp_path / "token").write_text(made["sha1"])
     settings = tmp_path / "controller.yaml"
     settings.write_text(
@@ -90,7 +92,7 @@ def test_a_real_gitea_has_the_last_word_of_every_run_although_the_controller_was
     def happen(name: str) -> None:
         history = HISTORIES[name]
         told = {"hookline.dev/repository": REPOSITORY, "hookline.dev/sha": commits[name]}
-        play(cluster, node, f"told-{name}", history.of_commit("gitea", told))
+        play(cluster, node, f"told-{name}-{workflows}", history.of_commit("gitea", told))
 
     options = ("--config", str(settings), "-n", NAMESPACE, "--lease", f"{NAMESPACE}/hookline-controller")
     # What is deleted must be seen by a controller that is up: nobody else knows of it later.

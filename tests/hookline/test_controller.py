@@ -1,6 +1,7 @@
 """The command `hookline controller`: its settings, what it would tell, and what it refuses."""
 
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from support import ROOT
 from urllib3 import request
 
 from hookline.cli import main
+from hookline.controlling import follower, healing, reconciling, retiring
+from runs.controller import own_metrics
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
 
@@ -123,13 +126,85 @@ def test_a_running_controller_is_probed_and_measured(
             wait(lambda: scraped(url)["hookline_controller_reports_total", "delivered", "github"] == 1)
             found = scraped(url)
             assert found["hookline_controller_leading",] == 1
-            named = {name for name, *_ in found if name.startswith("hookline_")}
-            page = (ROOT / "docs/controller.md").read_text("utf-8")
-            assert named == set(re.findall(r"`(hookline_controller_\w+)", page))
+            assert {name for name, *_ in found if name.startswith("hookline_")} <= documented()
         finally:
             stop.set()
             thread.join(20)
     assert api.leases["hookline"]["spec"]["holderIdentity"] == ""
+
+
+def documented() -> set[str]:
+    page = (ROOT / "docs/controller.md").read_text("utf-8")
+    return set(re.findall(r"`(hookline_controller_\w+)", page))
+
+
+def test_every_metric_is_on_the_page() -> None:
+    assert documented() == {
+        *own_metrics.FAMILIES,
+        *follower.FAMILIES,
+        *reconciling.FAMILIES,
+        *healing.FAMILIES,
+        *retiring.FAMILIES,
+    }
+
+
+BUS_DECLARATION = """\
+version: 1
+cluster: {namespace: ci, image: "registry.example.com/hookline:1"}
+controller: {reconcile: true}
+sources:
+  github: {host: github, endpoint: /github, secret: {name: hooks, key: github}}
+pipelines:
+  shop:
+    repository: {source: github, name: acme/shop, url: "https://github.com/acme/shop.git"}
+    image: registry.example.com/acme/shop
+    events: {push: {branches: [main]}}
+"""
+
+
+def test_a_bus_that_is_not_there_is_a_warning_and_statuses_go_on(
+    api: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr("hookline.commands.controller.stop_signal", lambda: stop)
+    lines: list[str] = []
+    monkeypatch.setattr("hookline.commands.controller.print_line", lambda line, **_: lines.append(line))
+    put_red_run(api)
+    (tmp_path / "hookline.yaml").write_text(BUS_DECLARATION)
+    with status_host("gitea") as host:
+        own = ("--config", str(settings(tmp_path, host.url)), "--listen", "127.0.0.1:0")
+        options = (*own, "--declaration", str(tmp_path / "hookline.yaml"))
+        thread = threading.Thread(target=asked, args=(api, tmp_path, *options))
+        thread.start()
+        try:
+            wait(lambda: bool(lines))
+            url = f"http://{lines[0].removeprefix('listening on ')}"
+            wait(lambda: host.states() == ["failure"])
+            wait(lambda: b"reconcile: " in request("GET", f"{url}/-/ready").data)
+            assert request("GET", f"{url}/-/ready").status == 200
+            assert scraped(url)["hookline_controller_reconcile_rounds_total", "failed"] >= 1
+        finally:
+            stop.set()
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def test_a_dry_run_without_a_bus_ends_with_the_reason(api: FakeApiServer, tmp_path: Path) -> None:
+    (tmp_path / "hookline.yaml").write_text(BUS_DECLARATION)
+    own = ("--config", str(settings(tmp_path)), "--declaration", str(tmp_path / "hookline.yaml"), "--dry-run")
+    done = asked(api, tmp_path, *own)
+    assert done.exit_code == 3
+    assert "lost runs cannot be looked for: " in done.stderr
+
+
+def test_a_wrong_declaration_is_refused_with_its_place(api: FakeApiServer, tmp_path: Path) -> None:
+    (tmp_path / "hookline.yaml").write_text(
+        BUS_DECLARATION.replace("{reconcile: true}", "{reconcile: {grace: 1m}}")
+    )
+    own = ("--config", str(settings(tmp_path)), "--declaration", str(tmp_path / "hookline.yaml"))
+    done = asked(api, tmp_path, *own)
+    assert done.exit_code == 2
+    assert "hookline.yaml:3:33: error: controller.reconcile.grace: expected more than 69s" in done.stderr
 
 
 def scraped(url: str) -> dict[tuple[str, ...], float]:
@@ -147,3 +222,48 @@ def wait(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def with_app(folder: Path, source: str = "") -> Path:
+    path = folder / "controller.yaml"
+    path.write_text(
+        "sources:\n  github:\n    host: github\n    api: https://api.github.com\n    app:\n      id: 1\n"
+        f"      private_key_file: {folder / 'key.pem'}\n{source}"
+    )
+    return path
+
+
+def test_an_app_without_the_package_that_signs_is_refused_with_the_extra_to_install(
+    api: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    done = asked(api, tmp_path, "--config", str(with_app(tmp_path)), "--dry-run")
+    assert done.exit_code == 2
+    assert "sources.github.app needs a package that is missing (jwt)" in done.stderr
+    assert "extra `github-app`" in done.stderr
+    # A source with a token needs no such package.
+    assert asked(api, tmp_path, "--config", str(settings(tmp_path)), "--dry-run").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "    token_file: x\n",
+            "controller.yaml:3:5: error: sources.github: expected either token_file: or app:",
+        ),
+        ("", ""),
+    ],
+)
+def test_a_source_has_a_token_or_an_app(api: FakeApiServer, tmp_path: Path, lines: str, said: str) -> None:
+    done = asked(api, tmp_path, "--config", str(with_app(tmp_path, lines)), "--dry-run")
+    assert done.exit_code == (2 if said else 0)
+    assert said in done.stderr
+
+
+def test_an_app_of_another_host_is_refused(api: FakeApiServer, tmp_path: Path) -> None:
+    path = with_app(tmp_path)
+    path.write_text(path.read_text().replace("host: github", "host: gitea"))
+    done = asked(api, tmp_path, "--config", str(path), "--dry-run")
+    assert done.exit_code == 2
+    assert "sources.github.app: only GitHub has Apps, and the host is gitea" in done.stderr

@@ -14,6 +14,9 @@ from hookline.declaration.loading import load_texts
 from hookline.plan.exporter_objects import installation
 from hookline.plan.fire_times import LARGEST, SchedulesFile
 from hookline.plan.planning import make_plan
+from runs.exporter.configuration import read_configuration
+from runs.exporter.links import Links
+from runs.exporter.manifests import SCHEDULES, SETTINGS
 
 DIGEST = "sha256:" + "0" * 64
 IMAGE = f"registry.example.com/hookline@{DIGEST}"
@@ -175,6 +178,55 @@ def test_the_settings_and_their_prices_reach_the_pod(tmp_path: Path) -> None:
 
     read = read_configuration(tmp_path / "pod/settings.yaml")
     assert (read.keep_runs, read.price_list.currency) == (500, "EUR")
+
+
+def links_of(text: str, folder: Path) -> Links:
+    """The links of the settings that the pod reads."""
+    path = folder / "settings.yaml"
+    found = one("ConfigMap", rendered(text, folder), "hookline-exporter-settings")["data"]
+    path.write_text(found[SETTINGS], "utf-8")
+    links = read_configuration(path).links
+    assert links is not None
+    return links
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "commit", "request_page"),
+    [
+        ("github", "https://github.com/{repository}.git", "https://github.com/{repository}/commit/{sha}",
+         "https://github.com/{repository}/pull/{number}"),
+        ("gitlab", "https://gitlab.example.com:8443/{repository}", "https://gitlab.example.com:8443/{repository}/-/commit/{sha}",
+         "https://gitlab.example.com:8443/{repository}/-/merge_requests/{number}"),
+        ("gitea", "https://example.com/git/{repository}.git", "https://example.com/git/{repository}/commit/{sha}",
+         "https://example.com/git/{repository}/pulls/{number}"),
+    ],
+)  # fmt: skip
+def test_runs_link_to_their_commit_and_request_at_the_host_that_repositories_are_cloned_from(
+    tmp_path: Path, host: str, url: str, commit: str, request_page: str
+) -> None:
+    more = (SOURCES + PIPELINES).replace("host: github", f"host: {host}")
+    more = more.replace("https://github.com/{repository}.git", url)
+    found = links_of(declared("{}", more=more), tmp_path)
+    assert (found.commit, found.request) == ({"github": commit}, {"github": request_page})
+
+
+def test_what_the_settings_say_of_links_goes_over_what_is_known_of_hosts(tmp_path: Path) -> None:
+    argo, review = "https://argo.example.com/{workflow}", "https://review.example.com/{sha}"
+    settings = (
+        f"{{log_lines: 5, links: {{argo: '{argo}', commit: {{github: '{review}', other: '{review}'}}}}}}"
+    )
+    found = links_of(declared(f"{{settings: {settings}}}"), tmp_path)
+    assert (found.argo, found.commit) == (argo, {"github": review, "other": review})
+    assert found.request == {"github": "https://github.com/{repository}/pull/{number}"}
+
+
+def test_no_link_is_guessed_where_repositories_of_a_source_are_at_several_places(tmp_path: Path) -> None:
+    pipelines = PIPELINES.replace(
+        "{repository: acme/cart,",
+        "{repository: {name: acme/cart, url: 'https://mirror.example.com/acme/cart.git'},",
+    )
+    found = rendered(declared("{}", more=SOURCES + pipelines), tmp_path)
+    assert SETTINGS not in one("ConfigMap", found, "hookline-exporter-settings")["data"]
 
 
 def test_the_pod_knows_the_fire_times_that_next_prints(tmp_path: Path) -> None:
@@ -424,7 +476,7 @@ def test_schedules_beyond_a_config_map_are_left_out_and_told() -> None:
     assert "so that the exporter does not show when they fire" in str(told)
     made = installation(plan)
     assert made is not None
-    assert made.files == {}
+    assert SCHEDULES not in made.files
     fits = make_plan(
         load_texts([("hookline.yaml", (declared("{}") + many(500, "owner: team-{}")).encode())]), {}
     )

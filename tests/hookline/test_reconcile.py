@@ -7,14 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bus_cluster import API, NOW, BusCluster, pushed
-from support import plan
+from bus_cluster import API, NOW, BusCluster, apply, made, pushed, put
 
 from apiserver.connection import Connection
-from events.event_files import bus_message
-from hookline.answers.simulation import simulate
-from hookline.plan.objects import sensor_object
-from hookline.plan.planning import Plan
 from hookline.reconciling.reconciler import Reconciler
 
 
@@ -27,39 +22,6 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BusClus
     apply(found)
     yield found
     found.stop()
-
-
-def declared(cluster: BusCluster) -> Plan:
-    return plan(cluster.file.read_text("utf-8"))
-
-
-def apply(cluster: BusCluster, ago: datetime.timedelta = datetime.timedelta(hours=5)) -> None:
-    """The Sensors of the declaration, applied so long ago, and the template."""
-    found = declared(cluster)
-    time = (NOW - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
-    for sensor in found.sensors:
-        manifest = sensor_object(found, sensor)
-        manifest["metadata"] |= {
-            "creationTimestamp": time,
-            "resourceVersion": time,
-            "managedFields": [{"manager": "hookline", "time": time, "fieldsV1": {"f:spec": {}}}],
-        }
-        cluster.api.put(f"{API}/sensors/{sensor.name}", manifest)
-
-
-def made(cluster: BusCluster, number: int) -> dict[str, Any]:
-    """The Workflow that a Sensor makes of a message."""
-    found = simulate(declared(cluster), bus_message(cluster.nats.messages[number][2]))
-    assert found.results[0].workflow is not None
-    return dict(found.results[0].workflow)
-
-
-def put(cluster: BusCluster, number: int) -> str:
-    """A run that a Sensor has created; its name."""
-    workflow = made(cluster, number)
-    name: str = workflow["metadata"]["name"]
-    cluster.api.put(f"{API}/workflows/{name}", workflow)
-    return name
 
 
 def findings(cluster: BusCluster, *arguments: str, code: int = 0) -> list[tuple[int, str, str]]:

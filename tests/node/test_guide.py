@@ -228,12 +228,19 @@ def pushed(reader: Reader, repository: str) -> set[str]:
 
 
 def belongings(reader: Reader) -> set[tuple[str, str, str]]:
-    """Claims and Secrets of both namespaces: kind, namespace, name."""
+    """Claims and Secrets of both namespaces: kind, namespace, name. The token of an account goes with its account."""
+    tokens = {
+        (each["metadata"]["namespace"], each["metadata"]["name"])
+        for namespace in (NAMESPACE, TEAM)
+        for each in reader.world.cluster.api.list("v1", "Secret", namespace)
+        if each["type"] == "kubernetes.io/service-account-token"
+    }
     return {
         (kind, namespace, name)
         for kind in ("PersistentVolumeClaim", "Secret")
         for namespace in (NAMESPACE, TEAM)
         for name in reader.names(kind, "v1", namespace)
+        if kind != "Secret" or (namespace, name) not in tokens
     }
 
 

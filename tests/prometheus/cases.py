@@ -235,6 +235,36 @@ ALERT_CASES: Mapping[str, AlertCase] = {
             f"nats_consumer_ack_floor_stream_seq{{{BUS}}}": "42+1x60",
         },
     ),
+    "HooklineRunsLost": AlertCase(
+        {'hookline_controller_reconcile_runs_total{job="h",result="created"}': "0x30 3x60"},
+        "40m",
+        {"severity": "warning", "job": "h", "result": "created"},
+        "Events started no run.",
+        "The controller found about 3 lost runs within 15 minutes (created).",
+        {
+            'hookline_controller_reconcile_runs_total{job="h",result="created"}': "3x90",
+            'hookline_controller_reconcile_runs_total{job="h",result="existing"}': "0+1x90",
+        },
+    ),
+    "HooklineReconcileStopped": AlertCase(
+        {'hookline_controller_reconcile_last_round_timestamp_seconds{job="h"}': "60x60"},
+        "30m",
+        {"severity": "warning", "job": "h"},
+        "Nobody looks for lost runs.",
+        "The controller ended its last round 29m 0s ago. It cannot read the bus, or asks the API server in vain.",
+        {'hookline_controller_reconcile_last_round_timestamp_seconds{job="h"}': "0+60x60"},
+    ),
+    "HooklineBusBroken": AlertCase(
+        {
+            'hookline_controller_bus_broken{job="h",check="lost-stream"}': "1x60",
+            'hookline_controller_bus_broken{job="h",check="bus-group"}': "0x60",
+        },
+        "10m",
+        {"severity": "critical", "job": "h", "check": "lost-stream"},
+        "The event bus is broken (lost-stream), and the controller has not mended it.",
+        "Deliveries may be refused, or start no run. The warnings at /-/ready of the controller say why.",
+        {'hookline_controller_bus_broken{job="h",check="lost-stream"}': "0 1 1 0x60"},
+    ),
     "HooklineLogsNotRead": AlertCase(
         {
             f'hookline_log_reads_total{{job="h",{TEAM},step="run-test",result="complete"}}': "0+1x300",

@@ -165,7 +165,7 @@ def go_test(name: str, needed: int | None = None) -> tuple[str, int, dict[str, i
         ("go1.22-09", None, "missed", 1, {"ran": 2, "no_tests": 1}, True),
         ("go1.22-09", 4, "partial", 1, {"ran": 2, "no_tests": 1}, True),
         ("go1.22-05", None, "full", 0, {"cached": 2, "no_tests": 1}, True),
-        ("go1.22-18", None, "full", 0, {}, False),
+        ("go1.22-18", None, "unknown", 0, {}, False),
         ("go1.22-19", None, "missed", 3, {}, False),
         ("go1.22-20", None, "full", 0, {"build_failed": 1, "ran": 3, "failed": 1, "no_tests": 1}, False),
     ],

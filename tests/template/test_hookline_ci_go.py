@@ -202,6 +202,28 @@ def test_a_red_test_leaves_reports_and_no_image(site: Site) -> None:
     events = [json.loads(line) for line in step.reports["tests.json"].splitlines()]
     assert {"Action", "Package", "Test"} <= set(events[-5]) | set(events[1])
     assert step.reports["coverage.out"].startswith("mode: set")
+    (failed,) = json.loads(run.output("run-test", "failing-tests"))
+    assert failed == {
+        "package": "example.test/small",
+        "test": "TestNo",
+        "path": "no_test.go",
+        "line": 5,
+        "message": "no & <no>",
+    }
+
+
+def test_failing_tests_are_named_at_their_lines_within_a_bound(site: Site) -> None:
+    many = "\n".join(f'func TestNumber{n:02d}(t *testing.T) {{ t.Error("{{{{" + text) }}' for n in range(40))
+    head = 'package deep\n\nimport (\n\t"strings"\n\t"testing"\n)\n\nvar text = strings.Repeat("é", 5000)\n\n'
+    site.repository.commit({"a/deep/many_test.go": f"{head}{many}\n"})
+    said = site.warm().run().output("run-test", "failing-tests")
+    assert len(said.encode()) <= 8192
+    assert "{{" not in said
+    found = json.loads(said)
+    assert 5 < len(found) <= 20
+    assert {each["path"] for each in found} == {"a/deep/many_test.go"}
+    assert [each["line"] for each in found] == list(range(10, 10 + len(found)))
+    assert all(each["message"].startswith("{{éé") for each in found)
 
 
 def test_a_package_that_does_not_compile_is_a_failure_in_the_report(site: Site) -> None:
@@ -210,6 +232,9 @@ def test_a_package_that_does_not_compile_is_a_failure_in_the_report(site: Site) 
     assert step.exit_code != 0
     assert "too many return values" in step.log
     assert ET.fromstring(step.reports["junit.xml"]).find("testsuite/testcase/failure") is not None
+    (failed,) = json.loads(step.outputs["failing-tests"])
+    assert (failed["test"], failed["path"], failed["line"]) == ("", "broken.go", 3)
+    assert "too many return values" in failed["message"]
 
 
 def test_without_the_module_proxy_a_warm_run_is_green_and_a_cold_one_harms_nothing(world: World) -> None:

@@ -1,11 +1,13 @@
 """The web application: which answer belongs to which request."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import get_args
 from urllib.parse import parse_qs, unquote, urlencode
 
+from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web.pages import Pages
 from runs.history import History, Name, Query
 from runs.web.requests import Answer, Metrics, Request, metrics_answer, probe
@@ -13,6 +15,8 @@ from runs.web.requests import Answer, Metrics, Request, metrics_answer, probe
 __all__ = ["Application", "Providers"]
 
 MAX_TEXT = 200
+MAX_UNFINISHED = 200
+"""Runs that have not ended, on one page; it says how many more there are."""
 HTML = "text/html; charset=utf-8"
 
 
@@ -26,6 +30,10 @@ class Providers:
     """None while another instance counts."""
     facts: Callable[[], Mapping[str, str]]
     """State of the exporter, for the landing page."""
+    unfinished: Callable[[], UnfinishedRuns | None] = lambda: None
+    """Runs that are not counted yet; None where nothing is watched."""
+    now: Callable[[], float] = time.time
+    """Unix seconds."""
     warnings: Callable[[], Sequence[str]] = lambda: ()
     """Problems that do not stop the exporter; one line each."""
 
@@ -49,6 +57,8 @@ class Application:
     def _page(self, path: str, query: Mapping[str, list[str]]) -> Answer:
         if path == "/style.css":
             return Answer(HTTPStatus.OK, self._pages.style, "text/css; charset=utf-8")
+        if path == "/page.js":
+            return Answer(HTTPStatus.OK, self._pages.script, "text/javascript; charset=utf-8")
         if path == "/":
             return self._html(
                 self._pages.landing(
@@ -62,9 +72,15 @@ class Application:
                 return self._html(self._pages.waiting(), HTTPStatus.SERVICE_UNAVAILABLE)
             if len(parts) == 1:
                 return self._runs(history, query)
-            run = history.run(parts[1] if len(parts) == 3 else "", parts[-1])
+            namespace = parts[1] if len(parts) == 3 else ""
+            # What ends meanwhile is in the history by the time that is asked.
+            unfinished = self._sources.unfinished()
+            run = None if unfinished is None else unfinished.run(namespace, parts[-1])
+            run = history.run(namespace, parts[-1]) if run is None else run
             if run is not None:
-                return self._html(self._pages.run(run))
+                return self._html(self._pages.run(run, self._sources.now()))
+            listing = self._sources.not_ready() is not None
+            return self._html(self._pages.unknown(listing=listing), HTTPStatus.NOT_FOUND)
         return self._html(self._pages.missing(), HTTPStatus.NOT_FOUND)
 
     def _runs(self, history: History, query: Mapping[str, list[str]]) -> Answer:
@@ -79,13 +95,20 @@ class Application:
             text=wanted["text"],
             before=_cursor(query.get("before", [""])[0]),
         )
+        unfinished = self._sources.unfinished() if asked.before is None else None
+        going, count = (
+            ((), 0) if unfinished is None else unfinished.page(replace(asked, limit=MAX_UNFINISHED))
+        )
         page = history.page(asked)
         more = ""
         if page.more is not None:
             chosen = {name: value for name, value in wanted.items() if value}
             more = "/runs?" + urlencode({**chosen, "before": f"{page.more[0]!r}_{page.more[1]}"})
-        known = {name: history.values(name) for name in get_args(Name)}
-        return self._html(self._pages.runs(asked, page.runs, known, more))
+        known = {
+            name: sorted({*history.values(name), *(getattr(each, name) for each in going)})
+            for name in get_args(Name)
+        }
+        return self._html(self._pages.runs(asked, page.runs, known, more, (going, count)))
 
     @staticmethod
     def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:

@@ -1,4 +1,4 @@
-"""The pages: runs as a table, one run as a chart of its steps. No scripts, no assets from elsewhere; everything escaped."""
+"""The pages: runs as a table, one run as a chart of its steps. They need no script, and no assets from elsewhere; everything escaped."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,11 @@ from importlib import resources
 import jinja2
 
 from documents import lines
-from runs.exporter.family import CACHES, EVENTS, OUTCOMES
+from runs.exporter.family import EVENTS, OUTCOMES
+from runs.exporter.links import Links
+from runs.exporter.unfinished import STATES
+from runs.exporter.web.cache_words import cache_lines, state_words
+from runs.exporter.web.red import headline, reds
 from runs.history import Attempt, Query, Run
 
 __all__ = ["Pages"]
@@ -20,9 +24,14 @@ SYMBOLS: Mapping[str, str] = {
     "timeout": "◷",
     "cancellation": "⊘",
     "skip": "↷",
+    "queued": "…",
+    "running": "▶",
+    "ending": "▷",
 }
-"""Signs of the outcomes, so that pages do not depend on colour."""
+"""Signs of the outcomes, and of runs that have none yet, so that pages do not depend on colour."""
 CLIP = 80
+RUN_SECONDS, RUNS_SECONDS, MISSING_SECONDS = 5, 15, 15
+"""Seconds after which the page of a run, that of runs, and that of a run which is not known yet renew themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +48,19 @@ class Bar:
 class Pages:
     """Renders pages."""
 
-    def __init__(self, version: str, reasons: Mapping[str, str], grafana: str | None = None) -> None:
+    def __init__(
+        self, version: str, reasons: Mapping[str, str], grafana: str | None = None, links: Links | None = None
+    ) -> None:
         """Load the templates.
 
         Args:
             version: Of hookline.
             reasons: Code of a decision → what it means.
             grafana: Address of the Grafana that has the dashboards.
+            links: Patterns of the links of a run.
         """
         folder = resources.files("runs.exporter.web").joinpath("templates")
-        names = ("base", "landing", "message", "run", "runs")
+        names = ("base", "landing", "message", "red", "run", "runs", "time")
         texts = {f"{name}.html": folder.joinpath(f"{name}.html").read_text("utf-8") for name in names}
         self._environment = jinja2.Environment(
             loader=jinja2.DictLoader(texts), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
@@ -56,17 +68,19 @@ class Pages:
         )  # fmt: skip
         self._environment.filters |= {
             "clip": clip, "duration": duration, "money": money, "moment": moment, "share": share,
+            "cache_state": state_words,
         }  # fmt: skip
         self._environment.globals |= {
             "symbols": SYMBOLS,
             "version": version,
             "grafana": (grafana or "").rstrip("/"),
         }
-        self._reasons = reasons
+        self._reasons, self._links = reasons, links or Links()
+        self.script = folder.joinpath("page.js").read_bytes()
         self.style = folder.joinpath("style.css").read_bytes()
 
     def _render(self, name: str, **values: object) -> str:
-        return self._environment.get_template(f"{name}.html").render(**values)
+        return self._environment.get_template(f"{name}.html").render(**{"renew": 0, **values})
 
     def landing(self, facts: Mapping[str, str], not_ready: str | None, warnings: Sequence[str] = ()) -> str:
         """Health and links."""
@@ -75,7 +89,7 @@ class Pages:
     def waiting(self) -> str:
         """Another instance counts."""
         text = "Another instance counts runs; this one waits to take over."
-        return self._render("message", title="Waiting", text=text)
+        return self._render("message", title="Waiting", text=text, renew=MISSING_SECONDS)
 
     def missing(self) -> str:
         """Nothing here."""
@@ -85,37 +99,96 @@ class Pages:
             text="There is no such page, or the exporter no longer keeps this run.",
         )
 
-    def runs(self, query: Query, runs: Sequence[Run], known: Mapping[str, Sequence[str]], more: str) -> str:
-        """The newest runs first.
+    def unknown(self, *, listing: bool) -> str:
+        """No such run, or none yet.
+
+        Args:
+            listing: Whether runs may be missing because they are still being listed.
+        """
+        text = (
+            "The exporter is listing the runs of the cluster. This page renews itself."
+            if listing
+            else "There is no such run, or the exporter no longer keeps it. A run that has just begun appears within seconds, and this page "
+            "renews itself."
+        )
+        return self._render("message", title="Not found", text=text, renew=MISSING_SECONDS)
+
+    def runs(
+        self,
+        query: Query,
+        runs: Sequence[Run],
+        known: Mapping[str, Sequence[str]],
+        more: str,
+        unfinished: tuple[Sequence[Run], int] = ((), 0),
+    ) -> str:
+        """The newest runs first, before them those that have not ended.
 
         Args:
             query: Asked for.
             runs: Found.
             known: Namespace, owner and pipeline → their values in all runs.
             more: Address of the next page; empty on the last one.
+            unfinished: Runs that have not ended, and how many there are.
         """
+        going, count = unfinished
         named = {name: [value for value in values if value] for name, values in known.items()}
         choices: dict[str, Sequence[str]] = {
             # Where all runs are of one namespace or owner, there is nothing to choose.
-            **{name: each for name, each in named.items() if name == "pipeline" or len(known[name]) > 1},
+            **{
+                name: each
+                for name, each in named.items()
+                if name == "pipeline" or len(known[name]) > 1 or getattr(query, name)
+            },
             "event": EVENTS,
-            "outcome": OUTCOMES,
+            "outcome": (*STATES, *OUTCOMES),
         }
-        return self._render("runs", query=query, runs=runs, choices=choices, more=more)
-
-    def run(self, run: Run) -> str:
-        """One run."""
-        bars, span = chart(run)
-        caches = {name: run.caches.get(name) for name in CACHES}
+        # A word that nothing has stays in its field, where it can be mended.
+        wrong = {name: getattr(query, name) for name in choices if getattr(query, name)}
+        wrong = {name: value for name, value in wrong.items() if value not in choices[name]}
+        choices |= {name: (*choices[name], value) for name, value in wrong.items()}
         return self._render(
-            "run", run=run, bars=bars, span=span, caches=caches, meaning=self._reasons.get(run.reason, "")
+            "runs",
+            query=query,
+            runs=[*going, *runs],
+            choices=choices,
+            wrong=wrong,
+            more=more,
+            hidden=count - len(going),
+            renew=RUNS_SECONDS if query.before is None else 0,
+            going=bool(going),
+        )
+
+    def run(self, run: Run, now: float | None = None) -> str:
+        """One run.
+
+        Args:
+            run: With its attempts.
+            now: Unix seconds; until then reaches what has not ended.
+        """
+        bars, span = chart(run, now)
+        red, more_red = reds(run)
+        return self._render(
+            "run",
+            run=run,
+            bars=bars,
+            span=span,
+            caches=cache_lines(run) if run.finished is not None else (),
+            meaning=self._reasons.get(run.reason, ""),
+            headline=headline(run),
+            red=red,
+            more_red=more_red,
+            links=self._links.of_run(run),
+            logs={each.pod: self._links.of_attempt(run, each) for each in run.attempts},
+            renew=RUN_SECONDS if run.finished is None else 0,
+            so_far=None if now is None else now - (run.created if run.started is None else run.started),
         )
 
 
-def chart(run: Run) -> tuple[Sequence[Bar], float]:
-    """The bars of a run's attempts, and how many seconds the chart spans: from the run's creation to its last end."""
+def chart(run: Run, now: float | None = None) -> tuple[Sequence[Bar], float]:
+    """The bars of a run's attempts, and how many seconds the chart spans: from the run's creation to its last end, or to now."""
+    until = next(each for each in (run.finished, now, run.created) if each is not None)
     known = [time for each in run.attempts for time in (each.created, each.started, each.finished)]
-    ends = [run.finished, *(time for time in known if time is not None)]
+    ends = [until, *(time for time in known if time is not None)]
     begin = min([run.created] + [each.created for each in run.attempts])
     span = max(1.0, max(ends) - begin)
 
@@ -126,7 +199,7 @@ def chart(run: Run) -> tuple[Sequence[Bar], float]:
     bars = []
     for attempt in run.attempts:
         counts[attempt.step] = counts.get(attempt.step, 0) + 1
-        last = attempt.finished if attempt.finished is not None else run.finished
+        last = attempt.finished if attempt.finished is not None else until
         pending_until = attempt.started if attempt.started is not None else max(attempt.created, last)
         running = None
         if attempt.started is not None:

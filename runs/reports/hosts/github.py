@@ -23,23 +23,28 @@ from runs.reports.host_api import (
 )
 from runs.reports.status import Status
 
-__all__ = ["API"]
+__all__ = ["API", "answer", "headers", "limits"]
 
 PUBLIC = "https://api.github.com"
 
 
 def _address(server: str) -> str:
-    return PUBLIC if server == "https://github.com" else f"{server}/api/v3"
+    if server == "https://github.com":
+        return PUBLIC
+    if server.startswith("https://") and server.endswith(".ghe.com"):
+        # Enterprise Cloud with data residency (GitHub's documentation, "Network details for GHE.com").
+        return f"https://api.{server.removeprefix('https://')}"
+    return f"{server}/api/v3"
 
 
 def _request(api: str, token: str, status: Status, _: str) -> Request:
     url = f"{repository(api, status)}/statuses/{path(status.sha)}"
-    return Request(url, _headers(token), plain_body(status, 140))
+    return Request(url, headers(token), plain_body(status, 140))
 
 
 def _question(api: str, token: str, status: Status) -> Request:
     asked = f"{repository(api, status)}/commits/{path(status.sha)}/statuses?per_page=100"
-    return Request(asked, _headers(token))
+    return Request(asked, headers(token))
 
 
 def _has(status: Status, statuses: object) -> Delivered | None:
@@ -47,7 +52,8 @@ def _has(status: Status, statuses: object) -> Delivered | None:
     return Delivered() if found.get("state") == PLAIN_STATES[status.word] else None
 
 
-def _headers(token: str) -> dict[str, str]:
+def headers(token: str) -> dict[str, str]:
+    """Headers of every request."""
     return {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {token}",
@@ -55,7 +61,18 @@ def _headers(token: str) -> dict[str, str]:
     }
 
 
-def _answer(_: Status, response: Response) -> Answer:
+def answer(_: Status, response: Response) -> Answer:
+    """Meaning of an answer to a request that writes."""
+    if (limited := limits(response)) is not None:
+        return limited
+    said = message_of(response)
+    if response.status == 422:
+        return Refused(f"422 {said}")
+    return usual_answer(response) or Refused(f"{response.status} {said}")
+
+
+def limits(response: Response) -> Later | None:
+    """The limit that an answer says was reached; None if it says nothing of one."""
     said = message_of(response)
     if response.status in {403, 429}:
         if response.headers.get("x-ratelimit-remaining") == "0":
@@ -65,16 +82,14 @@ def _answer(_: Status, response: Response) -> Answer:
         if response.status == 429 or waits(response) is not None or "rate limit" in said.lower():
             # Without a time the documentation asks for at least a minute.
             return Later(f"too many requests: {said}", waits(response, 60.0), everything=True)
-    if response.status == 422:
-        return Refused(f"422 {said}")
-    return usual_answer(response) or Refused(f"{response.status} {said}")
+    return None
 
 
 API = HostApi(
     "github",
     _address,
     _request,
-    _answer,
+    answer,
     _question,
     _has,
     PLAIN_STATES,

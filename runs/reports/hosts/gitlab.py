@@ -89,4 +89,4 @@ def _answer(status: Status, response: Response) -> Answer:
     return usual_answer(response) or Refused(f"{response.status} {said}")
 
 
-API = HostApi("gitlab", _address, _request, _answer, _question, _has, STATES)
+API = HostApi("gitlab", _address, _request, _answer, _question, _has, STATES, name_key="name")

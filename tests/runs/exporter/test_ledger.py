@@ -308,7 +308,7 @@ def test_a_ledger_of_the_first_version_keeps_its_sums(tmp_path: Path) -> None:
     untouched = 'hookline_last_success_timestamp_seconds{namespace="",owner="",pipeline="old"} 1790000000'
     assert untouched in lines
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (4,)
+        assert database.execute("PRAGMA user_version").fetchone() == (5,)
     database.close()
 
 

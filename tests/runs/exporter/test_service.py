@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from api_objects import START, STEPS, History, green_run, history
+from api_objects import START, STEPS, History, green_run, history, workflow
 from click.testing import CliRunner, Result
 from exporter_process import ExporterProcess, ExporterThread, run_until_killed, wait_less
 from fake_api_server import FakeApiServer, fake_api_server, status
@@ -131,6 +131,36 @@ def test_it_counts_what_it_sees_and_shows_it(api: FakeApiServer, tmp_path: Path)
     assert {"workflow": "shop-a"} in [exemplar.labels for exemplar in exemplars]
     assert exporter.value("process_cpu_seconds_total") is not None
     assert exporter.stop() == 0
+
+
+def test_the_pages_show_a_run_as_it_goes_on_and_what_was_red_after_a_restart_too(
+    api: FakeApiServer, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text("log_limit_bytes: 65536\nlog_lines: 3\n")
+    arguments = ("--ledger", str(count_from(tmp_path)), "--config", str(tmp_path / "config.yaml"))
+    exporter = Process(api, tmp_path, *arguments)
+    api.store(
+        "workflows", workflow("a", START, status={"phase": "Pending", "message": "Waiting for ci/Mutex/x"})
+    )
+    exporter.until(lambda: "shop-a" in exporter.get("/runs?outcome=queued"))
+    assert "Waiting for ci/Mutex/x" in exporter.get("/runs/ci/shop-a")
+    failed = (
+        b"--- FAIL: TestTotal (0.00s)\n    total_test.go:12: want 3\nFAIL\nFAIL\texample.com/total\t0.1s\n"
+    )
+    log = failed + b"a line of a log that is too long to be read whole\n" * 5000 + b"one\ntwo\nthe end\n"
+    # No step that hookline knows: what is red is shown whatever it is called.
+    put(api, history("a", START, [("lint", "Failed", 1)], {"lint": log}))
+    exporter.until(lambda: "shop-a" in exporter.get("/runs?outcome=failure"))
+    assert "shop-a" not in exporter.get("/runs?outcome=queued")
+    shown = exporter.get("/runs/ci/shop-a")
+    assert "lint failed: TestTotal at total_test.go:12" in shown
+    assert ">one\ntwo\nthe end\n</code></pre>" in shown
+    assert [query.get("tailLines") for kind, query in api.requests if kind == "log"] == [None, "3"]
+    assert exporter.stop() == 0
+    again = Process(api, tmp_path, *arguments)
+    again.until(again.ready)
+    assert again.get("/runs/ci/shop-a") == shown
+    assert again.stop() == 0
 
 
 def test_kills_at_any_moment_lose_and_double_nothing(

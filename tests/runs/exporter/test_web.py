@@ -21,6 +21,7 @@ from web_site import TLS, Fake, Site, a_run, basic, client, config
 from runs.exporter.ledger import Ledger, Observation
 from runs.exporter.web.pages import Pages, chart, duration, money
 from runs.history import Attempt, Page, Query
+from runs.step_logs import FailedTest, LogEnd, Place
 from runs.web.web_config import Security
 
 
@@ -43,7 +44,7 @@ def test_every_route_answers(sites: list[Site]) -> None:
         ("/runs", 200, "shop-1"),
         ("/runs/ci/shop-1", 200, "every rule lets it through"),
         ("/runs/shop-1", 200, "reclaimed"),
-        ("/runs/ci/other", 404, "no such page"),
+        ("/runs/ci/other", 404, "no such run"),
         ("/style.css", 200, "--page"),
         ("/favicon.ico", 404, "no such page"),
         ("/runs/a/b/c", 404, "no such page"),
@@ -195,7 +196,8 @@ HOSTILE = st.one_of(
 
 def skeletons(word: str) -> list[list[object]]:
     """The markup of every page of a run that says nothing but this word."""
-    attempt = Attempt(word, word, "error", word, word, 1.0, 2.0, 3.0, word, cache_state=word)
+    log = LogEnd((word, word), (FailedTest(word, word, (Place(word, 1, word),)), FailedTest(word, "")), 3)
+    attempt = Attempt(word, word, "error", word, word, 1.0, 2.0, 3.0, word, cache_state=word, log=log)
     run = a_run(
         name=word, namespace=word, owner=word, pipeline=word, event=word, outcome=word, ref=word, sha=word, actor=word,
         reason=word, delivery=word, message=word, cache_state=word, currency=word, attempts=(attempt,),
@@ -207,6 +209,16 @@ def skeletons(word: str) -> list[list[object]]:
                 Query(pipeline=word, text=word), [run], {name: [word, "b"] for name in NAMES}, "/runs?x=1"
             )
         ).found,
+        Skeleton(
+            PAGES.runs(
+                Query(pipeline=word, event=word, outcome=word, owner=word),
+                [],
+                {name: ["a"] for name in NAMES},
+                "",
+                ([replace(run, outcome="queued", finished=None)], 7),
+            )
+        ).found,
+        Skeleton(PAGES.run(replace(run, finished=None), 100.0)).found,
         Skeleton(PAGES.landing({word: word}, word)).found,
     ]
 

@@ -13,26 +13,27 @@ import pytest
 from api_objects import History, green_run, history, with_status
 from fake_api_server import FakeApiServer, fake_api_server
 from fake_api_server import status as refuses
-from status_hosts import TOKEN, StatusHost, answers, silence, status_host
+from github_app_host import AppHost
+from status_hosts import StatusHost, answers, serving, silence, status_host
 from tries import tries
 
 from apiserver.connection import Connection
 from apiserver.reflector import Timing
 from runs.controller.instance import Controller, Options
 from runs.controller.settings import ControllerSettings, ReportedSource
-from runs.reports.hosts import HOST_APIS
 from runs.web.web_config import Security
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
 SHA = "3f1c" * 10
-KINDS = ("github", "gitlab", "gitea")
+KINDS = ("github", "github-app", "gitlab", "gitea")
 GREEN = {
     "github": ["pending", "success"],
+    "github-app": ["queued", "in_progress", "success"],
     "gitea": ["pending", "success"],
     "gitlab": ["pending", "running", "success"],
 }
-RED = {"github": "failure", "gitea": "failure", "gitlab": "failed"}
-CANCELLED = {"github": "error", "gitea": "error", "gitlab": "canceled"}
+RED = {"github": "failure", "github-app": "failure", "gitea": "failure", "gitlab": "failed"}
+CANCELLED = {"github": "error", "github-app": "cancelled", "gitea": "error", "gitlab": "canceled"}
 now = time.time
 
 
@@ -47,7 +48,7 @@ class Running:
     """A controller in this process."""
 
     def __init__(self, api: FakeApiServer, host: StatusHost, token: Path) -> None:
-        source = ReportedSource(host=host.kind, api=host.url, token_file=str(token))
+        source = ReportedSource(api=host.url, **host.access(token))
         settings = ControllerSettings(sources={"github": source})
         options = Options("1", "127.0.0.1", 0, settings)
         self.controller = Controller(options, Connection.plain(api.url), Security(None))
@@ -71,7 +72,7 @@ class World:
     def __init__(self, api: FakeApiServer, host: StatusHost, folder: Path) -> None:
         self.api, self.host = api, host
         self.token = folder / "token"
-        self.token.write_text(TOKEN + "\n")
+        self.token.write_text(host.secret() + "\n")
         self.controllers: list[Running] = []
 
     def start(self) -> Running:
@@ -90,7 +91,8 @@ class World:
         phase, uid = raw["status"]["phase"], raw["metadata"]["uid"]
         if raw["status"].get("finishedAt"):
             return '"final":true' in self.marked(uid)
-        state = HOST_APIS[self.host.kind].states["running" if phase == "Running" else "queued"]
+        states = ReportedSource(api=self.host.url, **self.host.access(self.token)).host_api.states
+        state = states["running" if phase == "Running" else "queued"]
         return f'"state":"{state}"' in self.marked(uid)
 
     def marked(self, uid: str) -> str:
@@ -100,7 +102,8 @@ class World:
 
 @pytest.fixture(params=KINDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    with fake_api_server() as api, status_host(request.param) as host:
+    made = AppHost("github-app") if request.param == "github-app" else StatusHost(request.param)
+    with fake_api_server() as api, serving(made) as host:
         found = World(api, host, tmp_path)
         yield found
         for each in found.controllers:
@@ -160,6 +163,23 @@ def test_a_red_run_says_where(world: World) -> None:
     play(world, recent(steps=FAILED))
     until(lambda: world.host.states()[-1:] == [RED[world.host.kind]])
     assert world.host.descriptions[-1].startswith("failed in run-test after ")
+
+
+def test_a_red_run_names_a_failing_test_at_every_host_and_shows_its_line_where_the_host_can(
+    world: World,
+) -> None:
+    raw = recent(steps=FAILED).workflows[-1][1]
+    (tested,) = [each for each in raw["status"]["nodes"].values() if each["displayName"] == "run-test"]
+    written = '[{"package": "p", "test": "TestNo", "path": "a_test.go", "line": 6, "message": "no"}]'
+    tested["outputs"] = {"parameters": [{"name": "failing-tests", "value": written}]}
+    world.put(raw)
+    world.start()
+    until(lambda: '"final":true' in world.marked("u1"))
+    assert world.host.descriptions[-1].endswith(" s: TestNo")
+    if isinstance(world.host, AppHost):
+        (run,) = world.host.runs
+        assert [(each["path"], each["start_line"]) for each in run["annotations"]] == [("a_test.go", 6)]
+        assert "| `run-test` | failed" in run["output"]["summary"]
 
 
 def test_what_ended_while_nobody_reported_is_reported_once(world: World) -> None:
@@ -272,7 +292,9 @@ def test_a_host_that_does_not_take_it_now_is_told_later(world: World, fault: Any
     running = world.start()
     until(lambda: '"final":true' in world.marked("u1"), 30)
     assert world.host.states() == ["success"]
-    assert running.controller._hosts["github"].results.retries == 3
+    # A token of an App that was refused is renewed at once, and the request made again.
+    renewed = world.host.kind == "github-app" and fault() is not None and fault()[0] == 401
+    assert running.controller._hosts["github"].results.retries == (1 if renewed else 3)
 
 
 def test_an_answer_that_was_lost_is_not_given_twice_to_a_host_that_can_be_asked(world: World) -> None:
@@ -284,12 +306,12 @@ def test_an_answer_that_was_lost_is_not_given_twice_to_a_host_that_can_be_asked(
 
 
 def test_a_token_that_was_replaced_is_used(world: World) -> None:
-    world.host.token = "another"
+    before, after = world.host.secret(), world.host.replace_secret()
     world.put(recent().workflows[-1][1])
     running = world.start()
     until(lambda: any("401" in each for each in running.controller.warnings()))
-    assert not any("another" in each or TOKEN in each for each in running.controller.warnings())
-    world.token.write_text("another")
+    assert not any(after in each or before in each for each in running.controller.warnings())
+    world.token.write_text(after)
     until(lambda: '"final":true' in world.marked("u1"))
     assert running.controller.warnings() == []
 
@@ -352,13 +374,14 @@ def test_a_host_whose_hour_is_used_up_is_left_alone_until_it_says(tmp_path: Path
         assert len(host.told) == 5
 
 
+@pytest.mark.parametrize("made", [StatusHost("github"), AppHost("github-app")], ids=["github", "github-app"])
 def test_killed_at_any_moment_each_commit_ends_with_its_last_word_and_none_is_told_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: StatusHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever is killed writes no more marks and sends no more statuses; everything else is found again."""
     chance = random.Random(7)
     kills = tries(100)
-    with fake_api_server() as api, status_host("github") as host:
+    with fake_api_server() as api, serving(made) as host:
         world = World(api, host, tmp_path)
         serial = itertools.count()
         runs = {}
@@ -378,6 +401,10 @@ def test_killed_at_any_moment_each_commit_ends_with_its_last_word_and_none_is_to
             ended = run.workflows[-1][1]["status"]["phase"]
             assert states[-1] == ("success" if ended == "Succeeded" else "failure")
             assert len(states) == len(set(states)), states
+        if isinstance(host, AppHost):
+            # Not one was made twice, and none is left open.
+            assert len(host.runs) == len(runs)
+            assert {each["status"] for each in host.runs} == {"completed"}
 
 
 def kill(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,4 +416,6 @@ def kill(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running.controller, "_mark", dead)
     for each in running.controller._hosts.values():
         each.stop()
+    # Here threads outlive their controller; what is on its way at a kill arrives, and nothing follows it.
+    until(lambda: not any(each._sending for each in running.controller._hosts.values()))
     running.stop()

@@ -546,9 +546,15 @@ type testSuite struct {
 	Cases    []testCase `xml:"testcase"`
 }
 
+const (
+	packageItself = "(package)"
+	buildFailed   = "build failed: "
+)
+
 const mostOutput = 256 << 10 // bytes of one test that a report repeats
 
-// report JSON JUNIT: reads go test -json, prints what go test -v would print, and writes the stream and a JUnit report of it.
+// report JSON JUNIT FAILING TOP: reads go test -json, prints what go test -v would print, and writes the stream, a JUnit report of it, and the
+// failing tests with their lines in the repository, whose top folder is TOP.
 func report(arguments []string) error {
 	stream, err := os.Create(arguments[0])
 	if err != nil {
@@ -559,19 +565,23 @@ func report(arguments []string) error {
 	defer kept.Flush()
 	suites := map[string]*testSuite{}
 	outputs := map[[2]string]*bytes.Buffer{}
+	builds := map[string]string{}
 	input := bufio.NewReaderSize(os.Stdin, 1<<20)
 	for {
 		line, err := input.ReadBytes('\n')
 		if len(line) > 0 {
 			var event struct {
-				Action, Package, Test, Output, FailedBuild string
-				Elapsed                                    float64
+				Action, Package, Test, Output, FailedBuild, ImportPath string
+				Elapsed                                                float64
 			}
 			if line[0] != '{' || json.Unmarshal(line, &event) != nil {
 				os.Stdout.Write(line)
 			} else {
 				kept.Write(line)
 				os.Stdout.WriteString(event.Output)
+				if event.Action == "build-output" && len(builds[event.ImportPath]) < mostOutput {
+					builds[event.ImportPath] += event.Output
+				}
 				note(suites, outputs, event.Action, event.Package, event.Test, event.Output, event.FailedBuild, event.Elapsed)
 			}
 		}
@@ -598,7 +608,160 @@ func report(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(arguments[1], append([]byte(xml.Header), append(text, '\n')...), 0o644)
+	if err := os.WriteFile(arguments[1], append([]byte(xml.Header), append(text, '\n')...), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(arguments[2], failing(all.Suites, builds, arguments[3]), 0o644)
+}
+
+type failingTest struct {
+	Package string `json:"package"`
+	Test    string `json:"test"`
+	Path    string `json:"path"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+}
+
+const (
+	mostFailing      = 20   // tests that are named
+	mostFailingBytes = 8192 // of the whole text: it is kept in the status of the Workflow
+	mostMessage      = 600  // bytes of one test's message
+)
+
+// failing is the JSON of the tests that failed, empty without any. Of a test and its subtests, those that have none below them are named.
+func failing(suites []*testSuite, builds map[string]string, top string) []byte {
+	found := []failingTest{}
+	text := []byte{}
+	modules := modulesHere()
+	for _, suite := range suites {
+		below := map[string]bool{}
+		for _, each := range suite.Cases {
+			for name := each.Name; each.Failure != nil && strings.Contains(name, "/"); {
+				name = name[:strings.LastIndex(name, "/")]
+				below[name] = true
+			}
+		}
+		for _, each := range suite.Cases {
+			if each.Failure == nil || below[each.Name] {
+				continue
+			}
+			if len(found) == mostFailing {
+				return text
+			}
+			one := failingTest{Package: start(suite.Name, mostMessage), Test: start(each.Name, mostMessage)}
+			said, folder := each.Failure.Output, folderOf(suite.Name, modules)
+			if each.Name == packageItself {
+				one.Test = ""
+				// "build failed: PACKAGE" is the first line where it did not compile; the compiler's paths begin where go test was started.
+				if first, _, _ := strings.Cut(said, "\n"); strings.HasPrefix(first, buildFailed) {
+					said, folder = builds[strings.TrimPrefix(first, buildFailed)]+said, "."
+				}
+			}
+			one.Path, one.Line, one.Message = place(said, folder, top)
+			made, err := json.Marshal(append(found, one))
+			// Argo looks for two braces in texts, in this one as well; JSON has another way to write them.
+			made = bytes.ReplaceAll(made, []byte(strings.Repeat("{", 2)), []byte("{\\u007b"))
+			if err != nil || len(made) > mostFailingBytes {
+				return text
+			}
+			found, text = append(found, one), made
+		}
+	}
+	return text
+}
+
+var (
+	goLine = regexp.MustCompile(`^\s*([^\s:]+\.go):(\d{1,7})(?::\d{1,7})?(?::\s?(.*)| \+0x[0-9a-f]+)?$`)
+	ofGo   = regexp.MustCompile(`^\s*(?:=== (?:RUN|PAUSE|CONT|NAME)\b|--- (?:FAIL|PASS|SKIP):)`)
+)
+
+// place is the file, below TOP, and the line at which a test says that it failed, and what it says; no file where none is there.
+func place(said, folder, top string) (string, int, string) {
+	path, line := "", 0
+	kept := []string{}
+	for _, each := range strings.Split(said, "\n") {
+		if ofGo.MatchString(each) {
+			continue
+		}
+		found := goLine.FindStringSubmatch(each)
+		if found == nil || path != "" {
+			kept = append(kept, each)
+			continue
+		}
+		if path = inRepository(found[1], folder, top); path == "" {
+			kept = append(kept, each)
+			continue
+		}
+		line, _ = strconv.Atoi(found[2])
+		if found[3] != "" {
+			kept = append(kept, found[3])
+		}
+	}
+	return path, line, start(strings.TrimSpace(strings.Join(kept, "\n")), mostMessage)
+}
+
+// inRepository is the path of a file relative to TOP; empty where it is no file there.
+func inRepository(name, folder, top string) string {
+	if folder == "" && !filepath.IsAbs(name) {
+		return ""
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(folder, name)
+	}
+	whole, err := filepath.Abs(name)
+	if err != nil {
+		return ""
+	}
+	path, err := filepath.Rel(top, whole)
+	if err != nil || path == ".." || strings.HasPrefix(path, "../") {
+		return ""
+	}
+	if info, err := os.Lstat(whole); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return filepath.ToSlash(path)
+}
+
+var (
+	moduleLine = regexp.MustCompile("(?m)^module[ \t]+[\"`]?([^\\s\"`]+)")
+	useLines   = regexp.MustCompile(`(?ms)^use[ \t]*(?:\(([^)]*)\)|([^\s(]+))`)
+)
+
+// modulesHere are the modules of go.work or go.mod in this folder: path → folder.
+func modulesHere() map[string]string {
+	folders := []string{"."}
+	work, _ := text("go.work")
+	for _, found := range useLines.FindAllSubmatch(work, -1) {
+		for _, each := range strings.Fields(string(found[1]) + " " + string(found[2])) {
+			folders = append(folders, strings.Trim(each, "\"`"))
+		}
+	}
+	modules := map[string]string{}
+	for _, folder := range folders {
+		said, _ := text(filepath.Join(folder, "go.mod"))
+		if found := moduleLine.FindSubmatch(said); found != nil {
+			modules[string(found[1])] = folder
+		}
+	}
+	return modules
+}
+
+// folderOf is the folder of a package; empty where no module here has it.
+func folderOf(name string, modules map[string]string) string {
+	for module := name; module != "." && module != "/"; module = filepath.Dir(module) {
+		if folder, found := modules[module]; found {
+			return filepath.Join(folder, strings.TrimPrefix(name[len(module):], "/"))
+		}
+	}
+	return ""
+}
+
+// start is the beginning of a text, whole characters only.
+func start(text string, most int) string {
+	if len(text) <= most {
+		return strings.ToValidUTF8(text, "")
+	}
+	return strings.ToValidUTF8(text[:most], "")
 }
 
 func note(suites map[string]*testSuite, outputs map[[2]string]*bytes.Buffer, action, name, test, output, build string, elapsed float64) {
@@ -635,9 +798,9 @@ func note(suites map[string]*testSuite, outputs map[[2]string]*bytes.Buffer, act
 			return
 		}
 		// The package failed and none of its tests did: it did not compile, or ended by itself.
-		test = "(package)"
+		test = packageItself
 		if build != "" {
-			said = "build failed: " + build + "\n" + said
+			said = buildFailed + build + "\n" + said
 		}
 	}
 	made := testCase{Package: name, Name: test, Seconds: elapsed}

@@ -58,7 +58,7 @@ coverage=
   code=0
   go test -json $coverage $GO_TEST_FLAGS $GO_TEST_PACKAGES || code=$?
   echo $code > /scratch/code
-} | "$ci" report "$reports/tests.json" "$reports/junit.xml"
+} | "$ci" report "$reports/tests.json" "$reports/junit.xml" /tmp/outputs/failing-tests "/test/$REPO_NAME"
 keep
 code=$(cat /scratch/code)
 [ "$code" = 0 ] || { echo "Go Test failed with exit code $code." >&2; exit "$code"; }
