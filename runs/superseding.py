@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["LONGEST_SECONDS", "Attempt", "Subject", "superseded"]
+__all__ = ["LONGEST_SECONDS", "Attempt", "Closure", "Subject", "superseded"]
 
 LONGEST_SECONDS = 7 * 24 * 3600.0
 """A run whose event is older than this is left alone."""
@@ -32,6 +32,27 @@ class Attempt:
     event_time: float
     """Unix seconds."""
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A request that was closed, merged, or opened again."""
+
+    source: str
+    repository: str
+    """`owner/name` in lower case."""
+    request: int
+    """Its number."""
+    time: float
+    """When the event reached the bus, Unix seconds without a fraction, as Workflows carry it."""
+    closed: bool
+    pipelines: frozenset[str] = frozenset()
+    """Pipelines of the repository: runs that a person started carry no source."""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """The request."""
+        return self.source, self.repository, self.request
 
 
 def superseded(attempts: Iterable[Attempt], now: float) -> dict[str, str]:

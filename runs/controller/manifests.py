@@ -31,7 +31,7 @@ DEFAULT_LIMITS = {"memory": "256Mi"}
 
 # The requests of runs/controller/instance.py.
 _REPORTING: list[dict[str, Any]] = [
-    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list", "patch", "watch"]}
+    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "patch", "watch"]}
 ]
 
 
