@@ -40,7 +40,14 @@ class FakeApiServer:
         self.history: list[tuple[int, str, str, Json]] = []
         """Version, collection, type, object."""
         self.watchers: list[Watcher] = []
-        self.faults: dict[str, list[Fault]] = {"list": [], "watch": [], "log": [], "lease": [], "patch": [], "get": []}
+        self.faults: dict[str, list[Fault]] = {
+            "list": [],
+            "watch": [],
+            "log": [],
+            "lease": [],
+            "patch": [],
+            "get": [],
+        }
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.asked: list[tuple[str, str]] = []
         """Method and path with its query of each request."""

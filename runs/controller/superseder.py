@@ -70,6 +70,7 @@ class _Run:
     pipeline: str
     request: int
     """0 = of no request."""
+    by_hand: bool
     time: float
     step: str
     """The next step if it shall end."""
@@ -240,6 +241,7 @@ class Superseder:
             repository,
             workflow.pipeline,
             request,
+            workflow.by_hand,
             when,
             step_of(workflow.phase, workflow.shutdown),
             spared=bool(workflow.superseded_by) and not workflow.shutdown,
@@ -260,7 +262,7 @@ def _closure(run: _Run, closures: Mapping[tuple[str, str, int], Closure], now: f
         return None
     place = run.repository, run.request
     found = closures.get((run.source, *place))
-    if found is None:
+    if found is None and run.by_hand:
         # A run by hand carries no source; its pipeline says whose it is.
         found = next(
             (each for key, each in closures.items() if key[1:] == place and run.pipeline in each.pipelines),
