@@ -21,7 +21,7 @@ def _check_kind(value: object) -> object:
     if value in SUPERSEDED_KINDS or not isinstance(value, str):
         return value
     why = (
-        f"a {value} run is never superseded, since {_NEVER[value]}"
+        f"runs of {value} are never superseded, since {_NEVER[value]}"
         if value in _NEVER
         else f"{value[:40]} is no kind"
     )

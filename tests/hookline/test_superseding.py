@@ -98,10 +98,10 @@ def test_a_source_is_named_only_for_kinds_that_a_pipeline_listens_to(tmp_path: P
 @pytest.mark.parametrize(
     ("value", "column", "said"),
     [
-        ("[tag]", 26, "a tag run is never superseded, since each tag is built for itself; accepted: pull_request, push"),
-        ("[push, schedule]", 32, "a schedule run is never superseded, since no commit made it; accepted: pull_request, push"),
-        ("[image_push]", 26, "a image_push run is never superseded, since no commit made it; accepted: pull_request, push"),
-        ("[manual]", 26, "a manual run is never superseded, since a person wants it; accepted: pull_request, push"),
+        ("[tag]", 26, "runs of tag are never superseded, since each tag is built for itself; accepted: pull_request, push"),
+        ("[push, schedule]", 32, "runs of schedule are never superseded, since no commit made it; accepted: pull_request, push"),
+        ("[image_push]", 26, "runs of image_push are never superseded, since no commit made it; accepted: pull_request, push"),
+        ("[manual]", 26, "runs of manual are never superseded, since a person wants it; accepted: pull_request, push"),
         ("[merge_group]", 26, "never superseded, since the host ends its groups itself; accepted: pull_request, push"),
         ("[pushes]", 26, "pushes is no kind; accepted: pull_request, push"),
         ("[]", 25, ""),
