@@ -115,7 +115,7 @@ def stopping_patch(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of asking for the end of a run."""
+    """Result of asking for the end of a run."""
 
     now: Mapping[str, Any] | None
     """The run as it is; None if it was deleted."""

@@ -11,7 +11,7 @@ LONGEST_SECONDS = 7 * 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What runs must have in common before one of them can supersede another."""
+    """The things that runs must have in common before one of them can supersede another."""
 
     namespace: str
     pipeline: str

@@ -39,7 +39,7 @@ class Hands:
     """Source and status: sends it, and returns at once. The source is one of `settings.sources`. Where no Workflow bears a mark
     (`uid` is empty) nothing is marked, and with `unsure` the host is asked before it is told."""
     close: Callable[[Sequence[Closure]], None] = lambda _: None
-    """What became of requests: the runs of closed ones are stopped. Returns at once."""
+    """Fate of requests: the runs of closed ones are stopped. Returns at once."""
 
 
 class Companion(Protocol):

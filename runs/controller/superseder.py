@@ -59,7 +59,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What counts of a Workflow."""
+    """The part of a Workflow that counts."""
 
     workflow: tuple[str, str]
     """Namespace and name."""
@@ -118,7 +118,7 @@ class Superseder:
             self._synced = self._changed = True
 
     def close(self, closures: Iterable[Closure]) -> None:
-        """What became of requests, in the order of the bus. Giving it twice does no harm."""
+        """Fate of requests, in the order of the bus. Giving it twice does no harm."""
         with self._lock:
             for each in closures:
                 known = self._closures.get(each.key)
@@ -257,7 +257,7 @@ class Superseder:
 
 
 def _closure(run: _Run, closures: Mapping[tuple[str, str, int], Closure], now: float) -> Closure | None:
-    """What closed the run's request after the run's event; None if nothing did."""
+    """The event that closed the run's request after the run's event; None if nothing did."""
     if not run.request or now - run.time > LONGEST_SECONDS:
         return None
     place = run.repository, run.request

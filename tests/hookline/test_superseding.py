@@ -213,7 +213,7 @@ def heard(kind: str, *actions: str, event_source: str | None = None) -> list[lis
 
 def received(found: Plan, kind: str, body: Any, second: int) -> BusEvent:
     delivery = bus_event(
-        Delivery({HEADERS[kind]: [NAMES[kind]]}, json.dumps(body).encode()),
+        Delivery({HEADERS[kind]: (NAMES[kind],)}, json.dumps(body).encode()),
         host(kind),
         found.endpoints[kind].event_source,
         kind,
