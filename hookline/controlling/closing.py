@@ -28,12 +28,9 @@ class Closing:
     def arrived(self, arrival: Arrival) -> None:
         """A message."""
         delivery, event = arrival.delivery, arrival.event
-        endpoint, request = self._plan.endpoints.get(delivery.event_name), event.get("pull_request")
-        if (
-            endpoint is None
-            or endpoint.event_source != delivery.event_source
-            or not isinstance(request, Mapping)
-        ):
+        # An event of a foreign event source has no request: no pipeline reads it.
+        request = event.get("pull_request")
+        if not isinstance(request, Mapping):
             return
         closed, number = _CLOSED.get(str(request.get("action"))), request.get("number")
         repository = str(event.get("repository") or "").lower()

@@ -18,7 +18,7 @@ from apiserver.connection import Refused, Unreachable
 from apiserver.resources import Resources, UnknownKind
 from runs.controller.duty import Hands
 from runs.objects import Workflow
-from runs.stopping import ask_to_end, request_number, same_run, step_of
+from runs.stopping import ask_to_end, next_step, request_number, same_run, step_of
 from runs.superseding import LONGEST_SECONDS, Attempt, Closure, Subject, superseded
 from triggers.words import CANCELLED_BECAUSE_ANNOTATION, SUPERSEDED_ANNOTATION
 
@@ -189,7 +189,8 @@ class Superseder:
             if ended.is_set():
                 return True
             try:
-                self._end(resources, each)
+                if not self._end(resources, each):
+                    trouble = f"runs are not stopped: {each.namespace}/{each.name} changes all the time"
             except (Refused, Unreachable, UnknownKind) as error:
                 trouble = f"runs are not stopped: {' '.join(str(error).split())[:300]}"
                 if not isinstance(error, Refused):
@@ -199,13 +200,14 @@ class Superseder:
         self._say(trouble)
         return not trouble
 
-    def _end(self, resources: Resources, due: Due) -> None:
+    def _end(self, resources: Resources, due: Due) -> bool:
+        """Ask for the end of a run; whether nothing is left to ask for."""
         metadata = {"namespace": due.namespace, "name": due.name, "uid": due.uid}
         workflow = {"apiVersion": API, "kind": "Workflow", "metadata": metadata}
         said = {SUPERSEDED_ANNOTATION: due.sha} if due.sha else {CANCELLED_BECAUSE_ANNOTATION: CLOSED}
         asked = ask_to_end(resources, workflow, same_run(resources, workflow), said)
         if not asked.patched:
-            return
+            return asked.now is None or next_step(asked.now) in {"ended", "wait"}
         with self._lock:
             self._count[due.source, due.reason] += 1
         _log.info(
@@ -216,6 +218,7 @@ class Superseder:
             superseded_by=due.sha or None,
             strategy=asked.strategy,
         )
+        return True
 
     def _run(self, workflow: Workflow) -> _Run:
         # A run that a person started waits for no event.

@@ -347,6 +347,17 @@ def test_a_run_that_starts_while_it_is_asked_to_end_is_stopped_and_not_terminate
     with running(api):
         until(lambda: shutdown(api, "old"))
     assert shutdown(api, "old") == "Stop"
+    # It was read again, and asked once more by what was read.
+    assert stops(api) == ["shop-old"] * 2
+
+
+def test_a_run_that_somebody_else_keeps_changing_is_stopped_when_they_stop(api: FakeApiServer) -> None:
+    api.store("workflows", recent("old", OLD, 60))
+    api.store("workflows", recent("new", NEW, 30))
+    # Nothing that counts for the decision changes, so no watch tells of anything new.
+    api.fail("patch", *[refuses(409, "Conflict")] * 7)
+    with running(api):
+        until(lambda: shutdown(api, "old") == "Stop")
 
 
 def test_a_suspended_run_ends_too(api: FakeApiServer) -> None:
