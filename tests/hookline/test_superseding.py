@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,9 @@ def acted(kind: str, action: str) -> Any:
     return edited(body, action="closed" if action == "merged" else action, **merged)
 
 
-def heard(kind: str, *actions: str, event_source: str | None = None) -> list[list[Closure]]:
+def heard(
+    kind: str, *actions: str, event_source: str | None = None, timed: bool = True
+) -> list[list[Closure]]:
     """What the duty hands over in each round; one round for all these events, one without any."""
     found, rounds = made(kind), []
     hands = Hands(
@@ -203,6 +206,8 @@ def heard(kind: str, *actions: str, event_source: str | None = None) -> list[lis
         delivery = received(found, kind, acted(kind, action), place)
         if event_source is not None:
             delivery = BusEvent(event_source, delivery.event_name, delivery.data, delivery.context)
+        if not timed:
+            delivery = replace(delivery, context={})
         answer = simulate(found, delivery)
         duty.arrived(Arrival(Message(place, RECEIVED, "", b""), delivery, answer.event, answer.results))
     assert rounds == []
@@ -250,3 +255,8 @@ def test_other_actions_say_nothing_of_whether_a_request_is_open(kind: str) -> No
 
 def test_an_event_of_another_event_source_closes_nothing() -> None:
     assert heard("github", "closed", event_source="foreign") == []
+
+
+def test_an_event_that_tells_no_time_counts_from_its_place_on_the_bus_in_whole_seconds() -> None:
+    ((found,),) = heard("github", "closed", timed=False)
+    assert found.time == int(RECEIVED.timestamp())

@@ -25,6 +25,7 @@ from runs.objects import Workflow, workflow_of
 from runs.outcomes import run_outcome
 from runs.superseding import Closure
 from runs.web.web_config import Security
+from triggers.manual_run import repeated
 
 NOW = 1_800_000_000.0
 OLD, NEW = "a" * 40, "b" * 40
@@ -430,3 +431,10 @@ def test_a_repeated_run_is_not_superseded_as_the_first_one_was() -> None:
     labels = {"workflows.argoproj.io/resubmitted-from-workflow": "shop-old"}
     copied = {"hookline.dev/superseded-by": NEW}
     assert record(made("again", OLD, NOW, labels=labels, annotations=copied)).superseded_by == ""
+
+
+def test_hookline_rerun_leaves_out_that_the_first_run_was_superseded() -> None:
+    first = made("old", OLD, NOW, annotations={"hookline.dev/superseded-by": NEW}, spec={"shutdown": "Stop"})
+    again = repeated(first, "again", {})
+    assert "hookline.dev/superseded-by" not in again["metadata"]["annotations"]
+    assert "shutdown" not in again["spec"]
