@@ -20,7 +20,9 @@ from triggers.words import (
     PREFIX,
     REPORTED_ANNOTATION,
     SPOT_ANNOTATION_PREFIX,
+    STARTED_BY_ANNOTATION,
     STOCK_PARAMETERS,
+    SUPERSEDED_ANNOTATION,
     SpotStrategy,
 )
 
@@ -98,6 +100,10 @@ class Workflow:
     """The label `hookline.dev/event`."""
     reported: str
     """The annotation that says what the git host was told (`runs.reports.marks`)."""
+    by_hand: bool
+    """Whether a person started it, or it repeats another run."""
+    superseded_by: str
+    """Commit because of which it was stopped; empty where it was not."""
 
     @property
     def ended(self) -> bool:
@@ -225,10 +231,20 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         event_id=text(annotations.get(PREFIX + "event-id")),
         event_hash=text(labels.get(PREFIX + "event")),
         reported=text(annotations.get(REPORTED_ANNOTATION)),
+        by_hand=resubmitted
+        or STARTED_BY_ANNOTATION in annotations
+        or labels.get(PREFIX + "event-kind") == "manual",
+        # `argo resubmit` copies annotations.
+        superseded_by="" if resubmitted else _commit(annotations.get(SUPERSEDED_ANNOTATION)),
     )
 
 
 _REPOSITORY = re.compile(r"(?:[a-z+]+://[^/]+/|[^/:@]+@[^/:]+:)/?(?P<path>.+?)(?:\.git)?/*", re.IGNORECASE)
+
+
+def _commit(value: Any) -> str:
+    found = text(value)
+    return found if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", found) else ""
 
 
 def _of_url(url: str) -> str:

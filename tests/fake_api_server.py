@@ -40,7 +40,14 @@ class FakeApiServer:
         self.history: list[tuple[int, str, str, Json]] = []
         """Version, collection, type, object."""
         self.watchers: list[Watcher] = []
-        self.faults: dict[str, list[Fault]] = {"list": [], "watch": [], "log": [], "lease": [], "patch": []}
+        self.faults: dict[str, list[Fault]] = {
+            "list": [],
+            "watch": [],
+            "log": [],
+            "lease": [],
+            "patch": [],
+            "get": [],
+        }
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.asked: list[tuple[str, str]] = []
         """Method and path with its query of each request."""
@@ -100,6 +107,10 @@ class FakeApiServer:
             self._tell(collection, kind, raw, silently)
             return raw
 
+    def named(self, name: str) -> Json | None:
+        """The Workflow of this name."""
+        return next((each for each in self.objects.values() if each["metadata"]["name"] == name), None)
+
     def spoil(self, collection: str, uid: str, data: bytes) -> None:
         """Make an object that lists and watches give as these bytes."""
         self.spoiled[uid] = data
@@ -156,7 +167,7 @@ class FakeApiServer:
             self.watchers.append(watcher)
 
     def fail(self, kind: str, *faults: Fault) -> None:
-        """The next requests of this kind (list, watch, log, lease, patch) go wrong so, one each."""
+        """The next requests of this kind (list, watch, log, lease, patch, get) go wrong so, one each."""
         self.faults[kind] += faults
 
     def _tell(self, collection: str, kind: str, raw: Json, silently: bool) -> None:
@@ -220,6 +231,8 @@ class Handler(BaseHTTPRequestHandler):
             kind = "log"
         elif "/leases/" in url.path:
             kind = "lease"
+        elif "/workflows/" in url.path or url.path.endswith("/v1alpha1"):
+            kind = "get"
         else:
             kind = "watch" if query.get("watch") else "list"
         api = self.api
@@ -238,6 +251,8 @@ class Handler(BaseHTTPRequestHandler):
             self._log(url.path, query)
         elif kind == "lease":
             self._lease(url.path)
+        elif kind == "get":
+            self._one(url.path)
         elif kind == "watch":
             self._watch(url.path.rpartition("/")[2], namespace, query)
         else:
@@ -259,14 +274,27 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(200, json.dumps(found).encode())
 
+    def _one(self, path: str) -> None:
+        """A Workflow by its name; or the resources of its group."""
+        if path.endswith("/v1alpha1"):
+            known = {"name": "workflows", "kind": "Workflow", "namespaced": True}
+            self.answer(200, json.dumps({"resources": [known]}).encode())
+            return
+        with self.api.lock:
+            found = self.api.named(path.rpartition("/")[2])
+        if found is None:
+            status(404, "NotFound")(self, {})
+        else:
+            self.answer(200, json.dumps(found).encode())
+
     def do_PATCH(self) -> None:
-        """A merge patch of a Workflow's annotations; as the real server, it refuses another uid."""
+        """A merge patch of a Workflow's annotations and spec; as the real server, it refuses another uid, and an old version."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         api, name = self.api, self.path.rpartition("/")[2]
         with api.lock:
             api.requests.append(("patch", {"name": name}))
             fault = api.faults["patch"].pop(0) if api.faults["patch"] else None
-            found = next((each for each in api.objects.values() if each["metadata"]["name"] == name), None)
+            found = api.named(name)
             if fault is not None and fault(self, {}):
                 return
             if found is None:
@@ -276,8 +304,18 @@ class Handler(BaseHTTPRequestHandler):
             if body["metadata"].get("uid", metadata["uid"]) != metadata["uid"]:
                 status(409, "Conflict")(self, {})
                 return
+            version = metadata["resourceVersion"]
+            if body["metadata"].get("resourceVersion", version) != version:
+                status(409, "Conflict")(self, {})
+                return
             annotations = {**metadata.get("annotations", {}), **body["metadata"]["annotations"]}
-            changed = api.store("workflows", {**found, "metadata": {**metadata, "annotations": annotations}})
+            spec = {
+                key: value
+                for key, value in {**found.get("spec", {}), **body.get("spec", {})}.items()
+                if value is not None
+            }
+            marked = {**metadata, "annotations": annotations}
+            changed = api.store("workflows", {**found, "metadata": marked, "spec": spec})
         self.answer(200, json.dumps(changed).encode())
 
     def do_POST(self) -> None:

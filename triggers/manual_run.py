@@ -12,6 +12,7 @@ from triggers.words import (
     PREFIX,
     RERUN_LABEL,
     STARTED_BY_ANNOTATION,
+    SUPERSEDED_ANNOTATION,
 )
 from triggers.workflow import NAME_LENGTH, Workload, filled
 
@@ -32,6 +33,7 @@ _OF_THE_FIRST = frozenset(
         BECAUSE_ANNOTATION,
         CANCELLED_BY_ANNOTATION,
         CANCELLED_BECAUSE_ANNOTATION,
+        SUPERSEDED_ANNOTATION,
     }
 )
 

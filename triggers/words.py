@@ -22,6 +22,7 @@ __all__ = [
     "SPOT_ANNOTATION_PREFIX",
     "STARTED_BY_ANNOTATION",
     "STOCK_PARAMETERS",
+    "SUPERSEDED_ANNOTATION",
     "Role",
     "SpotStrategy",
 ]
@@ -84,6 +85,9 @@ CANCELLED_BY_ANNOTATION = f"{PREFIX}cancelled-by"
 
 CANCELLED_BECAUSE_ANNOTATION = f"{PREFIX}cancelled-because"
 """Annotation of a run that a person stopped: why."""
+
+SUPERSEDED_ANNOTATION = f"{PREFIX}superseded-by"
+"""Annotation of a run that the controller stopped because of a newer commit: the commit."""
 
 RERUN_LABEL = "workflows.argoproj.io/resubmitted-from-workflow"
 """Label of a run that repeats another one: the other's name. `argo resubmit` writes it as well."""

@@ -69,7 +69,7 @@ ENVIRONMENT = "HOOKLINE_CONTROLLER_"
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Print what hosts would be told, and which lost runs would be created, do nothing, and exit.",
+    help="Print what hosts would be told, which runs would be stopped, and which lost ones created, do nothing, and exit.",
 )
 def command(
     cluster: ClusterArguments,
@@ -118,7 +118,7 @@ def command(
     controller = Controller(options, connection, security, beside)
     if dry_run:
         try:
-            found = controller.due()
+            found, stops = controller.due()
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
         rows = [
@@ -133,6 +133,12 @@ def command(
             for source, each in sorted(found, key=lambda pair: (pair[0], pair[1].status.key))
         ]
         click.echo(table(("SOURCE", "REPOSITORY", "COMMIT", "STATUS", "WORD", "DESCRIPTION"), rows), nl=False)
+        if stops:
+            ending = [
+                (f"{each.namespace}/{each.name}", each.strategy, f"superseded by {each.sha[:12]}")
+                for each in sorted(stops, key=lambda each: (each.namespace, each.name))
+            ]
+            click.echo("\n" + table(("RUN", "STEP", "REASON"), ending), nl=False)
         _print_lost(beside, connection)
         return
     configure_logs("info")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hookline.controlling.closing import Closing
 from hookline.controlling.comments import CommentDuty, Comments
 from hookline.controlling.duties import MakeDuty
 from hookline.controlling.follower import Connect, Follower
@@ -46,4 +47,6 @@ def _makers(plan: Plan) -> list[MakeDuty]:
     found: list[MakeDuty] = []
     if report_skipped_at(plan.declaration) is not None:
         found.append(Skipping)
+    if plan.declaration.controller is not None and plan.declaration.controller.controller.cancel_closed:
+        found.append(Closing)
     return found

@@ -18,6 +18,8 @@ def bus_needs(declaration: Declaration) -> Iterator[tuple[str, ...]]:
         yield "controller", "heal_bus"
     if (skipped := report_skipped_at(declaration)) is not None:
         yield skipped
+    if declared.controller.cancel_closed:
+        yield "controller", "cancel_closed"
     if declared.controller.comments:
         yield "controller", "comments"
 

@@ -10,6 +10,7 @@ from events.sources import SourceName
 from hookline.declaration.bus_duties import Reconcile, ReconcileOrSwitch
 from hookline.declaration.own_pods import OwnPod
 from hookline.declaration.report_skipped import ReportSkipped
+from hookline.declaration.supersede import Supersede
 
 __all__ = ["Controller"]
 
@@ -79,6 +80,19 @@ class Controller(OwnPod):
         default=False,
         description="Tell open requests success for each status that their branch requires, that carries the pattern of context, and whose pipeline "
         "is declared no more. Only where no other declaration reports at the same repositories under this pattern.",
+        examples=[True],
+    )
+
+    supersede: Supersede = Field(
+        default=True,
+        description="Stop a run when the same pipeline has a run of a newer commit: true for requests, or the kinds of events, pull_request and "
+        "push (of a branch). Runs of tags, schedules and images, and runs that a person started, are never superseded.",
+        examples=[["pull_request", "push"], False],
+    )
+
+    cancel_closed: bool = Field(
+        default=False,
+        description="Stop the runs of a request when it is closed or merged. The controller reads the bus for it.",
         examples=[True],
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from documents.diagnostics import Problems
 from hookline.declaration.bus_needs import bus_needs
 from hookline.declaration.loading import Declaration, DeclaredController, DeclaredSource
+from hookline.declaration.supersede import superseded_kinds
 from hookline.output import yaml_text
 from hookline.plan.comment_checks import check_comments
 from hookline.plan.own_pod_checks import check_amounts, check_clients
@@ -38,7 +39,10 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
         return ""
     _check_pod(declaration, declared, problems)
     needs = list(bus_needs(declaration))
-    if not reporting and not needs:
+    kinds = superseded_kinds(declared.controller.supersede)
+    # It is the default, so that alone it may be a forgotten report:.
+    asked = bool(kinds) and "supersede" in declared.controller.model_fields_set
+    if not reporting and not needs and not asked:
         problems.error(
             declared.position(),
             "the controller has nothing to do: no source has report:; add report: {token: {name: …, key: …}} to one, reconcile: true to the "
@@ -60,7 +64,19 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
         link = f"{declaration.exporter.exporter.url}/runs/{{namespace}}/{{workflow}}"
     if link is not None:
         found["link"] = link
+    if chosen := _superseded(declaration, kinds):
+        found["supersede"] = chosen
     return yaml_text(found)
+
+
+def _superseded(declaration: Declaration, kinds: frozenset[str]) -> dict[str, list[str]]:
+    """Source → the kinds that are superseded, of those that a pipeline listens to."""
+    found: dict[str, set[str]] = {}
+    for each in declaration.pipelines.values():
+        for source, _, listened in each.listened():
+            if both := kinds & listened:
+                found.setdefault(source, set()).update(both)
+    return {source: sorted(each) for source, each in sorted(found.items())}
 
 
 def _check_pod(declaration: Declaration, declared: DeclaredController, problems: Problems) -> None:

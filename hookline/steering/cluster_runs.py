@@ -11,7 +11,7 @@ from apiserver.connection import Connection, Refused, Unreachable
 from apiserver.resources import Resources
 from runs.objects import workflow_of
 from runs.outcomes import run_outcome
-from runs.stopping import ENDED, Selection, next_step, phase, stopping_patch
+from runs.stopping import ENDED, Selection, ask_to_end, next_step, phase, said_by_person, same_run
 from triggers.words import PREFIX
 
 __all__ = ["ClusterRuns", "Stopped", "outcome"]
@@ -26,7 +26,7 @@ SILENCE_SECONDS = 120.0
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Answers of an API server that will answer otherwise in a moment."""
 TRIES = 5
-"""Names, or changes of one object, before somebody else's must be at fault."""
+"""Names before somebody else must be at fault."""
 _REVIEWS = ("authentication.k8s.io/v1", "authentication.k8s.io/v1beta1")
 
 Item = TypeVar("Item")
@@ -230,37 +230,19 @@ class ClusterRuns:
         """Look again at a run, and ask once more where its state asks for more."""
         if before.result not in _GOING_ON:
             return before
-        return self._asked(workflow, self._same(workflow), before.strategy, by, because)
+        return self._asked(workflow, same_run(self._resources, workflow), before.strategy, by, because)
 
     def _asked(
         self, workflow: dict[str, Any], now: dict[str, Any] | None, strategy: str, by: str, because: str
     ) -> Stopped:
-        for _ in range(TRIES):
-            if now is None:
-                # Deleted meanwhile: nothing of it runs.
-                return _stopped(workflow, "cancelled", strategy)
-            step = next_step(now)
-            if step == "ended":
-                return _stopped(now, "cancelled" if strategy else "ended", strategy)
-            if step == "wait":
-                # By this, or by somebody else before.
-                return _stopped(now, "ending", strategy or now["spec"]["shutdown"])
-            try:
-                now = self._resources.merge(now, stopping_patch(now, step, by, because))
-                return _stopped(now, "ending", step)
-            except Refused as refused:
-                if refused.status not in (404, 409):
-                    raise
-                # It has changed since it was read: it may have started, or ended.
-                now = self._same(workflow)
-        # It changed each time before it could be asked; an earlier request of another strategy still holds.
-        return _stopped(workflow, "ending" if strategy else "running", strategy)
-
-    def _same(self, workflow: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A run as it is now; None if it was deleted, whoever has its name by now."""
-        metadata = workflow["metadata"]
-        found = self.read(metadata["namespace"], metadata["name"])
-        return found if found is not None and found["metadata"]["uid"] == metadata["uid"] else None
+        found = ask_to_end(self._resources, workflow, now, said_by_person(by, because), strategy)
+        if found.now is None:
+            # Deleted meanwhile: nothing of it runs.
+            return _stopped(workflow, "cancelled", found.strategy)
+        if next_step(found.now) == "ended":
+            return _stopped(found.now, "cancelled" if found.strategy else "ended", found.strategy)
+        # It may have changed each time before it could be asked; an earlier request of another strategy still holds.
+        return _stopped(found.now, "ending" if found.strategy else "running", found.strategy)
 
     @staticmethod
     def _each(items: Sequence[Item], work: Callable[[Item], Answer]) -> list[Answer]:

@@ -11,6 +11,7 @@ from apiserver.connection import Connection
 from runs.controller.settings import ControllerSettings
 from runs.objects import Workflow
 from runs.reports.status import Report
+from runs.superseding import Closure
 
 __all__ = ["Companion", "Hands", "WorkflowDuty"]
 
@@ -37,6 +38,8 @@ class Hands:
     put: Callable[[str, Report], None]
     """Source and status: sends it, and returns at once. The source is one of `settings.sources`. Where no Workflow bears a mark
     (`uid` is empty) nothing is marked, and with `unsure` the host is asked before it is told."""
+    close: Callable[[Sequence[Closure]], None] = lambda _: None
+    """Fate of requests: the runs of closed ones are stopped. Returns at once."""
 
 
 class Companion(Protocol):

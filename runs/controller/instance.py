@@ -21,6 +21,7 @@ from apiserver.troubles import Troubles
 from runs.controller.duty import Companion, Hands, WorkflowDuty
 from runs.controller.own_metrics import ControllerMetrics
 from runs.controller.settings import ControllerSettings
+from runs.controller.superseder import Due, Superseder
 from runs.objects import Workflow, workflow_of
 from runs.reports.marks import Mark, patch_of
 from runs.reports.outgoing import Outgoing
@@ -104,7 +105,9 @@ class Controller:
             security: Of what is served.
             companions: Run beside the reports while this instance leads.
         """
-        self._options, self._connection, self._companions = options, connection, companions
+        self._options, self._connection = options, connection
+        self._superseder = Superseder(options.settings.supersede)
+        self._companions = (*companions, self._superseder)
         self._troubles = Troubles()
         self._statistics: dict[str, WatchStatistics] = {}
         self._hosts: Mapping[str, Outgoing] = {}
@@ -113,7 +116,7 @@ class Controller:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(
-            ControllerMetrics(options.version, lambda: self._leading, lambda: self._hosts, companions)
+            ControllerMetrics(options.version, lambda: self._leading, lambda: self._hosts, self._companions)
         )
         self._web = WebServer(
             options.host, options.port, _Application(registry, self.not_ready, self.warnings), security
@@ -199,7 +202,7 @@ class Controller:
         self._hosts[source].put(report)
 
     def _begin_beside(self, ended: threading.Event) -> list[threading.Thread]:
-        hands = Hands(self._connection, self._options.settings, self._put)
+        hands = Hands(self._connection, self._options.settings, self._put, self._superseder.close)
         threads = [
             threading.Thread(target=each.run, args=(hands, ended), name=each.name, daemon=True)
             for each in self._companions
@@ -208,8 +211,8 @@ class Controller:
             each.start()
         return threads
 
-    def due(self) -> list[tuple[str, Report]]:
-        """Statuses that are due now, with their sources. Nothing is sent.
+    def due(self) -> tuple[list[tuple[str, Report]], list[Due]]:
+        """Statuses that are due now, with their sources, and runs that are due to end. Nothing is sent, and no run is stopped.
 
         Raises:
             ConnectionError: The API server cannot be reached, or refuses.
@@ -220,7 +223,7 @@ class Controller:
                 break
             if trouble := self._troubles.current():
                 raise ConnectionError(trouble[0])
-        return found
+        return found, self._superseder.due(time.time())
 
     def _follow(self, send: Callable[[str, Report], None]) -> Iterator[bool]:
         """Follow the Workflows; after each change, and each half second without, whether all were listed."""
@@ -261,7 +264,7 @@ class Controller:
         """The duties that are told of each Workflow, in this order."""
         settings = self._options.settings
         apis = {name: each.host_api for name, each in settings.sources.items()}
-        return [Reporter(apis, send, settings.naming)]
+        return [Reporter(apis, send, settings.naming), self._superseder]
 
     def _watch(self, namespace: str, changes: "queue.Queue[_Change]", ended: threading.Event) -> None:
         where = f"{WORKFLOWS}/namespaces/{namespace}" if namespace else WORKFLOWS

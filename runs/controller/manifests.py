@@ -29,9 +29,9 @@ DECLARATION = "/declaration"
 DEFAULT_REQUESTS = {"cpu": "50m", "memory": "128Mi"}
 DEFAULT_LIMITS = {"memory": "256Mi"}
 
-# The requests of runs/controller/instance.py.
+# The requests of runs/controller/instance.py and superseder.py.
 _REPORTING: list[dict[str, Any]] = [
-    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list", "patch", "watch"]}
+    {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "patch", "watch"]}
 ]
 
 

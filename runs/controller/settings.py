@@ -1,7 +1,7 @@
 """The controller's settings: a small YAML file. `hookline render` writes it of `controller:` and of the sources' `report:`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -90,6 +90,8 @@ class ControllerSettings(Block):
     """Pattern of a status's name."""
     link: Text | None = None
     """Pattern of the page of a run."""
+    supersede: dict[str, list[Literal["pull_request", "push"]]] = Field(default={})
+    """Name of a source → kinds of its events of whose runs the newest alone goes on."""
 
     @property
     def naming(self) -> Naming:

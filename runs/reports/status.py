@@ -97,7 +97,11 @@ def _end(workflow: Workflow, word: Word) -> str:
         reason = next((each.outputs[SKIP_REASON_OUTPUT] for each in nodes if _says_why(each)), "")
         return f"skipped: {_line(reason) or 'nothing to do'}"
     if word == "cancellation":
-        return f"was cancelled{took}"
+        return (
+            f"superseded by {workflow.superseded_by[:12]}"
+            if workflow.superseded_by
+            else f"was cancelled{took}"
+        )
     step = _failed_step(nodes)
     where = f" in {step.step}" if step is not None and step.step else ""
     if word == "failure":

@@ -212,7 +212,7 @@ def test_render_writes_it_where_a_duty_needs_it_and_a_change_replaces_the_pod(tm
     }
     argo, core = {"apiGroups": ["argoproj.io"]}, {"apiGroups": [""]}
     assert [each for each in roles["ci"] if each["resources"] != ["leases"]] == [
-        {**argo, "resources": ["workflows"], "verbs": ["list", "patch", "watch"]},
+        {**argo, "resources": ["workflows"], "verbs": ["get", "list", "patch", "watch"]},
         {**argo, "resources": ["eventbus"], "resourceNames": ["default"], "verbs": ["get"]},
         {
             **core,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_objects import history
+from api_objects import history, workflow
 from click.testing import CliRunner, Result
 from fake_api_server import FakeApiServer, fake_api_server, status
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,7 +18,7 @@ from urllib3 import request
 
 from hookline.cli import main
 from hookline.controlling import follower, healing, reconciling, retiring
-from runs.controller import own_metrics
+from runs.controller import own_metrics, superseder
 
 FAILED = [("git-checkout-pr", "Succeeded", 0), ("run-test", "Failed", 1)]
 
@@ -60,6 +60,25 @@ def test_a_dry_run_says_what_would_be_told_and_tells_nothing(api: FakeApiServer,
     assert line.split(maxsplit=5) == [
         "github", "acme/shop", "3f1c3f1c3f1c", "hookline/shop", "failure", "failed in run-test after 1 min 46 s",
     ]  # fmt: skip
+    assert [kind for kind, _ in api.requests if kind == "patch"] == []
+
+
+def test_a_dry_run_says_which_runs_would_be_stopped_and_stops_none(
+    api: FakeApiServer, tmp_path: Path
+) -> None:
+    for uid, sha, ago in (("old", "a" * 40, 300), ("new", "b" * 40, 200)):
+        annotations = {
+            "hookline.dev/repository": "acme/shop",
+            "hookline.dev/sha": sha,
+            "hookline.dev/ref": "refs/heads/main",
+        }
+        api.store("workflows", workflow(uid, time.time() - ago, annotations=annotations))
+    path = settings(tmp_path, more="supersede:\n  github: [push]\n")
+    done = asked(api, tmp_path, "--config", str(path), "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    head, line = done.stdout.rpartition("\n\n")[2].splitlines()
+    assert head.split() == ["RUN", "STEP", "REASON"]
+    assert line.split(maxsplit=2) == ["ci/shop-old", "Terminate", "superseded by bbbbbbbbbbbb"]
     assert [kind for kind, _ in api.requests if kind == "patch"] == []
 
 
@@ -145,6 +164,7 @@ def test_every_metric_is_on_the_page() -> None:
         *reconciling.FAMILIES,
         *healing.FAMILIES,
         *retiring.FAMILIES,
+        *superseder.FAMILIES,
     }
 
 

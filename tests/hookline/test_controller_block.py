@@ -87,7 +87,7 @@ def test_its_rights_are_those_of_its_requests(tmp_path: Path) -> None:
     workflows = {
         "apiGroups": ["argoproj.io"],
         "resources": ["workflows"],
-        "verbs": ["list", "patch", "watch"],
+        "verbs": ["get", "list", "patch", "watch"],
     }
     leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
     assert roles == {
