@@ -168,6 +168,19 @@ class Gitea:
             raise RuntimeError(f"{method} {path} as {user}: {answer.status} {answer.data.decode()}")
         return json.loads(answer.data) if answer.data else None
 
+    def token(self, user: str, name: str, *scopes: str) -> str:
+        """Make a token of a user, which may do no more than its scopes say."""
+        made = self.api(user, "POST", f"users/{user}/tokens", {"name": name, "scopes": scopes})
+        return str(made["sha1"])
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str, str]]:
+        """Of a commit, as its request shows them: the name of a status → its state, its description, and where it leads."""
+        shown = self.api("administrator", "GET", f"repos/{repository}/commits/{commit}/status")
+        return {
+            each["context"]: (each["status"], each["description"], each["target_url"])
+            for each in shown["statuses"] or ()
+        }
+
     def create_user(self, name: str) -> None:
         """A user who can sign in."""
         user = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}

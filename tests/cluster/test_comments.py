@@ -46,10 +46,7 @@ def heard(gitea: Gitea, tmp_path: Path) -> Iterator[Site]:
     folder = tmp_path / "site"
     folder.mkdir()
     found = Site(CommentHost("gitea", url=gitea.url), folder)
-    made = gitea.api(
-        "ci", "POST", "users/ci/tokens", {"name": "t", "scopes": ["write:repository", "read:user"]}
-    )
-    (folder / "token").write_text(made["sha1"])
+    (folder / "token").write_text(gitea.token("ci", "t", "write:repository", "read:user"))
     found.source = ReportedSource(host="gitea", api=f"{gitea.url}/api/v1", token_file=str(folder / "token"))
 
     class Receiver(http.server.BaseHTTPRequestHandler):

@@ -4,7 +4,16 @@ import yaml
 from node.forge import MODULES, REGISTRY, RUNTIME
 from node.places import FORGE
 
-__all__ = ["DECLARATION", "GONE", "MONITORING", "OWN_IMAGE", "gone_template", "schedule_added"]
+__all__ = [
+    "DECLARATION",
+    "GONE",
+    "MONITORING",
+    "OWN_IMAGE",
+    "REPORTS",
+    "RUN_PAGE",
+    "gone_template",
+    "schedule_added",
+]
 
 GONE = "gone"
 """A template like hookline-ci-go with an image that no registry has."""
@@ -12,6 +21,10 @@ MONITORING = "monitoring"
 """Namespace of the exporter, which enforces Pod Security's level `restricted`."""
 OWN_IMAGE = "IMAGE"
 """Stands for hookline's own image, whose digest is known when it is made."""
+REPORTS = "gitea-statuses"
+"""The Secret with which the controller sets statuses at the git host: its token, and the private authority."""
+RUN_PAGE = "https://argo.example.com/workflows/{namespace}/{workflow}"
+"""To which a status leads."""
 _PULL_REQUEST = "      pull_request: {into: [main]}\n"
 
 DECLARATION = f"""\
@@ -21,8 +34,14 @@ exporter:
   namespace: {MONITORING}
   interval: 2s
   settings: {{templates: [hookline-ci-go, ci-go-v1, {GONE}]}}
+controller: {{link: "{RUN_PAGE}"}}
 sources:
-  gitea: {{host: gitea, endpoint: /gitea, secret: {{name: gitea-webhook, key: secret}}, url: "https://{FORGE}:3000/{{repository}}.git"}}
+  gitea:
+    host: gitea
+    endpoint: /gitea
+    secret: {{name: gitea-webhook, key: secret}}
+    url: "https://{FORGE}:3000/{{repository}}.git"
+    report: {{token: {{name: {REPORTS}, key: token}}, ca: {{name: {REPORTS}, key: ca.crt}}}}
   registry: {{host: distribution, endpoint: /registry, secret: {{name: registry-webhook, key: token}}}}
 templates:
   {GONE}: {{file: {GONE}.yaml}}

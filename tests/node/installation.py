@@ -14,6 +14,7 @@ from cluster.api import ApiError, Json
 from cluster.gitea import Clone
 from cluster.waiting import until
 from node.catalogue import TEMPLATE_IMAGES
+from node.declaration import REPORTS
 from node.forge import BASE_IMAGE, REGISTRY, RUNTIME_IMAGE, STORAGE_CLASS, Forge
 from node.kubernetes import Kubernetes
 from node.places import DOMAIN, FOLDER
@@ -112,11 +113,22 @@ class Hookline:
             for command in secret["commands"]:
                 self.shell(command)
 
+    def create_report_secret(self) -> None:
+        """The Secret of the controller, as docs/controller.md says to make it, with the authority of the git host beside the token."""
+        (self.folder / "token.txt").write_text(
+            self.forge.gitea.token("administrator", "hookline", "write:repository")
+        )
+        self.shell(
+            f"kubectl -n {self.namespace} create secret generic {REPORTS}"
+            f" --from-file=token=token.txt --from-file=ca.crt={self.forge.authority}"
+        )
+
     def install(self, declaration: str, template: str = "hookline-ci-go") -> None:
         """README's five commands, and the Secrets of the webhooks."""
         self.write(declaration)
         self.shell(f"kubectl create namespace {self.namespace}")
         self.create_secrets()
+        self.create_report_secret()
         self.apply_prerequisites()
         self.apply_template(template)
         self.apply_rendered()

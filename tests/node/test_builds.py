@@ -5,13 +5,15 @@ Builds wait for one another's locks, images and pods more than for a processor, 
 
 import datetime
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from cluster.api import Json
-from node.declaration import GONE, schedule_added
+from cluster.waiting import until
+from node.declaration import GONE, RUN_PAGE, schedule_added
 from node.forge import MODULES, RUNTIME
 from node.installation import NAMESPACE, Hookline, Project
 from node.measuring import Counts, Exporter
@@ -245,6 +247,33 @@ def test_a_request_with_a_red_test_fails_and_one_with_a_green_test_succeeds_and_
     assert outputs(run)["digest"] == ""
     new = world.forge.registry.tags("acme/shop") - together.tags
     assert not [tag for tag in new if together.commits["green"][:12] in tag]
+
+
+@pytest.mark.parametrize(
+    ("request_", "state", "said"),
+    [("red", "failure", r"failed in run-test after .+: TestNo"), ("green", "success", "passed after .+")],
+)
+def test_a_request_shows_at_the_git_host_how_its_run_ended(
+    world: World, together: Pushed, request_: str, state: str, said: str
+) -> None:
+    commit = together.commits[request_]
+    run = world.hookline.until_ended(world.hookline.until_run("shop", "pull_request", commit))
+    gitea = world.forge.gitea
+
+    def final() -> tuple[str, str, str] | None:
+        found = gitea.statuses("acme/shop", commit).get("hookline/shop")
+        return found if found and found[0] != "pending" else None
+
+    shown = until(final, f"Gitea shows how {run['metadata']['name']} ended", 60, 0.5)
+    assert shown[0] == state
+    assert re.fullmatch(said, shown[1]), shown
+    assert shown[2] == RUN_PAGE.format(namespace=NAMESPACE, workflow=run["metadata"]["name"])
+    (opened,) = (
+        each
+        for each in gitea.api("administrator", "GET", "repos/acme/shop/pulls?state=open")
+        if each["head"]["ref"] == request_
+    )
+    assert opened["head"]["sha"] == commit
 
 
 def test_a_pushed_base_image_starts_a_build_that_stands_on_it(world: World, together: Pushed) -> None:
