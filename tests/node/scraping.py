@@ -69,20 +69,9 @@ def service_job(monitor: Json, discovered: Path) -> Json:
     """Of a ServiceMonitor with one endpoint."""
     spec = monitor["spec"]
     (endpoint,) = spec["endpoints"]
-    chosen = [
-        {
-            "action": "keep",
-            "source_labels": [
-                f"{META}service_label_{_label(name)}",
-                f"{META}service_labelpresent_{_label(name)}",
-            ],
-            "regex": f"({value});true",
-        }
-        for name, value in spec["selector"]["matchLabels"].items()
-    ]
     port = {"action": "keep", "source_labels": [f"{META}endpoint_port_name"], "regex": endpoint["port"]}
     rules = [
-        *chosen,
+        *_chosen(spec["selector"], "service"),
         port,
         *_target_labels(service="service_name", job="service_name"),
         {"target_label": "endpoint", "replacement": endpoint["port"]},
@@ -94,16 +83,19 @@ def pod_job(monitor: Json, discovered: Path) -> Json:
     """Of a PodMonitor with one endpoint."""
     spec = monitor["spec"]
     (endpoint,) = spec["podMetricsEndpoints"]
-    chosen = [
-        {
-            "action": "keep",
-            "source_labels": [f"{META}pod_label_{_label(each['key'])}"],
-            "regex": "|".join(each["values"]),
-        }
-        for each in spec["selector"]["matchExpressions"]
-    ]
     port = {"action": "keep", "source_labels": [f"{META}pod_container_port_name"], "regex": endpoint["port"]}
-    return _job(monitor, endpoint, [*chosen, port, *_target_labels()], discovered)
+    rules = [*_chosen(spec["selector"], "pod"), port, *_target_labels()]
+    return _job(monitor, endpoint, rules, discovered)
+
+
+def _chosen(selector: Json, what: str) -> Iterator[Json]:
+    """Rules that keep what the selector of a monitor chooses: services or pods."""
+    for name, value in selector.get("matchLabels", {}).items():
+        labels = [f"{META}{what}_label_{_label(name)}", f"{META}{what}_labelpresent_{_label(name)}"]
+        yield {"action": "keep", "source_labels": labels, "regex": f"({value});true"}
+    for each in selector.get("matchExpressions", ()):
+        labels = [f"{META}{what}_label_{_label(each['key'])}"]
+        yield {"action": "keep", "source_labels": labels, "regex": "|".join(each["values"])}
 
 
 def _target_labels(**more: str) -> Iterator[Json]:
@@ -141,6 +133,7 @@ def _pod_labels(pod: Json) -> Iterator[tuple[str, str]]:
     yield "pod_phase", pod["status"]["phase"]
     for name, value in pod["metadata"].get("labels", {}).items():
         yield f"pod_label_{_label(name)}", value
+        yield f"pod_labelpresent_{_label(name)}", "true"
 
 
 def _target(address: str, port: int, *labels: tuple[str, str]) -> Json:
