@@ -116,7 +116,8 @@ def _job(monitor: Json, endpoint: Json, rules: list[Json], discovered: Path) -> 
         "job_name": f"{kind}/{metadata['namespace']}/{metadata['name']}/0",
         "honor_labels": endpoint.get("honorLabels", False),
         "scrape_interval": endpoint["interval"],
-        "scrape_timeout": endpoint.get("scrapeTimeout", "10s"),
+        # Without one Prometheus takes its own, or the interval if that is shorter.
+        **({"scrape_timeout": endpoint["scrapeTimeout"]} if "scrapeTimeout" in endpoint else {}),
         "metrics_path": endpoint.get("path", "/metrics"),
         "scheme": endpoint.get("scheme", "http"),
         "relabel_configs": [within, ended, *rules],
