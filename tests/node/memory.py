@@ -9,10 +9,12 @@ from node.installation import EVENT_PODS, NAMESPACE
 from node.kubernetes import Kubernetes
 from node.measuring import EXPORTER_POD
 
-__all__ = ["Container", "containers", "memory_table"]
+__all__ = ["Container", "containers", "memory_table", "own_containers"]
 
 GROUPS = Path("/sys/fs/cgroup/memory/kubepods")
 MIB = 1 << 20
+CONTROLLER_POD = "app.kubernetes.io/name=hookline-controller"
+"""Selects it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,18 @@ def containers(cluster: Kubernetes, namespace: str, selector: str) -> Iterator[C
                 yield Container(pod["metadata"]["name"], state["name"], limit, group)
 
 
+def own_containers(cluster: Kubernetes) -> list[Container]:
+    """Of everything that hookline has running."""
+    return [
+        *containers(cluster, NAMESPACE, EVENT_PODS),
+        *containers(cluster, NAMESPACE, CONTROLLER_POD),
+        *containers(cluster, MONITORING, EXPORTER_POD),
+    ]
+
+
 def memory_table(cluster: Kubernetes) -> str:
     """Lines: pod, container, working set, limit."""
-    found = [*containers(cluster, NAMESPACE, EVENT_PODS), *containers(cluster, MONITORING, EXPORTER_POD)]
+    found = own_containers(cluster)
     return "\n".join(
         f"{each.pod:55} {each.name:10} {each.working_set_bytes / MIB:6.0f} MiB  limit {each.declared or 'none'}"
         for each in found

@@ -9,9 +9,9 @@ import pytest
 from cluster.api import ApiError, Json
 from cluster.waiting import until
 from node.declaration import MONITORING
-from node.installation import EVENT_PODS, NAMESPACE
+from node.installation import NAMESPACE
 from node.measuring import EXPORTER_POD, Counts, Exporter
-from node.memory import MIB, Container, containers, memory_table
+from node.memory import MIB, Container, containers, memory_table, own_containers
 from node.world import World
 
 LEVELS = ("restricted", "baseline", "privileged")
@@ -34,13 +34,13 @@ def hung(world: World, exporter: Exporter) -> Iterator[tuple[Container, Counts]]
 def test_the_kernel_holds_every_container_to_the_limit_that_was_rendered(
     world: World, exporter: Exporter
 ) -> None:
-    found = [
-        *containers(world.cluster, NAMESPACE, EVENT_PODS),
-        *containers(world.cluster, MONITORING, EXPORTER_POD),
-    ]
-    limits = {(each.pod.partition("-")[0], each.name): each for each in found if each.declared}
-    assert {("hookline", "exporter")} <= limits.keys()
-    assert {name for _, name in limits} >= {"exporter", "main"}
+    limits = {
+        (each.pod.partition("-")[0], each.name): each
+        for each in own_containers(world.cluster)
+        if each.declared
+    }
+    assert {("hookline", "exporter"), ("hookline", "controller")} <= limits.keys()
+    assert {name for _, name in limits} >= {"exporter", "controller", "main"}
     for each in limits.values():
         number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", each.declared).groups()  # type: ignore[union-attr]
         assert each.limit_bytes == int(number) * MIB * (1024 if unit == "Gi" else 1), each
