@@ -247,7 +247,6 @@ def judged:
 #end
               kind: .kind,
               name: ($entry.pipeline[:46] | rtrimstr("-")),
-              identity: ([$entry.config, $entry.pipeline, source, $subject] | join(" ")),
               event: ([$entry.pipeline, source, $subject] | join(" ")),
               # Of an image's event the repository that is built; else the event's, as its host spells it, which has passed `entry`.
               repository: ($entry.repository // .repository),

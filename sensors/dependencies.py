@@ -63,7 +63,7 @@ _DECISION = (
     # Whole objects first: what follows is put into them.
     Parameter(("metadata", "labels"), DataObject("hookline.labels")),
     Parameter(("spec",), DataObject("hookline.spec")),
-    Parameter(("metadata", "name"), Sha256("hookline.identity", prefix="hookline.name")),
+    Parameter(("metadata", "name"), Sha256("hookline.event", prefix="hookline.name")),
     Parameter(_label("event"), Sha256("hookline.event")),
     *(Parameter(_annotation(name), DataKey(f"hookline.{field}")) for name, field in ANNOTATIONS.items()),
     *_CONTEXT,
@@ -162,7 +162,7 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
             (
                 Parameter(
                     ("metadata", "name"),
-                    ScheduleHash(f"{name}-", f"{workload.config} {workload.pipeline} schedule{other}"),
+                    ScheduleHash(f"{name}-", f"{workload.pipeline} schedule{other}"),
                 ),
                 Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule{other}")),
                 *_CONTEXT,

@@ -196,7 +196,7 @@ def compose(
 
     Args:
         host: Whose payloads it reads.
-        source: Name of the source in hookline.yaml; part of every identity.
+        source: Name of the source in hookline.yaml; part of every event.
         kinds: Event kinds that some line listens to; the parts of other kinds are left out.
         lines: The table: repository or image name, as the program's `key` spells it, to its entry.
         templates: The templates that its entries name under `template`; one alone stands under "".

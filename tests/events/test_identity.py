@@ -22,7 +22,6 @@ def subject(name: str, body: Any, event: str = "push", **headers: str) -> str:
     named = {"X_Github_Event": event, "X_Gitea_Event": event, **headers}
     found = program(name, RULES, keys).decide(data(name, body, **named))
     assert found["action"] == "run", found
-    assert found["identity"] == f"0123456789ab {found['event']}"
     return str(found["event"])
 
 

@@ -82,5 +82,5 @@ def test_what_the_payload_says(name: str) -> None:
 
 
 def test_a_tag_pushed_again_and_a_commit_pushed_again_are_events_of_their_own() -> None:
-    identities = {decide(name)["identity"] for name in ("012-push", "028-push", "023-push", "025-push")}
+    identities = {decide(name)["event"] for name in ("012-push", "028-push", "023-push", "025-push")}
     assert len(identities) == 4

@@ -112,15 +112,15 @@ def test_a_trigger_gives_up_in_little_more_than_a_minute(mode: CreationMode, wai
 
 
 def test_a_hash_is_written_for_the_sensor_as_it_is_computed_here() -> None:
-    named = Sha256("hookline.identity", prefix="hookline.name")
+    named = Sha256("hookline.event", prefix="hookline.name")
     assert named.argo() == {
-        "dataTemplate": "{{ .Input.hookline.name }}-{{ .Input.hookline.identity | sha256sum | trunc 16 }}"
+        "dataTemplate": "{{ .Input.hookline.name }}-{{ .Input.hookline.event | sha256sum | trunc 16 }}"
     }
     assert Sha256("hookline.event").argo() == {
         "dataTemplate": "{{ .Input.hookline.event | sha256sum | trunc 16 }}"
     }
-    data = {"hookline": {"name": "shop", "identity": "", "event": "abc"}}
-    assert named.resolve({}, data) == "shop-e3b0c44298fc1c14"
+    data = {"hookline": {"name": "shop", "event": "abc"}}
+    assert named.resolve({}, data) == "shop-ba7816bf8f01cfea"
     assert Sha256("hookline.event").resolve({}, data) == "ba7816bf8f01cfea"
 
 

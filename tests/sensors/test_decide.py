@@ -287,7 +287,6 @@ def test_a_run_carries_exactly_this() -> None:
         "pipeline": "shop",
         "kind": "push",
         "name": "shop",
-        "identity": f"0123456789ab shop github push {KEY} refs/heads/main {OTHER_SHA} {SHA}",
         "event": f"shop github push {KEY} refs/heads/main {OTHER_SHA} {SHA}",
         "repository": KEY,
         "parameters": {"repo_name": "shop", "target_branch": "main"},
@@ -351,9 +350,9 @@ def test_the_ref_of_a_request_says_which_one_it_is() -> None:
 def test_an_approved_run_is_bound_to_the_commit_of_the_event() -> None:
     found = decide(SANDBOXED, FORK, "pull_request")
     assert (found["sha"], found["ref"]) == (OTHER_SHA, "refs/pull/2/head")
-    assert found["identity"].endswith(f" 2 {OTHER_SHA}")
+    assert found["event"].endswith(f" 2 {OTHER_SHA}")
     again = decide(SANDBOXED, edited(FORK, pull_request__head__sha=SHA), "pull_request")
-    assert again["identity"] != found["identity"]
+    assert again["event"] != found["event"]
 
 
 @settings(max_examples=tries(150))
@@ -376,7 +375,7 @@ def test_no_edited_request_starts_a_sandbox_without_the_label_or_trusted_code_fr
 
 def test_identity_tells_pull_requests_by_number_and_commit() -> None:
     found = decide(PULL, PR, "pull_request")
-    assert found["identity"].endswith(
+    assert found["event"].endswith(
         f"pull_request codertocat/hello-world 2 {PR['pull_request']['head']['sha']}"
     )
 
@@ -384,10 +383,10 @@ def test_identity_tells_pull_requests_by_number_and_commit() -> None:
 def test_identity_of_an_image_has_its_digest_or_the_time_of_the_push() -> None:
     rules: dict[str, Any] = {"image_push": {}}
     acr = program("acr", rules, ("namespace/repoTest",)).decide(data("acr", payload("acr/push")))
-    assert acr["identity"].endswith("latest " + payload("acr/push")["push_data"]["digest"])
+    assert acr["event"].endswith("latest " + payload("acr/push")["push_data"]["digest"])
     assert acr["ref"] == "namespace/repoTest:latest"
     hub = program("dockerhub", rules, ("octo/base",)).decide(data("dockerhub", payload("dockerhub/push")))
-    assert hub["identity"].endswith("image_push octo/base latest 1417566161")
+    assert hub["event"].endswith("image_push octo/base latest 1417566161")
 
 
 IMAGES = [
@@ -515,7 +514,7 @@ ALLOWED = {
     "ref": re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,500}"),
     "actor": re.compile(r"[A-Za-z0-9._@+\[\]-]{0,100}"),
     "delivery": re.compile(r"[A-Za-z0-9._:-]{0,128}"),
-    "identity": re.compile(r"[A-Za-z0-9._/:+ -]+"),
+    "event": re.compile(r"[A-Za-z0-9._/:+ -]+"),
 }
 
 

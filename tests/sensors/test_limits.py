@@ -71,7 +71,7 @@ def test_a_digest_is_64_hexadecimal_digits_after_sha256(digest: str | None, reas
     assert found["reason"] == reason
     if reason == "MATCH":
         assert found["sha"] == (digest or "")
-        assert found["identity"].endswith(f"latest {digest or ''}")
+        assert found["event"].endswith(f"latest {digest or ''}")
 
 
 @pytest.mark.parametrize(

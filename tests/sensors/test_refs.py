@@ -50,8 +50,8 @@ def test_an_ordinary_name_builds_with_a_template_that_takes_any_ref(branch: str)
     found = pushed(branch)
     assert (found["verdict"], found["reason"], found["ref"]) == ("run", "MATCH", f"refs/heads/{branch}")
     assert found["parameters"]["target_branch"] == branch
-    assert found["identity"].split(" ")[5] == f"refs/heads/{branch}"
-    assert len(found["identity"].split(" ")) == 8, "no part of an identity holds a space"
+    assert found["event"].split(" ")[4] == f"refs/heads/{branch}"
+    assert len(found["event"].split(" ")) == 7, "no part of an event holds a space"
 
 
 @pytest.mark.parametrize("branch", ORDINARY[:-1])

@@ -133,7 +133,7 @@ def test_a_second_push_of_a_tag_is_another_event(registry: str) -> None:
         later = retagged(first, int(told), int(told) + 60)
     found = [of_its_image(registry, text(each)).decide(text(each)) for each in (first, later)]
     assert [each["reason"] for each in found] == ["MATCH", "MATCH"]
-    assert found[0]["identity"] != found[1]["identity"]
+    assert found[0]["event"] != found[1]["event"]
 
 
 @given(

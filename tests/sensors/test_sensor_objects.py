@@ -119,7 +119,7 @@ def test_the_offline_workflow_is_what_the_rendered_sensor_would_create(per_repos
         workflow = created(sensor, result.trigger or "", dict(event.context), transformed)
         assert workflow == result.workflow
         decided = transformed["hookline"]
-        hashed = hashlib.sha256(decided["identity"].encode()).hexdigest()[:16]
+        hashed = hashlib.sha256(decided["event"].encode()).hexdigest()[:16]
         assert workflow["metadata"]["name"] == f"{decided['name']}-{hashed}"
         arguments = {each["name"]: each["value"] for each in workflow["spec"]["arguments"]["parameters"]}
         assert arguments["target_branch"] == "main"
@@ -470,3 +470,30 @@ def test_another_event_source_is_another_dependency() -> None:
         "unverified: {because: it cannot prove anything, allowed_cidrs: [10.0.0.0/8]}}",
     )
     assert conditions(plan(images)).keys().isdisjoint(conditions(plan(unverified)).keys())
+
+
+@pytest.mark.parametrize("edit", ["run: {ttl: 2h}", "run: {priority: 3}", "owner: team-a", "schedule"])
+def test_an_event_that_is_decided_again_after_an_edit_finds_its_workflow(edit: str) -> None:
+    """A Sensor may be stopped between a Workflow and its acknowledgement."""
+    text = repositories(1)
+    events = "    events: {push: {branches: [main], "
+    edited = (
+        text.replace(events, events.replace("{push", '{schedule: {at: "0 3 * * *", branch: main}, push'))
+        if edit == "schedule"
+        else text.replace(events, f"    {edit}\n{events}")
+    )
+    assert edited != text
+    before, after = (created_for_a_push(each) for each in (text, edited))
+    assert before["metadata"]["name"] == after["metadata"]["name"]
+    config = "hookline.dev/config"
+    assert before["metadata"]["labels"][config] != after["metadata"]["labels"][config]
+
+
+def created_for_a_push(text: str) -> dict[str, Any]:
+    made = plan(text)
+    body = github_push(repository__full_name="acme/service-0")
+    body["commits"][0]["modified"] = ["part-0/x"]
+    event = incoming(made, "x", json.dumps(body).encode(), EventOptions("github", {"X-GitHub-Event": "push"}))
+    (result,) = simulate(made, event).results
+    assert result.verdict == "run"
+    return dict(result.workflow or {})
