@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error, NoRespondersError, NoServersError
+from nats.errors import Error, NoRespondersError, NoServersError, UnexpectedEOF
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
@@ -30,6 +30,8 @@ __all__ = ["BusReader", "any_certificate"]
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
+CONNECT_TRIES = 3
+"""A server ends a connection whose TLS handshake takes more than 2 seconds (nats-server const.go, TLS_TIMEOUT), which a forwarded port can need."""
 ANSWER_SECONDS = 30.0
 """How long the server may take for one answer; a bus of three whose leader is lost takes some seconds to choose another."""
 BATCH = 500
@@ -43,6 +45,8 @@ FORGOTTEN_SECONDS = 300.0
 
 _END_OF_BATCH = ("404", "408")
 """Statuses that end a request: no message, or the time is over (NATS ADR-13)."""
+_CUT = (ConnectionResetError, ConnectionAbortedError, asyncio.IncompleteReadError, UnexpectedEOF)
+"""How a connection ends that the server cuts."""
 _TOO_MANY_BYTES = "Message Size Exceeds MaxBytes"
 
 
@@ -82,32 +86,40 @@ class BusReader:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._where = f"{host}:{port}"
         self._loop = asyncio.new_event_loop()
-        self._client = Client()
         self._inbox: Subscription | None = None
         self._requests = itertools.count(1)
         self._trouble: Exception | None = None
         options: dict[str, Any] = {"tls_hostname": server_name} if server_name else {}
         if credentials is not None:
             options |= {"user": credentials.user, "password": lambda: self._over_tls(credentials.password)}
-        try:
-            self._run(
-                self._client.connect(
-                    f"tls://{host}:{port}",
-                    name="hookline",
-                    tls=tls,
-                    # Servers tell the names of one another, which lead nowhere outside of the cluster; Argo's own clients do the same.
-                    allow_reconnect=False,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
-                    connect_timeout=int(CONNECT_SECONDS),
-                    error_cb=self._note,
-                    **options,
-                ),
-                CONNECT_SECONDS + 2,
-            )
-        except BaseException:
-            self.close()
-            raise
+        for left in reversed(range(CONNECT_TRIES)):
+            self._client = Client()
+            try:
+                self._run(
+                    self._client.connect(
+                        f"tls://{host}:{port}",
+                        name="hookline",
+                        tls=tls,
+                        # Servers tell the names of one another, which lead nowhere outside of the cluster; Argo's own clients do the same.
+                        allow_reconnect=False,
+                        max_reconnect_attempts=1,
+                        reconnect_time_wait=0,
+                        connect_timeout=int(CONNECT_SECONDS),
+                        error_cb=self._note,
+                        **options,
+                    ),
+                    CONNECT_SECONDS + 2,
+                )
+            except BusError as error:
+                if left and any(isinstance(each, _CUT) for each in (error.__cause__, self._trouble)):
+                    self._leave()
+                    continue
+                self.close()
+                raise
+            except BaseException:
+                self.close()
+                raise
+            return
 
     def _over_tls(self, password: str) -> str:
         """The password, once the connection is TLS: to a server that asks for none, the client would send it in the clear."""
@@ -126,12 +138,16 @@ class BusReader:
     def close(self) -> None:
         """Leave the bus."""
         try:
+            self._leave()
+        finally:
+            self._end()
+
+    def _leave(self) -> None:
+        try:
             if not self._client.is_closed:
                 self._loop.run_until_complete(asyncio.wait_for(self._client.close(), CONNECT_SECONDS))
         except (Error, OSError, TimeoutError):
             pass  # It is gone already.
-        finally:
-            self._end()
 
     def _end(self) -> None:
         left = asyncio.all_tasks(self._loop)

@@ -9,6 +9,7 @@ import fnmatch
 import json
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,16 @@ __all__ = ["PASSWORD", "TLS", "FakeNats"]
 TLS = Path(__file__).parent / "data" / "tls"
 PASSWORD = "a-password"
 MAX_PAYLOAD = 4 * 1024 * 1024
+INFO = {
+    "server_id": "fake",
+    "version": "2.10.29",
+    "headers": True,
+    "jetstream": True,
+    "max_payload": MAX_PAYLOAD,
+    "tls_required": True,
+    "auth_required": True,
+    "proto": 1,
+}
 
 
 class FakeNats:
@@ -40,6 +51,8 @@ class FakeNats:
         """A status that ends the next request for messages, such as 409 Consumer Deleted."""
         self.requests = 0
         """Requests for messages."""
+        self.cuts = 0
+        """Connections that are cut from now on, in place of a TLS handshake."""
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         """Asks for no certificate of a client, unless a test lets it."""
         self.context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
@@ -84,6 +97,12 @@ class FakeNats:
                 plain, _ = self._listener.accept()
             except OSError:
                 return
+            if self.cuts:
+                self.cuts -= 1
+                plain.sendall(f"INFO {json.dumps(INFO)}\r\n".encode())
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                plain.close()
+                continue
             client = _Client(self, plain, self.context)
             self._clients.append(client)
             threading.Thread(target=client.serve, daemon=True).start()
@@ -155,10 +174,8 @@ class _Client:
 
     def serve(self) -> None:
         """Answer until it leaves."""
-        info = {"server_id": "fake", "version": "2.10.29", "headers": True, "jetstream": True}
-        info |= {"max_payload": MAX_PAYLOAD, "tls_required": True, "auth_required": True, "proto": 1}
         with contextlib.suppress(OSError, ValueError):
-            self._plain.sendall(f"INFO {json.dumps(info)}\r\n".encode())
+            self._plain.sendall(f"INFO {json.dumps(INFO)}\r\n".encode())
             self._socket = self._context.wrap_socket(self._plain, server_side=True)
             reading = self._socket.makefile("rb")
             refused = False

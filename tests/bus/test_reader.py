@@ -167,6 +167,18 @@ def test_a_server_that_is_lost_on_the_way_is_an_error(
             list(coming)
 
 
+def test_a_connection_that_is_cut_before_tls_is_made_again_and_not_for_ever(server: FakeNats) -> None:
+    fill(server, 1)
+    server.cuts = module.CONNECT_TRIES - 1
+    with connected(server) as bus:
+        assert bus.state().messages == 1
+    server.cuts = 100
+    with pytest.raises(BusError, match=r"ConnectionReset|Errno 104"):
+        connected(server)
+    # The client itself asks once or twice.
+    assert server.cuts >= 100 - 2 * module.CONNECT_TRIES
+
+
 def test_nobody_who_listens_is_said_with_the_reason() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
