@@ -26,6 +26,8 @@ from template.supplies import GO, STOCK_GO, Supplies
 
 __all__ = ["Namespace", "Run", "Step"]
 
+_GIVEN_UP = b"from DB: no such exit code"
+"""On a busy machine podman's run may end before podman knows how its container ended (containers/podman issue 18860)."""
 _numbers = itertools.count(1)
 RUNTIME_DEFAULT = Path("/usr/share/containers/seccomp.json")
 """podman's own profile, close to what container runtimes call their default."""
@@ -131,6 +133,10 @@ class Namespace:
         self.volume.mkdir(parents=True)
         self.files: dict[str, dict[str, bytes]] = {}
         """Secrets and ConfigMaps by name."""
+        self._podman = (
+            "podman", "--root", str(folder / "podman"), "--runroot", str(folder / "podman-run"),
+            "--runtime", "runc", "--cgroup-manager", "cgroupfs",
+        )  # fmt: skip
         self._profiles = {"": folder / "no-locks.json", "RuntimeDefault": folder / "runtime-default.json"}
         """By the type of a seccompProfile."""
         self._profiles[""].write_text(json.dumps(_no_locks({"defaultAction": "SCMP_ACT_ALLOW"})))
@@ -208,9 +214,9 @@ class Namespace:
         )
         context = container.get("securityContext", {})
         user = f"{context.get('runAsUser', 0)}:{context.get('runAsGroup', 0)}"
+        named = f"pod-{os.getpid()}-{number}"
         command = [
-            "podman", "--root", str(self.folder / "podman"), "--runroot", str(self.folder / "podman-run"), "--runtime", "runc",
-            "--cgroup-manager", "cgroupfs", "run", "--rm", "--name", f"pod-{os.getpid()}-{number}", "--hostname", f"pod-{number}",
+            *self._podman, "run", "--name", named, "--hostname", f"pod-{number}",
             "--network", "host", "--user", user, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=8192:8192",
             "--no-hosts", "--log-driver", "none",
         ]  # fmt: skip
@@ -242,21 +248,26 @@ class Namespace:
         )
         ended = threading.Event()
         if kill_after is not None:
-            arguments = (f"pod-{os.getpid()}-{number}", kill_after, ended)
+            arguments = (named, kill_after, ended)
             threading.Thread(target=self._kill_in_time, args=arguments, daemon=True).start()
         try:
             log, _ = process.communicate(timeout=1200)
         finally:
             ended.set()
             if process.poll() is None:  # a test that took too long leaves no pod to the next one
-                self._kill(f"pod-{os.getpid()}-{number}")
+                self._kill(named)
                 process.kill()
                 process.communicate()
         seconds = time.monotonic() - started
-        outputs = self._outputs(pod, template, process.returncode)
+        exit_code = process.returncode
+        if _GIVEN_UP in log:
+            waited = subprocess.run([*self._podman, "wait", named], check=True, capture_output=True)
+            exit_code = int(waited.stdout)
+        subprocess.run([*self._podman, "rm", "--force", named], check=False, capture_output=True)
+        outputs = self._outputs(pod, template, exit_code)
         reports = {path.name: path.read_text("utf-8") for path in (pod / "tmp/reports").glob("*")}
         shutil.rmtree(pod, ignore_errors=True)
-        return Step(name, process.returncode, log.decode("utf-8", "replace"), outputs, seconds, reports)
+        return Step(name, exit_code, log.decode("utf-8", "replace"), outputs, seconds, reports)
 
     def _kill_in_time(self, name: str, moment: float | threading.Event, ended: threading.Event) -> None:
         if isinstance(moment, threading.Event):
@@ -269,11 +280,7 @@ class Namespace:
             self._kill(name)
 
     def _kill(self, name: str) -> None:
-        subprocess.run(
-            ["podman", "--root", str(self.folder / "podman"), "--runroot", str(self.folder / "podman-run"),
-             "--cgroup-manager", "cgroupfs", "kill", "--signal", "KILL", name],
-            check=False, capture_output=True,
-        )  # fmt: skip
+        subprocess.run([*self._podman, "kill", "--signal", "KILL", name], check=False, capture_output=True)
 
     def _mounts(self, pod: Path, template: Any, volumes: Any, image: str) -> list[tuple[Path, str, str]]:
         """Source, place and options of every mount; outer places come first."""
