@@ -11,6 +11,7 @@ from hookline.output import yaml_text
 from hookline.plan.comment_checks import check_comments
 from hookline.plan.own_pod_checks import check_amounts, check_clients
 from hookline.plan.report_skipped_checks import check_report_skipped
+from hookline.plan.supersede_checks import check_superseding
 from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, SECRETS
 
 __all__ = ["check_controller"]
@@ -57,6 +58,7 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
                 ".".join(path),
             )
     check_comments(declaration, declared, problems)
+    check_superseding(declaration, declared, problems)
     sources = {each.name: _settings(declaration, each, problems) for each in reporting}
     found: dict[str, Any] = {"sources": sources, "context": declared.controller.context}
     link = declared.controller.link

@@ -131,6 +131,53 @@ def test_a_controller_without_reports_has_something_to_do_where_runs_are_to_be_s
     assert ("the controller has nothing to do" in done.stderr) is (code == 2)
 
 
+PUSHES = "{push: {branches: [main]}}"
+GROUPS = "{push: {branches: [main]}, merge_group: {}}"
+TIMES = "{schedule: {at: '0 3 * * *'}}"
+
+
+@pytest.mark.parametrize("events", [PUSHES, GROUPS, TIMES])
+@pytest.mark.parametrize("report", ["", REPORT])
+@pytest.mark.parametrize(
+    ("controller", "column", "said"),
+    [
+        ("{cancel_closed: true}", 14, "controller.cancel_closed: no pipeline listens to requests, so no run"),
+        ("{supersede: true}", 14, "controller.supersede: no pipeline listens to requests, so no commit"),
+        ("{supersede: [pull_request]}", 26, "controller.supersede.0: no pipeline listens to pull_request"),
+    ],
+)
+def test_a_setting_that_could_stop_no_run_is_refused_with_its_place(
+    tmp_path: Path, controller: str, column: int, said: str, events: str, report: str
+) -> None:
+    done = asked(tmp_path, "validate", text(controller, kind="github", events=events, report=report))
+    assert done.exit_code == 2
+    assert f"hookline.yaml:3:{column}: error: {said}" in done.stderr
+
+
+def test_branches_that_no_pipeline_builds_are_not_superseded(tmp_path: Path) -> None:
+    done = asked(tmp_path, "validate", text("{supersede: [push]}", events="{pull_request: {}}"))
+    assert done.exit_code == 2
+    assert "hookline.yaml:3:26: error: controller.supersede.0: no pipeline listens to push;" in done.stderr
+
+
+def test_one_kind_of_a_list_that_starts_nothing_is_a_warning(tmp_path: Path) -> None:
+    done = asked(tmp_path, "validate", text("{supersede: [push, pull_request]}", events=PUSHES))
+    assert done.exit_code == 0, done.stderr
+    assert (
+        "hookline.yaml:3:32: warning: controller.supersede.1: no pipeline listens to pull_request;"
+        in done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    "controller", ["{}", "{supersede: false}", "{cancel_closed: false, supersede: [push]}"]
+)
+def test_what_stops_runs_or_was_not_asked_for_is_told_nothing(tmp_path: Path, controller: str) -> None:
+    done = asked(tmp_path, "validate", text(controller, events=PUSHES))
+    assert done.exit_code == 0, done.stderr
+    assert "listens" not in done.stderr
+
+
 def test_closes_are_heard_on_the_bus_where_that_is_asked_for_and_only_there() -> None:
     for controller, names in (("{cancel_closed: true}", ["bus"]), ("{}", [])):
         found = companions(made("github", controller), lambda _: pytest.fail("nothing is asked yet"))
