@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from bus_cluster import API, NOW, BusCluster, pushed
+from click import testing
 from click.testing import CliRunner
 from recorded_days import Told, tell
 
@@ -70,6 +71,20 @@ def test_without_a_terminal_nothing_is_created_until_it_is_said(cluster: BusClus
     assert "nothing was created; add --yes" in result.stderr
     assert "would be created" in result.stderr
     assert workflows(cluster) == []
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "no\n", ""])
+def test_no_ends_with_a_negative_answer_and_creates_nothing(
+    cluster: BusCluster, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr(testing._NamedTextIOWrapper, "isatty", lambda _: True)
+    result = cluster.run("replay", "bus:1", "-o", "json", answer=answer)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "nothing was created"
+    assert result.stdout == ""
+    assert workflows(cluster) == []
+    assert cluster.run("replay", "bus:1", answer="y\n").exit_code == 0
+    assert len(workflows(cluster)) == 1
 
 
 def test_a_dry_run_prints_the_workflow_and_creates_nothing(cluster: BusCluster) -> None:
