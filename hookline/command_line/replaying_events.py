@@ -74,7 +74,8 @@ def replay_options(command: Command) -> Command:
         "name",
         "json",
         "yaml",
-        help="Of an event: format of the answer. text: a sentence; with --dry-run the Workflows. name: namespace/name. json, yaml: the Workflows.",
+        help="Format of the answer. Of an event: text, a sentence, with --dry-run the Workflows; name, namespace/name; json and yaml, the Workflows. "
+        "With --controller: text, a table; json and yaml, the statuses.",
     )
     @functools.wraps(command)
     def wrapped(

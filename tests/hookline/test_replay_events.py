@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,11 @@ def test_a_message_that_no_event_source_would_let_through_starts_nothing(cluster
         (("bus:1", "--listen", "127.0.0.1:0"), "--listen has no effect on an event of the bus"),
         (("bus:1", "--controller"), "--controller has no effect on an event of the bus"),
         (("folder", "--yes"), "--yes has no effect on a recording"),
+        (("folder", "-o", "json"), "--output has no effect on the metrics of a recording"),
+        (
+            ("folder", "--controller", "-o", "name"),
+            "--output name: statuses have no names; accepted: text, json, yaml",
+        ),
         (("folder", "-f", "x"), "--file has no effect on a recording"),
         (("nowhere",), "nowhere: no such recording; an event of the bus is named bus:NO"),
         (("folder", "--controller"), "--controller needs the file of the controller"),
@@ -251,3 +256,27 @@ def test_a_recording_shows_what_each_host_would_have_been_told_in_order(
     assert {row[2] for row in cells} == {"acme/shop"}
     assert [row[0] for row in cells] == sorted(row[0] for row in cells)
     assert cells[-1][6] == "was deleted before it ended"
+
+
+@pytest.mark.parametrize(("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_the_statuses_of_a_recording_come_as_data_with_the_run_that_gives_each(
+    tmp_path: Path, form: str, read: Callable[[str], Any]
+) -> None:
+    settings = tmp_path / "controller.yaml"
+    settings.write_text(
+        "sources: {github: {host: github, api: 'https://git.example.com/api', token_file: /none}}\n"
+        "link: 'https://ci.example.com/{namespace}/{workflow}'\n",
+        "utf-8",
+    )
+    asked = ("replay", str(recording(tmp_path)), "--controller", "--config", str(settings))
+    result = CliRunner().invoke(main, [*asked, "-o", form])
+    assert result.exit_code == 0, result.output
+    found = read(result.stdout)
+    assert (found["apiVersion"], found["kind"]) == ("hookline.dev/v1", "Statuses")
+    rows = CliRunner().invoke(main, [*asked]).stdout.splitlines()[1:]
+    assert [each["state"] for each in found["items"]] == ["pending", "failure", "pending", "error"]
+    for each, row in zip(found["items"], rows, strict=True):
+        assert each["time"].removesuffix("Z")[:19].replace("T", " ") == row[:19]
+        assert len(each["sha"]) == 40
+        assert each["description"] in row
+        assert each["url"] == f"https://ci.example.com/{each['namespace']}/{each['workflow']}"
