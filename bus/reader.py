@@ -32,6 +32,8 @@ T = TypeVar("T")
 CONNECT_SECONDS = 10.0
 CONNECT_TRIES = 3
 """A server ends a connection whose TLS handshake takes more than 2 seconds (nats-server const.go, TLS_TIMEOUT), which a forwarded port can need."""
+UNCONNECTED_SECONDS = 0.1
+"""How long a connection that was never made may take to close."""
 ANSWER_SECONDS = 30.0
 """How long the server may take for one answer; a bus of three whose leader is lost takes some seconds to choose another."""
 BATCH = 500
@@ -143,9 +145,12 @@ class BusReader:
             self._end()
 
     def _leave(self) -> None:
+        # After a TLS handshake that failed, the client waits for the end of its stream, of which asyncio never tells it: start_tls() has
+        # given the connection to another protocol. A client that is not connected has nothing to send any more.
+        seconds = CONNECT_SECONDS if self._client.is_connected else UNCONNECTED_SECONDS
         try:
             if not self._client.is_closed:
-                self._loop.run_until_complete(asyncio.wait_for(self._client.close(), CONNECT_SECONDS))
+                self._loop.run_until_complete(asyncio.wait_for(self._client.close(), seconds))
         except (Error, OSError, TimeoutError):
             pass  # It is gone already.
 

@@ -1,12 +1,26 @@
 """Superseded runs: which of several runs of one request, or of one branch, a newer commit has made useless. Worked out without the cluster."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["LONGEST_SECONDS", "Attempt", "Closure", "Subject", "superseded"]
+__all__ = ["LONGEST_SECONDS", "Attempt", "Choice", "Closure", "Subject", "superseded"]
 
 LONGEST_SECONDS = 7 * 24 * 3600.0
 """A run whose event is older than this is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The runs that a newer commit may end at all: of which kinds of events."""
+
+    sources: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Source → kinds: pull_request, push."""
+    pipelines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Pipeline → kinds, which count for it in place of those of its source."""
+
+    def holds(self, source: str, pipeline: str, kind: str) -> bool:
+        """Whether a run of this pipeline and kind of event is one of them."""
+        return kind in self.pipelines.get(pipeline, self.sources.get(source, frozenset()))
 
 
 @dataclass(frozen=True, slots=True)

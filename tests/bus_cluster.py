@@ -107,10 +107,10 @@ class BusCluster:
             time = NOW - before + datetime.timedelta(seconds=number)
             self.nats.put(pushed(number, time), time)
 
-    def run(self, *arguments: str) -> Result:
-        """A command on the declaration."""
+    def run(self, *arguments: str, answer: str | None = None) -> Result:
+        """A command on the declaration; `answer` is typed at its question."""
         more = ("-f", str(self.file), "--kubeconfig", str(self.kubeconfig), "--bus-url", self.nats.url)
-        return CliRunner().invoke(main, [*arguments, *more])
+        return CliRunner().invoke(main, [*arguments, *more], input=answer)
 
     def stop(self) -> None:
         """End both servers."""

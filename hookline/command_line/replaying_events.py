@@ -13,6 +13,7 @@ from events.canonical import summary
 from events.delivery import DeliveryError, Refusal
 from hookline.answers.incoming import EventOptions, incoming
 from hookline.answers.simulation import Result, Simulation, simulate
+from hookline.command_line.agreeing import agree
 from hookline.command_line.bus_options import BusArguments
 from hookline.command_line.bus_search import message_on_bus
 from hookline.command_line.common import EXIT_NEGATIVE, fail, format_option, print_data, print_line
@@ -73,7 +74,8 @@ def replay_options(command: Command) -> Command:
         "name",
         "json",
         "yaml",
-        help="Of an event: format of the answer. text: a sentence; with --dry-run the Workflows. name: namespace/name. json, yaml: the Workflows.",
+        help="Format of the answer. Of an event: text, a sentence, with --dry-run the Workflows; name, namespace/name; json and yaml, the Workflows. "
+        "With --controller: text, a table; json and yaml, the statuses.",
     )
     @functools.wraps(command)
     def wrapped(
@@ -128,7 +130,8 @@ def replay_event(plan: Plan, bus: BusArguments, named: str, wanted: Wanted) -> N
             if not new:
                 print_line("every run of the event exists; --again makes another one", err=True)
             return
-        _ask(new, wanted)
+        if not wanted.yes:
+            agree(f"Create {plural(len(new), 'Workflow')}?", "nothing was created")
         by = person(runs.person())
         answers = [_created(runs, each, existing[each.pipeline], by, wanted) for each in new]
         _finish([each for each in answers if each is not None], wanted)
@@ -168,14 +171,6 @@ def _show(
     if rows:
         head = ("PIPELINE", "NAMESPACE", "REASON", "WORKFLOW", "", "PUBLISHES")
         click.echo(table(head, rows), nl=False, err=True)
-
-
-def _ask(new: list[Result], wanted: Wanted) -> None:
-    if wanted.yes:
-        return
-    if not sys.stdin or not sys.stdin.isatty():
-        fail("nothing was created; add --yes")
-    click.confirm(f"Create {plural(len(new), 'Workflow')}?", abort=True, err=True)
 
 
 def _workflow(result: Result, phase: str | None, by: str, wanted: Wanted, suffix: str) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """Delete what apply has made in a cluster."""
 
-import sys
-
 import click
 
 from hookline.applying.changes import Change
+from hookline.command_line.agreeing import agree
 from hookline.command_line.applying_options import (
     TargetCluster,
     change_data,
@@ -40,6 +39,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, yes: bool,
     \b
     Exit codes:
       0   everything that apply had made is gone
+      1   you said no; nothing was deleted
       2   wrong usage, or a wrong declaration
       3   the cluster cannot be reached, or you may not do this
 
@@ -70,9 +70,7 @@ def command(declared: DeclarationArguments, target: TargetCluster, *, yes: bool,
                     f"{each.name.placed}: {each.action}" + (f", {each.reason}" if each.reason else ""),
                     err=True,
                 )
-            if not sys.stdin or not sys.stdin.isatty():
-                fail("nothing was deleted; add --yes")
-            click.confirm(f"Delete these from {plan.namespace}?", abort=True, err=True)
+            agree(f"Delete these from {plan.namespace}?", "nothing was deleted")
         applier.delete(examined, tell)
     if output != "table":
         items = [change_data(each) for each in done]

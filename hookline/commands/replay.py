@@ -12,6 +12,7 @@ from hookline.command_line.common import (
     DeclarationArguments,
     declaration_options,
     fail,
+    print_data,
     print_line,
     refuse,
 )
@@ -42,7 +43,6 @@ OF_EVENTS = {
     "again": "--again",
     "dry_run": "--dry-run",
     "pipelines": "--pipeline",
-    "output": "--output",
     "files": "--file",
     "template_files": "--template",
     "cluster_templates": "--template-from-cluster",
@@ -113,7 +113,7 @@ def command(
     Examples:
       hookline replay recording
       hookline replay recording --listen 127.0.0.1:9893
-      hookline replay recording --controller --config controller.yaml
+      hookline replay recording --controller --config controller.yaml -o json
       hookline replay bus:3000 --because "the registry was down"
       hookline replay bus:e24e886e42c6 --pipeline shop --again --yes
     """
@@ -123,6 +123,11 @@ def command(
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             kind = "an event of the bus" if is_event else "a recording"
             raise click.UsageError(f"{option} has no effect on {kind}; leave it out.")
+    if not is_event and context.get_parameter_source("output") is ParameterSource.COMMANDLINE:
+        if not controller:
+            raise click.UsageError("--output has no effect on the metrics of a recording; leave it out.")
+        if wanted.output == "name":
+            raise click.UsageError("--output name: statuses have no names; accepted: text, json, yaml.")
     if is_event:
         replay_event(declared.plan(), bus, what, wanted)
         return
@@ -131,13 +136,13 @@ def command(
         fail(f"{recording}: no such recording; an event of the bus is named bus:NO")
     require_extra()
     if controller:
-        _print_told(recording, configuration)
+        _print_told(recording, configuration, wanted.output)
     else:
         configure_logs("warning")
         _measure(recording, configuration, listen, openmetrics=openmetrics)
 
 
-def _print_told(recording: Path, configuration: Path | None) -> None:
+def _print_told(recording: Path, configuration: Path | None, output: str) -> None:
     """Print the statuses that the controller would have told."""
     from runs.controller.replaying import told  # noqa: PLC0415
     from runs.controller.settings import read_settings  # noqa: PLC0415
@@ -149,14 +154,17 @@ def _print_told(recording: Path, configuration: Path | None) -> None:
         )
     try:
         settings = read_settings(configuration)
-        head = ("TIME (UTC)", "SOURCE", "REPOSITORY", "COMMIT", "STATUS", "STATE", "DESCRIPTION")
-        click.echo(
-            table(head, [each.row for each in told(changes_of(recording, "workflows"), settings)]), nl=False
-        )
+        found = list(told(changes_of(recording, "workflows"), settings))
     except InvalidInput as invalid:
         refuse(invalid)
     except InvalidRecording as error:
         fail(str(error))
+    if output == "text":
+        head = ("TIME (UTC)", "SOURCE", "REPOSITORY", "COMMIT", "STATUS", "STATE", "DESCRIPTION")
+        click.echo(table(head, [each.row for each in found]), nl=False)
+        return
+    items = [each.data for each in found]
+    print_data({"apiVersion": "hookline.dev/v1", "kind": "Statuses", "items": items}, output)
 
 
 def _measure(recording: Path, configuration: Path | None, listen: str | None, *, openmetrics: bool) -> None:

@@ -66,6 +66,7 @@ RESULTS = (
     "NOTHING_FAILED",
     "NOT_HEAD",
     "NO_FORKS",
+    "CONFLICT",
     "REFUSED",
 )
 
@@ -313,18 +314,28 @@ class Comments:
             )
         ]
         meant = [dict(each) for each in cancelled(request, running)]
-        if not meant:
-            self.refuse(request.source, request.said, "NOTHING_RUNS", command=command.verb)
-            return
         stopped = ClusterRuns(hands.connection).stop(
             meant, by=request.by, because=request.because(command), wait_seconds=0
         )
-        for each in stopped:
-            if each.strategy:
-                self._count("cancelled")
-                _log.info(
-                    "a comment cancelled a run", namespace=each.namespace, workflow=each.name, by=request.by
-                )
+        asked = [each for each in stopped if each.strategy]
+        # It changed each time before it could be asked.
+        missed = [each for each in stopped if each.result == "running"]
+        for each in asked:
+            self._count("cancelled")
+            _log.info(
+                "a comment cancelled a run", namespace=each.namespace, workflow=each.name, by=request.by
+            )
+        for each in missed:
+            self.refuse(
+                request.source,
+                request.said,
+                "CONFLICT",
+                command=command.verb,
+                namespace=each.namespace,
+                workflow=each.name,
+            )
+        if not asked and not missed:
+            self.refuse(request.source, request.said, "NOTHING_RUNS", command=command.verb)
 
     def _moved_since(self, found: _Waiting) -> bool:
         key = found.source, found.repository.lower(), found.said.request

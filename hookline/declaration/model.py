@@ -16,6 +16,7 @@ from events.sources import Source, SourceName
 from hookline.declaration.controller import Controller
 from hookline.declaration.exporter import Exporter
 from hookline.declaration.own_pods import ImageReference, ObjectReference
+from hookline.declaration.supersede import Supersede
 from triggers.declaration import Run
 from triggers.release import OLDEST_UPSTREAM, Release
 
@@ -250,6 +251,12 @@ class Pipeline(Defaults):
     report_skipped: bool | None = Field(
         default=None,
         description="Whether the controller tells a request's commit that the pipeline starts nothing for it. Default: controller.report_skipped.",
+        examples=[False],
+    )
+    supersede: Supersede | None = Field(
+        default=None,
+        description="Whether a newer commit stops a run of the pipeline: true for requests, false for none, or the kinds of events, pull_request and "
+        "push (of a branch). Default: controller.supersede.",
         examples=[False],
     )
     for_each: list[str] | NamesFile | None = Field(

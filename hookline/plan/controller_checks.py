@@ -6,11 +6,11 @@ from typing import Any
 from documents.diagnostics import Problems
 from hookline.declaration.bus_needs import bus_needs
 from hookline.declaration.loading import Declaration, DeclaredController, DeclaredSource
-from hookline.declaration.supersede import superseded_kinds
 from hookline.output import yaml_text
 from hookline.plan.comment_checks import check_comments
 from hookline.plan.own_pod_checks import check_amounts, check_clients
 from hookline.plan.report_skipped_checks import check_report_skipped
+from hookline.plan.supersede_checks import asks_to_supersede, check_superseding, superseded_settings
 from runs.controller.manifests import DEFAULT_LIMITS, DEFAULT_REQUESTS, SECRETS
 
 __all__ = ["check_controller"]
@@ -27,6 +27,7 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
         The settings of its pod; empty where it runs none, or where something is wrong.
     """
     check_report_skipped(declaration, problems)
+    check_superseding(declaration, problems)
     declared = declaration.controller
     reporting = [each for each in declaration.sources.values() if each.source.report is not None]
     if declared is None:
@@ -39,10 +40,7 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
         return ""
     _check_pod(declaration, declared, problems)
     needs = list(bus_needs(declaration))
-    kinds = superseded_kinds(declared.controller.supersede)
-    # It is the default, so that alone it may be a forgotten report:.
-    asked = bool(kinds) and "supersede" in declared.controller.model_fields_set
-    if not reporting and not needs and not asked:
+    if not reporting and not needs and not asks_to_supersede(declaration, declared):
         problems.error(
             declared.position(),
             "the controller has nothing to do: no source has report:; add report: {token: {name: …, key: …}} to one, reconcile: true to the "
@@ -64,19 +62,7 @@ def check_controller(declaration: Declaration, problems: Problems) -> str:
         link = f"{declaration.exporter.exporter.url}/runs/{{namespace}}/{{workflow}}"
     if link is not None:
         found["link"] = link
-    if chosen := _superseded(declaration, kinds):
-        found["supersede"] = chosen
-    return yaml_text(found)
-
-
-def _superseded(declaration: Declaration, kinds: frozenset[str]) -> dict[str, list[str]]:
-    """Source → the kinds that are superseded, of those that a pipeline listens to."""
-    found: dict[str, set[str]] = {}
-    for each in declaration.pipelines.values():
-        for source, _, listened in each.listened():
-            if both := kinds & listened:
-                found.setdefault(source, set()).update(both)
-    return {source: sorted(each) for source, each in sorted(found.items())}
+    return yaml_text(found | superseded_settings(declaration, declared))
 
 
 def _check_pod(declaration: Declaration, declared: DeclaredController, problems: Problems) -> None:

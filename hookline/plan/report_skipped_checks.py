@@ -19,17 +19,34 @@ def check_report_skipped(declaration: Declaration, problems: Problems) -> None:
     """
     declared = declaration.controller
     reporting = {name for name, each in declaration.sources.items() if each.source.report is not None}
-    if declared is not None and declared.controller.report_skipped is not False and not reporting:
-        problems.error(
-            declared.document.position(("controller", "report_skipped"), key=True),
-            "no source has report:, so no host is told; add report: {token: {name: …, key: …}} to one, or leave report_skipped: out",
-            "controller.report_skipped",
-        )
+    if declared is not None and declared.controller.report_skipped is not False:
+        _check_controller(declaration, declared, reporting, problems)
     if declared is not None and declared.controller.retire_contexts:
         _check_retiring(declaration, declared, problems)
     for each in declaration.pipelines.values():
         if each.pipeline.report_skipped and (why := _why(each, reporting, controlled=declared is not None)):
             problems.error(each.position("report_skipped"), why, each.field("report_skipped"))
+
+
+def _check_controller(
+    declaration: Declaration, declared: DeclaredController, reporting: set[str], problems: Problems
+) -> None:
+    why = ""
+    if not reporting:
+        why = "no source has report:, so no host is told; add report: {token: {name: …, key: …}} to one, or leave report_skipped: out"
+    elif all(reporting.isdisjoint(_sources_of_requests(each)) for each in declaration.pipelines.values()):
+        why = (
+            f"no pipeline listens to requests of {', '.join(sorted(reporting))}, so no request is told of; "
+            "add pull_request: or merge_group: to the events of one, or leave report_skipped: out"
+        )
+    if why:
+        place = ("controller", "report_skipped")
+        problems.error(declared.document.position(place, key=True), why, ".".join(place))
+
+
+def _sources_of_requests(declared: DeclaredPipeline) -> set[str]:
+    """Sources of which the pipeline hears requests."""
+    return {source for source, _, kinds in declared.listened() if not kinds.isdisjoint(_REQUESTS)}
 
 
 def _check_retiring(declaration: Declaration, declared: DeclaredController, problems: Problems) -> None:
@@ -53,7 +70,7 @@ def _why(declared: DeclaredPipeline, reporting: set[str], *, controlled: bool) -
     """Reason for which the pipeline's true tells nobody; empty if it does."""
     if not controlled:
         return "nothing reports without the controller; add controller: {}, or leave report_skipped: out"
-    sources = {source for source, _, kinds in declared.listened() if not kinds.isdisjoint(_REQUESTS)}
+    sources = _sources_of_requests(declared)
     if not sources:
         return "the pipeline listens to no requests; add pull_request: or merge_group: to its events, or leave report_skipped: out"
     if sources.isdisjoint(reporting):

@@ -106,7 +106,7 @@ class Controller:
             companions: Run beside the reports while this instance leads.
         """
         self._options, self._connection = options, connection
-        self._superseder = Superseder(options.settings.supersede)
+        self._superseder = Superseder(options.settings.superseded)
         self._companions = (*companions, self._superseder)
         self._troubles = Troubles()
         self._statistics: dict[str, WatchStatistics] = {}

@@ -33,6 +33,24 @@ class Told:
         where = (self.source, status.repository, status.sha[:12], status.context)
         return (f"{time:%Y-%m-%d %H:%M:%S}", *where, self.state, status.description)
 
+    @property
+    def data(self) -> dict[str, str | None]:
+        """The status for a program, with the run that gives it; url is None where no page is known."""
+        status = self.report.status
+        time = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
+        return {
+            "time": time.replace("+00:00", "Z"),
+            "source": self.source,
+            "repository": status.repository,
+            "sha": status.sha,
+            "status": status.context,
+            "state": self.state,
+            "description": status.description,
+            "url": status.url or None,
+            "namespace": self.report.namespace,
+            "workflow": self.report.workflow,
+        }
+
 
 Recorded = tuple[float, str, Mapping[str, Any] | None, str]
 """A change of a Workflow: Unix seconds; changed, deleted, vanished or synced; the object, where there is one; the uid of one that vanished."""

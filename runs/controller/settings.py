@@ -18,9 +18,11 @@ from runs.reports.hosts import HOST_APIS, github, github_checks
 from runs.reports.outgoing import Send
 from runs.reports.reporter import DEFAULT_CONTEXT, Naming
 from runs.reports.sending import sender
+from runs.superseding import Choice
 
 __all__ = ["ControllerSettings", "GitHubApp", "ReportedSource", "read_settings"]
 
+SupersededKind = Literal["pull_request", "push"]
 WANTED = Wanted(mapping="such as context: hookline/{pipeline}", merge_key="write its keys out")
 
 
@@ -90,13 +92,23 @@ class ControllerSettings(Block):
     """Pattern of a status's name."""
     link: Text | None = None
     """Pattern of the page of a run."""
-    supersede: dict[str, list[Literal["pull_request", "push"]]] = Field(default={})
+    supersede: dict[str, list[SupersededKind]] = Field(default={})
     """Name of a source → kinds of its events of whose runs the newest alone goes on."""
+    supersede_pipelines: dict[str, list[SupersededKind]] = Field(default={})
+    """Name of a pipeline → kinds that count for it in place of those of its source."""
 
     @property
     def naming(self) -> Naming:
         """Names and links of statuses."""
         return Naming(self.context, self.link or "")
+
+    @property
+    def superseded(self) -> Choice:
+        """The runs that a newer commit may end."""
+        return Choice(
+            {name: frozenset(each) for name, each in self.supersede.items()},
+            {name: frozenset(each) for name, each in self.supersede_pipelines.items()},
+        )
 
 
 def read_settings(path: Path) -> ControllerSettings:

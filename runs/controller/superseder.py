@@ -19,7 +19,7 @@ from apiserver.resources import Resources, UnknownKind
 from runs.controller.duty import Hands
 from runs.objects import Workflow
 from runs.stopping import ask_to_end, next_step, request_number, same_run, step_of
-from runs.superseding import LONGEST_SECONDS, Attempt, Closure, Subject, superseded
+from runs.superseding import LONGEST_SECONDS, Attempt, Choice, Closure, Subject, superseded
 from triggers.words import CANCELLED_BECAUSE_ANNOTATION, SUPERSEDED_ANNOTATION
 
 __all__ = ["FAMILIES", "Due", "Superseder"]
@@ -83,13 +83,13 @@ class Superseder:
 
     name = "supersede"
 
-    def __init__(self, kinds: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, choice: Choice) -> None:
         """Begin with nothing seen.
 
         Args:
-            kinds: Source → kinds of events whose runs are superseded: pull_request, push.
+            choice: The runs that a newer commit may end.
         """
-        self._kinds = {source: frozenset(each) for source, each in kinds.items()}
+        self._choice = choice
         self._runs: dict[str, _Run] = {}
         self._closures: OrderedDict[tuple[str, str, int], Closure] = OrderedDict()
         self._synced = self._changed = False
@@ -231,7 +231,7 @@ class Superseder:
             and workflow.pipeline
             and repository
             and workflow.sha
-            and workflow.event in self._kinds.get(workflow.source, ())
+            and self._choice.holds(workflow.source, workflow.pipeline, workflow.event)
             and (ref := f"request {request}" if workflow.event == "pull_request" else workflow.ref)
             and ref != "request 0"
         ):

@@ -4,7 +4,9 @@ import contextlib
 import datetime
 import itertools
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -213,3 +215,10 @@ def test_a_password_is_not_sent_without_tls() -> None:
         thread.join(10)
     assert received
     assert PASSWORD.encode() not in b"".join(received)
+
+
+def test_a_certificate_that_is_refused_ends_at_once_with_the_reason(server: FakeNats) -> None:
+    begun = time.monotonic()
+    with pytest.raises(BusError, match="certificate verify failed"):
+        BusReader("127.0.0.1", server.port, RIGHT, ssl.create_default_context())
+    assert time.monotonic() - begun < 5

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import testing
 from click.testing import CliRunner, Result
 from objects_server import ObjectsServer, ready
 
@@ -399,6 +400,21 @@ def test_apply_waits_until_sensors_subscribe(
     result = run("apply", "--timeout", "1s")
     assert result.exit_code == (0 if subscribed else 1), result.output
     assert ("its triggers do not subscribe yet" in result.output) is not subscribed
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_no_ends_delete_with_a_negative_answer_and_deletes_nothing(
+    server: ObjectsServer, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    run("apply", "--no-wait")
+    server.writes.clear()
+    monkeypatch.setattr(testing._NamedTextIOWrapper, "isatty", lambda _: True)
+    result = run("delete", text=answer)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "nothing was deleted"
+    assert server.writes == []
+    assert run("delete", text="y\n").exit_code == 0
+    assert server.writes != []
 
 
 def test_delete_asks_and_keeps_secrets(server: ObjectsServer, run: Run) -> None:

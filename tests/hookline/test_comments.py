@@ -255,6 +255,43 @@ def test_cancel_ends_the_runs_that_were_there(site: Site) -> None:
     assert site.runs["running"]["metadata"]["annotations"]["hookline.dev/cancelled-by"] == "ann@git"
 
 
+def test_a_run_that_changes_all_the_time_is_said_not_to_be_cancelled(github: Site) -> None:
+    github.put_run("busy", "shop", "Running")
+    github.put_run("quiet", "cart", "Running")
+    github.cluster.api.refuse = lambda method, path, _: (
+        (409, "it has changed") if method == "PATCH" and path.endswith("/busy") else None
+    )
+    github.start()
+    github.say("/cancel")
+    github.until("conflict")
+    assert {name: each["spec"].get("shutdown") for name, each in github.runs.items()} == {
+        "busy": None,
+        "quiet": "Stop",
+    }
+    assert [github.count(each) for each in ("cancelled", "nothing_runs")] == [1, 0]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_runs_that_end_or_go_before_they_are_cancelled_were_none(github: Site, gone: bool) -> None:
+    github.put_run("ending", "shop", "Running")
+    path = f"{API}/workflows/ending"
+
+    def ends(method: str, asked: str, _: bool) -> tuple[int, str] | None:
+        if method != "PATCH" or asked != path:
+            return None
+        if gone:
+            github.cluster.api.objects.pop(path)
+        else:
+            github.put_run("ending", "shop", "Succeeded")
+        return (409, "it has changed")
+
+    github.cluster.api.refuse = ends
+    github.start()
+    github.say("/cancel")
+    github.until("nothing_runs")
+    assert [github.count(each) for each in ("cancelled", "conflict")] == [0, 0]
+
+
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
 def test_an_approval_runs_the_named_commit_of_a_fork_in_the_sandbox_once(kind: str, tmp_path: Path) -> None:
     with comment_host(kind) as host:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +13,7 @@ from support import ONE_PIPELINE
 
 from hookline import ending
 from hookline.cli import main
+from hookline.command_line.agreeing import agree
 from hookline.commands import version
 
 PUSH = b'POST /github HTTP/1.1\r\nX-GitHub-Event: push\r\nContent-Type: application/json\r\n\r\n{"ref": "refs/heads/main"}'
@@ -84,6 +86,24 @@ def test_every_exception_has_its_code(error: Exception, code: int, monkeypatch: 
     assert result.exit_code == code
     assert result.stderr.strip().startswith("error: ")
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("typed", "code"), [(KeyboardInterrupt, 130), (EOFError, 1)])
+def test_ctrl_c_at_a_question_is_no_answer_and_ctrl_d_is_a_no(
+    typed: type[BaseException], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def types(_: str) -> str:
+        raise typed
+
+    def asks() -> None:
+        monkeypatch.setattr("click.termui.visible_prompt_func", types)
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+        agree("Really?", "nothing was done")
+
+    monkeypatch.setattr(version.command, "callback", asks)
+    result = run("version")
+    assert result.exit_code == code
+    assert ("nothing was done" in result.stderr) is (code == 1)
 
 
 @pytest.mark.parametrize(

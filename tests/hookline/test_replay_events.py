@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from bus_cluster import API, NOW, BusCluster, pushed
+from click import testing
 from click.testing import CliRunner
 from recorded_days import Told, tell
 
@@ -70,6 +71,20 @@ def test_without_a_terminal_nothing_is_created_until_it_is_said(cluster: BusClus
     assert "nothing was created; add --yes" in result.stderr
     assert "would be created" in result.stderr
     assert workflows(cluster) == []
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "no\n", ""])
+def test_no_ends_with_a_negative_answer_and_creates_nothing(
+    cluster: BusCluster, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr(testing._NamedTextIOWrapper, "isatty", lambda _: True)
+    result = cluster.run("replay", "bus:1", "-o", "json", answer=answer)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "nothing was created"
+    assert result.stdout == ""
+    assert workflows(cluster) == []
+    assert cluster.run("replay", "bus:1", answer="y\n").exit_code == 0
+    assert len(workflows(cluster)) == 1
 
 
 def test_a_dry_run_prints_the_workflow_and_creates_nothing(cluster: BusCluster) -> None:
@@ -170,6 +185,11 @@ def test_a_message_that_no_event_source_would_let_through_starts_nothing(cluster
         (("bus:1", "--listen", "127.0.0.1:0"), "--listen has no effect on an event of the bus"),
         (("bus:1", "--controller"), "--controller has no effect on an event of the bus"),
         (("folder", "--yes"), "--yes has no effect on a recording"),
+        (("folder", "-o", "json"), "--output has no effect on the metrics of a recording"),
+        (
+            ("folder", "--controller", "-o", "name"),
+            "--output name: statuses have no names; accepted: text, json, yaml",
+        ),
         (("folder", "-f", "x"), "--file has no effect on a recording"),
         (("nowhere",), "nowhere: no such recording; an event of the bus is named bus:NO"),
         (("folder", "--controller"), "--controller needs the file of the controller"),
@@ -236,3 +256,27 @@ def test_a_recording_shows_what_each_host_would_have_been_told_in_order(
     assert {row[2] for row in cells} == {"acme/shop"}
     assert [row[0] for row in cells] == sorted(row[0] for row in cells)
     assert cells[-1][6] == "was deleted before it ended"
+
+
+@pytest.mark.parametrize(("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_the_statuses_of_a_recording_come_as_data_with_the_run_that_gives_each(
+    tmp_path: Path, form: str, read: Callable[[str], Any]
+) -> None:
+    settings = tmp_path / "controller.yaml"
+    settings.write_text(
+        "sources: {github: {host: github, api: 'https://git.example.com/api', token_file: /none}}\n"
+        "link: 'https://ci.example.com/{namespace}/{workflow}'\n",
+        "utf-8",
+    )
+    asked = ("replay", str(recording(tmp_path)), "--controller", "--config", str(settings))
+    result = CliRunner().invoke(main, [*asked, "-o", form])
+    assert result.exit_code == 0, result.output
+    found = read(result.stdout)
+    assert (found["apiVersion"], found["kind"]) == ("hookline.dev/v1", "Statuses")
+    rows = CliRunner().invoke(main, [*asked]).stdout.splitlines()[1:]
+    assert [each["state"] for each in found["items"]] == ["pending", "failure", "pending", "error"]
+    for each, row in zip(found["items"], rows, strict=True):
+        assert each["time"].removesuffix("Z")[:19].replace("T", " ") == row[:19]
+        assert len(each["sha"]) == 40
+        assert each["description"] in row
+        assert each["url"] == f"https://ci.example.com/{each['namespace']}/{each['workflow']}"

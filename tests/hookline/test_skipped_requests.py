@@ -165,7 +165,6 @@ def test_every_reason_of_the_decision_is_told_or_silent_and_none_is_two() -> Non
 @pytest.mark.parametrize(
     ("keys", "body"),
     [
-        ({"push": {"branches": ["main"]}}, OWN),  # does not listen to requests
         ({"pull_request": {}}, OWN),  # a Workflow comes
         ({"pull_request": {"into": ["release/*"]}}, edited(OWN, action="closed")),
         ({"pull_request": {"into": ["release/*"]}}, edited(OWN, action="assigned")),
@@ -177,6 +176,15 @@ def test_every_reason_of_the_decision_is_told_or_silent_and_none_is_two() -> Non
 )
 def test_nothing_is_told(keys: dict[str, Any], body: Any) -> None:
     assert told(declared("github", REPOSITORY, {"shop": keys}), received("github", body)) == {}
+
+
+def test_a_pipeline_that_listens_to_no_requests_is_never_told_of() -> None:
+    elsewhere = {
+        "events": {"pull_request": {}},
+        "repository": {"source": "github", "name": "acme/cart", "url": "https://git.example.com/cart.git"},
+    }
+    made = declared("github", REPOSITORY, {"shop": {"push": {"branches": ["main"]}}, "cart": elsewhere})
+    assert told(made, received("github", OWN)) == {}
 
 
 def test_a_request_from_a_fork_is_green_for_one_pipeline_only_where_another_takes_it() -> None:
@@ -289,6 +297,13 @@ def test_a_setting_that_would_tell_nobody_is_refused(
     controller: Any, keys: dict[str, Any], said: str
 ) -> None:
     assert said in refused(controller, keys)
+
+
+@pytest.mark.parametrize("setting", [True, ["INTO"]])
+def test_skips_of_requests_that_no_pipeline_builds_are_refused(setting: Any) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        declared("github", REPOSITORY, {"shop": {"push": {"branches": ["main"]}}}, setting)
+    assert "controller.report_skipped: no pipeline listens to requests of github" in str(raised.value)
 
 
 def test_the_controller_follows_the_bus_only_where_it_has_something_to_tell() -> None:

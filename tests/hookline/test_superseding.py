@@ -38,6 +38,9 @@ pipelines:
     run: {{template: hookline-ci-go}}
     events: {events}
 """
+PUSHES = "{push: {branches: [main]}}"
+GROUPS = "{push: {branches: [main]}, merge_group: {}}"
+TIMES = "{schedule: {at: '0 3 * * *'}}"
 REPORT = ", report: {token: {name: statuses, key: token}}"
 EVENTS = "{push: {branches: [main]}, pull_request: {}, tag: {tags: ['v*']}}"
 BODIES = {
@@ -53,6 +56,18 @@ RECEIVED = datetime.datetime(2026, 11, 27, 10, 0, 0, 750_000, datetime.UTC)
 def text(controller: str = "{}", kind: str = "gitea", **changes: str) -> str:
     usual = {"report": REPORT, "repository": "acme/shop", "events": EVENTS}
     return TEXT.format(controller=controller, host=kind, **{**usual, **changes})
+
+
+def two(controller: str, own: str) -> str:
+    """The pipeline shop with a setting of its own, and cart without."""
+    cart = """\
+  cart:
+    repository: {source: gitea, name: acme/cart, url: "https://git.example.com/acme/cart.git"}
+    image: registry.example.com/acme/cart
+    run: {template: hookline-ci-go}
+    events: {push: {branches: [main]}, pull_request: {}}
+"""
+    return text(controller) + f"    supersede: {own}\n" + cart
 
 
 def asked(folder: Path, command: str, content: str) -> Any:
@@ -97,6 +112,88 @@ def test_a_source_is_named_only_for_kinds_that_a_pipeline_listens_to(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("controller", "own", "source", "pipelines"),
+    [
+        ("{}", "false", ["pull_request"], {"shop": []}),
+        ("{}", "true", ["pull_request"], None),
+        ("{}", "[pull_request]", ["pull_request"], None),
+        ("{}", "[push, pull_request]", ["pull_request"], {"shop": ["pull_request", "push"]}),
+        ("{supersede: false}", "true", None, {"shop": ["pull_request"]}),
+        ("{supersede: false}", "false", None, None),
+        ("{supersede: [push]}", "[pull_request]", ["push"], {"shop": ["pull_request"]}),
+    ],
+)
+def test_a_pipeline_is_named_only_where_it_says_otherwise_than_the_controller(
+    tmp_path: Path, controller: str, own: str, source: list[str] | None, pipelines: dict[str, Any] | None
+) -> None:
+    content = two(controller, own)
+    (found,) = [
+        yaml.safe_load(each["data"]["settings.yaml"])
+        for each in rendered(tmp_path, content)
+        if each["kind"] == "ConfigMap"
+    ]
+    assert found.get("supersede") == (None if source is None else {"gitea": source})
+    assert found.get("supersede_pipelines") == pipelines
+    ControllerSettings.model_validate({"supersede_pipelines": found.get("supersede_pipelines", {})})
+
+
+def test_no_workflow_changes_with_whether_it_can_be_superseded(tmp_path: Path) -> None:
+    told, untold = (
+        [each for each in rendered(tmp_path, two("{}", own)) if each["kind"] == "Sensor"]
+        for own in ("false", "true")
+    )
+    assert told == untold
+
+
+@pytest.mark.parametrize(
+    ("controller", "own", "events", "said"),
+    [
+        (
+            "{}",
+            "true",
+            PUSHES,
+            "the pipeline listens to none of these events; add pull_request: to its events",
+        ),
+        (
+            "{}",
+            "[push]",
+            "{pull_request: {}}",
+            "the pipeline listens to none of these events; add push: to its",
+        ),
+        ("{}", "[tag]", EVENTS, "runs of tag are never superseded, since each tag is built for itself"),
+        ("{}", "[]", EVENTS, ""),
+        ("", "true", EVENTS, "nothing stops runs without the controller; add controller: {}"),
+        ("", "[push]", EVENTS, "nothing stops runs without the controller; add controller: {}"),
+    ],
+)
+def test_a_pipeline_that_asks_for_what_cannot_be_is_refused_with_its_place(
+    tmp_path: Path, controller: str, own: str, events: str, said: str
+) -> None:
+    content = text(controller, events=events, report=REPORT if controller else "") + f"    supersede: {own}\n"
+    if not controller:
+        content = content.replace("controller: \n", "")
+    done = asked(tmp_path, "validate", content)
+    assert done.exit_code == 2
+    line = len(content.splitlines())
+    assert f"hookline.yaml:{line}:1" in done.stderr
+    assert "error: pipelines.shop.supersede" in done.stderr
+    assert said in done.stderr
+
+
+def test_a_pipeline_that_says_false_needs_no_controller(tmp_path: Path) -> None:
+    content = text(report="").replace("controller: {}\n", "") + "    supersede: false\n"
+    assert asked(tmp_path, "validate", content).exit_code == 0
+
+
+@pytest.mark.parametrize(("own", "code"), [("true", 0), ("[push]", 0), ("false", 2)])
+def test_a_controller_without_reports_has_something_to_do_for_a_pipeline_that_asks(
+    tmp_path: Path, own: str, code: int
+) -> None:
+    done = asked(tmp_path, "validate", text(report="") + f"    supersede: {own}\n")
+    assert done.exit_code == code, done.stderr
+
+
+@pytest.mark.parametrize(
     ("value", "column", "said"),
     [
         ("[tag]", 26, "runs of tag are never superseded, since each tag is built for itself; accepted: pull_request, push"),
@@ -129,6 +226,48 @@ def test_a_controller_without_reports_has_something_to_do_where_runs_are_to_be_s
     done = asked(tmp_path, "validate", text(controller, report=""))
     assert done.exit_code == code, done.stderr
     assert ("the controller has nothing to do" in done.stderr) is (code == 2)
+
+
+@pytest.mark.parametrize("events", [PUSHES, GROUPS, TIMES])
+@pytest.mark.parametrize("report", ["", REPORT])
+@pytest.mark.parametrize(
+    ("controller", "column", "said"),
+    [
+        ("{cancel_closed: true}", 14, "controller.cancel_closed: no pipeline listens to requests, so no run"),
+        ("{supersede: true}", 14, "controller.supersede: no pipeline listens to requests, so no commit"),
+        ("{supersede: [pull_request]}", 26, "controller.supersede.0: no pipeline listens to pull_request"),
+    ],
+)
+def test_a_setting_that_could_stop_no_run_is_refused_with_its_place(
+    tmp_path: Path, controller: str, column: int, said: str, events: str, report: str
+) -> None:
+    done = asked(tmp_path, "validate", text(controller, kind="github", events=events, report=report))
+    assert done.exit_code == 2
+    assert f"hookline.yaml:3:{column}: error: {said}" in done.stderr
+
+
+def test_branches_that_no_pipeline_builds_are_not_superseded(tmp_path: Path) -> None:
+    done = asked(tmp_path, "validate", text("{supersede: [push]}", events="{pull_request: {}}"))
+    assert done.exit_code == 2
+    assert "hookline.yaml:3:26: error: controller.supersede.0: no pipeline listens to push;" in done.stderr
+
+
+def test_one_kind_of_a_list_that_starts_nothing_is_a_warning(tmp_path: Path) -> None:
+    done = asked(tmp_path, "validate", text("{supersede: [push, pull_request]}", events=PUSHES))
+    assert done.exit_code == 0, done.stderr
+    assert (
+        "hookline.yaml:3:32: warning: controller.supersede.1: no pipeline listens to pull_request;"
+        in done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    "controller", ["{}", "{supersede: false}", "{cancel_closed: false, supersede: [push]}"]
+)
+def test_what_stops_runs_or_was_not_asked_for_is_told_nothing(tmp_path: Path, controller: str) -> None:
+    done = asked(tmp_path, "validate", text(controller, events=PUSHES))
+    assert done.exit_code == 0, done.stderr
+    assert "listens" not in done.stderr
 
 
 def test_closes_are_heard_on_the_bus_where_that_is_asked_for_and_only_there() -> None:

@@ -69,9 +69,13 @@ def record(raw: dict[str, Any]) -> Workflow:
 
 
 def told(
-    *raws: dict[str, Any], kinds: dict[str, list[str]] = BOTH, closures: tuple[Closure, ...] = ()
+    *raws: dict[str, Any],
+    kinds: dict[str, list[str]] = BOTH,
+    pipelines: dict[str, list[str]] | None = None,
+    closures: tuple[Closure, ...] = (),
 ) -> Superseder:
-    duty = Superseder(kinds)
+    settings = {"supersede": kinds, "supersede_pipelines": pipelines or {}}
+    duty = Superseder(ControllerSettings.model_validate(settings).superseded)
     for raw in raws:
         duty.changed(record(raw), NOW)
     duty.synced(NOW)
@@ -142,6 +146,31 @@ def test_runs_of_a_branch_are_superseded_where_that_is_asked_for(
     assert due(*pushes, kinds=kinds) == found
 
 
+@pytest.mark.parametrize(
+    ("kinds", "pipelines", "requests", "branches"),
+    [
+        (BOTH, {"shop": []}, {}, {}),
+        (BOTH, {"shop": ["pull_request"]}, STOPPED, {}),
+        (KINDS, {"shop": ["push"]}, {}, STOPPED),
+        ({}, {"shop": ["pull_request", "push"]}, STOPPED, STOPPED),
+        (KINDS, {"cart": []}, STOPPED, {}),
+    ],
+)
+def test_what_a_pipeline_says_counts_in_place_of_what_its_source_says(
+    kinds: dict[str, list[str]], pipelines: dict[str, list[str]], requests: Any, branches: Any
+) -> None:
+    for kind, found in (("pull_request", requests), ("push", branches)):
+        runs = made("old", OLD, NOW - 60, kind=kind), made("new", NEW, NOW - 30, kind=kind)
+        assert due(*runs, kinds=kinds, pipelines=pipelines) == found
+
+
+def test_a_pipeline_without_superseded_runs_still_has_those_of_closed_requests_stopped() -> None:
+    alone = made("old", OLD, NOW - 60)
+    assert due(alone, pipelines={"shop": []}, closures=(closure(NOW - 10),)) == {
+        "old": ("Stop", "closed", "")
+    }
+
+
 def test_a_branch_and_a_request_leave_each_other_alone() -> None:
     assert due(made("old", OLD, NOW - 60, kind="push"), NEWER) == {}
 
@@ -170,7 +199,7 @@ def test_a_redelivery_that_refreshed_the_time_of_the_old_run_does_not_make_it_th
 
 
 def test_nothing_is_due_before_all_workflows_were_given() -> None:
-    duty = Superseder(BOTH)
+    duty = Superseder(ControllerSettings.model_validate({"supersede": BOTH}).superseded)
     for raw in (made("old", OLD, NOW - 60), NEWER):
         duty.changed(record(raw), NOW)
     assert duty.due(NOW) == []
