@@ -429,3 +429,14 @@ def test_an_answer_that_is_no_json_gives_nobody_a_right(kind: str, tmp_path: Pat
         assert host.own() == ""
         site.raw = None
         assert host.may_write("acme/shop", said) is True
+
+
+def test_a_request_with_the_longest_description_that_gitlab_takes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    with comment_host("gitlab") as site:
+        host, _ = asked_host("gitlab", site.url, tmp_path / "token")
+        # 1,048,576 characters, of two bytes each.
+        site.raw = json.dumps({"iid": 7, "description": "é" * (1 << 20)}, ensure_ascii=False).encode()
+        found = host.request("acme/shop", 7)
+        assert found is not None
+        assert found["iid"] == 7
