@@ -23,7 +23,7 @@ from hookline.commenting.host import AskedHost, NotAnswered
 from hookline.commenting.orders import Request
 from hookline.controlling import comments as comments_module
 from hookline.controlling import follower as follower_module
-from runs.controller.settings import ReportedSource
+from runs.controller.settings import ControllerSettings, ReportedSource
 
 KINDS = ("github", "gitlab", "gitea")
 OTHER = "b" * 40
@@ -202,6 +202,21 @@ def test_a_host_that_does_not_answer_is_asked_again(site: Site) -> None:
     site.until("created", 2)
     assert not site.host.faults
     wait(lambda: site.comments.warnings() == [])
+
+
+def test_a_source_that_the_settings_lack_is_a_warning_and_ends_nothing(github: Site) -> None:
+    complete = github.settings
+    github.settings = ControllerSettings()
+    github.start()
+    github.say("/test")
+    wait(lambda: bool(github.comments.warnings()))
+    assert github.comments.warnings() == [
+        "comments of git: the settings of the controller have no source of this name"
+    ]
+    github.end()
+    github.settings = complete
+    github.start()
+    github.until("created", 2)
 
 
 def test_a_token_without_the_right_is_a_warning_and_no_permission_for_anybody(site: Site) -> None:
