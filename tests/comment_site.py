@@ -67,6 +67,7 @@ class Site:
         self.cluster.nats.now = None
         (folder / "token").write_text(TOKEN)
         self.source = ReportedSource(host=host.kind, api=host.url, token_file=str(folder / "token"))
+        self.settings = ControllerSettings(sources={"git": self.source})
         self.plan: Plan = plan(text_of(host.kind))
         self.started: list[tuple[threading.Event, list[threading.Thread]]] = []
         self.comments = Comments(self.plan)
@@ -83,7 +84,7 @@ class Site:
         )
         hands = Hands(
             Connection.of_kubeconfig(self.cluster.kubeconfig, None),
-            ControllerSettings(sources={"git": self.source}),
+            self.settings,
             lambda _source, _report: None,
         )
         ended = threading.Event()

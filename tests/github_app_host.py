@@ -148,8 +148,10 @@ class AppHost(StatusHost):
                     and each["name"] == query.get("check_name", each["name"])
                     and str(each["app"]["id"]) == query.get("app_id", str(each["app"]["id"]))
                 ]
-                page = found[: int(query.get("per_page", "30"))]
-                return 200, {"total_count": len(found), "check_runs": page}, {}
+                # GitHub's documentation: 30 on a page, at most 100.
+                size = min(int(query.get("per_page", "30")), 100)
+                begin = (int(query.get("page", "1")) - 1) * size
+                return 200, {"total_count": len(found), "check_runs": found[begin : begin + size]}, {}
             case "POST", ["check-runs"]:
                 if wrong := _wrong(body, made=True):
                     return 422, {"message": f"Invalid request. {wrong}"}, {}

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from apiserver.connection import Connection
-    from runs.controller.duty import Companion
+    from runs.controller.duty import Companion, Hands
+    from runs.controller.instance import Controller
     from runs.controller.settings import ControllerSettings
+    from runs.reports.status import Report
 
 PORT = 9894
 ENVIRONMENT = "HOOKLINE_CONTROLLER_"
@@ -117,28 +119,8 @@ def command(
     connection = cluster.sources().connection
     controller = Controller(options, connection, security, beside)
     if dry_run:
-        try:
-            found, stops = controller.due()
-        except ConnectionError as error:
-            fail(str(error), EXIT_UNREACHABLE)
-        rows = [
-            (
-                source,
-                each.status.repository,
-                each.status.sha[:12],
-                each.status.context,
-                each.status.word,
-                each.status.description,
-            )
-            for source, each in sorted(found, key=lambda pair: (pair[0], pair[1].status.key))
-        ]
-        click.echo(table(("SOURCE", "REPOSITORY", "COMMIT", "STATUS", "WORD", "DESCRIPTION"), rows), nl=False)
-        if stops:
-            ending = [
-                (f"{each.namespace}/{each.name}", each.strategy, f"superseded by {each.sha[:12]}")
-                for each in sorted(stops, key=lambda each: (each.namespace, each.name))
-            ]
-            click.echo("\n" + table(("RUN", "STEP", "REASON"), ending), nl=False)
+        configure_logs("warning")
+        _print_due(controller, beside)
         _print_lost(beside, connection)
         return
     configure_logs("info")
@@ -149,6 +131,51 @@ def command(
     except OSError as error:
         fail(f"--listen {listen}: {error.strerror or error}")
     sys.exit(0 if well else EXIT_NEGATIVE)
+
+
+def _print_due(controller: "Controller", beside: "Sequence[Companion]") -> None:
+    """Print the statuses that would be told, those of no run apart, and the runs that would be stopped."""
+    from apiserver.connection import Refused, Unreachable  # noqa: PLC0415
+    from apiserver.resources import UnknownKind  # noqa: PLC0415
+    from hookline.controlling.follower import Follower  # noqa: PLC0415
+
+    def hear(hands: "Hands") -> None:
+        for each in beside:
+            if isinstance(each, Follower):
+                each.look(hands)
+
+    try:
+        found, stops = controller.due(hear)
+    except ConnectionError as error:
+        fail(str(error), EXIT_UNREACHABLE)
+    except (BusError, Refused, Unreachable, UnknownKind) as error:
+        fail(f"events of the bus cannot be read: {error}", EXIT_UNREACHABLE)
+    found.sort(key=lambda pair: (pair[0], pair[1].status.key))
+    _print_statuses("STATUS", [each for each in found if not each[1].yields])
+    if skipped := [each for each in found if each[1].yields]:
+        click.echo()
+        _print_statuses("STATUS OF NO RUN", skipped)
+    if stops:
+        ending = [
+            (
+                f"{each.namespace}/{each.name}",
+                each.strategy,
+                f"superseded by {each.sha[:12]}"
+                if each.reason == "newer_commit"
+                else "its request was closed",
+            )
+            for each in sorted(stops, key=lambda each: (each.namespace, each.name))
+        ]
+        click.echo("\n" + table(("RUN", "STEP", "REASON"), ending), nl=False)
+
+
+def _print_statuses(name: str, found: "Sequence[tuple[str, Report]]") -> None:
+    rows = [
+        (source, status.repository, status.sha[:12], status.context, status.word, status.description)
+        for source, each in found
+        for status in (each.status,)
+    ]
+    click.echo(table(("SOURCE", "REPOSITORY", "COMMIT", name, "WORD", "DESCRIPTION"), rows), nl=False)
 
 
 def _print_lost(beside: "Sequence[Companion]", connection: "Connection") -> None:

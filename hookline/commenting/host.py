@@ -1,31 +1,21 @@
 """One host that is asked about comments. Of this package, this module alone sends requests to hosts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import orjson
-import urllib3
 
 from hookline.commenting.comment import Comment
 from hookline.commenting.questions import headers, may_write, own_name, person_url, request_url, self_url
 from runs.controller.settings import ReportedSource
+from runs.reports.asking import asker
+from runs.reports.host_api import Later, Request, Response
+from runs.reports.sending import secret_of
 
 __all__ = ["AskedHost", "NotAnswered"]
-
-MAX_TOKEN_BYTES = 4096
-MAX_ANSWER_BYTES = 4 << 20
 
 
 class NotAnswered(Exception):
     """The host does not say it now; the message is for the log and holds no token."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: Any
 
 
 class AskedHost:
@@ -37,12 +27,7 @@ class AskedHost:
         self._api = source.api.rstrip("/")
         self._token = Path(source.token_file or "")
         self._own = ""
-        self._pool = urllib3.PoolManager(
-            maxsize=1,
-            timeout=urllib3.Timeout(connect=5, read=20),
-            retries=False,
-            ca_certs=source.ca_file,
-        )
+        self._ask = asker(None if source.ca_file is None else Path(source.ca_file), connections=1)
 
     def own(self) -> str:
         """The name of the token's owner; empty where the host names none, as for a token of a GitHub App.
@@ -51,7 +36,7 @@ class AskedHost:
             NotAnswered: It does not say it now.
         """
         if not self._own:
-            answer = self._ask(self_url(self._api), absent=frozenset({403, 404}))
+            answer = self._answered(self_url(self._api), absent=frozenset({403, 404}))
             self._own = own_name(answer.body) if answer.status == 200 else ""
         return self._own
 
@@ -61,7 +46,7 @@ class AskedHost:
         Raises:
             NotAnswered: The host does not say it now, or not to this token.
         """
-        answer = self._ask(person_url(self.kind, self._api, repository, said), absent=frozenset({404}))
+        answer = self._answered(person_url(self.kind, self._api, repository, said), absent=frozenset({404}))
         return answer.status == 200 and may_write(self.kind, said, answer.body)
 
     def request(self, repository: str, number: int) -> Mapping[str, Any] | None:
@@ -70,34 +55,22 @@ class AskedHost:
         Raises:
             NotAnswered: The host does not say it now, or not to this token.
         """
-        answer = self._ask(request_url(self.kind, self._api, repository, number), absent=frozenset({404}))
+        answer = self._answered(
+            request_url(self.kind, self._api, repository, number), absent=frozenset({404})
+        )
         return answer.body if answer.status == 200 and isinstance(answer.body, dict) else None
 
-    def _ask(self, url: str, absent: frozenset[int]) -> _Answer:
+    def _answered(self, url: str, absent: frozenset[int]) -> Response:
         # Read each time: a Secret may be changed.
+        token = secret_of(self._token)
+        if isinstance(token, Later):
+            raise NotAnswered(token.why)
         try:
-            with self._token.open("rb") as file:
-                token = file.read(MAX_TOKEN_BYTES).decode("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise NotAnswered(f"the token cannot be read: {self._token}: {type(error).__name__}") from error
-        if not token or not token.isprintable():
-            raise NotAnswered(f"the token cannot be read: {self._token} holds no line of text")
-        try:
-            with self._pool.request(
-                "GET",
-                url,
-                headers={**headers(self.kind, token), "User-Agent": "hookline"},
-                redirect=False,
-                preload_content=False,
-            ) as answer:
-                data = answer.read(MAX_ANSWER_BYTES)
-        except urllib3.exceptions.HTTPError as error:
-            raise NotAnswered(f"nobody answers: {type(error).__name__}") from error
+            answer = self._ask(Request(url, headers(self.kind, token)))
+        except OSError as error:
+            raise NotAnswered(f"nobody answers: {error}") from error
         if answer.status != 200 and answer.status not in absent:
             raise NotAnswered(f"{answer.status} for {url}")
-        try:
-            return _Answer(answer.status, orjson.loads(data))
-        except orjson.JSONDecodeError as error:
-            if answer.status != 200:
-                return _Answer(answer.status, None)
-            raise NotAnswered(f"no JSON for {url}") from error
+        if answer.status == 200 and answer.body is None:
+            raise NotAnswered(f"no JSON for {url}")
+        return answer

@@ -158,7 +158,7 @@ class Comments:
         try:
             while not ended.wait(PAUSE_SECONDS):
                 while not ended.is_set() and (found := self._next()) is not None:
-                    self._attempt(found, hosts[found.source], hands)
+                    self._attempt(found, hosts.get(found.source), hands)
         finally:
             self._trouble = ""
 
@@ -212,7 +212,7 @@ class Comments:
                     return self._waiting.pop(place)
         return None
 
-    def _attempt(self, found: _Waiting, host: AskedHost, hands: Hands) -> None:
+    def _attempt(self, found: _Waiting, host: AskedHost | None, hands: Hands) -> None:
         if self._clock() - found.time.timestamp() > LONGEST_SECONDS:
             self.refuse(found.source, found.said, "TOO_OLD")
             return
@@ -229,8 +229,10 @@ class Comments:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this comment alone
             self.refuse(found.source, found.said, "REFUSED", error=repr(error))
 
-    def _act(self, found: _Waiting, host: AskedHost, hands: Hands) -> None:
+    def _act(self, found: _Waiting, host: AskedHost | None, hands: Hands) -> None:
         said = found.said
+        if host is None:
+            raise NotAnswered("the settings of the controller have no source of this name")
         if host.own().lower() == said.author.lower():
             self.refuse(found.source, said, "OWN")
             return

@@ -69,11 +69,21 @@ class Follower:
         self._events = {"handed": 0, "unreadable": 0}
         self._errors: dict[str, int] = {}
 
+    def look(self, hands: Hands) -> None:
+        """Give the duties what they would be given after a start, and let the time pass for which they wait. Nothing is followed.
+
+        Raises:
+            BusError: The bus cannot be read.
+            UnknownKind, Refused, Unreachable: The API server cannot be asked.
+        """
+        self._begin(hands)
+        with self._connect(hands.connection) as bus:
+            self._round(bus.reader, threading.Event())
+        self._looked(time.time() + LOOK_BACK.total_seconds())
+
     def run(self, hands: Hands, ended: threading.Event) -> None:
         """Follow the bus until `ended`."""
-        self._duties = [make(self._plan, hands) for make in self._makers]
-        self._errors = dict.fromkeys((each.name for each in self._duties), 0)
-        self._place = None
+        self._begin(hands)
         try:
             while not ended.is_set():
                 try:
@@ -102,6 +112,11 @@ class Follower:
             failed.add_metric([name], count)
         yield failed
 
+    def _begin(self, hands: Hands) -> None:
+        self._duties = [make(self._plan, hands) for make in self._makers]
+        self._errors = dict.fromkeys((each.name for each in self._duties), 0)
+        self._place = None
+
     def _follow(self, reader: BusReader, ended: threading.Event) -> None:
         while not ended.is_set():
             self._round(reader, ended)
@@ -126,7 +141,9 @@ class Follower:
                 self._hand(message)
                 self._place = message.sequence
             self._place = state.last_sequence
-        now = time.time()
+        self._looked(time.time())
+
+    def _looked(self, now: float) -> None:
         for duty in self._duties:
             self._safely(duty, lambda duty=duty: duty.looked(now))  # type: ignore[misc]
 

@@ -1,5 +1,7 @@
 """Checks of `supersede` and `cancel_closed`, and the settings that the controller's pod is given of them."""
 
+from collections.abc import Collection
+
 from documents.diagnostics import Problems
 from hookline.declaration.loading import Declaration, DeclaredController, DeclaredPipeline
 from hookline.declaration.supersede import superseded_kinds
@@ -52,13 +54,14 @@ def superseded_settings(
 def _check_controller(declaration: Declaration, declared: DeclaredController, problems: Problems) -> None:
     heard = {kind for each in declaration.pipelines.values() for kind in _heard(each)}
     if declared.controller.cancel_closed and "pull_request" not in heard:
-        _refuse(declared, "cancel_closed", "no run is one of a closed request", problems)
+        _refuse(declared, "cancel_closed", "no run is one of a closed request", "", problems)
     # True is the default: whoever says nothing is told nothing.
     if "supersede" not in declared.controller.model_fields_set:
         return
     said, place = declared.controller.supersede, ("controller", "supersede")
     if said is True and "pull_request" not in heard:
-        _refuse(declared, "supersede", "no commit supersedes the run of another", problems)
+        follows = "no commit supersedes the run of another"
+        _refuse(declared, "supersede", follows, _branches(heard), problems)
     if not isinstance(said, list):
         return
     tell = problems.error if heard.isdisjoint(superseded_kinds(said)) else problems.warn
@@ -71,10 +74,10 @@ def _check_controller(declaration: Declaration, declared: DeclaredController, pr
             )
 
 
-def _refuse(declared: DeclaredController, key: str, follows: str, problems: Problems) -> None:
+def _refuse(declared: DeclaredController, key: str, follows: str, instead: str, problems: Problems) -> None:
     problems.error(
         declared.document.position(("controller", key), key=True),
-        f"no pipeline listens to requests, so {follows}; add pull_request: to the events of one, or leave {key}: out",
+        f"no pipeline listens to requests, so {follows}; {instead}add pull_request: to the events of one, or leave {key}: out",
         f"controller.{key}",
     )
 
@@ -87,10 +90,17 @@ def _why(declared: DeclaredPipeline, *, controlled: bool) -> str:
     if not controlled:
         return "nothing stops runs without the controller; add controller: {}, or leave supersede: out"
     kinds = superseded_kinds(own)
-    if kinds.isdisjoint(_heard(declared)):
+    heard = _heard(declared)
+    if kinds.isdisjoint(heard):
+        instead = _branches(heard) if own is True else ""
         wanted = " or ".join(f"{kind}:" for kind in sorted(kinds))
-        return f"the pipeline listens to none of these events; add {wanted} to its events, or leave supersede: out"
+        return f"the pipeline does not listen to {' and '.join(sorted(kinds))}; {instead}add {wanted} to its events, or leave supersede: out"
     return ""
+
+
+def _branches(heard: Collection[str]) -> str:
+    """Advice for whoever wrote true, and builds branches alone."""
+    return "write [push] for branches, " if "push" in heard else ""
 
 
 def _heard(declared: DeclaredPipeline) -> frozenset[str]:

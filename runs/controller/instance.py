@@ -211,8 +211,13 @@ class Controller:
             each.start()
         return threads
 
-    def due(self) -> tuple[list[tuple[str, Report]], list[Due]]:
+    def due(
+        self, hear: Callable[[Hands], None] = lambda _: None
+    ) -> tuple[list[tuple[str, Report]], list[Due]]:
         """Statuses that are due now, with their sources, and runs that are due to end. Nothing is sent, and no run is stopped.
+
+        Args:
+            hear: Is called once with hands that only note what they are given; what it raises passes.
 
         Raises:
             ConnectionError: The API server cannot be reached, or refuses.
@@ -223,6 +228,14 @@ class Controller:
                 break
             if trouble := self._troubles.current():
                 raise ConnectionError(trouble[0])
+        hear(
+            Hands(
+                self._connection,
+                self._options.settings,
+                lambda source, report: found.append((source, report)),
+                self._superseder.close,
+            )
+        )
         return found, self._superseder.due(time.time())
 
     def _follow(self, send: Callable[[str, Report], None]) -> Iterator[bool]:

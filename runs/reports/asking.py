@@ -11,7 +11,8 @@ from runs.reports.host_api import Request, Response
 
 __all__ = ["Ask", "asker"]
 
-MAX_ANSWER_BYTES = 1 << 20
+MAX_ANSWER_BYTES = 4 << 20
+"""GitLab takes 1 MiB of description for a request."""
 
 Ask = Callable[[Request], Response]
 """Asks; raises OSError where nobody answers."""

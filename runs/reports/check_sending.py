@@ -1,10 +1,12 @@
 """Sends statuses as check runs: changes the one that is open, and makes one only where a look shows none."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from runs.reports.asking import Ask
 from runs.reports.github_app import InstallationTokens, NotNow
-from runs.reports.host_api import Answer, Request, Response
+from runs.reports.host_api import Answer, Later, Refused, Request, Response
 from runs.reports.hosts import github_checks
 from runs.reports.outgoing import Send
 from runs.reports.status import Report
@@ -24,43 +26,74 @@ def check_sender(address: str, app: int, tokens: InstallationTokens, ask: Ask) -
         tokens: Of the App.
         ask: Asks the host.
     """
+    return _Sender(address, app, tokens, ask).send
 
-    def authorised(repository: str, request: Callable[[str], Request]) -> Response:
-        token = tokens.token(repository)
-        response = ask(request(token))
-        if response.status != 401:
-            return response
-        tokens.refused(token)
-        return ask(request(tokens.token(repository)))
 
-    def send(report: Report) -> Answer:
-        repository = report.status.repository
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    address: str
+    app: int
+    tokens: InstallationTokens
+    ask: Ask
 
-        def changed(run: str) -> Response:
-            return authorised(repository, lambda token: github_checks.change(address, token, report, run))
-
+    def send(self, report: Report) -> Answer:
         try:
-            # The last word is told after a look: whoever was stopped half way may have left a second one.
-            sure = not (report.unsure or report.status.final)
-            run = github_checks.open_run(report.memory) if sure else ""
-            if run and (response := changed(run)).status not in _NOT_TO_CHANGE:
-                return github_checks.answer(report, response)
-            seen = authorised(repository, lambda token: github_checks.look_up(address, token, report, app))
-            if seen.status != 200:
-                # Without a look a second one might be made.
-                return github_checks.answer(report, seen)
-            known = github_checks.known(report, seen.body, app)
-            for each in known.left if report.status.final else ():
-                response = changed(each)
-                if response.status >= 300 and response.status not in _NOT_TO_CHANGE:
-                    return github_checks.answer(report, response)
-            if known.delivered is not None:
-                return known.delivered
-            if known.open and (response := changed(known.open)).status not in _NOT_TO_CHANGE:
-                return github_checks.answer(report, response)
-            made = authorised(repository, lambda token: github_checks.creation(address, token, report))
-            return github_checks.answer(report, made)
+            return self._sent(report)
         except NotNow as refusal:
             return refusal.answer
 
-    return send
+    def _sent(self, report: Report) -> Answer:
+        # The last word is told after a look: whoever was stopped half way may have left a second one.
+        sure = not (report.unsure or report.status.final)
+        run = github_checks.open_run(report.memory) if sure else ""
+        if run and (response := self._changed(report, run)).status not in _NOT_TO_CHANGE:
+            return github_checks.answer(report, response)
+        seen = self._look(report)
+        if not isinstance(seen, list):
+            # Without a look a second one might be made.
+            return seen
+        known = github_checks.known(report, seen, self.app)
+        for each in known.left if report.status.final else ():
+            response = self._changed(report, each)
+            if response.status >= 300 and response.status not in _NOT_TO_CHANGE:
+                return github_checks.answer(report, response)
+        if known.delivered is not None:
+            return known.delivered
+        if known.open and (response := self._changed(report, known.open)).status not in _NOT_TO_CHANGE:
+            return github_checks.answer(report, response)
+        made = self._authorised(report, lambda token: github_checks.creation(self.address, token, report))
+        return github_checks.answer(report, made)
+
+    def _look(self, report: Report) -> list[Any] | Answer:
+        """The check runs of this name that the commit has, of all pages; or the meaning of an answer that does not say it."""
+        found: list[Any] = []
+        for page in range(1, github_checks.PAGES + 1):
+
+            def question(token: str, page: int = page) -> Request:
+                return github_checks.look_up(self.address, token, report, self.app, page)
+
+            response = self._authorised(report, question)
+            if response.status != 200:
+                return github_checks.answer(report, response)
+            listed = github_checks.listed(response.body)
+            if listed is None:
+                return Later("the host's list of check runs cannot be read")
+            rows, total = listed
+            found += rows
+            if not rows or len(found) >= total:
+                return found
+        return Refused(
+            f"the commit has more than {len(found)} check runs of this name, so that nobody knows whether it has this one"
+        )
+
+    def _changed(self, report: Report, run: str) -> Response:
+        return self._authorised(report, lambda token: github_checks.change(self.address, token, report, run))
+
+    def _authorised(self, report: Report, request: Callable[[str], Request]) -> Response:
+        repository = report.status.repository
+        token = self.tokens.token(repository)
+        response = self.ask(request(token))
+        if response.status != 401:
+            return response
+        self.tokens.refused(token)
+        return self.ask(request(self.tokens.token(repository)))

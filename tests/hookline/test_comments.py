@@ -23,7 +23,7 @@ from hookline.commenting.host import AskedHost, NotAnswered
 from hookline.commenting.orders import Request
 from hookline.controlling import comments as comments_module
 from hookline.controlling import follower as follower_module
-from runs.controller.settings import ReportedSource
+from runs.controller.settings import ControllerSettings, ReportedSource
 
 KINDS = ("github", "gitlab", "gitea")
 OTHER = "b" * 40
@@ -202,6 +202,21 @@ def test_a_host_that_does_not_answer_is_asked_again(site: Site) -> None:
     site.until("created", 2)
     assert not site.host.faults
     wait(lambda: site.comments.warnings() == [])
+
+
+def test_a_source_that_the_settings_lack_is_a_warning_and_ends_nothing(github: Site) -> None:
+    complete = github.settings
+    github.settings = ControllerSettings()
+    github.start()
+    github.say("/test")
+    wait(lambda: bool(github.comments.warnings()))
+    assert github.comments.warnings() == [
+        "comments of git: the settings of the controller have no source of this name"
+    ]
+    github.end()
+    github.settings = complete
+    github.start()
+    github.until("created", 2)
 
 
 def test_a_token_without_the_right_is_a_warning_and_no_permission_for_anybody(site: Site) -> None:
@@ -429,3 +444,14 @@ def test_an_answer_that_is_no_json_gives_nobody_a_right(kind: str, tmp_path: Pat
         assert host.own() == ""
         site.raw = None
         assert host.may_write("acme/shop", said) is True
+
+
+def test_a_request_with_the_longest_description_that_gitlab_takes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    with comment_host("gitlab") as site:
+        host, _ = asked_host("gitlab", site.url, tmp_path / "token")
+        # 1,048,576 characters, of two bytes each.
+        site.raw = json.dumps({"iid": 7, "description": "é" * (1 << 20)}, ensure_ascii=False).encode()
+        found = host.request("acme/shop", 7)
+        assert found is not None
+        assert found["iid"] == 7

@@ -1,21 +1,27 @@
 """The command `hookline controller`: its settings, what it would tell, and what it refuses."""
 
+import base64
+import datetime
+import json
 import re
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_objects import history, workflow
 from click.testing import CliRunner, Result
 from fake_api_server import FakeApiServer, fake_api_server, status
+from fake_nats import PASSWORD, FakeNats
 from prometheus_client.parser import text_string_to_metric_families
 from status_hosts import TOKEN, status_host
-from support import ROOT
+from support import ROOT, edited, payload
 from urllib3 import request
 
+from hookline import bus_access
 from hookline.cli import main
 from hookline.controlling import follower, healing, reconciling, retiring
 from runs.controller import own_metrics, superseder
@@ -215,6 +221,88 @@ def test_a_dry_run_without_a_bus_ends_with_the_reason(api: FakeApiServer, tmp_pa
     done = asked(api, tmp_path, *own)
     assert done.exit_code == 3
     assert "lost runs cannot be looked for: " in done.stderr
+
+
+HEARD = BUS_DECLARATION.replace("{reconcile: true}", "{report_skipped: true, cancel_closed: true}").replace(
+    "{push: {branches: [main]}}", "{pull_request: {into: [release/*]}}"
+)
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeNats]:
+    """A bus that the API server of these tests knows nothing of."""
+    config = {"jetstream": {"url": "nats://bus.ci.svc:4222", "accessSecret": {"name": "bus", "key": "auth"}}}
+    event_bus = {"metadata": {"name": "default", "namespace": "ci"}, "status": {"config": config}}
+    monkeypatch.setattr(bus_access, "_event_bus", lambda *_: event_bus)
+    monkeypatch.setattr(
+        bus_access, "_secret_value", lambda *_: f"username: client\npassword: {PASSWORD}".encode()
+    )
+    found = FakeNats()
+    yield found
+    found.stop()
+
+
+def put_request(bus: FakeNats, action: str, ago: float) -> Any:
+    """An event of a request on the bus, so many seconds ago; its body."""
+    body = edited(payload("github/pull_request-opened"), action=action)
+    now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago)
+    data = {"headers": {"X-Github-Event": ["pull_request"]}, "body": body}
+    event = {
+        "specversion": "1.0",
+        "id": f"event-{action}",
+        "source": "hookline-webhooks",
+        "subject": "github",
+        "type": "github",
+        "time": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data_base64": base64.b64encode(json.dumps(data).encode()).decode(),
+    }
+    bus.put(event, now)
+    return body
+
+
+def test_a_dry_run_hears_of_skipped_and_closed_requests_on_the_bus_and_does_nothing(
+    api: FakeApiServer, bus: FakeNats, tmp_path: Path
+) -> None:
+    body = put_request(bus, "opened", 600)
+    name, number = body["repository"]["full_name"], body["pull_request"]["number"]
+    report = "secret: {name: hooks, key: github}, report: {token: {name: t, key: t}}"
+    text = HEARD.replace("acme/shop,", f"{name},").replace("secret: {name: hooks, key: github}", report)
+    (tmp_path / "hookline.yaml").write_text(text)
+    annotations = {
+        "hookline.dev/repository": name,
+        "hookline.dev/sha": "a" * 40,
+        "hookline.dev/ref": f"refs/pull/{number}/head",
+    }
+    api.store("workflows", workflow("open", time.time() - 500, annotations=annotations))
+    with status_host("gitea") as host:
+        own = ("--config", str(settings(tmp_path, host.url)), "--bus-url", bus.url)
+        options = (*own, "--declaration", str(tmp_path / "hookline.yaml"), "--dry-run")
+        opened = asked(api, tmp_path, *options)
+        put_request(bus, "closed", 100)
+        closed = asked(api, tmp_path, *options)
+        assert host.asked == []
+    assert opened.exit_code == closed.exit_code == 0, opened.stderr + closed.stderr
+    _, skipped = opened.stdout.split("\n\n")
+    head, row = [re.split(r"  +", line.strip()) for line in skipped.splitlines()]
+    assert head == ["SOURCE", "REPOSITORY", "COMMIT", "STATUS OF NO RUN", "WORD", "DESCRIPTION"]
+    sha = body["pull_request"]["head"]["sha"][:12]
+    assert row[:5] == ["github", name, sha, "hookline/shop", "skip"]
+    assert row[5].startswith("skipped: INTO, ")
+    line = closed.stdout.splitlines()[-1]
+    assert line.split(maxsplit=2) == ["ci/shop-open", "Terminate", "its request was closed"]
+    assert [kind for kind, _ in api.requests if kind == "patch"] == []
+
+
+def test_a_dry_run_whose_bus_does_not_answer_says_so(
+    api: FakeApiServer, bus: FakeNats, tmp_path: Path
+) -> None:
+    bus.stop()
+    (tmp_path / "hookline.yaml").write_text(HEARD.replace("report_skipped: true, ", ""))
+    own = ("--config", str(settings(tmp_path)), "--bus-url", bus.url)
+    done = asked(api, tmp_path, *own, "--declaration", str(tmp_path / "hookline.yaml"), "--dry-run")
+    assert done.exit_code == 3
+    assert "error: events of the bus cannot be read: the bus at 127.0.0.1" in done.stderr
 
 
 def test_a_wrong_declaration_is_refused_with_its_place(api: FakeApiServer, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bus_cluster import API, NOW, BusCluster, apply, declared, made, pushed, put
+from support import ROOT
 
 from apiserver.connection import Connection
 from events.event_files import bus_message
@@ -100,6 +101,31 @@ def test_events_before_the_declaration_are_not_decided(cluster: BusCluster) -> N
     apply(cluster, datetime.timedelta(minutes=5))
     assert findings(cluster) == [(1, "left alone", "OLDER")]
     assert cluster.api.writes == []
+
+
+def test_of_a_move_to_another_sensor_only_what_arrives_after_the_apply_comes_back_and_the_rest_by_replay(
+    cluster: BusCluster,
+) -> None:
+    # The Sensor that has the pipeline now was made five minutes ago.
+    apply(cluster, datetime.timedelta(minutes=5))
+    for number, ago in ((1, 10), (2, 4)):
+        time = NOW - datetime.timedelta(minutes=ago)
+        cluster.nats.put(pushed(number, time), time)
+    assert findings(cluster) == [(1, "left alone", "OLDER"), (2, "created", "LOST")]
+    result = cluster.run("replay", "bus:1", "--yes")
+    assert result.exit_code == 0, result.output
+    assert findings(cluster) == []
+
+
+def test_every_loss_says_what_becomes_of_it_with_the_controller() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    table = page[page.index("| what happens |") :].split("\n\n")[0].splitlines()
+    _, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert len(rows) == 14
+    for happens, events, workflows, controlled in rows:
+        assert "–" not in (events, workflows, controlled), happens
+        # Bold: not every event had its Workflow.
+        assert not ("**" in workflows and controlled == "nothing to bring back"), happens
 
 
 def test_a_file_that_is_not_applied_decides_nothing(cluster: BusCluster) -> None:

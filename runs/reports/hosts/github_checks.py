@@ -18,7 +18,7 @@ from runs.reports.latest import may_replace
 from runs.reports.run_details import RunDetails
 from runs.reports.status import Report, Status
 
-__all__ = ["API", "Known", "answer", "change", "creation", "known", "look_up", "open_run"]
+__all__ = ["API", "PAGES", "Known", "answer", "change", "creation", "known", "listed", "look_up", "open_run"]
 
 STATES: Mapping[str, str] = {
     "queued": "queued",
@@ -33,6 +33,10 @@ STATES: Mapping[str, str] = {
 }
 """Word → status of an open check run, or conclusion of a completed one."""
 _CLOSED = "completed "
+PAGE = 30
+"""Check runs on a page. Each carries its whole summary, and an answer has a bounded size."""
+PAGES = 30
+"""Most pages that are asked for; a commit with more check runs of one name is left alone."""
 
 API = replace(github.API, states=STATES, detailed=True)
 """GitHub for an App: its requests are those of this module."""
@@ -55,26 +59,34 @@ def open_run(memory: str) -> str:
     return memory if memory.isascii() and memory.isdigit() and len(memory) <= 20 else ""
 
 
-def look_up(api: str, token: str, report: Report, app: int) -> Request:
-    """The question which check runs of its name a commit has."""
+def look_up(api: str, token: str, report: Report, app: int, page: int) -> Request:
+    """The question which check runs of its name a commit has; the first page is 1."""
     status = report.status
-    asked = f"check_name={path(_name(status))}&app_id={app}&filter=all&per_page=100"
+    asked = f"check_name={path(_name(status))}&app_id={app}&filter=all&per_page={PAGE}&page={page}"
     url = f"{repository(api, status)}/commits/{path(status.sha)}/check-runs?{asked}"
     return Request(url, github.headers(token))
 
 
-def known(report: Report, body: Any, app: int) -> Known:
-    """The meaning of the answer.
+def listed(body: Any) -> tuple[list[Any], int] | None:
+    """The check runs of an answer to `look_up`, and how many all pages have; None if the answer holds no list."""
+    found = body.get("check_runs") if isinstance(body, dict) else None
+    if not isinstance(found, list):
+        return None
+    total = body.get("total_count")
+    return found, total if isinstance(total, int) else 0
+
+
+def known(report: Report, found: Sequence[Any], app: int) -> Known:
+    """The meaning of what is listed.
 
     Args:
         report: What is to be told.
-        body: Answer to `look_up`.
+        found: The check runs of all pages.
         app: Check runs of others are not touched.
     """
-    found = body.get("check_runs") if isinstance(body, dict) else None
     runs = [
         each
-        for each in (found if isinstance(found, list) else ())
+        for each in found
         if isinstance(each, dict)
         and isinstance(each.get("id"), int)
         and str(each.get("name", "")).lower() == _name(report.status).lower()

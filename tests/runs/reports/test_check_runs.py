@@ -392,23 +392,64 @@ def test_a_check_run_of_another_app_is_left_alone(site: Site) -> None:
     assert [each["external_id"] for each in site.host.runs] == ["u1", "u2"]
     # Nor is it, where a host lists it all the same.
     foreign = {**site.host.runs[0], "external_id": "u3"}
-    body = {"total_count": 1, "check_runs": [foreign]}
-    assert github_checks.known(report("running", "u3"), body, APP) == github_checks.Known()
-    assert github_checks.known(report("running", "u3"), body, 99).delivered is not None
+    assert github_checks.known(report("running", "u3"), [foreign], APP) == github_checks.Known()
+    assert github_checks.known(report("running", "u3"), [foreign], 99).delivered is not None
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        None,
-        [],
-        {},
-        {"check_runs": None},
-        {"check_runs": [None, 7, {"id": "x"}, {"id": 1}, {"id": 1, "app": 7}]},
-    ],
-)
-def test_an_odd_answer_to_the_look_holds_no_check_run(body: object) -> None:
-    assert github_checks.known(report(), body, APP) == github_checks.Known()
+def test_odd_rows_in_the_answer_to_the_look_are_no_check_runs() -> None:
+    odd = [None, 7, {"id": "x"}, {"id": 1}, {"id": 1, "app": 7}]
+    assert github_checks.known(report(), odd, APP) == github_checks.Known()
+
+
+@pytest.mark.parametrize("said", [None, [], {}, {"check_runs": None}, {"total_count": 1}])
+def test_an_answer_that_cannot_be_read_makes_no_second_check_run(site: Site, said: object) -> None:
+    real = site.host._checks
+
+    def odd(method: str, parts: list[str], query: Any, body: Any) -> Any:
+        return (200, said, {}) if method == "GET" else real(method, parts, query, body)
+
+    site.host._checks = odd  # type: ignore[method-assign]
+    answer = site.send(report())
+    assert isinstance(answer, Later)
+    assert "cannot be read" in answer.why
+    assert site.host.runs == []
+
+
+@pytest.mark.parametrize("earlier", [29, 30, 31, 100, 130])
+def test_a_check_run_is_found_behind_any_number_of_others_of_its_name(site: Site, earlier: int) -> None:
+    memory = site.tells(report("running"))
+    ended = {**site.host.runs[0], "external_id": "other", "status": "completed", "conclusion": "success"}
+    site.host.runs += [{**ended, "id": 1000 + number} for number in range(earlier)]
+    site.tells(report("failure", memory=memory, unsure=True))
+    assert len(site.host.runs) == earlier + 1
+    assert site.host.runs[0]["conclusion"] == "failure"
+
+
+def test_a_commit_with_more_check_runs_than_are_read_is_left_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.tells(report("running"))
+    monkeypatch.setattr(github_checks, "PAGES", 2)
+    site.host.runs = [{**site.host.runs[0], "id": number, "external_id": "other"} for number in range(61)]
+    answer = site.send(report("failure", "u2"))
+    assert isinstance(answer, Refused)
+    assert "more than 60 check runs of this name" in answer.why
+    assert {each["status"] for each in site.host.runs} == {"in_progress"}
+
+
+def test_a_list_that_grows_shorter_than_it_says_ends(site: Site) -> None:
+    real = site.host._checks
+
+    def shorter(method: str, parts: list[str], query: Any, body: Any) -> Any:
+        found = real(method, parts, query, body)
+        if method == "GET":
+            found[1]["total_count"] += 5
+        return found
+
+    site.host._checks = shorter  # type: ignore[method-assign]
+    site.tells(report("running"))
+    site.tells(report("success"))
+    assert [each["conclusion"] for each in site.host.runs] == ["success"]
 
 
 def test_without_a_look_none_is_made(site: Site) -> None:
