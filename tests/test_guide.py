@@ -6,12 +6,12 @@ tests/node/test_guide.py runs every command, in the same order, on a real node.
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from guide_pages import PAGES, SETTINGS, sections, with_settings
+from shell import answering
 from support import ROOT, read_yaml
 
 from hookline.cli import main
@@ -95,19 +95,22 @@ def offline(commands: str) -> str:
     return "\n".join(kept)
 
 
-def test_what_needs_no_cluster_runs_as_it_is_written(tmp_path: Path) -> None:
+def test_what_needs_no_cluster_runs_as_it_is_written(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     script = "\n".join(
         offline(with_settings(section.commands, VALUES)) for page in PAGES for section in sections(page)
     )
     assert script.count("hookline ") > 8
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=tmp_path,
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with answering(tmp_path_factory.mktemp("shell")) as commands:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env={"PATH": f"{commands}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     assert "2 pipelines, 1 source: valid" in done.stdout
     (volume,) = (

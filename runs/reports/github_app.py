@@ -9,13 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from apiserver.raw_values import unix
 from runs.reports.asking import Ask
 from runs.reports.host_api import Later, Request, Response, message_of, path, usual_answer
 from runs.reports.hosts import github
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 __all__ = ["CHECKS", "AppKey", "InstallationTokens", "NotNow", "missing_package"]
 
@@ -46,7 +50,7 @@ class AppKey:
 
     id: int
     private_key: Path
-    """File with the private key, PEM. It is read for each token that is signed."""
+    """File with the private key, PEM. The file is read for each token that is signed."""
     installation: int | None = None
     """None: looked up, once for each owner of repositories."""
 
@@ -194,7 +198,7 @@ class InstallationTokens:
                 Later(f"the private key cannot be read: {file}: {type(error).__name__}", everything=True)
             ) from None
         try:
-            return jwt.encode(claims, key, algorithm="RS256")
+            return jwt.encode(claims, _parsed(key), algorithm="RS256")
         except Exception:  # noqa: BLE001 - libraries name many reasons, and some repeat what they read
             raise NotNow(
                 Later(
@@ -202,6 +206,19 @@ class InstallationTokens:
                     everything=True,
                 )
             ) from None
+
+
+@lru_cache(maxsize=4)
+def _parsed(key: bytes) -> "RSAPrivateKey":
+    """The key that a PEM file holds. Reading proves each time that its numbers are primes, which takes 25 times as long as to sign.
+
+    Raises:
+        Exception: Of any kind of the libraries; the file holds no RSA private key.
+    """
+    from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415 - an extra, and only for Apps
+
+    found = RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(key)
+    return cast("RSAPrivateKey", found)
 
 
 def _later(response: Response, missing: str) -> Later:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -395,7 +396,7 @@ def test_a_template_that_takes_a_commit_builds_tags_and_may_retry(folder: Path) 
 
 
 @pytest.fixture
-def cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An API server that has one template, and a kubeconfig that leads to it."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -419,27 +420,26 @@ def cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         "clusters": [{"name": "x", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
     }  # fmt: skip
     (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig), "utf-8")
-    yield {**os.environ, "KUBECONFIG": str(folder / "kubeconfig")}
+    monkeypatch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
+    yield
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def test_a_template_read_from_a_cluster(folder: Path, cluster: dict[str, str]) -> None:
+@pytest.mark.usefixtures("cluster")
+def test_a_template_read_from_a_cluster(folder: Path) -> None:
     (folder / "hookline.yaml").write_text(OURS, "utf-8")
-    command = [sys.executable, "-m", "hookline", "validate", "--template-from-cluster"]
-    done = subprocess.run([*command, "our-ci"], capture_output=True, text=True, env=cluster, check=False)
-    assert (done.returncode, done.stdout) == (0, "1 pipeline, 2 sources: valid; 5 pods\n"), done.stderr
-    done = subprocess.run([*command, "gone"], capture_output=True, text=True, env=cluster, check=False)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "404" in done.stderr
+    result = hookline("validate", "--template-from-cluster", "our-ci")
+    assert (result.exit_code, result.stdout) == (0, "1 pipeline, 2 sources: valid; 5 pods\n"), result.stderr
+    result = hookline("validate", "--template-from-cluster", "gone")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "404" in result.stderr
 
 
-def test_a_cluster_that_is_not_there(folder: Path) -> None:
-    environment = {**os.environ, "KUBECONFIG": str(folder / "gone")}
-    command = [sys.executable, "-m", "hookline", "validate", "--template-from-cluster", "x"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 3
+def test_a_cluster_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(folder / "gone"))
+    assert hookline("validate", "--template-from-cluster", "x").exit_code == 3
 
 
 # --- init, demo, schema and the rest --------------------------------------------------------------------------------

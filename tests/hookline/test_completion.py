@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
+from shell import answering
 from support import DECLARATION
 
 from hookline.cli import main
@@ -119,10 +119,13 @@ ask simulate -e p
 """
 
 
-def test_bash_puts_it_in_also_after_a_colon(folder: Path) -> None:
+def test_bash_puts_it_in_also_after_a_colon(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / "script").write_text(CliRunner().invoke(main, ["completion", "bash"]).stdout, "utf-8")
-    environment = {**os.environ, "HOOKLINE": str(Path(sys.executable).parent / "hookline")}
-    done = subprocess.run(["bash", "-c", BASH], capture_output=True, text=True, check=True, env=environment)
+    with answering(tmp_path_factory.mktemp("shell")) as commands:
+        environment = {**os.environ, "HOOKLINE": str(commands / "hookline")}
+        done = subprocess.run(
+            ["bash", "-c", BASH], capture_output=True, text=True, check=True, env=environment
+        )
     assert (done.stdout.splitlines(), done.stderr) == (
         [
             "explain  -> night shop",

@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,20 +46,22 @@ def texts(path: Path) -> list[str]:
     ]
 
 
-FOR_USERS = {
-    str(path.relative_to(ROOT)): texts(path)
-    for room in ROOMS
-    for path in sorted((ROOT / room).rglob("*"))
-    if path.suffix in {".py", ".jq", ".yaml", ".json", ".sh", ".html", ".js", ".css"}
-} | {"help": [commands_page()]}
-POINTERS = sorted({each for found in FOR_USERS.values() for text in found for each in POINTER.findall(text)})
+@cache
+def for_users() -> Mapping[str, Sequence[str]]:
+    """File → its texts. Read by the tests that ask, not by every process that collects them."""
+    return {
+        str(path.relative_to(ROOT)): texts(path)
+        for room in ROOMS
+        for path in sorted((ROOT / room).rglob("*"))
+        if path.suffix in {".py", ".jq", ".yaml", ".json", ".sh", ".html", ".js", ".css"}
+    } | {"help": [commands_page()]}
 
 
 def test_no_text_for_users_names_a_page_by_its_path_in_a_checkout() -> None:
-    assert len(FOR_USERS) > 200
+    assert len(for_users()) > 200
     named = {
         (file, each)
-        for file, found in FOR_USERS.items()
+        for file, found in for_users().items()
         for text in found
         for each in PATH.findall(text)
         if each not in OF_USERS
@@ -66,8 +70,9 @@ def test_no_text_for_users_names_a_page_by_its_path_in_a_checkout() -> None:
 
 
 def test_every_page_that_a_text_for_users_names_is_printed() -> None:
-    assert len(POINTERS) >= 7
-    for each in POINTERS:
+    pointers = {each for found in for_users().values() for text in found for each in POINTER.findall(text)}
+    assert len(pointers) >= 7
+    for each in sorted(pointers):
         done = docs(each)
         assert done.exit_code == 0, done.output
         assert done.stdout.startswith("#")

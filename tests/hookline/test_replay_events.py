@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,22 +129,28 @@ def test_who_may_not_create_workflows_is_told_so(cluster: BusCluster) -> None:
     assert workflows(cluster) == []
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Standard input is a terminal; the descriptor at which a person types."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield ours
+    os.close(ours)
+
+
 @pytest.mark.parametrize(("answer", "created"), [("y", 1), ("n", 0), ("", 0)])
 def test_at_a_terminal_a_run_is_created_for_a_yes_alone(
-    cluster: BusCluster, answer: str, created: int
+    cluster: BusCluster, terminal: int, capsys: pytest.CaptureFixture[str], answer: str, created: int
 ) -> None:
-    ours, theirs = os.openpty()
-    os.write(ours, f"{answer}\n".encode())
+    os.write(terminal, f"{answer}\n".encode())
     more = ("-f", str(cluster.file), "--kubeconfig", str(cluster.kubeconfig), "--bus-url", cluster.nats.url)
-    command = (sys.executable, "-m", "hookline", "replay", "bus:1", *more)
-    try:
-        result = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False)
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    assert "Create 1 Workflow? [y/N]" in result.stderr
-    assert (result.returncode == 0) == bool(created), result.stderr
-    assert len(workflows(cluster)) == result.stdout.count("created in ci") == created
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", "bus:1", *more])
+    said = capsys.readouterr()
+    assert "Create 1 Workflow? [y/N]" in said.err
+    assert (ended.value.code == 0) == bool(created), said.err
+    assert len(workflows(cluster)) == said.out.count("created in ci") == created
 
 
 def test_a_pipeline_that_is_not_declared_is_refused_before_anything_is_asked(cluster: BusCluster) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -65,29 +65,50 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from hookline.command_line import writing
-if sys.argv[3] == "renamed":
+if sys.argv[2] == "renamed":
     writing._exchanged = lambda *_: False
-moments = iter(range(int(sys.argv[2]), -1, -1))
-def trace(event, arguments):
-    if event in {"open", "os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.dlopen", "os.scandir", "os.listdir"} and armed:
-        if next(moments, None) == 0:
+def write(moment):
+    moments = iter(range(moment, -1, -1))
+    def trace(event, arguments):
+        if event in {"open", "os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.dlopen", "os.scandir", "os.listdir"} and next(moments, None) == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-armed = False
-sys.addaudithook(trace)
-armed = True
-writing.replace_folder(Path(sys.argv[1]), {"a.yaml": "new a", "c.yaml": "new c"}, {"a.yaml", "b.yaml"})
+    sys.addaudithook(trace)
+    writing.replace_folder(Path(sys.argv[1]), {"a.yaml": "new a", "c.yaml": "new c"}, {"a.yaml", "b.yaml"})
+    os._exit(0)
+for moment in sys.stdin:
+    child = os.fork() or write(int(moment))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def test_a_kill_at_any_moment_leaves_one_content_whole(place: Path, request: pytest.FixtureRequest) -> None:
+@pytest.fixture
+def writer(place: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[int], int]]:
+    """Writes NEW in a process that is killed at a moment; its exit code. One process imports hookline, and each try is a fork of it."""
     way = request.node.callspec.params["place"]
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(place), way],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        asked, said = process.stdin, process.stdout
+        assert asked is not None
+        assert said is not None
+
+        def write(moment: int) -> int:
+            print(moment, file=asked, flush=True)
+            return int(said.readline())
+
+        yield write
+        asked.close()
+
+
+def test_a_kill_at_any_moment_leaves_one_content_whole(place: Path, writer: Callable[[int], int]) -> None:
     (place / "notes.txt").write_text("mine", "utf-8")
     old, new = {**OLD, "notes.txt": "mine"}, {**NEW, "notes.txt": "mine"}
     seen = set()
     for moment in range(200):
-        killed = subprocess.run(
-            [sys.executable, "-c", KILLED, str(place), str(moment), way], check=False
-        ).returncode
+        killed = writer(moment)
         if killed == 0:
             break
         writing._sweep(place)  # what the next run does first

@@ -4,10 +4,11 @@ import time
 
 import pytest
 from log_shapes import SHAPES, shaped
+from tries import THOROUGH
 
 from runs.step_logs import read_step
 
-SMALL, FACTOR = 128 * 1024, 16
+SMALL, FACTOR = (128 if THOROUGH else 32) * 1024, 16
 SLACK = 4
 """How much more than its share a large log may take; a parser that is quadratic takes FACTOR times its share."""
 SHORTEST_SECONDS = 0.001
