@@ -16,7 +16,7 @@ from comment_hosts import CommentHost
 from comment_site import Site
 
 from events.request import canonical_header
-from runs.controller.settings import ReportedSource
+from runs.controller.settings import ControllerSettings, ReportedSource
 
 REPOSITORY = "acme/shop"
 CHOSEN = ["pull_request_only", "pull_request_sync", "pull_request_comment"]
@@ -47,7 +47,8 @@ def heard(gitea: Gitea, tmp_path: Path) -> Iterator[Site]:
     folder.mkdir()
     found = Site(CommentHost("gitea", url=gitea.url), folder)
     (folder / "token").write_text(gitea.token("ci", "t", "write:repository", "read:user"))
-    found.source = ReportedSource(host="gitea", api=f"{gitea.url}/api/v1", token_file=str(folder / "token"))
+    source = ReportedSource(host="gitea", api=f"{gitea.url}/api/v1", token_file=str(folder / "token"))
+    found.settings = ControllerSettings(sources={"git": source})
 
     class Receiver(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -105,7 +106,7 @@ def test_a_real_gitea_says_who_may_command_and_which_commit(
     for edited in (said, say("carol", "Thank you")):
         place = f"repos/{REPOSITORY}/issues/comments/{edited['id']}"
         gitea.api("carol", "PATCH", place, {"body": "/test shop"})
-    heard.until("edited")
+    heard.until("edited", 2)
     gitea.api("carol", "PATCH", f"repos/{REPOSITORY}/pulls/{number}", {"state": "closed"})
     say("carol", "/test shop")
     heard.until("closed")
