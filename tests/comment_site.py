@@ -66,8 +66,8 @@ class Site:
         self.cluster = BusCluster(folder, text_of(host.kind))
         self.cluster.nats.now = None
         (folder / "token").write_text(TOKEN)
-        source = ReportedSource(host=host.kind, api=host.url, token_file=str(folder / "token"))
-        self.settings = ControllerSettings(sources={"git": source})
+        self.source = ReportedSource(host=host.kind, api=host.url, token_file=str(folder / "token"))
+        self.settings = ControllerSettings(sources={"git": self.source})
         self.plan: Plan = plan(text_of(host.kind))
         self.started: list[tuple[threading.Event, list[threading.Thread]]] = []
         self.comments = Comments(self.plan)
