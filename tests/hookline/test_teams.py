@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import EXAMPLES, ROOT, github_push, go_template, read_yaml
+from tries import tries
 
 from documents.diagnostics import InvalidInput
 from hookline.answers.incoming import EventOptions, incoming
@@ -201,7 +202,7 @@ def test_teams_share_a_trigger_and_each_run_is_created_in_its_namespace() -> Non
         st.sampled_from(["team-b", "kube-system", "ci"]),
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_no_event_chooses_a_namespace(said_by_event: dict[str, str]) -> None:
     plan = planned(PLATFORM, A, B)
     changes = {"namespace": "kube-system", **said_by_event}

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_steps import FOLDERS, Pod
 from support import DECLARATION, ROOT, edited, github_push, payload, plan, program
-from tries import THOROUGH
+from tries import THOROUGH, tries
 
 from documents.globs import GlobError, check_glob, expression
 from events.delivery import BusEvent
@@ -324,7 +324,7 @@ LETTERS = st.sampled_from(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(
     st.lists(PIECES, min_size=1, max_size=8).map("".join).filter(usable),
     st.lists(st.lists(LETTERS, min_size=1, max_size=8).map("".join), min_size=1, max_size=20),

@@ -399,7 +399,7 @@ def test_a_run_that_an_older_ledger_counted_is_not_counted_again(tmp_path: Path)
     assert b"hookline_step_attempts_total" in before
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(60))
 @given(st.permutations([f"{what}-{number}" for what in ("shop", "cart") for number in range(3)]), st.data())
 def test_any_order_and_grouping_over_an_older_ledger_gives_the_same_text(
     order: list[str], data: st.DataObject
