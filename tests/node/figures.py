@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+# In place of this folder, whose kubernetes.py would hide the package.
+sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cluster.api import Json

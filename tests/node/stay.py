@@ -5,6 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+# In place of this folder, whose kubernetes.py would hide the package.
+sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from node.world import World
