@@ -1,6 +1,8 @@
 """hookline init: it reads every form of remote, and guesses nothing."""
 
+import random
 import re
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from events.sources import Source
 from hookline.cli import main
 from hookline.declaration.remotes import host_of, parse_location
+from hookline.declaration.starter import random_endpoint
 
 
 @pytest.fixture
@@ -176,3 +180,13 @@ def test_a_servers_name_says_its_host_as_a_whole_word_only() -> None:
         None
     ] * 3
     assert parse_location("github.com/acme/shop").server == "github.com"
+
+
+def test_every_endpoint_that_is_printed_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = random.Random(7)
+    monkeypatch.setattr(secrets, "token_bytes", numbers.randbytes)
+    unverified = {"because": "ACR cannot sign", "allowed_cidrs": ["203.0.113.0/24"]}
+    for _ in range(2_000):
+        Source.model_validate(
+            {"host": "acr", "endpoint": random_endpoint("acr"), "unverified": unverified}, context={}
+        )
