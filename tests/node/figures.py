@@ -3,6 +3,7 @@
 make node-figures
 """
 
+import contextlib
 import itertools
 import json
 import statistics
@@ -17,6 +18,7 @@ from pathlib import Path
 sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import urllib3
 from cluster.api import Json
 from cluster.waiting import until
 from node.installation import API, NAMESPACE, Project
@@ -42,8 +44,9 @@ class Watcher:
 
     @staticmethod
     def _follow(world: World, kind: str, note: Callable[[Json], None]) -> None:
-        for change in world.cluster.api.watch(API if kind == "Workflow" else "v1", kind, NAMESPACE):
-            note(change["object"])
+        with contextlib.suppress(urllib3.exceptions.HTTPError):  # the end of the API server ends it
+            for change in world.cluster.api.watch(API if kind == "Workflow" else "v1", kind, NAMESPACE):
+                note(change["object"])
 
     def _workflow(self, found: Json) -> None:
         self.seen[found["metadata"]["name"]].setdefault("workflow", time.time())
