@@ -105,7 +105,9 @@ def measure(api: FakeApiServer, host: StatusHost, clock: Clock, process: int) ->
     rate = len(ended) / (time.monotonic() - begin)
     told(host, 1 + len(ended), 120)
     lags = quantiles((clock.at[sha] - at for sha, at in ended.items()), n=100)
-    say(f"{len(ended)} runs ended at {rate:.0f} a second: lag p50 {lags[49] * 1e3:.0f} ms, p99 {lags[98] * 1e3:.0f} ms")
+    say(
+        f"{len(ended)} runs ended at {rate:.0f} a second: lag p50 {lags[49] * 1e3:.0f} ms, p99 {lags[98] * 1e3:.0f} ms"
+    )
     say("RSS after it, peak: {} MiB, {} MiB".format(*memory_mib(process)))
 
 
