@@ -95,34 +95,36 @@ class BusReader:
         options: dict[str, Any] = {"tls_hostname": server_name} if server_name else {}
         if credentials is not None:
             options |= {"user": credentials.user, "password": lambda: self._over_tls(credentials.password)}
+        try:
+            self._connect(f"tls://{host}:{port}", tls=tls, **options)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, url: str, **options: Any) -> None:
+        """Connect, and again where the server cuts the connection."""
         for left in reversed(range(CONNECT_TRIES)):
-            self._client = Client()
+            self._client, self._trouble = Client(), None
+            connecting = self._client.connect(
+                url,
+                name="hookline",
+                # Servers tell the names of one another, which lead nowhere outside of the cluster; Argo's own clients do the same.
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=int(CONNECT_SECONDS),
+                error_cb=self._note,
+                **options,
+            )
             try:
-                self._run(
-                    self._client.connect(
-                        f"tls://{host}:{port}",
-                        name="hookline",
-                        tls=tls,
-                        # Servers tell the names of one another, which lead nowhere outside of the cluster; Argo's own clients do the same.
-                        allow_reconnect=False,
-                        max_reconnect_attempts=1,
-                        reconnect_time_wait=0,
-                        connect_timeout=int(CONNECT_SECONDS),
-                        error_cb=self._note,
-                        **options,
-                    ),
-                    CONNECT_SECONDS + 2,
-                )
+                self._run(connecting, CONNECT_SECONDS + 2)
             except BusError as error:
-                if left and any(isinstance(each, _CUT) for each in (error.__cause__, self._trouble)):
-                    self._leave()
-                    continue
-                self.close()
-                raise
-            except BaseException:
-                self.close()
-                raise
-            return
+                cut = any(isinstance(each, _CUT) for each in (error.__cause__, self._trouble))
+                if not (left and cut):
+                    raise
+                self._leave()
+            else:
+                return
 
     def _over_tls(self, password: str) -> str:
         """The password, once the connection is TLS: to a server that asks for none, the client would send it in the clear."""

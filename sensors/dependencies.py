@@ -150,6 +150,7 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
     # One minute is one run, unless something else than by the pipeline's first schedule is built.
     first = workload.kind_arguments.get("schedule", {})
     other = "" if route.arguments == first else f" {digest(dict(route.arguments))}"
+    run = f"{workload.pipeline} schedule{other}"
     return Dependency(
         name=f"schedule-{route.event_name}",
         event_source=route.event_source,
@@ -160,11 +161,8 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
         creates=Creation(
             scheduled(workload, "calendar", route.arguments),
             (
-                Parameter(
-                    ("metadata", "name"),
-                    ScheduleHash(f"{name}-", f"{workload.pipeline} schedule{other}"),
-                ),
-                Parameter(_label("event"), ScheduleHash("", f"{workload.pipeline} schedule{other}")),
+                Parameter(("metadata", "name"), ScheduleHash(f"{name}-", run)),
+                Parameter(_label("event"), ScheduleHash("", run)),
                 *_CONTEXT,
             ),
         ),

@@ -157,13 +157,7 @@ def _print_due(controller: "Controller", beside: "Sequence[Companion]") -> None:
         _print_statuses("STATUS OF NO RUN", skipped)
     if stops:
         ending = [
-            (
-                f"{each.namespace}/{each.name}",
-                each.strategy,
-                f"superseded by {each.sha[:12]}"
-                if each.reason == "newer_commit"
-                else "its request was closed",
-            )
+            (f"{each.namespace}/{each.name}", each.strategy, each.why)
             for each in sorted(stops, key=lambda each: (each.namespace, each.name))
         ]
         click.echo("\n" + table(("RUN", "STEP", "REASON"), ending), nl=False)

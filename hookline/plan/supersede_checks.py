@@ -37,13 +37,14 @@ def superseded_settings(
     sources: dict[str, set[str]] = {}
     pipelines: dict[str, list[str]] = {}
     for each in declaration.pipelines.values():
-        own = each.pipeline.supersede
+        own, heard = each.pipeline.supersede, _heard(each)
+        kinds = general if own is None else superseded_kinds(own)
+        if kinds & heard != general & heard:
+            pipelines[each.name] = sorted(kinds & heard)
+            continue
         for source, _, listened in each.listened():
-            kinds = (general if own is None else superseded_kinds(own)) & listened
-            if kinds != general & listened:
-                pipelines[each.name] = sorted(kinds)
-            elif kinds:
-                sources.setdefault(source, set()).update(kinds)
+            if both := kinds & listened:
+                sources.setdefault(source, set()).update(both)
     found = {
         "supersede": {source: sorted(kinds) for source, kinds in sorted(sources.items())},
         "supersede_pipelines": dict(sorted(pipelines.items())),

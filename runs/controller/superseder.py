@@ -56,6 +56,11 @@ class Due:
     sha: str = ""
     """The newer commit."""
 
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return CLOSED if self.reason == "closed" else f"superseded by {self.sha[:12]}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
