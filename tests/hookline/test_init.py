@@ -1,5 +1,6 @@
 """hookline init: it reads every form of remote, and guesses nothing."""
 
+import os
 import random
 import re
 import secrets
@@ -12,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from events.sources import Source
 from hookline.cli import main
-from hookline.declaration.remotes import host_of, parse_location
-from hookline.declaration.starter import random_endpoint
+from hookline.declaration.remotes import Location, host_of, parse_location
+from hookline.declaration.starter import random_endpoint, starter
 
 
 @pytest.fixture
@@ -190,3 +191,50 @@ def test_every_endpoint_that_is_printed_is_accepted(monkeypatch: pytest.MonkeyPa
         Source.model_validate(
             {"host": "acr", "endpoint": random_endpoint("acr"), "unverified": unverified}, context={}
         )
+
+
+def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
+    text = hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout
+    lines = [
+        line.replace("# ", "", 1)
+        if line.lstrip().startswith("# ")
+        and ":" in line
+        and not line.lstrip().startswith(("# $", "# Create"))
+        and "This path" not in line
+        and "schema" not in line
+        else line
+        for line in text.splitlines()
+    ]
+    (folder / "hookline.yaml").write_text("\n".join(lines), "utf-8")
+    result = hookline("validate")
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    "branch", ["1.20", "on", "fix/#12", "it's", "功能/登录", "feature/a", "null", "0x1", "-"]
+)
+def test_init_writes_the_branch_as_text(folder: Path, branch: str) -> None:
+    text = yaml.safe_load(starter(Location("github.com", "acme/shop"), "github", branch))
+    assert text["pipelines"]["shop"]["events"]["push"]["branches"] == [branch]
+
+
+@pytest.mark.parametrize("openssl", ["exit 1", "exit 0", "echo 5ec1e7"])
+def test_the_commands_of_init_never_make_an_empty_secret(folder: Path, openssl: str) -> None:
+    text = hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout
+    commands = "\n".join(line.partition("# $ ")[2] for line in text.splitlines() if "# $ " in line)
+    for name, script in (("openssl", openssl), ("kubectl", 'echo "$@" > made')):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+        (folder / name).chmod(0o755)
+    path = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", commands], check=False, capture_output=True, env=path)
+    assert (folder / "made").exists() == (openssl == "echo 5ec1e7")
+    if (folder / "made").exists():
+        assert "--from-file=secret=github-webhook.secret" in (folder / "made").read_text("utf-8")
+        assert (folder / "github-webhook.secret").stat().st_mode & 0o077 == 0
+
+
+def test_init_prints_another_path_each_time() -> None:
+    first, second = (
+        hookline("init", "--repository", "github.com/acme/shop", "--to", "-").stdout for _ in range(2)
+    )
+    assert first != second
