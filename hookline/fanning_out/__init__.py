@@ -1,0 +1,1 @@
+"""Fanning out: the pod that starts the runs of one event."""
