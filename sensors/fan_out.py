@@ -142,7 +142,10 @@ def runs_of(fan_out: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     try:
         metadata = fan_out["metadata"]
         context = {key: str(metadata["annotations"][f"{PREFIX}event-{key}"]) for key in ("id", "time")}
-        decisions = _program().ask(_order(fan_out), "[runs]")
+        order = _order(fan_out)
+        # What is no JSON at all would be no input for jq, and no fault either.
+        json.loads(order)
+        decisions = _program().ask(order, "[runs]")
         found = [_RUN.of(context, {"hookline": each}) for each in decisions]
     except (ValueError, KeyError, TypeError) as error:
         raise error if isinstance(error, OrderError) else _unreadable(error) from error
