@@ -145,7 +145,7 @@ class Program:
         """
         one = f"select(.pipeline == {json.dumps(pipeline)})"
         asked = (
-            f'used | . as $event | first(entry(key) | if type == "array" then .[] | {one} else . end) as $entry'
+            f'used_by({json.dumps(pipeline)}) | . as $event | first(entry(key) | if type == "array" then .[] | {one} else . end) as $entry'
             " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind); template($entry))] end"
         )
         return [(code, result) for code, result in self._ask_with_files(data, files, asked)]
@@ -154,9 +154,13 @@ class Program:
         """The canonical event that the host's program reads out of the data."""
         return cast("dict[str, Any]", self.ask(data, "canonical"))
 
-    def used(self, data: str) -> dict[str, Any]:
-        """The canonical event that the decision is about: of several pushes in one delivery, one."""
-        return cast("dict[str, Any]", self.ask(data, "canonical | used"))
+    def used(self, data: str) -> list[dict[str, Any]]:
+        """The canonical events that the decision is about: of several pushes in one delivery, one; of a list those by which pipelines were decided."""
+        return cast("list[dict[str, Any]]", self.ask(data, "canonical | all_used"))
+
+    def used_by(self, pipeline: str, data: str) -> dict[str, Any]:
+        """The canonical event by which a pipeline was decided."""
+        return cast("dict[str, Any]", self.ask(data, f"canonical | used_by({json.dumps(pipeline)})"))
 
     def pushes(self, data: str) -> list[dict[str, Any]]:
         """The canonical events of a delivery: one, or one for each push in it."""
