@@ -30,6 +30,7 @@ Component = Literal[
     "schedule",
     "runs",
     "workflow-template",
+    "fan-out",
     "exporter",
     "controller",
     "monitoring",

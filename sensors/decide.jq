@@ -198,77 +198,144 @@ def subject:
 
 def key: .repository | if type == "string" and ignores_case then ascii_downcase else . end;
 
-def judged:
-  . as $event
-  | key as $key
-  | entry($key) as $entry
-  | if $entry == null then
-      {action: "drop", verdict: "skip", reason: (if .kind == "ping" or .kind == "other" then "EVENT" else "REPOSITORY" end)}
-    else
-      template($entry) as $template
-      | rule($entry; .kind) as $rule
-      | (first(clauses($event; $rule; $template) | select(.[1] != true)) // ["MATCH", true]) as [$reason, $result]
-      | {pipeline: $entry.pipeline, reason: $reason}
-      + if $result == false then {action: "drop", verdict: "skip"}
-        elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
-        else
-#if open_paths
-          (if $result == null and $rule.paths.unknown == null and fills($template; "paths") then question($rule.paths; $template) else "" end) as $paths |
+# What every run of an event is told of it.
+def frame:
+  {
+    kind: .kind,
+    source: source,
+    subject: ([.kind, key] + subject | join(" ")),
+    # Has passed `entry`, as its host spells it.
+    repository: .repository,
+    sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
+    actor: (.actor | harmless_name),
+    delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z")),
+    arguments: arguments,
+    labels: labels,
+#if mutexes
+    mutex_path: mutex_path,
 #end
-          ({sha}
+#if list
+    namespace: fan_out.namespace,
+#end
+    templates: (templates | map_values({arguments, mutex}))
+  };
+
+# The first clause that is not true, and what it gave.
+def verdict($rule; $template): first(clauses(.; $rule; $template) | select(.[1] != true)) // ["MATCH", true];
+
+# What an entry does about an event with this verdict; where it runs, what this run has beside the frame.
+def order($entry; $rule; $template; $reason; $result):
+  {pipeline: $entry.pipeline, reason: $reason}
+  + if $result == false then {action: "drop", verdict: "skip"}
+    elif $result == null and $rule.paths.unknown == "skip" then {action: "drop", verdict: "unknown"}
+    else
+#if open_paths
+      (if $result == null and $rule.paths.unknown == null and fills($template; "paths") then question($rule.paths; $template) else "" end) as $paths |
+#end
+      ({sha}
 #if push pull_request merge_group
-            + {branch: .branch}
+        + {branch: .branch}
 #end
 #if pull_request
 #if any_ref
-            # A request whose branch has no usable name is told by its number.
-            + if .kind == "pull_request" and (.branch | ref_name($template) | not) then {branch: ("pull/" + (.pull_request.number | whole_number))} else {} end
+        # A request whose branch has no usable name is told by its number.
+        + if .kind == "pull_request" and (.branch | ref_name($template) | not) then {branch: ("pull/" + (.pull_request.number | whole_number))} else {} end
 #end
 #end
 #if tag
-            + {tag: (.tag | as_image_tag)}
+        + {tag: (.tag | as_image_tag)}
 #end
 #if push tag pull_request merge_group
-            + {ref: (.ref | full_ref($template))}
+        + {ref: (.ref | full_ref($template))}
 #end
 #if open_paths
-            + {$paths}
+        + {$paths}
 #end
-          ) as $safe
-          | ([.kind, $key] + subject | join(" ")) as $subject
-          | (arguments + $entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))) as $parameters
-          | {
-              action: "run",
+      ) as $safe
+      | {
+          action: "run",
 #if open_paths
-              verdict: (if $result or $paths != "" then "run" else "unknown" end),
+          verdict: (if $result or $paths != "" then "run" else "unknown" end),
 #end
 #if told_paths
-              verdict: (if $result then "run" else "unknown" end),
+          verdict: (if $result then "run" else "unknown" end),
 #end
-              kind: .kind,
-              name: ($entry.pipeline[:46] | rtrimstr("-")),
-              event: ([$entry.pipeline, source, $subject] | join(" ")),
-              # Of an image's event the repository that is built; else the event's, as its host spells it, which has passed `entry`.
-              repository: ($entry.repository // .repository),
-              $parameters,
-              labels: (labels + {"hookline.dev/pipeline": $entry.pipeline, "hookline.dev/config": $entry.config, "hookline.dev/event-kind": .kind}
-                + if $entry.owner == null then {} else {"hookline.dev/owner": $entry.owner} end),
-              spec: (rule($entry; "run") // {} | .arguments.parameters = [$template.arguments // [] | .[] | select($parameters[.] != null) | {name: ., value: $parameters[.]}]
-#if mutexes
-                # Runs of one checkout directory wait for each other, unless the pipeline names its mutex.
-                | if getpath(mutex_path) == "" then setpath(mutex_path; $entry.mutex // $parameters[$template.mutex // ""] // "") else . end
-#end
-              ),
-              ref: (if .kind == "image_push" then $key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end),
-              sha: (if .kind == "image_push" then .image.digest // "" else .sha end),
-              actor: (.actor | harmless_name),
-              delivery: (.delivery | annotation("\\A[A-Za-z0-9._:-]{1,128}\\z"))
-            }
+          parameters: ($entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))),
+          ref: (if .kind == "image_push" then key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end)
+        }
+      + ($entry | {config, run}
+        + (if .owner == null then {} else {owner} end)
+        + (if .mutex == null then {} else {mutex} end)
+        + (if .template == null then {} else {template} end)
+        + (if .repository == null then {} else {repository} end)
 #if namespaces
-            + {namespace: $entry.namespace}
+        + (if .namespace == null then {} else {namespace} end)
 #end
-        end
+        )
     end;
+
+def unlisted: {action: "drop", verdict: "skip", reason: (if .kind == "ping" or .kind == "other" then "EVENT" else "REPOSITORY" end)};
+
+#if table
+def judged:
+  entry(key) as $entry
+  | if $entry == null then unlisted
+    else
+      template($entry) as $template
+      | rule($entry; .kind) as $rule
+      | verdict($rule; $template) as [$reason, $result]
+      | order($entry; $rule; $template; $reason; $result) as $order
+      | if $order.action == "run" then run(frame; $order; rule($entry; "run")) else $order end
+    end;
+#end
+
+#if list
+# The fan-out that starts several runs of an event. Its order holds all that the runs have, so nothing that is edited later changes them.
+def fan_out($orders):
+  key as $key
+  | ([$orders[].run | strings] | unique | map({key: ., value: line(.)}) | from_entries) as $specs
+  | (fan_out.paces[$key] // fan_out.pace) as $pace
+  | frame + {$specs} + (if ($orders | length) > $pace.at_once then {priority: fan_out.priority} else {} end)
+  | . as $frame
+  | {
+      action: "run",
+      reason: "MATCH",
+      name: ("fan-out-" + ($key | ascii_downcase | gsub("[^a-z0-9]+"; "-") | .[:38] | rtrimstr("-"))),
+      event: ([fan_out.event, $frame.subject] | join(" ")),
+      namespace: fan_out.namespace,
+      labels: (labels + {"hookline.dev/event-kind": $frame.kind, "hookline.dev/fan-out-runs": ($orders | length | tostring)}),
+      spec: {
+        workflowTemplateRef: {name: fan_out.template},
+        arguments: {parameters: [{name: "order", value: ({$frame, $pace, runs: [$orders[] | del(.action)]} | tojson)}]}
+      },
+      ref: $orders[0].ref
+    }
+  + ($frame | {kind, repository, sha, actor, delivery});
+
+# All pipelines of a key are decided at once: one run is made as it is, several by a fan-out.
+def judged:
+  . as $event
+  | entry(key) as $entries
+  | if $entries == null then unlisted
+    else
+      # A rule that entries share is judged once for each template.
+      ([$entries[] | [.[$event.kind], .template // ""] | select(.[0] | type == "string")] | unique
+        | map(. as [$name, $template] | line($name) as $rule | {key: join(" "), value: {$rule, verdict: ($event | verdict($rule; templates[$template] // {}))}})
+        | from_entries) as $shared
+      | [$entries[]
+          | . as $entry
+          | template($entry) as $template
+          | .[$event.kind] as $rule
+          | (if $rule | type == "string" then $shared[[$rule, .template // ""] | join(" ")]
+             else {$rule, verdict: ($event | verdict($rule; $template))} end) as $found
+          | $event | order($entry; $found.rule; $template; $found.verdict[0]; $found.verdict[1])] as $all
+      | [$all[] | select(.action == "run")] as $orders
+      | (if $orders == [] then {action: "drop"}
+         elif ($orders | length) == 1 then run(frame; $orders[0]; $orders[0].run | if type == "string" then line(.) else . end)
+         else fan_out($orders) end)
+      + {decided: [$all[] | {pipeline, verdict, reason, action}]}
+    end;
+#end
 
 # The pushes of a delivery; every other delivery tells one event.
 def pushes:
@@ -283,7 +350,7 @@ def used:
 #if image_push
   if .also == null then . else
     [pushes | {push: ., found: judged}]
-    | (first(.[] | select(.found.action == "run")) // first(.[] | select(.found.pipeline != null)) // .[0])
+    | (first(.[] | select(.found.action == "run")) // first(.[] | select(.found.pipeline != null or .found.decided != null)) // .[0])
     | .push
   end |
 #end

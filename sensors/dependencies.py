@@ -1,25 +1,21 @@
 """Dependencies and their triggers: what a Sensor decides of an event, and creates."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sensors.assignment import Group
+from sensors.assignment import Group, ListGroup
 from sensors.creation import Creation
-from sensors.parameters import ContextKey, DataKey, DataObject, Parameter, ScheduleHash, Sha256
+from sensors.decision_parameters import decided_workflow, scheduled_parameters
+from sensors.fan_out import FanOut
 from sensors.program import Program, TemplateFacts, compose, suspended_schedule
 from sensors.routes import Route, ScheduledRoute, entry
 from triggers.locks import mutex_path
 from triggers.words import PREFIX
-from triggers.workflow import (
-    ANNOTATIONS,
-    LABELS,
-    NAME_LENGTH,
-    Workload,
-    digest,
-    scheduled,
-)
+from triggers.workflow import LABELS, NAME_LENGTH, Workload, digest, scheduled
 
-__all__ = ["Dependency", "of_group", "of_route", "of_schedule"]
+__all__ = ["Dependency", "of_group", "of_list", "of_route", "of_schedule"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +32,8 @@ class Dependency:
     pipelines: tuple[str, ...]
     keys: frozenset[str] = frozenset()
     """Repositories or images in the program's table."""
+    fans_out: bool = False
+    """Whether it may create a fan-out, which starts several runs."""
     beside: tuple[Creation, ...] = ()
     """Other objects that the same event makes. Each has its own trigger, which is one more subscription and decides the event once more."""
 
@@ -44,31 +42,6 @@ class Dependency:
         """Name of each trigger → what it creates. The Workflow's trigger has the name of the dependency."""
         others = {f"{self.name}-{str(each.resource['kind']).lower()}": each for each in self.beside}
         return {self.name: self.creates, **others}
-
-
-def _label(name: str) -> tuple[str, ...]:
-    return ("metadata", "labels", PREFIX + name)
-
-
-def _annotation(name: str) -> tuple[str, ...]:
-    return ("metadata", "annotations", PREFIX + name)
-
-
-_CONTEXT = (
-    Parameter(_annotation("event-id"), ContextKey("id")),
-    Parameter(_annotation("event-time"), ContextKey("time")),
-)
-
-_DECISION = (
-    # Whole objects first: what follows is put into them.
-    Parameter(("metadata", "labels"), DataObject("hookline.labels")),
-    Parameter(("spec",), DataObject("hookline.spec")),
-    Parameter(("metadata", "name"), Sha256("hookline.event", prefix="hookline.name")),
-    Parameter(_label("event"), Sha256("hookline.event")),
-    *(Parameter(_annotation(name), DataKey(f"hookline.{field}")) for name, field in ANNOTATIONS.items()),
-    *_CONTEXT,
-)
-"""Parameters that every trigger takes from the decision. Run settings are among them, so no trigger changes with an edit."""
 
 
 def _name(event_source: str, source: str, pipeline: str) -> str:
@@ -88,26 +61,58 @@ def of_route(route: Route) -> Dependency:
     return _of_routes(_name(route.source.event_source, route.source.name, route.pipeline), (route,))
 
 
-def _of_routes(name: str, routes: tuple[Route, ...]) -> Dependency:
-    """A table over one trigger: the program says all that a Workflow has, apart from what every Workflow has."""
+def of_list(group: ListGroup, settings: FanOut, parts: Mapping[str, int]) -> Dependency:
+    """A table of keys with many pipelines: one run is made by the trigger itself, several by a fan-out.
+
+    Args:
+        group: The routes.
+        settings: Of the declaration's fan-outs.
+        parts: Into how many groups the pipelines of a key are divided, where it is more than one.
+    """
+    # No setting of a pipeline is part of what tells fan-outs apart: a redelivery after an edit makes none.
+    event = " ".join(
+        [
+            "fan-out",
+            group.source,
+            *(["sandbox"] if group.sandboxed else []),
+            *([group.place] if group.place else []),
+        ]
+    )
+    keys = frozenset(route.key for route in group.routes)
+    return _of_routes(group.name, group.routes, settings.namespace, settings.constants(event, keys, parts))
+
+
+def _of_routes(
+    name: str,
+    routes: tuple[Route, ...],
+    home: str | None = None,
+    fan_out: Mapping[str, Any] | None = None,
+) -> Dependency:
+    """A table over one trigger: the program says all that a Workflow has, apart from what every Workflow has.
+
+    Args:
+        name: Of dependency and trigger.
+        routes: In the order of their pipelines; several of one key only with `fan_out`.
+        home: Namespace of fan-outs.
+        fan_out: Constants of fan-outs.
+    """
     source = routes[0].source
     workloads = [route.workload for route in routes]
-    lines = {route.key: entry(route) for route in routes}
     templates = _templates(workloads)
-    if len(templates) == 1:
+    several = len(templates) > 1
+    if not several:
         templates = {"": next(iter(templates.values()))}
-    else:
-        for route in routes:
-            lines[route.key]["template"] = route.workload.template.name
-    namespaces = frozenset(each.namespace for each in workloads)
-    resource = {key: workloads[0].resource[key] for key in ("apiVersion", "kind")}
-    parameters = _DECISION
-    if len(namespaces) == 1:
-        resource["metadata"] = {"namespace": workloads[0].namespace}
-    else:
-        parameters += (Parameter(("metadata", "namespace"), DataKey("hookline.namespace")),)
-        for route in routes:
-            lines[route.key]["namespace"] = route.workload.namespace
+    namespaces = frozenset(each.namespace for each in workloads) | (
+        {home} if home is not None else frozenset()
+    )
+    entries: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for route in routes:
+        line = entry(route)
+        if several:
+            line["template"] = route.workload.template.name
+        if len(namespaces) > 1 and route.workload.namespace != home:
+            line["namespace"] = route.workload.namespace
+        entries[route.key].append(line)
     return Dependency(
         name=name,
         event_source=source.event_source,
@@ -116,14 +121,16 @@ def _of_routes(name: str, routes: tuple[Route, ...]) -> Dependency:
             host=source.host,
             source=source.name,
             kinds=frozenset(kind for route in routes for kind in route.kinds),
-            lines=lines,
+            lines=entries if fan_out is not None else {key: found for key, (found,) in entries.items()},
             templates=templates,
             labels={**LABELS, f"{PREFIX}source": source.name},
             mutex_path=next(filter(None, (mutex_path(each.resource) for each in workloads)), ()),
+            fan_out=fan_out,
         ),
-        creates=Creation(resource, parameters, chosen=namespaces if len(namespaces) > 1 else frozenset()),
+        creates=decided_workflow(namespaces),
         pipelines=tuple(route.pipeline for route in routes),
-        keys=frozenset(lines),
+        keys=frozenset(entries),
+        fans_out=fan_out is not None,
     )
 
 
@@ -158,13 +165,6 @@ def of_schedule(route: ScheduledRoute) -> Dependency:
         program=suspended_schedule(workload.pipeline, workload.config, route.suspended)
         if route.suspended is not None
         else None,
-        creates=Creation(
-            scheduled(workload, "calendar", route.arguments),
-            (
-                Parameter(("metadata", "name"), ScheduleHash(f"{name}-", run)),
-                Parameter(_label("event"), ScheduleHash("", run)),
-                *_CONTEXT,
-            ),
-        ),
+        creates=Creation(scheduled(workload, "calendar", route.arguments), scheduled_parameters(name, run)),
         pipelines=(workload.pipeline,),
     )

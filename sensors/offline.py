@@ -1,28 +1,31 @@
 """The offline run: one event through the dependencies that it would reach, by the programs that the Sensor runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sensors.dependencies import Dependency
+from sensors.fan_out import is_fan_out, runs_of
+from triggers.words import PREFIX
 
 __all__ = ["Outcome", "decide", "reached"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one dependency for one event."""
+    """What one dependency does for one pipeline about one event."""
 
     dependency: Dependency
-    pipeline: str | None
-    """None where the dependency's table has no line for the event."""
+    pipeline: str
     verdict: str
     reason: str
     action: str
     workflow: Mapping[str, Any] | None
-    """Workflow that its trigger creates; None unless the action is run."""
+    """The run; None unless the action is run."""
     beside: tuple[Mapping[str, Any], ...] = ()
     """Objects that its other triggers create."""
+    fan_out: Mapping[str, Any] | None = None
+    """The Workflow that the trigger creates in place of several runs, and that starts them; None = the trigger creates the run."""
 
 
 def reached(dependencies: Sequence[Dependency], event_source: str, event_name: str) -> list[Dependency]:
@@ -34,7 +37,7 @@ def reached(dependencies: Sequence[Dependency], event_source: str, event_name: s
 
 def decide(
     dependency: Dependency, context: Mapping[str, str], data: str, files: Sequence[str] | None = None
-) -> Outcome:
+) -> tuple[Outcome, ...]:
     """Run one dependency and, if it passes, its trigger.
 
     Args:
@@ -42,6 +45,9 @@ def decide(
         context: The event's `id` and `time`.
         data: The event's data as JSON text.
         files: The changed files, complete; None = what the payload lists.
+
+    Returns:
+        One outcome for each pipeline that the event is about; none where the dependency's table has no line for it.
     """
     decision: Mapping[str, Any] = {
         "action": "run",
@@ -56,12 +62,29 @@ def decide(
     created = (
         [each.of(context, {"hookline": decision}) for each in dependency.triggers.values()] if runs else []
     )
-    return Outcome(
-        dependency=dependency,
-        pipeline=decision.get("pipeline"),
-        verdict=decision["verdict"],
-        reason=decision["reason"],
-        action=decision["action"],
-        workflow=created[0] if runs else None,
-        beside=tuple(created[1:]),
+    return tuple(_outcomes(dependency, decision, created))
+
+
+def _outcomes(
+    dependency: Dependency, decision: Mapping[str, Any], created: Sequence[Mapping[str, Any]]
+) -> Iterator[Outcome]:
+    judged: Sequence[Mapping[str, Any]] = decision.get("decided") or (
+        [decision] if "pipeline" in decision else []
     )
+    fan_out = created[0] if created and is_fan_out(created[0]) else None
+    started = runs_of(fan_out) if fan_out is not None else created[:1]
+    # A schedule's Workflow is that of the dependency's one pipeline.
+    by_pipeline = {
+        each["metadata"]["labels"].get(f"{PREFIX}pipeline", dependency.pipelines[0]): each for each in started
+    }
+    for each in judged:
+        yield Outcome(
+            dependency=dependency,
+            pipeline=each["pipeline"],
+            verdict=each["verdict"],
+            reason=each["reason"],
+            action=each["action"],
+            workflow=by_pipeline.get(each["pipeline"]),
+            beside=tuple(created[1:]) if each["pipeline"] in by_pipeline else (),
+            fan_out=fan_out if each["pipeline"] in by_pipeline else None,
+        )

@@ -19,12 +19,16 @@ __all__ = [
     "compose",
     "reader",
     "rules",
+    "started",
     "string_literal",
     "suspended_schedule",
     "tabled",
 ]
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
+Line = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""What a table says about a key: one entry, or a list of them."""
+
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
 
 
@@ -41,6 +45,7 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` says whether some template of the
     table takes every name of a branch or tag, `open_paths` whether runs of some can answer a path filter; without, they are `plain_ref`
     and `told_paths`. `suspended` is for tables with suspended pipelines, `mutexes` for tables with runs that wait for each other, `namespaces` for tables over several namespaces.
+    `table` is for programs that decide one pipeline of a key, `list` for those that decide several, `started` for who starts what these decided.
     """
     kept: list[str] = []
     stack: list[bool] = []
@@ -64,10 +69,14 @@ def string_literal(text: str) -> str:
     return '"' + "\n".join(lines) + '"'
 
 
+def _shipped(name: str) -> str:
+    return resources.files("sensors").joinpath(name).read_text(encoding="utf-8")
+
+
 @cache
 def _definitions(host: str, parts: frozenset[str]) -> str:
-    decide = resources.files("sensors").joinpath("decide.jq").read_text(encoding="utf-8")
-    texts = (prelude_text(), program_text(host), decide) if host else (prelude_text(), decide)
+    run, decide = (_shipped(name) for name in ("run.jq", "decide.jq"))
+    texts = (prelude_text(), program_text(host), run, decide) if host else (prelude_text(), run, decide)
     return "\n".join(_parts(text, parts) for text in texts)
 
 
@@ -122,13 +131,21 @@ class Program:
         result = self._ask_with_files(data, files, "decide")
         return cast("dict[str, Any]", result["hookline"])
 
-    def clauses(self, data: str, files: Sequence[str] | None = None) -> list[tuple[str, bool | None]]:
+    def clauses(
+        self, data: str, files: Sequence[str] | None = None, pipeline: str | None = None
+    ) -> list[tuple[str, bool | None]]:
         """Every clause that the decision looks at, with its result; the first one that is not true decided.
 
         Empty where the table has no entry for the event.
+
+        Args:
+            data: The event's data as JSON text.
+            files: The changed files, complete; None = what the payload lists.
+            pipeline: Whose clauses, where a key of the table has several pipelines.
         """
+        one = f"select(.pipeline == {json.dumps(pipeline)})"
         asked = (
-            "used | . as $event | entry(key) as $entry"
+            f'used | . as $event | first(entry(key) | if type == "array" then .[] | {one} else . end) as $entry'
             " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind); template($entry))] end"
         )
         return [(code, result) for code, result in self._ask_with_files(data, files, asked)]
@@ -187,10 +204,11 @@ def compose(
     host: Host,
     source: str,
     kinds: frozenset[Kind],
-    lines: Mapping[str, Mapping[str, Any]],
+    lines: Mapping[str, Line],
     templates: Mapping[str, TemplateFacts],
     labels: Mapping[str, str] = MappingProxyType({}),
     mutex_path: Sequence[str | int] = (),
+    fan_out: Mapping[str, Any] | None = None,
 ) -> Program:
     """Put a program together.
 
@@ -198,12 +216,14 @@ def compose(
         host: Whose payloads it reads.
         source: Name of the source in hookline.yaml; part of every event.
         kinds: Event kinds that some line listens to; the parts of other kinds are left out.
-        lines: The table: repository or image name, as the program's `key` spells it, to its entry.
+        lines: The table: repository or image name, as the program's `key` spells it, to its entry; with `fan_out` to a list of entries.
         templates: The templates that its entries name under `template`; one alone stands under "".
         labels: Of every Workflow.
         mutex_path: Where the specs of the table have an empty place for the name of a mutex; empty = none has.
+        fan_out: Constants of the fan-outs that start the runs of one event, where a key has several entries.
     """
-    shared_arguments = _common(lines.values())
+    entries = [entry for line in lines.values() for entry in _entries(line)]
+    shared_arguments = _common(entries)
     table = "".join(
         f"\n{name} {_quoted(line)}" for name, line in _shared_rules(lines, shared_arguments, kinds)
     )
@@ -217,6 +237,8 @@ def compose(
         f"def source: {json.dumps(source)};\n"
         f"def ignores_case: {json.dumps(host.ignores_case)};\n"
     )
+    if fan_out is not None:
+        constants += f"def fan_out: {json.dumps(fan_out)};\n"
     any_ref = any(each.any_ref for each in templates.values())
     open_paths = any(
         "paths" in fields.values() for each in known.values() for fields in each.get("bindings", {}).values()
@@ -224,9 +246,10 @@ def compose(
     parts = {"any_ref" if any_ref else "plain_ref", "open_paths" if open_paths else "told_paths"}
     if mutex_path:
         parts.add("mutexes")
-    if any("namespace" in line for line in lines.values()):
+    parts |= {"table"} if fan_out is None else {"list", "namespaces"}
+    if any("namespace" in entry for entry in entries):
         parts.add("namespaces")
-    if any("suspended" in line[kind] for line in lines.values() for kind in kinds & line.keys()):
+    if any("suspended" in entry[kind] for entry in entries for kind in kinds & entry.keys()):
         parts.add("suspended")
     return Program(constants + _definitions(host.name, kinds | parts))
 
@@ -245,7 +268,7 @@ def suspended_schedule(pipeline: str, config: str, suspended: bool | int) -> Pro
         'def arguments: {}; def templates: {}; def labels: {}; def mutex_path: []; def source: "calendar"; def ignores_case: false;\n'
         f"def canonical: {json.dumps({'kind': 'schedule', 'repository': pipeline})};\n"
     )
-    parts = frozenset({"schedule", "suspended", "plain_ref", "told_paths"})
+    parts = frozenset({"schedule", "suspended", "plain_ref", "told_paths", "table"})
     return Program(constants + _definitions("", parts))
 
 
@@ -261,28 +284,35 @@ def rules(*, any_ref: bool) -> Program:
         any_ref: Whether the template takes every branch and tag that git allows.
     """
     constants = 'def table: ""; def arguments: {}; def templates: {}; def labels: {}; def mutex_path: []; def source: ""; def ignores_case: false;\n'
-    parts = {"push", "tag", "any_ref" if any_ref else "plain_ref", "told_paths"}
+    parts = {"push", "tag", "any_ref" if any_ref else "plain_ref", "told_paths", "table"}
     template = f"def ref_name: ref_name({json.dumps({'any_ref': any_ref})});\n"
     return Program(constants + _definitions("", frozenset(parts)) + "\n" + template)
 
 
-def _quoted(line: Mapping[str, Any]) -> str:
+def started() -> Program:
+    """The program of who works off a fan-out's order: asked `runs`, it gives what the Sensor would give for each run by itself."""
+    return Program(_parts(_shipped("run.jq"), frozenset({"list", "mutexes", "namespaces", "started"})))
+
+
+def _entries(line: Line) -> Sequence[Mapping[str, Any]]:
+    return [line] if isinstance(line, Mapping) else line
+
+
+def _quoted(line: Line) -> str:
     """A line of the table: JSON with ' for ", which costs one byte in the Sensor object instead of four."""
     return _encode(line).replace("'", "\\u0027").replace('"', "'")
 
 
-def tabled(text: str) -> dict[str, str]:
-    """The table of a program's text: repository or image → pipeline; empty if the text is no program of hookline's."""
+def tabled(text: str) -> Iterator[tuple[str, str]]:
+    """The table of a program's text: repository or image, and a pipeline of it; nothing if the text is no program of hookline's."""
     start, end = 'def table: "\n', '";\n'
     if not text.startswith(start):
-        return {}
-    found: dict[str, str] = {}
+        return
     for written in text[len(start) :].partition(end)[0].split("\n"):
         key, _, line = written.partition(" ")
         if not key.startswith("="):
-            entry = json.loads(json.loads(f'"{line}"').replace("'", '"'))
-            found[key] = str(entry["pipeline"])
-    return found
+            for entry in _entries(json.loads(json.loads(f'"{line}"').replace("'", '"'))):
+                yield key, str(entry["pipeline"])
 
 
 def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -298,16 +328,17 @@ def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _shared_rules(
-    lines: Mapping[str, Mapping[str, Any]], shared_arguments: Mapping[str, str], kinds: frozenset[Kind]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The lines of the table by name: rules and specs that several entries share, as =1, =2 …, then the entries."""
+    lines: Mapping[str, Line], shared_arguments: Mapping[str, str], kinds: frozenset[Kind]
+) -> Iterator[tuple[str, Line]]:
+    """The lines of the table by name: rules and specs that several entries share, as =1, =2 …, then the keys."""
+    entries = [entry for line in lines.values() for entry in _entries(line)]
     # Pipelines with the same settings have the same object: it is written once.
-    specs = {id(entry["run"]): entry["run"] for entry in lines.values() if "run" in entry}
+    specs = {id(entry["run"]): entry["run"] for entry in entries if "run" in entry}
     texts = {key: _quoted(spec) for key, spec in specs.items()}
     written = {
-        key: {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()}
+        id(entry): {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()}
         | ({"run": texts[id(entry["run"])]} if "run" in entry else {})
-        for key, entry in lines.items()
+        for entry in entries
     }
     counts = Counter(text for texts in written.values() for text in texts.values())
     # A name costs five bytes, a line of its own about as many again.
@@ -318,18 +349,21 @@ def _shared_rules(
         )
     }
     done: set[str] = set()
-    entries: list[tuple[str, Mapping[str, Any]]] = []
-    for key, entry in sorted(lines.items()):
-        line = dict(entry)
-        for part, text in sorted(written[key].items()):
-            if text in names:
-                if text not in done:
-                    done.add(text)
-                    yield names[text], entry[part]
-                line[part] = names[text]
-        if "arguments" in line:
-            line["arguments"] = {
-                name: value for name, value in line["arguments"].items() if name not in shared_arguments
-            }
-        entries.append((key, line))
-    yield from entries
+    of_keys: list[tuple[str, Line]] = []
+    for key, line in sorted(lines.items()):
+        shortened: list[Mapping[str, Any]] = []
+        for entry in _entries(line):
+            short = dict(entry)
+            for part, text in sorted(written[id(entry)].items()):
+                if text in names:
+                    if text not in done:
+                        done.add(text)
+                        yield names[text], entry[part]
+                    short[part] = names[text]
+            if "arguments" in short:
+                short["arguments"] = {
+                    name: value for name, value in short["arguments"].items() if name not in shared_arguments
+                }
+            shortened.append(short)
+        of_keys.append((key, shortened[0] if isinstance(line, Mapping) else shortened))
+    yield from of_keys

@@ -11,6 +11,8 @@ __all__ = [
     "CONCURRENT_ANNOTATION",
     "EXECUTOR_SERVICE_ACCOUNT",
     "FAILING_TESTS_OUTPUT",
+    "FAN_OUT_LABEL",
+    "FAN_OUT_RUNS_LABEL",
     "INSTANCE_TYPES_ANNOTATION",
     "PREFIX",
     "REPORTED_ANNOTATION",
@@ -88,6 +90,12 @@ CANCELLED_BECAUSE_ANNOTATION = f"{PREFIX}cancelled-because"
 
 SUPERSEDED_ANNOTATION = f"{PREFIX}superseded-by"
 """Annotation of a run that the controller stopped because of a newer commit: the commit."""
+
+FAN_OUT_RUNS_LABEL = f"{PREFIX}fan-out-runs"
+"""Label of a fan-out, the Workflow that starts the runs of an event: their number."""
+
+FAN_OUT_LABEL = f"{PREFIX}fan-out"
+"""Label of a run that a fan-out started: the fan-out's name."""
 
 RERUN_LABEL = "workflows.argoproj.io/resubmitted-from-workflow"
 """Label of a run that repeats another one: the other's name. `argo resubmit` writes it as well."""

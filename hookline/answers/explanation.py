@@ -90,7 +90,7 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     if dependency is not None and dependency.program is not None:
         decided = False
         for code, outcome in (
-            dependency.program.clauses(event.text(), files)
+            dependency.program.clauses(event.text(), files, pipeline)
             if result.reason not in {"REPOSITORY", "ANOTHER_PUSH"}
             else []
         ):

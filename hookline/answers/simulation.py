@@ -33,6 +33,9 @@ class Result:
     pushes: str | None = None
     """The image that the run pushes, without tag; empty = it builds and pushes nothing, None = nothing runs, or the template takes no image."""
 
+    fan_out: Mapping[str, Any] | None = None
+    """The Workflow that starts the run, with others of the event; None = the Sensor creates the run itself."""
+
     @property
     def publishing(self) -> str:
         """The image that the run pushes, or that it pushes none, in words; empty where that is not known."""
@@ -53,6 +56,12 @@ class Simulation:
     """Pipelines that the event is about."""
     others: Mapping[str, int]
     """Reason → how many pipelines it keeps out; they listen elsewhere."""
+
+    @property
+    def fan_outs(self) -> tuple[Mapping[str, Any], ...]:
+        """The fan-outs that start runs, by name."""
+        found = {each.fan_out["metadata"]["name"]: each.fan_out for each in self.results if each.fan_out}
+        return tuple(each for _, each in sorted(found.items()))
 
 
 def carriers(plan: Plan, event: BusEvent) -> list[tuple[SensorPlan, Dependency]]:
@@ -89,22 +98,22 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     asked = [each for each in reaching if not each[1].keys or keys & each[1].keys]
     results: list[Result] = []
     for sensor, dependency in asked:
-        outcome = decide(dependency, event.context, text, files)
-        if outcome.pipeline is not None:
-            results.append(
-                Result(
-                    outcome.pipeline,
-                    plan.workloads[outcome.pipeline].namespace,
-                    outcome.verdict,
-                    outcome.reason,
-                    outcome.action,
-                    sensor.name,
-                    dependency.name,
-                    outcome.workflow,
-                    outcome.beside,
-                    pushed(plan.workloads[outcome.pipeline], outcome.workflow) if outcome.workflow else None,
-                )
+        results += [
+            Result(
+                outcome.pipeline,
+                plan.workloads[outcome.pipeline].namespace,
+                outcome.verdict,
+                outcome.reason,
+                outcome.action,
+                sensor.name,
+                dependency.name,
+                outcome.workflow,
+                outcome.beside,
+                pushed(plan.workloads[outcome.pipeline], outcome.workflow) if outcome.workflow else None,
+                outcome.fan_out,
             )
+            for outcome in decide(dependency, event.context, text, files)
+        ]
     about = {result.pipeline for result in results}
     passed_over = sorted(
         route.pipeline

@@ -28,6 +28,8 @@ _STAGES: tuple[Collection[str], ...] = (
         "NetworkPolicy",
         "PersistentVolumeClaim",
     ),
+    # Of fan-outs: a Sensor that is there before it starts Workflows which fail at once.
+    ("WorkflowTemplate",),
     ("EventBus",),
     ("Sensor",),
 )

@@ -15,6 +15,7 @@ from events.scalars import check_image, check_repository_name, check_url
 from events.sources import Source, SourceName
 from hookline.declaration.controller import Controller
 from hookline.declaration.exporter import Exporter
+from hookline.declaration.fan_out import FanOutBlock
 from hookline.declaration.own_pods import ImageReference, ObjectReference
 from hookline.declaration.supersede import Supersede
 from triggers.declaration import Run
@@ -91,13 +92,19 @@ class Cluster(Block):
     image: ImageReference | None = Field(
         default=None,
         description="Image of hookline's own pods, which make image builds. Name it by its digest: a tag can be moved. Required for "
-        "exporter:.",
+        "exporter:. With it, one Sensor decides all pipelines of a repository or image with more than three, and a fan-out starts their runs.",
         examples=["registry.example.com/hookline:0.2.0"],
     )
     image_pull_secrets: list[ObjectReference] = Field(
         default=[],
         description="Secrets with which nodes pull cluster.image, in the namespaces of hookline's own pods.",
         examples=[["registry"]],
+    )
+    fan_out: FanOutBlock | None = Field(
+        default=None,
+        description="How the runs of one event start, where there are many (hookline docs fan-out). Needs cluster.image. Default: 20 at once, "
+        "the next ones after 30s.",
+        examples=[{"at_once": 20, "every": "30s"}],
     )
     name: Annotated[
         str,

@@ -13,7 +13,7 @@ from documents.scalars import (
     fullmatch,
 )
 
-__all__ = ["ImageReference", "Labels", "Namespaces", "ObjectReference", "OwnPod"]
+__all__ = ["ImageReference", "Labels", "Namespaces", "ObjectReference", "OwnPod", "PlacedPod"]
 
 MetadataKey = Annotated[str, AfterValidator(check_metadata_key)]
 Labels = dict[MetadataKey, Annotated[str, AfterValidator(check_pod_label)]]
@@ -92,8 +92,8 @@ class Toleration(Block):
         return self
 
 
-class OwnPod(Block):
-    """Decisions of a cluster about a pod of hookline's own image."""
+class PlacedPod(Block):
+    """Decisions of a cluster about a pod of hookline's own image: how large it is, and on which nodes it runs."""
 
     resources: PodResources | None = Field(
         default=None,
@@ -108,6 +108,19 @@ class OwnPod(Block):
         description="Taints of nodes on which the pod may run all the same.",
         examples=[[{"key": "dedicated", "value": "ci", "effect": "NoSchedule"}]],
     )
+
+    def amounts(
+        self, requests: dict[str, str], limits: dict[str, str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Requests and limits: those that are said, over the defaults."""
+        said = self.resources or PodResources.model_construct()
+        own = [{} if each is None else each.said for each in (said.requests, said.limits)]
+        return requests | own[0], limits | own[1]
+
+
+class OwnPod(PlacedPod):
+    """The same of a pod that serves."""
+
     network_policy: bool = Field(
         default=True,
         description="Whether a NetworkPolicy opens the pod's port, and nothing else of it.",
@@ -118,11 +131,3 @@ class OwnPod(Block):
         description="Namespaces whose pods may reach the port, such as that of Prometheus. Default: everybody.",
         examples=[["monitoring"]],
     )
-
-    def amounts(
-        self, requests: dict[str, str], limits: dict[str, str]
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """Requests and limits: those that are said, over the defaults."""
-        said = self.resources or PodResources.model_construct()
-        own = [{} if each is None else each.said for each in (said.requests, said.limits)]
-        return requests | own[0], limits | own[1]

@@ -1,1 +1,1 @@
-"""Fanning out: the pod of a fan-out creates the runs of its order, at its pace, each once."""
+"""Fanning out: the pod that starts the runs of one event."""

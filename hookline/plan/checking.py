@@ -13,6 +13,7 @@ from hookline.plan.controller_checks import check_controller
 from hookline.plan.double_builds import check_double_builds
 from hookline.plan.event_checks import check_names
 from hookline.plan.exporter_checks import check_exporter
+from hookline.plan.fan_out_checks import check_fan_out
 from hookline.plan.fire_times import LabelledSchedule
 from hookline.plan.pipeline_checks import check_pipeline
 from hookline.plan.publishing_checks import check_overwritten, check_publishing
@@ -94,6 +95,7 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     ]
     exporter_files = check_exporter(declaration, found_endpoints, namespaces, timed, problems)
     controller_settings = check_controller(declaration, problems)
+    check_fan_out(declaration, found_endpoints, problems)
     problems.errors[:] = declaration.shared.told_once(problems.errors)
     problems.warnings[:] = declaration.shared.told_once(problems.warnings)
     problems.raise_errors()

@@ -14,6 +14,9 @@ from events.ingress_objects import ingress_manifests
 from hookline.labels import Component, labelled
 from hookline.plan.controller_objects import controller_objects
 from hookline.plan.exporter_objects import exporter_objects
+from hookline.plan.fan_out_objects import DEFAULT_LIMITS, DEFAULT_REQUESTS, fan_out_objects
+from hookline.plan.fan_outs import settings_of
+from hookline.plan.own_pods import pod_settings
 from hookline.plan.planning import Plan
 from sensors.manifests import SENSOR_SERVICE_ACCOUNT, SensorPlan, sensor_manifest
 from triggers.cron_workflow import cron_workflow
@@ -33,12 +36,16 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
     reporting = {
         each.namespace for each in plan.workloads.values() if each.executor == EXECUTOR_SERVICE_ACCOUNT
     }
-    for namespace in plan.namespaces:
+    if plan.fans_out:
+        reporting.add(plan.namespace)
+    for namespace in dict.fromkeys((plan.namespace, *plan.namespaces)):
         if namespace in reporting:
             found += _labelled(plan, "runs", run_rights(namespace))
     if plan.limits:
         # Before anything that starts runs: a run whose limit is not there fails at once.
         found += _labelled(plan, "runs", [plan.limits_object.manifest(plan.limits)])
+    if plan.fans_out:
+        found += _labelled(plan, "fan-out", _fan_out(plan))
     if plan.sensors:
         rights = sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
         found += _labelled(plan, "sensor", rights)
@@ -70,6 +77,20 @@ def _event_bus(plan: Plan) -> Iterator[dict[str, Any]]:
         replicas=bus.replicas,
         service_account=account,
     )
+
+
+def _fan_out(plan: Plan) -> Iterator[dict[str, Any]]:
+    pod = pod_settings(
+        plan.declaration.cluster, settings_of(plan.declaration), DEFAULT_REQUESTS, DEFAULT_LIMITS
+    )
+    started = {
+        plan.workloads[name].namespace
+        for sensor in plan.sensors
+        for each in sensor.dependencies
+        if each.fans_out
+        for name in each.pipelines
+    }
+    yield from fan_out_objects(f"{plan.prefix}-fan-out", plan.namespace, tuple(sorted(started)), pod)
 
 
 def sensor_object(plan: Plan, sensor: SensorPlan) -> dict[str, Any]:

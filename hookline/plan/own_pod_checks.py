@@ -4,7 +4,7 @@ from typing import Protocol
 
 from documents.diagnostics import Position, Problems
 from documents.quantities import amount
-from hookline.declaration.own_pods import OwnPod
+from hookline.declaration.own_pods import OwnPod, PlacedPod
 
 __all__ = ["check_amounts", "check_clients"]
 
@@ -16,7 +16,7 @@ class Positions(Protocol):
 
 
 def check_amounts(
-    pod: OwnPod,
+    pod: PlacedPod,
     position: Positions,
     block: str,
     defaults: tuple[dict[str, str], dict[str, str]],

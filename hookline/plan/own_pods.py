@@ -1,14 +1,14 @@
 """Pods of hookline's own image: what a declaration decides about them."""
 
 from hookline.declaration.model import Cluster
-from hookline.declaration.own_pods import OwnPod
+from hookline.declaration.own_pods import PlacedPod
 from runs.deployments import PodSettings
 
 __all__ = ["pod_settings"]
 
 
 def pod_settings(
-    cluster: Cluster, pod: OwnPod, requests: dict[str, str], limits: dict[str, str]
+    cluster: Cluster, pod: PlacedPod, requests: dict[str, str], limits: dict[str, str]
 ) -> PodSettings:
     """The settings of a pod.
 

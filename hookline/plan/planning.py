@@ -1,6 +1,6 @@
 """Planning: the second pass. It turns a checked declaration into workloads, routes and Sensors, and cannot fail."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,23 +12,20 @@ from events.eventsource import (
     Endpoint,
 )
 from hookline.declaration.loading import Declaration, DeclaredPipeline
-from hookline.output import plural
 from hookline.plan.checking import Checked, check
+from hookline.plan.fan_outs import fan_out
+from hookline.plan.layout import Layout, placed_name
 from hookline.plan.publishing import settings, settings_by_kind
 from hookline.plan.schedules import FiringSchedule
-from sensors.assignment import LANES, Group, bins, lanes
+from sensors.assignment import bins
 from sensors.creation import CREATE, PATCH, CreationMode
-from sensors.dependencies import Dependency, of_group, of_route, of_schedule
-from sensors.manifests import (
-    SensorPlan,
-    dependency_bytes,
-    room,
-)
+from sensors.dependencies import of_schedule
+from sensors.manifests import SensorPlan
 from sensors.routes import BusSource, Route, ScheduledRoute, Suspended
 from triggers.locks import LimitsObject
 from triggers.release import takes_lists
 from triggers.template import Template
-from triggers.workflow import Shapes, Subject, Workload, digest, workload
+from triggers.workflow import Shapes, Subject, Workload, workload
 
 __all__ = ["Plan", "make_plan", "planned"]
 
@@ -102,6 +99,11 @@ class Plan:
         return {namespace: found[namespace] for namespace in self._in_order(found)}
 
     @property
+    def fans_out(self) -> bool:
+        """Whether an event may start more runs than its trigger creates."""
+        return any(each.fans_out for sensor in self.sensors for each in sensor.dependencies)
+
+    @property
     def limits_object(self) -> LimitsObject:
         """The ConfigMap with the limits of all runs, in whatever namespace they are."""
         return _limits_object(self.declaration)
@@ -159,25 +161,34 @@ class Plan:
         placed = bins(
             entries,
             name=lambda entry: entry.name,
-            size=lambda entry: go_json_bytes({entry.name: entry.spec(f"{self.prefix}-calendar-00")}),
-            room=usable_json_bytes("EventSource") - 1_000,
+            fit=lambda some: (
+                sum(go_json_bytes({each.name: each.spec(f"{self.prefix}-calendar-00")}) for each in some)
+                <= usable_json_bytes("EventSource") - 1_000
+            ),
         )
-        return {_placed(f"{self.prefix}-calendar", place): found for place, found in placed.items()}
+        return {placed_name(f"{self.prefix}-calendar", place): found for place, found in placed.items()}
 
     @cached_property
     def sensors(self) -> tuple[SensorPlan, ...]:
         """Every Sensor with what it carries."""
         return tuple(self._sensors())
 
-    def dependency(self, group: Group) -> Dependency:
-        """The dependency of a table, as every Sensor carries it."""
-        return of_group(group)
+    @property
+    def layout(self) -> Layout:
+        """The rules by which routes are placed in Sensors."""
+        cluster = self.declaration.cluster
+        return Layout(
+            self.prefix,
+            cluster.shards,
+            self.creation_mode,
+            a_lane_each=self.on_ack_one,
+            fan_out=fan_out(self.declaration),
+        )
 
     def _sensors(self) -> Iterator[SensorPlan]:
-        groups, wide = lanes(self.routes, self.declaration.cluster.shards)
-        alone = [of_route(route) for route in wide]
-        yield from self._lane_by_lane(groups, alone) if self.on_ack_one else self._by_shard(groups, alone)
-        scheduled = [
+        layout = self.layout
+        yield from layout.of_routes(self.routes)
+        yield from layout.of_schedules(
             of_schedule(
                 ScheduledRoute(
                     event_source,
@@ -189,51 +200,7 @@ class Plan:
             )
             for event_source, entries in self.calendars.items()
             for entry in entries
-        ]
-        yield from self._packed(scheduled, "schedules", "schedule", "")
-
-    def _by_shard(self, groups: Sequence[Group], alone: Sequence[Dependency]) -> Iterator[SensorPlan]:
-        for shard in sorted({group.shard for group in groups}):
-            mine = [group for group in groups if group.shard == shard]
-            pipelines = {route.pipeline for group in mine for route in group.routes}
-            yield SensorPlan(
-                f"{self.prefix}-{shard}",
-                tuple(self.dependency(group) for group in mine),
-                f"{plural(len(pipelines), 'pipeline')} in {plural(len(mine), 'table')}",
-            )
-        yield from self._packed(alone, "wide", "pipeline", f" beyond {LANES} of one repository or image")
-
-    def _lane_by_lane(self, groups: Sequence[Group], alone: Sequence[Dependency]) -> Iterator[SensorPlan]:
-        """NATS Streaming takes one dependency a source and event, so a lane is a Sensor."""
-        for group in groups:
-            yield SensorPlan(
-                f"{self.prefix}-{group.shard}-{group.name}",
-                (self.dependency(group),),
-                f"lane {group.lane} of {group.source}: {plural(len(group.routes), 'pipeline')}",
-            )
-        for dependency in alone:
-            name = f"{self.prefix}-wide-{digest(dependency.name, 10)}"
-            yield SensorPlan(name, (dependency,), "one pipeline beyond the lanes")
-
-    def _packed(
-        self, dependencies: Sequence[Dependency], name: str, what: str, which: str
-    ) -> Iterator[SensorPlan]:
-        placed = bins(
-            dependencies,
-            name=lambda each: each.name,
-            size=lambda each: dependency_bytes(each, self.creation_mode),
-            room=room(),
         )
-        for place, found in placed.items():
-            yield SensorPlan(
-                _placed(f"{self.prefix}-{name}", place),
-                tuple(found),
-                f"{plural(len(found), what)}{which}, a trigger each",
-            )
-
-
-def _placed(name: str, place: str) -> str:
-    return f"{name}-{place}" if place else name
 
 
 def _suspended(declared: DeclaredPipeline) -> Suspended:

@@ -1,13 +1,14 @@
 """Sizes: every object reaches its pod as one environment string, so a plan may need more Sensors."""
 
+import dataclasses
+
 from documents.diagnostics import Problems
 from events.environment import environment_bytes, fits
 from hookline.declaration.bus_needs import bus_needs
 from hookline.declaration.carrying import LARGEST, carried, map_bytes
 from hookline.plan.objects import sensor_object
 from hookline.plan.planning import Plan
-from sensors.assignment import lanes
-from sensors.manifests import dependency_bytes, room
+from sensors.manifests import room
 
 __all__ = ["check_sizes"]
 
@@ -62,12 +63,7 @@ def _shards_needed(plan: Plan) -> int:
     shards = plan.declaration.cluster.shards
     while shards < MOST_SHARDS:
         shards += 1
-        groups, _ = lanes(plan.routes, shards)
-        sizes: dict[int, int] = {}
-        for group in groups:
-            sizes[group.shard] = sizes.get(group.shard, 0) + dependency_bytes(
-                plan.dependency(group), plan.creation_mode
-            )
+        sizes = dataclasses.replace(plan.layout, shards=shards).shard_bytes(plan.routes)
         if max(sizes.values(), default=0) <= room():
             break
     return shards

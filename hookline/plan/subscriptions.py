@@ -88,7 +88,7 @@ def _of(sensor: Mapping[str, Any]) -> Iterator[_Subscription]:
 def _carried(dependency: Mapping[str, Any], trigger: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     program = dependency.get("transform", {}).get("jq")
     if program is not None:
-        for key, pipeline in tabled(program).items():
+        for key, pipeline in tabled(program):
             yield pipeline, key
         return
     created = trigger["template"].get("k8s", {}).get("source", {}).get("resource", {})

@@ -1,0 +1,100 @@
+"""The objects by which fan-outs run: the template with their pod, and its account."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hookline.fanning_out.needs import OUTPUTS, arguments, rules, rules_at_home
+from runs.deployments import PodSettings, granted
+from triggers.retry import retry_strategy
+from triggers.words import EXECUTOR_SERVICE_ACCOUNT
+
+__all__ = ["DEFAULT_LIMITS", "DEFAULT_REQUESTS", "fan_out_objects"]
+
+DEFAULT_REQUESTS = {"cpu": "100m", "memory": "96Mi"}
+DEFAULT_LIMITS = {"memory": "256Mi"}
+USER = 65532
+"""User and group of the image (Containerfile)."""
+KEPT_SECONDS = 4 * 86_400
+"""A fan-out stays for longer than its event on the bus: what is read there again finds it (docs/reconcile.md)."""
+KEPT_PODS_SECONDS = 600
+DEADLINE_SECONDS = 86_400
+ATTEMPTS = 10
+
+
+def fan_out_objects(
+    name: str, namespace: str, namespaces: tuple[str, ...], pod: PodSettings
+) -> Iterator[dict[str, Any]]:
+    """The template of fan-outs, with everything that its pod needs.
+
+    Args:
+        name: Of all of them.
+        namespace: Where fan-outs run.
+        namespaces: Where their runs are created.
+        pod: What the cluster decides.
+    """
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+    for place in dict.fromkeys((namespace, *namespaces)):
+        given = [*(rules_at_home() if place == namespace else []), *(rules() if place in namespaces else [])]
+        yield from granted("Role", name, place, given, name, namespace)
+    yield {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "WorkflowTemplate",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": _spec(name, pod),
+    }
+
+
+def _spec(name: str, pod: PodSettings) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "entrypoint": "start",
+        "serviceAccountName": name,
+        # Argo's own containers report the result as another account, and hold no token of this one.
+        "executor": {"serviceAccountName": EXECUTOR_SERVICE_ACCOUNT},
+        "activeDeadlineSeconds": DEADLINE_SECONDS,
+        "ttlStrategy": {"secondsAfterCompletion": KEPT_SECONDS},
+        "podGC": {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": f"{KEPT_PODS_SECONDS}s"},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "templates": [_start(pod)],
+    }
+    if pod.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": each} for each in pod.pull_secrets]
+    if pod.node_selector:
+        spec["nodeSelector"] = dict(pod.node_selector)
+    if pod.tolerations:
+        spec["tolerations"] = [dict(each) for each in pod.tolerations]
+    return spec
+
+
+def _start(pod: PodSettings) -> dict[str, Any]:
+    outputs: Mapping[str, str] = {"counts": "{}", "runs": ""}
+    return {
+        "name": "start",
+        # Another pod where the infrastructure lost this one: it goes on where that was.
+        "retryStrategy": retry_strategy(ATTEMPTS),
+        "container": {
+            "image": pod.image,
+            "command": ["hookline"],
+            "args": arguments("{{workflow.namespace}}", "{{workflow.name}}"),
+            "resources": {"requests": dict(pod.requests), "limits": dict(pod.limits)},
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "volumeMounts": [{"name": "outputs", "mountPath": OUTPUTS}],
+        },
+        "volumes": [{"name": "outputs", "emptyDir": {}}],
+        "outputs": {
+            "parameters": [
+                # A pod that is ended at once has written nothing.
+                {"name": each, "valueFrom": {"path": f"{OUTPUTS}/{each}", "default": default}}
+                for each, default in outputs.items()
+            ]
+        },
+    }

@@ -1,0 +1,131 @@
+"""Layout: which Sensor carries what. Every Sensor is a pod, and reaches it as one environment variable of bounded size."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from hookline.output import plural
+from sensors.assignment import LANES, Assignment, Group, ListGroup, assigned, bins
+from sensors.creation import CreationMode
+from sensors.dependencies import Dependency, of_group, of_list, of_route
+from sensors.fan_out import FanOut
+from sensors.manifests import SensorPlan, dependency_bytes, room
+from sensors.routes import Route
+from triggers.workflow import digest
+
+__all__ = ["Layout", "placed_name"]
+
+
+def placed_name(name: str, place: str) -> str:
+    """The name of one of several objects of a kind."""
+    return f"{name}-{place}" if place else name
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What decides where routes go."""
+
+    prefix: str
+    """First part of the names of Sensors."""
+    shards: int
+    mode: CreationMode
+    a_lane_each: bool
+    """Whether a Sensor takes one dependency a source and event, as NATS Streaming does: then every dependency is a Sensor."""
+    fan_out: FanOut | None
+    """None = nothing starts the runs of a list, so that every pipeline beyond the lanes has a trigger of its own."""
+
+    def of_routes(self, routes: Iterable[Route]) -> Iterator[SensorPlan]:
+        """The Sensors of all routes."""
+        found = self.assigned(routes)
+        lists = list(self._lists(found))
+        alone = [of_route(route) for route in found.wide]
+        yield from self._lane_by_lane(found.groups) if self.a_lane_each else self._by_shard(found.groups)
+        if self.a_lane_each:
+            for name, dependencies in (("fan-out", lists), ("wide", alone)):
+                for each in dependencies:
+                    yield SensorPlan(f"{self.prefix}-{name}-{digest(each.name, 10)}", (each,), _WHY[name](1))
+        else:
+            yield from self._packed(lists, "fan-out")
+            yield from self._packed(alone, "wide")
+
+    def of_schedules(self, dependencies: Iterable[Dependency]) -> Iterator[SensorPlan]:
+        """The Sensors of calendar events."""
+        return self._packed(list(dependencies), "schedules")
+
+    def assigned(self, routes: Iterable[Route]) -> Assignment:
+        """The tables, lists and single triggers of all routes."""
+        return assigned(routes, self.shards, fan_out=self.fan_out is not None)
+
+    def shard_bytes(self, routes: Iterable[Route]) -> dict[int, int]:
+        """JSON bytes of what each shard carries."""
+        sizes: dict[int, int] = {}
+        for group in self.assigned(routes).groups:
+            sizes[group.shard] = sizes.get(group.shard, 0) + self._bytes(of_group(group))
+        return sizes
+
+    def _bytes(self, dependency: Dependency) -> int:
+        return dependency_bytes(dependency, self.mode)
+
+    def _lists(self, found: Assignment) -> Iterator[Dependency]:
+        """The lists, each as large as one Sensor holds."""
+        if self.fan_out is None:
+            return
+        for (source, sandboxed), routes in found.lists.items():
+            settings = self.fan_out
+
+            def fit(
+                some: list[Route],
+                source: str = source,
+                sandboxed: bool = sandboxed,
+                settings: FanOut = settings,
+            ) -> bool:
+                return (
+                    self._bytes(of_list(ListGroup(source, sandboxed, "", tuple(some)), settings, {}))
+                    <= room()
+                )
+
+            placed = bins(routes, name=lambda each: f"{each.key} {each.pipeline}", fit=fit)
+            parts = Counter(key for some in placed.values() for key in {each.key for each in some})
+            for place, some in placed.items():
+                ordered = sorted(some, key=lambda each: (each.key, each.pipeline))
+                yield of_list(ListGroup(source, sandboxed, place, tuple(ordered)), settings, parts)
+
+    def _by_shard(self, groups: Sequence[Group]) -> Iterator[SensorPlan]:
+        for shard in sorted({group.shard for group in groups}):
+            mine = [group for group in groups if group.shard == shard]
+            pipelines = {route.pipeline for group in mine for route in group.routes}
+            yield SensorPlan(
+                f"{self.prefix}-{shard}",
+                tuple(of_group(group) for group in mine),
+                f"{plural(len(pipelines), 'pipeline')} in {plural(len(mine), 'table')}",
+            )
+
+    def _lane_by_lane(self, groups: Sequence[Group]) -> Iterator[SensorPlan]:
+        for group in groups:
+            yield SensorPlan(
+                f"{self.prefix}-{group.shard}-{group.name}",
+                (of_group(group),),
+                f"lane {group.lane} of {group.source}: {plural(len(group.routes), 'pipeline')}",
+            )
+
+    def _packed(self, dependencies: Sequence[Dependency], name: str) -> Iterator[SensorPlan]:
+        placed = bins(
+            dependencies,
+            name=lambda each: each.name,
+            fit=lambda some: sum(map(self._bytes, some)) <= room(),
+        )
+        for place, found in placed.items():
+            count = (
+                len({name for each in found for name in each.pipelines}) if name == "fan-out" else len(found)
+            )
+            yield SensorPlan(placed_name(f"{self.prefix}-{name}", place), tuple(found), _WHY[name](count))
+
+
+_WHY = {
+    "fan-out": lambda count: f"{plural(count, 'pipeline')} decided as a list; fan-outs start their runs",
+    "wide": lambda count: (
+        f"{plural(count, 'pipeline')} beyond {LANES} of one repository or image, a trigger each"
+    ),
+    "schedules": lambda count: f"{plural(count, 'schedule')}, a trigger each",
+}
+"""Kind of Sensor → why it is needed, for a number of pipelines or schedules."""

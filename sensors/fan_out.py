@@ -1,0 +1,137 @@
+"""Fan-outs: one event that starts several runs makes one small Workflow, whose pod starts them.
+
+The order in its argument holds all that the runs have, so whoever works it off needs no declaration, and an edit in between changes nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sensors.decision_parameters import decided_workflow
+from sensors.program import Program, started
+from triggers.words import FAN_OUT_LABEL, FAN_OUT_RUNS_LABEL, PREFIX
+
+__all__ = ["FanOut", "OrderError", "Pace", "is_fan_out", "pace_of", "runs_of"]
+
+_RUN = decided_workflow(frozenset())
+
+LOWERED = -1
+"""Priority of runs that wait for their turn: Argo gives locks and places to higher ones first; 0 is everybody's (argo-workflows
+docs/synchronization.md)."""
+
+
+class OrderError(ValueError):
+    """A Workflow holds no order that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the runs of one event start."""
+
+    at_once: int
+    """Runs that start together."""
+    every: int
+    """Seconds until the next ones; 0 = all start at once."""
+    quiet: int
+    """Seconds to wait for a newer event before the first ones."""
+
+    def encode(self) -> dict[str, int]:
+        """As an order has it."""
+        return {"at_once": self.at_once, "every": self.every, "quiet": self.quiet}
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """What a declaration says about its fan-outs."""
+
+    template: str
+    """Name of the WorkflowTemplate with the pod."""
+    namespace: str
+    """Of the fan-outs."""
+    pace: Pace
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    """By repository or image, where it is another one."""
+
+    def constants(self, event: str, keys: frozenset[str], parts: Mapping[str, int]) -> dict[str, Any]:
+        """Constants of a program.
+
+        Args:
+            event: First part of what tells its fan-outs apart.
+            keys: In its table.
+            parts: Into how many tables the pipelines of a key are divided: each starts its part of `at_once`.
+        """
+        paces = {
+            key: self._part(self.paces.get(key, self.pace), parts.get(key, 1)).encode()
+            for key in sorted(keys)
+            if key in self.paces or parts.get(key, 1) > 1
+        }
+        return {
+            "template": self.template,
+            "namespace": self.namespace,
+            "event": event,
+            "priority": LOWERED,
+            "pace": self.pace.encode(),
+            "paces": paces,
+        }
+
+    @staticmethod
+    def _part(pace: Pace, parts: int) -> Pace:
+        return Pace(max(1, pace.at_once // parts), pace.every, pace.quiet)
+
+
+def is_fan_out(workflow: Mapping[str, Any]) -> bool:
+    """Whether a Workflow starts the runs of an event, and is none itself."""
+    return FAN_OUT_RUNS_LABEL in (workflow["metadata"].get("labels") or {})
+
+
+@cache
+def _program() -> Program:
+    return started()
+
+
+def _order(fan_out: Mapping[str, Any]) -> str:
+    try:
+        parameters = fan_out["spec"]["arguments"]["parameters"]
+        return next(str(each["value"]) for each in parameters if each["name"] == "order")
+    except (KeyError, TypeError, StopIteration):
+        raise OrderError("the Workflow has no argument order: it is no fan-out of hookline's") from None
+
+
+def pace_of(fan_out: Mapping[str, Any]) -> Pace:
+    """How fast a fan-out starts its runs.
+
+    Raises:
+        OrderError: It holds no order.
+    """
+    try:
+        said = json.loads(_order(fan_out))["pace"]
+        return Pace(int(said["at_once"]), int(said["every"]), int(said["quiet"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise error if isinstance(error, OrderError) else _unreadable(error) from error
+
+
+def runs_of(fan_out: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The Workflows that a fan-out starts, by pipeline; as complete as the Sensor would make each by itself.
+
+    Args:
+        fan_out: The Workflow, as a trigger makes it or the API server has it.
+
+    Raises:
+        OrderError: It holds no order that can be read.
+    """
+    try:
+        metadata = fan_out["metadata"]
+        context = {key: str(metadata["annotations"][f"{PREFIX}event-{key}"]) for key in ("id", "time")}
+        decisions = _program().ask(_order(fan_out), "[runs]")
+        found = [_RUN.of(context, {"hookline": each}) for each in decisions]
+    except (ValueError, KeyError, TypeError) as error:
+        raise error if isinstance(error, OrderError) else _unreadable(error) from error
+    for each in found:
+        each["metadata"]["labels"][FAN_OUT_LABEL] = str(metadata["name"])
+    return tuple(sorted(found, key=lambda each: str(each["metadata"]["labels"][f"{PREFIX}pipeline"])))
+
+
+def _unreadable(error: Exception) -> OrderError:
+    return OrderError(f"its argument order is none of hookline's: {type(error).__name__}: {error}")
