@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeVar
 
 from apiserver.connection import Connection, Refused, Unreachable
 from apiserver.resources import Resources
-from hookline.fanning_out.order import RUNS_LABEL, Identity, Run
-from triggers.words import PREFIX
+from hookline.fanning_out.order import Identity, Run
+from triggers.words import FAN_OUT_RUNS_LABEL, PREFIX
 
 __all__ = ["Answer", "Asking", "Trouble", "is_right_missing", "trouble_of"]
 
@@ -104,7 +104,7 @@ class Asking:
         Raises:
             UnknownKind, Refused, Unreachable: As Resources.all_of().
         """
-        labels = f"{RUNS_LABEL},{PREFIX}event-kind={like.kind},{PREFIX}source={like.source}"
+        labels = f"{FAN_OUT_RUNS_LABEL},{PREFIX}event-kind={like.kind},{PREFIX}source={like.source}"
         return self._resources.all_of(API, "Workflow", like.namespace, labels, metadata_alone=True)
 
     def create(self, run: Run) -> Answer:

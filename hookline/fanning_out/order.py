@@ -7,11 +7,10 @@ from typing import Any
 
 import orjson
 
-from sensors.fan_out import Pace, pace_of, runs_of
-from triggers.words import PREFIX
+from sensors.fan_out import OrderError, Pace, is_fan_out, pace_of, runs_of
+from triggers.words import FAN_OUT_RUNS_LABEL, PREFIX
 
 __all__ = [
-    "RUNS_LABEL",
     "FanOut",
     "Identity",
     "Run",
@@ -21,8 +20,6 @@ __all__ = [
     "read_fan_out",
 ]
 
-RUNS_LABEL = f"{PREFIX}fan-out-runs"
-"""Label that fan-outs have, and nothing else: the number of their runs."""
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
 """Whoever may create a Workflow chooses what stands in it."""
 _UNKNOWN_TIME = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -61,15 +58,16 @@ class Identity:
     event: str
     kind: str
     source: str
-    subject: tuple[str, str]
-    """Repository and reference; of an image, its tag is in the reference."""
+    reference: str
+    """Of an image: its name and tag."""
     age: tuple[datetime.datetime, datetime.datetime, str]
     """Time of the event, of the Workflow, and its name: no two have the same, so of several one is the newest."""
     created: datetime.datetime
 
     def is_newer_than(self, other: "Identity") -> bool:
         """Whether it is about another, newer event of the same reference."""
-        return self.subject == other.subject and self.event != other.event and self.age > other.age
+        same = self.reference != "" and self.reference == other.reference
+        return same and self.event != other.event and self.age > other.age
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +95,7 @@ def identity_of(workflow: Mapping[str, Any]) -> Identity:
             event=str(labels.get(f"{PREFIX}event", "")),
             kind=str(labels.get(f"{PREFIX}event-kind", "")),
             source=str(labels.get(f"{PREFIX}source", "")),
-            subject=(
-                str(annotations.get(f"{PREFIX}repository", "")),
-                str(annotations.get(f"{PREFIX}ref", "")),
-            ),
+            reference=str(annotations.get(f"{PREFIX}ref", "")),
             age=(_time(annotations.get(f"{PREFIX}event-time")), created, name),
             created=created,
         )
@@ -115,13 +110,15 @@ def read_fan_out(workflow: Mapping[str, Any]) -> FanOut:
         UnreadableOrder: It is none, or somebody has changed its order into something else.
     """
     identity = identity_of(workflow)
-    if RUNS_LABEL not in (workflow["metadata"].get("labels") or {}):
-        raise UnreadableOrder(f"it has no label {RUNS_LABEL}, so it is no fan-out")
+    if not is_fan_out(workflow):
+        raise UnreadableOrder(f"it has no label {FAN_OUT_RUNS_LABEL}, so it is no fan-out")
     try:
         pace = pace_of(workflow)
         if pace.at_once < 1 or pace.every < 0 or pace.quiet < 0:
             raise ValueError(f"nobody can keep {pace}")
         runs = {run.place: run for run in map(_run, runs_of(workflow))}
+    except OrderError as error:
+        raise UnreadableOrder(str(error)) from error
     except _MALFORMED as error:
         raise UnreadableOrder(f"its order cannot be read ({type(error).__name__}: {error})") from error
     return FanOut(identity, tuple(runs.values()), pace)

@@ -17,8 +17,8 @@ class Pacer:
     def __init__(self, pace: Pace) -> None:
         """Begin with no run."""
         self._pace = pace
-        self._times: dict[str, float] = {}
-        """Run → when it was created, at the latest. Infinite while it is asked for."""
+        self._held: dict[str, float] = {}
+        """Run → until when it holds a place. Infinite while it is asked for."""
 
     @property
     def bounded(self) -> bool:
@@ -29,29 +29,26 @@ class Pacer:
         """Whether this run may be created now. One that was asked for without an answer holds its place already."""
         if not self.bounded:
             return True
-        begin = now - self._pace.every
-        self._times = {each: time for each, time in self._times.items() if time > begin}
-        return len(self._times.keys() - {run}) < self._pace.at_once
+        self._held = {each: until for each, until in self._held.items() if until > now}
+        return len(self._held.keys() - {run}) < self._pace.at_once
 
     def asked(self, run: str) -> None:
         """It is being asked for, so it may be created at any moment from now on."""
         if self.bounded:
-            self._times[run] = float("inf")
+            self._held[run] = float("inf")
 
     def created(self, run: str, at: float) -> None:
         """It was created at this time at the latest; also where nobody knows whether it was."""
         if self.bounded:
-            self._times[run] = at
+            self._held[run] = at + self._pace.every
 
     def not_created(self, run: str) -> None:
         """It was not created, so another one may be."""
-        self._times.pop(run, None)
+        self._held.pop(run, None)
 
     def wait(self, now: float) -> float:
         """Seconds until the next batch: `every` after the last run of the one before."""
-        if not self._times:
-            return 0.0
-        return max(0.0, max(self._times.values()) + self._pace.every - now)
+        return max(0.0, max(self._held.values(), default=now) - now)
 
 
 class Backoff:
