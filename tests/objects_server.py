@@ -322,7 +322,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "POST":
                 path = f"{path}/{body['metadata']['name']}"
                 made = {**body, "metadata": {**body["metadata"], "uid": path, "resourceVersion": "1"}}
-                objects[path] = {**made, "metadata": {"creationTimestamp": self.server_of_objects.created, **made["metadata"]}}
+                objects[path] = {
+                    **made,
+                    "metadata": {"creationTimestamp": self.server_of_objects.created, **made["metadata"]},
+                }
                 self.server_of_objects.writes.append(f"POST {body['kind']}/{body['metadata']['name']}")
                 self.answer(201, objects[path])
             case "PATCH" if path in objects and self.headers["Content-Type"] in (MERGE_PATCH, JSON_PATCH):

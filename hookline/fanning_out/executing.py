@@ -124,7 +124,8 @@ class Executor:
             self._leave_to_newer(round_)
             self._creating.batch(round_)
             self._telling.outputs(self.tally)
-            log("info", "batch", **self.tally.counts(), waiting=len(self.tally.of("waiting")))
+            if round_.answered:
+                log("info", "batch", **self.tally.counts(), waiting=len(self.tally.of("waiting")))
             self._insisting.bear("create", "workflows", "", round_.trouble, some=round_.answered)
         return round_.refused
 

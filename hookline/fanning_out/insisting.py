@@ -37,7 +37,8 @@ class Insisting:
         """Ask by this crew, with pauses of this timing."""
         self.crew, self.timing = crew, timing
         self._troubles = Troubles()
-        self._backoff = Backoff(timing.first_pause, timing.longest_pause)
+        self._backoffs: dict[tuple[str, str, str], Backoff] = {}
+        """By verb, resource and namespace: what is answered says nothing of what is not."""
 
     def until_answered(self, verb: str, resource: str, namespace: str, ask: Callable[[], Found]) -> Found:
         """The answer to one question, however long it takes.
@@ -69,11 +70,13 @@ class Insisting:
         Raises:
             Stopped: Somebody asked this process to end.
         """
+        new = Backoff(self.timing.first_pause, self.timing.longest_pause)
+        backoff = self._backoffs.setdefault((verb, resource, namespace), new)
         if trouble is None or some:
-            self._backoff.over()
+            backoff.over()
         if trouble is None:
             self._troubles.answered(verb, resource, namespace)
             return
         self._troubles.failed(verb, resource, namespace, trouble)
         asked = trouble.retry_after if isinstance(trouble, Refused) else None
-        self.crew.pause(self._backoff.pause(asked))
+        self.crew.pause(backoff.pause(asked))

@@ -158,7 +158,12 @@ def test_a_run_that_failed_early_in_the_order_does_not_make_a_batch_larger(site:
     site.crew.at.append((35.0, refused.clear))
     site.executor(order).run()
     assert site.runs() == sorted(names(order))
-    assert most_within([time for time, method, path in site.asked if method == "POST" and "app-0003" not in path], 30) <= 20
+    assert (
+        most_within(
+            [time for time, method, path in site.asked if method == "POST" and "app-0003" not in path], 30
+        )
+        <= 20
+    )
 
 
 def test_what_somebody_else_makes_meanwhile_takes_no_place_in_a_batch(site: FanOutSite) -> None:
@@ -168,7 +173,9 @@ def test_what_somebody_else_makes_meanwhile_takes_no_place_in_a_batch(site: FanO
 
     def others() -> None:
         for each, _ in run[20:40]:
-            site.put({**each.manifest, "metadata": {**each.manifest["metadata"], "creationTimestamp": stamp(15)}})
+            site.put(
+                {**each.manifest, "metadata": {**each.manifest["metadata"], "creationTimestamp": stamp(15)}}
+            )
 
     site.crew.at.append((15.0, others))
     first.run()

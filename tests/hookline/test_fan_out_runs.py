@@ -13,6 +13,7 @@ from hookline.fanning_out.order import UnreadableOrder, read_fan_out
 from hookline.fanning_out.tally import LIMIT_BYTES, Outcome, Tally
 from sensors.fan_out import runs_of
 
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[FanOutSite]:
     found = FanOutSite(tmp_path)
