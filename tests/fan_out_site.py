@@ -17,6 +17,8 @@ from objects_server import ObjectsServer
 from support import ROOT
 
 from apiserver.connection import Connection
+from hookline.cli import run
+from hookline.commands import fan_out as _preloaded  # noqa: F401 - a fork need not import it
 from hookline.fanning_out.asking import Asking
 from hookline.fanning_out.creating import REQUESTS
 from hookline.fanning_out.crew import Crew
@@ -26,7 +28,18 @@ from hookline.fanning_out.order import read_fan_out
 from hookline.fanning_out.telling import Telling
 from sensors.fan_out import runs_of
 
-__all__ = ["API", "BEGIN", "NO_PACE", "ClockedCrew", "FanOutSite", "fan_out", "names"]
+__all__ = [
+    "API",
+    "BEGIN",
+    "NO_PACE",
+    "ClockedCrew",
+    "FanOutSite",
+    "Request",
+    "fan_out",
+    "names",
+    "stamp",
+    "work_off",
+]
 
 Json = dict[str, Any]
 API = "/apis/argoproj.io/v1alpha1/namespaces"
@@ -251,15 +264,15 @@ class FanOutSite:
         """The output `runs`."""
         return (self.outputs / "runs").read_text("utf-8").splitlines()
 
-    def command(self, workflow: str = "fan-out-golang-1", *options: str) -> list[str]:
-        """The command line of the real command."""
+    def arguments(self, *options: str, workflow: str = "fan-out-golang-1") -> list[str]:
+        """Of hookline."""
         own = ["fan-out", "-n", "ci", "--workflow", workflow, "--kubeconfig", str(self.kubeconfig)]
-        return [sys.executable, "-m", "hookline", *own, "--outputs", str(self.outputs), *options]
+        return [*own, "--outputs", str(self.outputs), *options]
 
     def process(self, *options: str) -> "subprocess.Popen[str]":
-        """The real command."""
+        """The real command, as it runs in a pod."""
         return subprocess.Popen(
-            self.command(*options),
+            [sys.executable, "-m", "hookline", *self.arguments(*options)],
             cwd=ROOT,
             env={**os.environ, "ARGO_PROGRESS_FILE": str(self.progress)},
             stdout=subprocess.PIPE,
@@ -282,8 +295,8 @@ class FanOutSite:
         self.api.date = time.strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
-def site(folder: Path) -> Iterator[FanOutSite]:
-    """For a fixture."""
-    found = FanOutSite(folder)
-    yield found
-    found.close()
+def work_off(arguments: Sequence[str], said: Path) -> None:
+    """The command in this process, for one that is started often: a fork of a process that has imported everything."""
+    with said.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    run(list(arguments))
