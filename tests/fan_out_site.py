@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,11 @@ def fan_out(
     }
 
 
+def _path(workflow: Json) -> str:
+    metadata = workflow["metadata"]
+    return f"{API}/{metadata['namespace']}/workflows/{metadata['name']}"
+
+
 def names(workflow: Json) -> list[str]:
     """`namespace/name` of each run of a fan-out, in its order."""
     return [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in runs_of(workflow)]
@@ -223,9 +228,12 @@ class FanOutSite:
 
     def put(self, workflow: Json) -> Json:
         """Make a Workflow behind everybody's back."""
-        metadata = workflow["metadata"]
-        self.api.put(f"{API}/{metadata['namespace']}/workflows/{metadata['name']}", workflow)
+        self.api.put(_path(workflow), workflow)
         return workflow
+
+    def later(self, seconds: float, workflow: Json) -> None:
+        """Make a Workflow when the clock comes to this time."""
+        self.crew.at.append((seconds, lambda: self.api.put(_path(workflow), workflow)))
 
     def delete(self, place: str) -> None:
         """Delete the Workflow `namespace/name`."""

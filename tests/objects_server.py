@@ -163,6 +163,21 @@ class ObjectsServer:
         """Kind/name of everything that is there."""
         return {f"{each['kind']}/{each['metadata']['name']}" for each in self.objects.values()}
 
+    def create(self, path: str, manifest: Json) -> None:
+        """Create an object in a collection as a request would; nothing happens if it is there."""
+        with self.lock:
+            self._store(path, manifest)
+
+    def _store(self, path: str, body: Json) -> Json | None:
+        """The object that a request has created; None if there is one of this name."""
+        path = f"{path}/{body['metadata']['name']}"
+        if path in self.objects:
+            return None
+        made = {**body["metadata"], "uid": path, "resourceVersion": "1"}
+        self.objects[path] = {**body, "metadata": {"creationTimestamp": self.created, **made}}
+        self.writes.append(f"POST {body['kind']}/{body['metadata']['name']}")
+        return self.objects[path]
+
     def put(self, path: str, manifest: Json) -> None:
         """Make an object behind everybody's back."""
         self.objects[path] = manifest
@@ -330,17 +345,12 @@ class _Handler(BaseHTTPRequestHandler):
                     # Without an object the real one answers null.
                     found = [{"metadata": each["metadata"]} for each in found] or None  # type: ignore[assignment]
                 self.answer(200, {"items": found, "metadata": {}})
-            case "POST" if f"{path}/{body['metadata']['name']}" in objects:
-                self.answer(409, {"reason": "AlreadyExists", "message": "there is one of this name"})
             case "POST":
-                path = f"{path}/{body['metadata']['name']}"
-                made = {**body, "metadata": {**body["metadata"], "uid": path, "resourceVersion": "1"}}
-                objects[path] = {
-                    **made,
-                    "metadata": {"creationTimestamp": self.server_of_objects.created, **made["metadata"]},
-                }
-                self.server_of_objects.writes.append(f"POST {body['kind']}/{body['metadata']['name']}")
-                self.answer(201, objects[path])
+                made = self.server_of_objects._store(path, body)
+                if made is None:
+                    self.answer(409, {"reason": "AlreadyExists", "message": "there is one of this name"})
+                else:
+                    self.answer(201, made)
             case "PATCH" if path in objects and self.headers["Content-Type"] in (MERGE_PATCH, JSON_PATCH):
                 changed = patched(objects[path], body)
                 if changed is None:

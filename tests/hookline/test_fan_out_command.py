@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing.process import BaseProcess as Process
 from pathlib import Path
 
 import pytest
@@ -45,69 +44,71 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+class Killer:
+    """Starts the command again and again, and kills it (SIGKILL) at a moment: see `moment`."""
+
+    def __init__(self, site: FanOutSite) -> None:
+        self._site = site
+        # The server that forks starts without what it cannot import.
+        self._forks = multiprocessing.get_context("forkserver")
+        self._forks.set_forkserver_preload(["exporter_process", "fan_out_site"])
+        self._said = site.folder / "said"
+        self._chance = random.Random(7)
+        self.moment = ""
+        """reads: it asks for its order. before, after: a run is stored, and nobody has said so. any: soon."""
+        site.fault = self._fault
+
+    def start(self, moment: str) -> int | None:
+        """The exit code of one process."""
+        self.moment = moment
+        self._process = self._forks.Process(target=work_off, args=(self._site.arguments(), self._said))
+        self._process.start()
+        self._process.join(30)
+        assert self._process.exitcode in (0, -signal.SIGKILL), self._said.read_text()
+        return self._process.exitcode
+
+    def _kill(self) -> None:
+        # It may ask before this process knows its number.
+        until(lambda: self._process.pid)
+        self._process.kill()
+
+    def _fault(self, request: Request) -> bool:
+        new = request.creates() and request.path not in self._site.api.objects
+        match self.moment:
+            case "reads" if request.method == "GET":
+                pass
+            case "before" if new:
+                pass
+            case "after" if new:
+                self._site.api.create(request.path.rpartition("/")[0], request.body)
+            case "any" if request.creates():
+                self.moment = ""
+                threading.Timer(self._chance.uniform(0, 0.02), self._kill).start()
+                return False
+            case _:
+                return False
+        self.moment = ""
+        self._kill()
+        return request.drop()
+
+
 @pytest.mark.parametrize("digests", [1, 2])
 def test_kills_at_any_moment_lose_and_double_nothing(
     site: FanOutSite, monkeypatch: pytest.MonkeyPatch, digests: int
 ) -> None:
-    """Killed (SIGKILL) 24 times: as it asks for its order, before a run is stored, after it is stored and before anybody said so, and at any time.
-
-    Of two digests the second comes half way, and its order holds half of the pipelines.
-    """
-    # The server that forks is told nothing of sys.path, and starts without what it cannot import.
+    """Killed 24 times. Of two digests the second comes half way, and its order holds half of the pipelines."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "tests"))))
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["exporter_process", "fan_out_site"])
+    killer = Killer(site)
     pipelines = [f"app-{number:04}" for number in range(160)]
     older = site.put(fan_out(pipelines, namespaces=("ci", "team")))
     newer = fan_out(pipelines[80:], namespaces=("ci", "team"), name="fan-out-golang-2", event="2", happened=5)
-    said, chance = site.folder / "said", random.Random(7)
-    processes: list[Process] = []
-    due: list[str] = []
-
-    def kill() -> None:
-        # It may ask before this process knows its number.
-        until(lambda: processes[-1].pid)
-        processes[-1].kill()
-
-    def fault(request: Request) -> bool:
-        if not due:
-            return False
-        moment = due[0]
-        new = request.creates() and request.path not in site.api.objects
-        if (moment == "reads" and request.method == "GET") or (moment == "before" and new):
-            due.clear()
-            kill()
-            return request.drop()
-        if moment == "after" and new:
-            due.clear()
-            with site.api.lock:
-                metadata = {**request.body["metadata"], "creationTimestamp": site.api.created}
-                if request.path not in site.api.objects:
-                    site.put({**request.body, "metadata": metadata})
-                    site.api.writes.append(f"POST Workflow/{metadata['name']}")
-            kill()
-            return request.drop()
-        if moment == "any" and request.creates():
-            due.clear()
-            threading.Timer(chance.uniform(0, 0.02), kill).start()
-        return False
-
-    site.fault = fault
-    killed = 0
-    for number in range(KILLS + 1):
+    ended = []
+    for number in range(KILLS):
         if digests == 2 and number == KILLS // 2:
             site.put(newer)
-        due[:] = [("before", "after", "any", "reads")[number % 4]] if number < KILLS else []
-        process = forks.Process(target=work_off, args=(site.arguments(), said))
-        processes.append(process)
-        process.start()
-        process.join(30)
-        killed += process.exitcode == -signal.SIGKILL
-        if process.exitcode == 0:
-            break
-        assert process.exitcode == -signal.SIGKILL, said.read_text()
-    assert killed >= 20, "it was done before it could be killed often enough"
-    assert process.exitcode == 0, said.read_text()
+        ended.append(killer.start(("before", "after", "any", "reads")[number % 4]))
+    assert ended.count(-signal.SIGKILL) >= 20, "it was done before it could be killed often enough"
+    assert killer.start("") == 0
     assert len(site.created) == len(set(site.created)), "doubled"
     counts, started = site.counts(), set(site.runs())
     assert counts["started"] + counts["existing"] == len(started)
@@ -153,7 +154,7 @@ def test_sigterm_ends_every_wait_and_the_next_pod_goes_on(site: FanOutSite, wher
     site.fault = fault
     process = site.process()
     if where == "quiet":
-        until(lambda: site.progress.exists())
+        until(site.progress.exists)
     else:
         until(lambda: len(posts) >= {"pace": 5, "request": 5, "away": 3, "refused": 10}[where])
     done = {"pace": 5, "refused": 10}.get(where, 0)

@@ -21,7 +21,7 @@ def site(tmp_path: Path) -> Iterator[FanOutSite]:
 
 def test_what_has_not_started_is_left_to_a_newer_digest(site: FanOutSite) -> None:
     order = site.put(fan_out(50, pace=PACE))
-    site.crew.at.append((12.0, lambda: site.put(fan_out(50, pace=PACE, **NEWER)) and None))
+    site.later(12.0, fan_out(50, pace=PACE, **NEWER))
     with capture_logs() as logs:
         assert site.executor(order).run() == []
     assert site.runs() == sorted(names(order)[:20])
@@ -160,7 +160,7 @@ def test_runs_that_exist_already_are_not_said_to_be_replaced(site: FanOutSite) -
 def test_refused_runs_are_left_to_a_newer_digest_too(site: FanOutSite) -> None:
     order = site.put(fan_out(5))
     site.fault = lambda request: request.creates("app-0002") and request.answer(422, "Invalid", "no")
-    site.crew.at.append((45.0, lambda: site.put(fan_out(5, **NEWER)) and None))
+    site.later(45.0, fan_out(5, **NEWER))
     assert site.executor(order).run() == []
     assert site.counts() == {"started": 4, "existing": 0, "replaced": 1, "refused": 0}
 

@@ -7,6 +7,7 @@ import pytest
 from fan_out_site import API, FanOutSite, Request, fan_out, names
 from structlog.testing import capture_logs
 
+from apiserver.connection import Refused
 from hookline.fanning_out.asking import is_right_missing
 from hookline.fanning_out.crew import Stopped
 
@@ -32,13 +33,7 @@ def quota(site: FanOutSite, most: int) -> None:
             return request.answer(403, "Forbidden", QUOTA.format(request.path.rpartition("/")[2]))
         return False
 
-    # One at a time, so that the count is exact.
-    site.api.fault = lambda handler, body: _one(site, handler, body)
     site.fault = fault
-
-
-def _one(site: FanOutSite, handler: object, body: object) -> bool:
-    return site._fault(handler, body)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +101,7 @@ def test_the_server_says_how_long_to_leave_it_alone(site: FanOutSite) -> None:
 
 def test_a_run_that_was_created_without_an_answer_is_counted_once(site: FanOutSite) -> None:
     """The connection breaks after the API server has stored it."""
-    broken = set()
+    broken: set[str] = set()
 
     def fault(request: Request) -> bool:
         if not request.creates() or request.path in broken or len(broken) == 10:
@@ -181,9 +176,9 @@ def test_a_quota_that_frees_up_lets_the_rest_start(site: FanOutSite) -> None:
     quota(site, 29)
     # A run that had ended is deleted two minutes later.
     site.crew.at.append((125.0, lambda: site.delete(site.runs()[0])))
-    executor = site.executor(order)
+    # One at a time, so that the quota is exact.
     site.crew._size = 1
-    assert executor.run() == []
+    assert site.executor(order).run() == []
     assert len(site.created) == len(set(site.created)) == 30
     assert site.counts() == {"started": 30, "existing": 0, "replaced": 0, "refused": 0}
     assert site.crew.now == 150.0
@@ -251,9 +246,7 @@ def test_a_missing_right_in_one_namespace_stops_no_other(site: FanOutSite) -> No
         ('workflows.argoproj.io "x" is forbidden: unable to create new content in namespace ci because it is being terminated', False),
     ],
 )  # fmt: skip
-def test_a_missing_right_is_told_from_what_admission_refuses(words: str, missing: bool) -> None:  # noqa: FBT001
-    from apiserver.connection import Refused
-
+def test_a_missing_right_is_told_from_what_admission_refuses(words: str, missing: bool) -> None:
     assert is_right_missing(Refused(403, "Forbidden", words, None)) is missing
 
 
