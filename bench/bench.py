@@ -203,7 +203,7 @@ def decisions() -> None:
 
     def run() -> None:
         for _ in range(300):
-            if decide(dependency, context, event).verdict != "run":
+            if [each.verdict for each in decide(dependency, context, event)] != ["run"]:
                 raise RuntimeError("expected a run")
 
     row(

@@ -23,7 +23,7 @@ class Existing:
 
 
 def existing_runs(resources: Resources, namespaces: Iterable[str]) -> Mapping[tuple[str, str], Existing]:
-    """Pipeline and event, as the labels `hookline.dev/pipeline` and `hookline.dev/event` say them → the Workflow.
+    """Pipeline and event, as the labels `hookline.dev/pipeline` and `hookline.dev/event` say them → the Workflow; that of a fan-out has no pipeline.
 
     Raises:
         UnknownKind, Refused, Unreachable: As Resources.all_of().

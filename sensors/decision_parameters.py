@@ -52,7 +52,7 @@ def decided_workflow(namespaces: frozenset[str]) -> Creation:
 
 
 def scheduled_parameters(name: str, run: str) -> tuple[Parameter, ...]:
-    """What a schedule's event puts into its Workflow.
+    """Parameters of a schedule's Workflow.
 
     Args:
         name: First part of the Workflow's name.

@@ -26,9 +26,15 @@ class OrderError(ValueError):
     """A Workflow holds no order that can be read."""
 
 
+def _time(seconds: int) -> str:
+    """As a declaration writes it: 90 → 1m30s."""
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast the runs of one event start."""
+    """Speed at which the runs of one event start."""
 
     at_once: int
     """Runs that start together."""
@@ -37,6 +43,17 @@ class Pace:
     quiet: int
     """Seconds to wait for a newer event before the first ones."""
 
+    def seconds(self, runs: int) -> int:
+        """Seconds until the last of so many runs starts."""
+        return self.quiet + (max(0, runs - 1) // self.at_once) * self.every
+
+    def words(self, runs: int) -> str:
+        """The start of so many runs, in words."""
+        after = f"after {_time(self.quiet)} without a newer event " if self.quiet else ""
+        if self.every == 0 or runs <= self.at_once:
+            return f"{after}all at once"
+        return f"{after}{self.at_once} at once, the next ones every {_time(self.every)}: the last after {_time(self.seconds(runs))}"
+
     def encode(self) -> dict[str, int]:
         """As an order has it."""
         return {"at_once": self.at_once, "every": self.every, "quiet": self.quiet}
@@ -44,7 +61,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """What a declaration says about its fan-outs."""
+    """Settings of a declaration's fan-outs."""
 
     template: str
     """Name of the WorkflowTemplate with the pod."""
@@ -54,6 +71,11 @@ class FanOut:
     paces: Mapping[str, Pace] = field(default_factory=dict)
     """By repository or image, where it is another one."""
 
+    def of(self, key: str) -> Pace:
+        """Speed of the runs of a repository or image start; a table may have its name in lower case."""
+        named = (pace for name, pace in self.paces.items() if key in (name, name.lower()))
+        return next(named, self.pace)
+
     def constants(self, event: str, keys: frozenset[str], parts: Mapping[str, int]) -> dict[str, Any]:
         """Constants of a program.
 
@@ -62,18 +84,14 @@ class FanOut:
             keys: In its table.
             parts: Into how many tables the pipelines of a key are divided: each starts its part of `at_once`.
         """
-        paces = {
-            key: self._part(self.paces.get(key, self.pace), parts.get(key, 1)).encode()
-            for key in sorted(keys)
-            if key in self.paces or parts.get(key, 1) > 1
-        }
+        paces = {key: self._part(self.of(key), parts.get(key, 1)) for key in sorted(keys)}
         return {
             "template": self.template,
             "namespace": self.namespace,
             "event": event,
             "priority": LOWERED,
             "pace": self.pace.encode(),
-            "paces": paces,
+            "paces": {key: pace.encode() for key, pace in paces.items() if pace != self.pace},
         }
 
     @staticmethod
@@ -100,7 +118,7 @@ def _order(fan_out: Mapping[str, Any]) -> str:
 
 
 def pace_of(fan_out: Mapping[str, Any]) -> Pace:
-    """How fast a fan-out starts its runs.
+    """Speed at which a fan-out starts its runs.
 
     Raises:
         OrderError: It holds no order.
@@ -124,7 +142,10 @@ def runs_of(fan_out: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     try:
         metadata = fan_out["metadata"]
         context = {key: str(metadata["annotations"][f"{PREFIX}event-{key}"]) for key in ("id", "time")}
-        decisions = _program().ask(_order(fan_out), "[runs]")
+        order = _order(fan_out)
+        # What is no JSON at all would be no input for jq, and no fault either.
+        json.loads(order)
+        decisions = _program().ask(order, "[runs]")
         found = [_RUN.of(context, {"hookline": each}) for each in decisions]
     except (ValueError, KeyError, TypeError) as error:
         raise error if isinstance(error, OrderError) else _unreadable(error) from error

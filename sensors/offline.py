@@ -13,7 +13,7 @@ __all__ = ["Outcome", "decide", "reached"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one dependency does for one pipeline about one event."""
+    """The answer of one dependency to one event, for one pipeline."""
 
     dependency: Dependency
     pipeline: str

@@ -27,7 +27,7 @@ __all__ = [
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 Line = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-"""What a table says about a key: one entry, or a list of them."""
+"""The line of a key in a table: one entry, or a list of them."""
 
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
 

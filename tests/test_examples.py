@@ -28,6 +28,7 @@ def test_the_examples_are_these() -> None:
     assert [path.name for path in EXAMPLES] == [
         "ack-one",
         "base-image",
+        "fan-out",
         "forks",
         "forty",
         "merge-queue",
@@ -92,6 +93,7 @@ def test_sensors_may_touch_workflows_and_the_exporter_what_it_reads() -> None:
                 allowed = {
                     "hookline-exporter": {"workflows", "pods", "pods/log", "events", "leases"},
                     "hookline-sensor": {"workflows"},
+                    "hookline-fan-out": {"workflows"},
                     "hookline-executor": {"workflowtaskresults"},
                     "hookline-calendar": {"configmaps"},
                 }

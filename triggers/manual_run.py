@@ -9,6 +9,7 @@ from triggers.words import (
     BECAUSE_ANNOTATION,
     CANCELLED_BECAUSE_ANNOTATION,
     CANCELLED_BY_ANNOTATION,
+    FAN_OUT_LABEL,
     PREFIX,
     RERUN_LABEL,
     STARTED_BY_ANNOTATION,
@@ -34,6 +35,8 @@ _OF_THE_FIRST = frozenset(
         CANCELLED_BY_ANNOTATION,
         CANCELLED_BECAUSE_ANNOTATION,
         SUPERSEDED_ANNOTATION,
+        # Nor did a fan-out start it.
+        FAN_OUT_LABEL,
     }
 )
 

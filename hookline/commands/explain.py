@@ -94,6 +94,8 @@ def _print(found: Explanation) -> None:
     print_line(f"event   {summary(dict(found.event))}")
     if result.workflow is not None:
         print_line(f"run     {result.namespace}/{result.workflow['metadata']['name']}")
+    if result.fan_out is not None:
+        print_line(f"run     by fan-out {result.fan_out['metadata']['name']}")
     if result.publishing:
         print_line(f"run     {result.publishing}")
     click.echo()

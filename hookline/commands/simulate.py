@@ -20,6 +20,7 @@ from hookline.command_line.common import (
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.command_line.strict import StrictCommand
 from hookline.output import plural, table, yaml_documents
+from sensors.fan_out import pace_of, runs_of
 from sensors.reasons import OPEN_PATHS, REASONS, meaning
 
 
@@ -101,8 +102,19 @@ def answer(found: Simulation) -> dict[str, object]:
                 "trigger": result.trigger,
                 "pushes": result.pushes,
                 "workflow": result.workflow,
+                "fanOut": result.fan_out["metadata"]["name"] if result.fan_out else None,
             }
             for result in found.results
+        ],
+        "fanOuts": [
+            {
+                "name": each["metadata"]["name"],
+                "namespace": each["metadata"]["namespace"],
+                "runs": len(runs_of(each)),
+                "pace": pace_of(each).encode(),
+                "seconds": pace_of(each).seconds(len(runs_of(each))),
+            }
+            for each in found.fan_outs
         ],
         "others": dict(found.others),
     }
@@ -147,5 +159,8 @@ def _print(
                 print_line(f"{result.pipeline}: run, {OPEN_PATHS}")
     else:
         click.echo("no pipeline is about this event")
+    for each in found.fan_outs:
+        runs = len(runs_of(each))
+        print_line(f"fan-out {each['metadata']['name']}: {plural(runs, 'run')}, {pace_of(each).words(runs)}")
     for reason, count in found.others.items():
         click.echo(f"{plural(count, 'other pipeline')}: skip {reason} ({REASONS[reason]})")

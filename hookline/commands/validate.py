@@ -15,6 +15,7 @@ from hookline.command_line.common import (
     format_option,
     objects_to_print,
     print_data,
+    print_line,
     report,
 )
 from hookline.command_line.strict import StrictCommand
@@ -76,6 +77,11 @@ def command(declared: DeclarationArguments, output: str, strict: bool) -> None:
             f"{plural(len(plan.workloads), 'pipeline')}, {plural(len(plan.endpoints), 'source')}: valid; {pods_needed(plan).sentence}"
             + (f"; Workflows in {len(plan.namespaces)} namespaces" if len(plan.namespaces) > 1 else "")
         )
+        for source, key, runs, pace in plan.layout.lists(plan.routes):
+            if runs > pace.at_once:
+                print_line(
+                    f"one event of {key} ({source}) may start {plural(runs, 'run')}: {pace.words(runs)}"
+                )
     if strict and problems:
         sys.exit(EXIT_NEGATIVE)
 

@@ -1,4 +1,4 @@
-"""What the pod of a fan-out needs: its command, its rights, and where it writes what came of it."""
+"""Needs of a fan-out's pod: its command, its rights, and where it writes what came of it."""
 
 from typing import Any
 

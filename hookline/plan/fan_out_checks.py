@@ -60,7 +60,7 @@ def check_fan_out(declaration: Declaration, endpoints: Mapping[str, Endpoint], p
             )
     check_amounts(
         said,
-        lambda *path, key=False: declaration.cluster_position("fan_out", *path, key=key),
+        lambda *path, key=False: declaration.cluster_position("fan_out", *map(str, path)),  # noqa: ARG005
         "cluster.fan_out",
         (DEFAULT_REQUESTS, DEFAULT_LIMITS),
         problems,

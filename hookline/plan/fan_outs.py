@@ -6,9 +6,12 @@ from sensors.fan_out import FanOut, Pace
 
 __all__ = ["fan_out", "settings_of"]
 
+PACE = Pace(at_once=20, every=30, quiet=0)
+"""Where nothing is said: 300 builds at once starve everybody who shares nodes, registry and volume with them."""
+
 
 def settings_of(declaration: Declaration) -> FanOutBlock:
-    """What is said about fan-outs, with the defaults."""
+    """The block cluster.fan_out; empty where it is left out."""
     return declaration.cluster.fan_out or FanOutBlock()
 
 
@@ -18,17 +21,18 @@ def fan_out(declaration: Declaration) -> FanOut | None:
     if cluster.image is None:
         return None
     said = settings_of(declaration)
+    pace = _over(PACE, said)
     return FanOut(
         template=f"{cluster.name}-fan-out",
         namespace=cluster.namespace,
-        pace=Pace(said.at_once, said.every, said.quiet),
-        paces={name: _pace(said, own) for name, own in said.only.items()},
+        pace=pace,
+        paces={name: _over(pace, own) for name, own in said.only.items()},
     )
 
 
-def _pace(said: FanOutBlock, own: DeclaredPace) -> Pace:
+def _over(pace: Pace, said: DeclaredPace) -> Pace:
     return Pace(
-        said.at_once if own.at_once is None else own.at_once,
-        said.every if own.every is None else own.every,
-        said.quiet if own.quiet is None else own.quiet,
+        pace.at_once if said.at_once is None else said.at_once,
+        pace.every if said.every is None else said.every,
+        pace.quiet if said.quiet is None else said.quiet,
     )

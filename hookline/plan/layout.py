@@ -8,7 +8,7 @@ from hookline.output import plural
 from sensors.assignment import LANES, Assignment, Group, ListGroup, assigned, bins
 from sensors.creation import CreationMode
 from sensors.dependencies import Dependency, of_group, of_list, of_route
-from sensors.fan_out import FanOut
+from sensors.fan_out import FanOut, Pace
 from sensors.manifests import SensorPlan, dependency_bytes, room
 from sensors.routes import Route
 from triggers.workflow import digest
@@ -23,7 +23,7 @@ def placed_name(name: str, place: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What decides where routes go."""
+    """Rules by which routes are placed in Sensors."""
 
     prefix: str
     """First part of the names of Sensors."""
@@ -55,6 +55,15 @@ class Layout:
     def assigned(self, routes: Iterable[Route]) -> Assignment:
         """The tables, lists and single triggers of all routes."""
         return assigned(routes, self.shards, fan_out=self.fan_out is not None)
+
+    def lists(self, routes: Iterable[Route]) -> Iterator[tuple[str, str, int, Pace]]:
+        """Source, repository or image, the number of its pipelines, and how fast their runs start; of all that are decided as lists."""
+        if self.fan_out is not None:
+            found = Counter(
+                (each.source.name, each.key) for some in self.assigned(routes).lists.values() for each in some
+            )
+            for (source, key), count in sorted(found.items()):
+                yield source, key, count, self.fan_out.of(key)
 
     def shard_bytes(self, routes: Iterable[Route]) -> dict[int, int]:
         """JSON bytes of what each shard carries."""

@@ -33,6 +33,8 @@ class Asked:
     strategy: Mapping[str, Any]
     """The ttlStrategy of its Workflow."""
     suspended_until: datetime.datetime | None
+    fan_out: str | None
+    """Name of the fan-out that starts it; None = its Sensor creates it."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -63,6 +65,7 @@ def asked(plan: Plan, result: Result) -> Asked | None:
         suspended_until=None
         if suspended is None
         else datetime.datetime.fromtimestamp(suspended, datetime.UTC),
+        fan_out=None if result.fan_out is None else str(result.fan_out["metadata"]["name"]),
     )
 
 

@@ -27,11 +27,21 @@ __all__ = [
 ]
 
 Code = Literal[
-    "EXISTS", "LOST", "WAITING", "NOT_APPLIED", "OLDER", "EXPIRED", "ENDED", "SUPERSEDED", "SUSPENDED"
+    "EXISTS",
+    "FAN_OUT",
+    "LOST",
+    "WAITING",
+    "NOT_APPLIED",
+    "OLDER",
+    "EXPIRED",
+    "ENDED",
+    "SUPERSEDED",
+    "SUSPENDED",
 ]
 
 MEANINGS: Final[Mapping[Code, str]] = {
     "EXISTS": "its Workflow is there",
+    "FAN_OUT": "its fan-out is there: it starts the run, or has left it to a newer digest, or says why it could not",
     "LOST": "its Workflow should be there and is not",
     "WAITING": "the Sensor may still create its Workflow",
     "NOT_APPLIED": "the Sensor in the cluster is not that of this declaration",
@@ -71,6 +81,8 @@ class Due:
     """The end of a suspension that the declaration names: the program asks the clock, so it says today what it did not say then."""
     deliveries: list[tuple[int, datetime.datetime]] = field(default_factory=list)
     """Sequence number and time of each that asks for the run, the oldest first."""
+    fan_out: str | None = None
+    """Name of the fan-out that starts it; None = its Sensor creates it."""
     earlier: datetime.datetime | None = None
     """Of the first delivery that the bus has, if it is older than these."""
 
@@ -89,6 +101,8 @@ class Evidence:
     tolerance: datetime.timedelta
     existing: frozenset[tuple[str, str]]
     """Pipeline and event of each Workflow that is there."""
+    fan_outs: frozenset[str]
+    """Names of the fan-outs that are there."""
     ended: frozenset[tuple[str, str]]
     """Namespace and name of Workflows that ended, by the cluster's Events."""
     applied: Mapping[tuple[str, str], datetime.datetime | None]
@@ -139,6 +153,8 @@ def judge(
 def _code(due: Due, evidence: Evidence, grace: datetime.timedelta) -> Code:
     if due.key in evidence.existing:
         return "EXISTS"
+    if due.fan_out in evidence.fan_outs:
+        return "FAN_OUT"
     place = due.sensor, due.dependency
     if place not in evidence.applied:
         return "NOT_APPLIED"

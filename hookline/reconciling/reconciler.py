@@ -3,7 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apiserver.connection import Connection, Refused
@@ -136,13 +136,13 @@ class Reconciler:
             if place[0] in sensors and carries(sensors[place[0]], self._plan, sensor, dependency)
         }
         # After the bus was read: what a Sensor has created of it is there by now.
-        existing = frozenset(existing_runs(self._resources, self._plan.namespaces))
-        evidence = Evidence(self._connection.now(), allowed, existing, frozenset(), applied)
+        existing, fan_outs = self._existing()
+        evidence = Evidence(self._connection.now(), allowed, existing, fan_outs, frozenset(), applied)
         found = judge(dues.values(), evidence, grace, skip_superseded=skip_superseded)
         lost = [each.due for each in found if each.code == "LOST"]
         if lost:
             self._look_back(lost, state.first_sequence, first - 1)
-            evidence = Evidence(evidence.now, allowed, existing, self._ended(lost), applied)
+            evidence = replace(evidence, ended=self._ended(lost))
             found = judge(dues.values(), evidence, grace, skip_superseded=skip_superseded)
         versions = {name: str(each["metadata"]["resourceVersion"]) for name, each in sensors.items()}
         return Examined(state, begin, events, unreadable, tuple(found), versions)
@@ -164,13 +164,22 @@ class Reconciler:
         if current != dict(examined.versions):
             raise Changed("the Sensors were changed while the bus was read; nothing was created")
         places = {each.due.deliveries[0][0] for each in lost.values()}
+        fan_outs: dict[str, Made] = {}
         for message in self._reader.messages(subjects(self._plan), min(places), max(places)):
             if message.sequence not in places:
                 continue
             for result in self._results(message) or ():
                 finding = lost.pop(key_of(result), None)
-                if finding is not None and result.workflow is not None:
+                if finding is None or result.workflow is None:
+                    continue
+                if result.fan_out is None:
                     yield self._created(finding, result.workflow)
+                    continue
+                # The fan-out starts all of its runs, at their pace.
+                name = str(result.fan_out["metadata"]["name"])
+                if name not in fan_outs:
+                    fan_outs[name] = self._created(finding, result.fan_out)
+                yield replace(fan_outs[name], finding=finding)
 
     def _created(self, finding: Finding, workflow: Mapping[str, Any]) -> Made:
         metadata = dict(workflow["metadata"])
@@ -182,6 +191,19 @@ class Reconciler:
                 return Made(finding, created=False)
             return Made(finding, created=False, refused=str(refused))
         return Made(finding, created=True)
+
+    def _existing(self) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+        """Pipeline and event of the runs that are there, and the names of the fan-outs."""
+        places = dict.fromkeys(
+            (*self._plan.namespaces, *([self._plan.namespace] if self._plan.fans_out else []))
+        )
+        found = existing_runs(self._resources, places)
+        fan_outs = {
+            each.name
+            for (pipeline, _), each in found.items()
+            if not pipeline and each.namespace == self._plan.namespace
+        }
+        return frozenset(found), frozenset(fan_outs)
 
     def _sensors(self) -> dict[str, dict[str, Any]]:
         wanted = {each.name for each in self._plan.sensors}
@@ -219,6 +241,7 @@ class Reconciler:
                 line=run.line,
                 kept=kept_seconds({"ttlStrategy": run.strategy}, self._template(run)),
                 suspended_until=run.suspended_until,
+                fan_out=run.fan_out,
             )
         dues[run.key].deliveries.append((message.sequence, message.time))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from triggers.manual_run import repeated
-from triggers.words import BECAUSE_ANNOTATION, PREFIX, STARTED_BY_ANNOTATION
+from triggers.words import BECAUSE_ANNOTATION, FAN_OUT_LABEL, PREFIX, STARTED_BY_ANNOTATION
 
 __all__ = ["again", "as_decided"]
 
@@ -24,6 +24,7 @@ def as_decided(workflow: Mapping[str, Any], by: str, because: str) -> dict[str, 
     found = copy.deepcopy(dict(workflow))
     annotations = found["metadata"].get("annotations") or {}
     kept = {key: value for key, value in annotations.items() if key not in _WAITED}
+    found["metadata"]["labels"].pop(FAN_OUT_LABEL, None)
     found["metadata"]["annotations"] = {**kept, **_said(by, because)}
     return found
 

@@ -1,5 +1,6 @@
 """What reconciling decides, over random histories: nothing lost within what can be proven, nothing of the past built again, nothing twice."""
 
+import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ def due(*ago: float, kept: int | None = HOUR, identity: str = "e1", line: str | 
     return Due("shop", "ci", f"shop-{identity}", identity, *PLACE, "", line, kept, deliveries=deliveries)
 
 
+FAN_OUTS = ("fan-out-there",)
+
+
 def evidence(
     applied: float | None = 10 * HOUR,
     existing: Sequence[str] = (),
@@ -51,6 +55,7 @@ def evidence(
         NOW,
         tolerance(NOW + datetime.timedelta(seconds=skew), NOW),
         frozenset(("shop", each) for each in existing),
+        frozenset(FAN_OUTS),
         frozenset(("ci", f"shop-{each}") for each in ended),
         {PLACE: at(applied) if applied is not None else None},
     )
@@ -67,6 +72,13 @@ def test_an_event_without_a_run_is_lost_after_the_grace() -> None:
     assert code(due(600), evidence(existing=["e1"])) == "EXISTS"
 
 
+def test_a_run_whose_fan_out_is_there_is_left_to_it() -> None:
+    assert code(dataclasses.replace(due(600), fan_out="fan-out-there"), evidence()) == "FAN_OUT"
+    assert code(dataclasses.replace(due(600), fan_out="fan-out-gone"), evidence()) == "LOST"
+    there = evidence(existing=["e1"])
+    assert code(dataclasses.replace(due(600), fan_out="fan-out-there"), there) == "EXISTS"
+
+
 def test_what_is_older_than_the_declaration_is_left_alone() -> None:
     assert code(due(600), evidence(applied=599)) == "OLDER"
     assert code(due(600), evidence(applied=602)) == "OLDER"  # the clocks are not that exact
@@ -76,7 +88,7 @@ def test_what_is_older_than_the_declaration_is_left_alone() -> None:
 
 def test_a_sensor_that_says_not_since_when_proves_nothing() -> None:
     assert code(due(600), evidence(applied=None)) == "OLDER"
-    another = Evidence(NOW, TOLERANCE, frozenset(), frozenset(), {})
+    another = Evidence(NOW, TOLERANCE, frozenset(), frozenset(), frozenset(), {})
     assert code(due(600), another) == "NOT_APPLIED"
 
 
@@ -239,6 +251,7 @@ def test_nothing_provable_is_lost_nothing_past_is_built_and_nothing_twice(
         NOW,
         tolerance(NOW + datetime.timedelta(seconds=skew), NOW),
         frozenset(("shop", each) for each in existing),
+        frozenset(FAN_OUTS),
         frozenset(("ci", f"shop-{each}") for each in ended),
         {PLACE: at(END - applied)},
     )
@@ -267,7 +280,7 @@ def test_nothing_provable_is_lost_nothing_past_is_built_and_nothing_twice(
             assert each.code == "LOST"
     # The second round, after everything lost was created: nothing is missing.
     created = frozenset(each.due.key for each in found if each.code == "LOST")
-    after = Evidence(NOW, known.tolerance, known.existing | created, known.ended, known.applied)
+    after = dataclasses.replace(known, existing=known.existing | created)
     assert not [each for each in judge(dues.values(), after, GRACE) if each.code == "LOST"]
 
 

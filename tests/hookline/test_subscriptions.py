@@ -239,13 +239,13 @@ def test_the_table_of_a_program_says_whom_it_carries(pipelines: Declared) -> Non
     for sensor in planned(pipelines).sensors:
         for each in sensor.dependencies:
             if each.program is not None:
-                found = tabled(each.program.text)
-                assert (set(found), set(found.values())) == (set(each.keys), set(each.pipelines))
+                keys, carried = zip(*tabled(each.program.text), strict=True)
+                assert (set(keys), set(carried)) == (set(each.keys), set(each.pipelines))
 
 
 @pytest.mark.parametrize("text", ["", ".", "{a: 1}", "def other: 1; other"])
 def test_a_program_of_somebody_else_carries_nobody(text: str) -> None:
-    assert tabled(text) == {}
+    assert list(tabled(text)) == []
 
 
 def test_foreign_code_has_a_subscription_of_its_own() -> None:

@@ -45,7 +45,7 @@ def with_note(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def noted(*arguments: object) -> Dependency:
         return dataclasses.replace(of_group(*arguments), beside=(NOTE,))  # type: ignore[arg-type]
 
-    monkeypatch.setattr("hookline.plan.planning.of_group", noted)
+    monkeypatch.setattr("hookline.plan.layout.of_group", noted)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hookline.yaml").write_text(DECLARATION, "utf-8")
     (tmp_path / "push.json").write_text(json.dumps(github_push()), "utf-8")

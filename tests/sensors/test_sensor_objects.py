@@ -5,6 +5,7 @@ import copy
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -245,13 +246,16 @@ def test_one_shard_more_moves_only_what_goes_to_the_new_one(keys: list[str], cou
     assert all(before[key] == after[key] or after[key] == count + 1 for key in keys)
 
 
+def within(sizes: dict[str, int], room: int) -> Callable[[list[str]], bool]:
+    return lambda names: sum(sizes[name] for name in names) <= room
+
+
 @settings(max_examples=tries(50))
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.integers(1, 50), min_size=1, max_size=40))
 def test_bins_hold_what_fits_whatever_the_order(sizes: dict[str, int]) -> None:
     def packed(names: list[str]) -> dict[str, list[str]]:
         return {
-            place: sorted(found)
-            for place, found in bins(names, name=str, size=sizes.__getitem__, room=100).items()
+            place: sorted(found) for place, found in bins(names, name=str, fit=within(sizes, 100)).items()
         }
 
     found = packed(sorted(sizes))
@@ -273,7 +277,7 @@ def test_one_item_more_moves_items_of_its_own_bin_alone_and_only_if_that_is_full
     few, many = (
         {
             name: place
-            for place, names in bins(some, name=str, size=some.__getitem__, room=100).items()
+            for place, names in bins(some, name=str, fit=within(some, 100)).items()
             for name in names
         }
         for some in (sizes, after)
@@ -286,7 +290,7 @@ def test_one_item_more_moves_items_of_its_own_bin_alone_and_only_if_that_is_full
 
 
 def test_what_fits_into_one_bin_has_a_name_that_no_item_is_part_of() -> None:
-    assert list(bins("abc", name=str, size=lambda _: 1, room=3)) == [""]
+    assert list(bins("abc", name=str, fit=lambda some: len(some) <= 3)) == [""]
 
 
 def test_environment_bytes_are_those_of_the_string_that_linux_gets() -> None:
