@@ -18,7 +18,7 @@ import urllib3
 import yaml
 from kubernetes import client, config
 
-__all__ = ["JSON", "METADATA", "Connection", "Refused", "TooLarge", "Unreachable"]
+__all__ = ["JSON", "METADATA", "METADATA_OF_ONE", "Connection", "Refused", "TooLarge", "Unreachable"]
 
 CONNECT_SECONDS = 5.0
 CONNECTIONS = 200
@@ -26,6 +26,8 @@ CONNECTIONS = 200
 JSON = "application/json"
 METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Form of a list in which each object is its metadata alone (Kubernetes API concepts, metadata-only fetches)."""
+METADATA_OF_ONE = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""The same of one object."""
 CHUNK = 1 << 16
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """A watch that sends a longer line is broken; etcd keeps no object of a tenth of that."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apiserver.connection import METADATA, Connection, Refused
+from apiserver.connection import METADATA, METADATA_OF_ONE, Connection, Refused
 
 __all__ = ["MERGE_PATCH", "Resources", "UnknownKind"]
 
@@ -58,16 +58,26 @@ class Resources:
             return False
         return True
 
-    def read(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+    def read(
+        self, api_version: str, kind: str, namespace: str, name: str, *, metadata_alone: bool = False
+    ) -> dict[str, Any] | None:
         """One object; None if there is none.
+
+        Args:
+            api_version: Of the kind.
+            kind: Of the object.
+            namespace: Of the object.
+            name: Of the object.
+            metadata_alone: Whether spec and status are left out.
 
         Raises:
             UnknownKind: Such a definition is not installed.
             Refused, Unreachable: Any other answer, or none.
         """
         place = self._place(api_version, kind)
+        accept = {"Accept": METADATA_OF_ONE} if metadata_alone else None
         try:
-            return dict(self._connection.json("GET", place.path(namespace, name)))
+            return dict(self._connection.json("GET", place.path(namespace, name), headers=accept))
         except Refused as refused:
             if refused.status == 404:
                 return None

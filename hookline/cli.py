@@ -23,13 +23,18 @@ __all__ = ["command_names", "main", "run", "summary"]
 
 @cache
 def command_names() -> tuple[str, ...]:
-    """Every command: the modules of `hookline.commands`."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(commands.__path__)))
+    """Every command: the modules of `hookline.commands`, with - for _."""
+    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__)))
+
+
+def module_of(name: str) -> str:
+    """The module of a command."""
+    return f"hookline.commands.{name.replace('-', '_')}"
 
 
 def summary(name: str) -> str:
     """The one line of a command in the overview, read from its module's first line: --help loads no command."""
-    spec = importlib.util.find_spec(f"hookline.commands.{name}")
+    spec = importlib.util.find_spec(module_of(name))
     if spec is None or spec.origin is None:
         raise KeyError(name)
     with Path(spec.origin).open(encoding="utf-8") as source:
@@ -67,9 +72,9 @@ class LazyGroup(StrictGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in command_names():
             return None
-        command = importlib.import_module(f"hookline.commands.{cmd_name}").command
+        command = importlib.import_module(module_of(cmd_name)).command
         if not isinstance(command, click.Command):
-            raise TypeError(f"hookline/commands/{cmd_name}.py must define `command`")
+            raise TypeError(f"{module_of(cmd_name)} must define `command`")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -114,6 +119,7 @@ def main(log_level: str | None) -> None:
       74  the answer cannot be written
       130 interrupted by Ctrl-C
       141 the reader of the answer has gone, as in | head
+      143 ended by SIGTERM with work left
     """
     if log_level is not None:
         from hookline.logs import configure  # noqa: PLC0415 - structlog is loaded where somebody wants logs

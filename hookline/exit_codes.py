@@ -5,6 +5,7 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_NEGATIVE",
     "EXIT_NO_READER",
+    "EXIT_TERMINATED",
     "EXIT_UNDECIDABLE",
     "EXIT_UNREACHABLE",
     "EXIT_UNWRITABLE",
@@ -23,3 +24,5 @@ EXIT_INTERRUPTED = 130
 """Ctrl-C, as shells count it: 128 and the number of the signal."""
 EXIT_NO_READER = 141
 """The same for a reader of stdout that has gone, as in `| head`."""
+EXIT_TERMINATED = 143
+"""SIGTERM, as shells count it, where the work is not done; services that have nothing to finish exit with 0."""

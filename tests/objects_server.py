@@ -7,6 +7,8 @@ import base64
 import copy
 import json
 import re
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -110,6 +112,11 @@ class ObjectsServer:
         """METHOD name of each request that changed something, in order."""
         self.refuse: Callable[[str, str, bool], tuple[int, str] | None] = lambda _method, _path, _trial: None
         """Status and message for a request: method, path, whether it is a trial."""
+        self.fault: Callable[[_Handler, Any], bool] = lambda _handler, _body: False
+        """Does something to a request: its handler, its body; True if that was all."""
+        self.created = CREATED
+        """When what is created next was created."""
+        self.lock = threading.Lock()
         self.managed: dict[str, list[Json]] = {}
         """Path → the managed fields in the answer to an apply of this object."""
         self.logs: dict[str, str] = {}
@@ -125,7 +132,7 @@ class ObjectsServer:
         """The Date header in place of the true one."""
         self.kinds: dict[str, tuple[str, ...]] = dict(KINDS)
         handler = type("Bound", (_Handler,), {"server_of_objects": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -155,6 +162,21 @@ class ObjectsServer:
     def names(self) -> set[str]:
         """Kind/name of everything that is there."""
         return {f"{each['kind']}/{each['metadata']['name']}" for each in self.objects.values()}
+
+    def create(self, path: str, manifest: Json) -> None:
+        """Create an object in a collection as a request would; nothing happens if it is there."""
+        with self.lock:
+            self._store(path, manifest)
+
+    def _store(self, path: str, body: Json) -> Json | None:
+        """The object that a request has created; None if there is one of this name."""
+        path = f"{path}/{body['metadata']['name']}"
+        if path in self.objects:
+            return None
+        made = {**body["metadata"], "uid": path, "resourceVersion": "1"}
+        self.objects[path] = {**body, "metadata": {"creationTimestamp": self.created, **made}}
+        self.writes.append(f"POST {body['kind']}/{body['metadata']['name']}")
+        return self.objects[path]
 
     def put(self, path: str, manifest: Json) -> None:
         """Make an object behind everybody's back."""
@@ -227,6 +249,13 @@ def _selected(found: Json, query: dict[str, str]) -> bool:
     return selected(found["metadata"].get("labels", {}), query.get("labelSelector", ""))
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of whoever has gone away: tests kill those that ask."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server_of_objects: ObjectsServer
     protocol_version = "HTTP/1.1"
@@ -240,9 +269,17 @@ class _Handler(BaseHTTPRequestHandler):
         """The Date header."""
         return self.server_of_objects.date or super().date_time_string(timestamp)
 
-    def _answer(self, status: int, body: Any) -> None:
+    def drop(self) -> None:
+        """Close the connection without an answer."""
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def answer(self, status: int, body: Any, **headers: str) -> None:
+        """Answer with JSON, or with a text as it is."""
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -250,46 +287,54 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         server, url = self.server_of_objects, urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        sent = self.rfile.read(length)
+        if len(sent) < length:
+            # Whoever asked was killed.
+            self.close_connection = True
+            return
         body = json.loads(sent or b"null")
         trial = "dryRun" in query
+        if server.fault(self, body):
+            return
         if refused := server.refuse(self.command, url.path, trial):
-            self._answer(refused[0], {"reason": "Refused", "message": refused[1]})
+            self.answer(refused[0], {"reason": "Refused", "message": refused[1]})
             return
         version = "/".join(url.path.split("/")[2:4]) if url.path.startswith("/apis/") else "v1"
         if url.path in (f"/apis/{version}", f"/api/{version}"):
             if version not in server.kinds:
-                self._answer(404, {"message": "no such group"})
+                self.answer(404, {"message": "no such group"})
                 return
             found = [
                 {"name": plural(kind), "kind": kind, "namespaced": not kind.startswith("Cluster")}
                 for kind in server.kinds[version]
             ]
-            self._answer(200, {"resources": [*found, {"name": "x/status", "kind": "X", "namespaced": True}]})
+            self.answer(200, {"resources": [*found, {"name": "x/status", "kind": "X", "namespaced": True}]})
         elif url.path.endswith("/selfsubjectreviews"):
             if server.user and version.endswith("/v1"):
-                self._answer(201, {"status": {"userInfo": {"username": server.user}}})
+                self.answer(201, {"status": {"userInfo": {"username": server.user}}})
             else:
-                self._answer(404, {"message": "no such resource"})
+                self.answer(404, {"message": "no such resource"})
         elif url.path == "/version":
-            self._answer(200, {"gitVersion": "v1.34.4"})
+            self.answer(200, {"gitVersion": "v1.34.4"})
         elif url.path.endswith("/subjectaccessreviews"):
             asked = {"user": body["spec"]["user"], **body["spec"]["resourceAttributes"]}
-            self._answer(201, {**body, "status": {"allowed": server.allows(asked)}})
+            self.answer(201, {**body, "status": {"allowed": server.allows(asked)}})
         elif "/proxy/" in url.path:
             place = re.split("/(?:pods|services)/", url.path)[-1]
             answer = server.proxied.get(place, (503, {"message": "no endpoint"}))
-            self._answer(*(answer(self.headers, sent) if callable(answer) else answer))
+            self.answer(*(answer(self.headers, sent) if callable(answer) else answer))
         elif url.path.endswith("/log"):
-            self._answer(200, server.logs.get(url.path.split("/")[-2], ""))
+            self.answer(200, server.logs.get(url.path.split("/")[-2], ""))
         else:
-            self._object(url.path, query, body, trial=trial)
+            with server.lock:
+                self._object(url.path, query, body, trial=trial)
 
     def _object(self, path: str, query: dict[str, str], body: Any, *, trial: bool) -> None:
         objects, name = self.server_of_objects.objects, path.rpartition("/")[2]
         match self.command:
             case "GET" if path in objects:
-                self._answer(200, objects[path])
+                self.answer(200, objects[path])
             case "GET" if any(plural(kind) == name for kinds in KINDS.values() for kind in kinds):
                 found = [
                     each
@@ -299,23 +344,21 @@ class _Handler(BaseHTTPRequestHandler):
                 if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
                     # Without an object the real one answers null.
                     found = [{"metadata": each["metadata"]} for each in found] or None  # type: ignore[assignment]
-                self._answer(200, {"items": found, "metadata": {}})
-            case "POST" if f"{path}/{body['metadata']['name']}" in objects:
-                self._answer(409, {"reason": "AlreadyExists", "message": "there is one of this name"})
+                self.answer(200, {"items": found, "metadata": {}})
             case "POST":
-                path = f"{path}/{body['metadata']['name']}"
-                made = {**body, "metadata": {**body["metadata"], "uid": path, "resourceVersion": "1"}}
-                objects[path] = {**made, "metadata": {"creationTimestamp": CREATED, **made["metadata"]}}
-                self.server_of_objects.writes.append(f"POST {body['kind']}/{body['metadata']['name']}")
-                self._answer(201, objects[path])
+                made = self.server_of_objects._store(path, body)
+                if made is None:
+                    self.answer(409, {"reason": "AlreadyExists", "message": "there is one of this name"})
+                else:
+                    self.answer(201, made)
             case "PATCH" if path in objects and self.headers["Content-Type"] in (MERGE_PATCH, JSON_PATCH):
                 changed = patched(objects[path], body)
                 if changed is None:
-                    self._answer(409, {"reason": "Conflict", "message": "the object has been modified"})
+                    self.answer(409, {"reason": "Conflict", "message": "the object has been modified"})
                     return
                 objects[path] = changed
                 self.server_of_objects.writes.append(f"PATCH {changed['kind']}/{name}")
-                self._answer(200, changed)
+                self.answer(200, changed)
             case "PATCH" if isinstance(body, dict):
                 made = {**body, "metadata": {**body["metadata"], "uid": path, "resourceVersion": "1"}}
                 if path in self.server_of_objects.managed:
@@ -325,12 +368,12 @@ class _Handler(BaseHTTPRequestHandler):
                 if not trial:
                     objects[path] = made
                     self.server_of_objects.writes.append(f"PATCH {body['kind']}/{name}")
-                self._answer(200, made)
+                self.answer(200, made)
             case "DELETE" if path in objects:
                 kind = objects.pop(path)["kind"]
                 self.server_of_objects.writes.append(f"DELETE {kind}/{name}")
-                self._answer(200, {})
+                self.answer(200, {})
             case _:
-                self._answer(404, {"reason": "NotFound", "message": f"{name} not found"})
+                self.answer(404, {"reason": "NotFound", "message": f"{name} not found"})
 
     do_GET = do_PATCH = do_POST = do_DELETE = _handle  # noqa: N815 - the names that the server calls

@@ -18,6 +18,7 @@ from hookline.command_line.common import EXIT_UNREACHABLE, fail
 from hookline.logs import configure
 
 if TYPE_CHECKING:
+    from apiserver.connection import Connection
     from runs.exporter.service import ClusterScope
 
 __all__ = [
@@ -58,20 +59,23 @@ class ClusterArguments:
             and Path("/var/run/secrets/kubernetes.io").exists()
         )
 
-    def sources(self) -> "ClusterScope":
-        """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
-        from apiserver.connection import Connection  # noqa: PLC0415
-        from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
-        from runs.tracker import ALL_NAMESPACES  # noqa: PLC0415
+    def connection(self) -> "Connection":
+        """A connection to it; if it cannot be found, the command ends with code 3."""
+        from apiserver.connection import Connection  # noqa: PLC0415 - brings the cluster's client
 
         try:
             if self.is_own:
-                connection = Connection.of_pod()
-            else:
-                connection = Connection.of_kubeconfig(self.kubeconfig, self.context)
+                return Connection.of_pod()
+            return Connection.of_kubeconfig(self.kubeconfig, self.context)
         except ConnectionError as error:
             fail(str(error), EXIT_UNREACHABLE)
-        return ClusterScope(connection, self.namespaces or ALL_NAMESPACES)
+
+    def sources(self) -> "ClusterScope":
+        """The scope to watch; if the cluster cannot be found, the command ends with code 3."""
+        from runs.exporter.service import ClusterScope  # noqa: PLC0415 - brings the cluster's client
+        from runs.tracker import ALL_NAMESPACES  # noqa: PLC0415
+
+        return ClusterScope(self.connection(), self.namespaces or ALL_NAMESPACES)
 
 
 def cluster_options(environment: str = ENVIRONMENT) -> Callable[[Command], Command]:

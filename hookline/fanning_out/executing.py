@@ -1,0 +1,161 @@
+"""The executor: takes an order and creates its runs, each once, however often it is killed and begun again.
+
+It keeps nothing: a run has the name that its event and pipeline give it, so what exists is what was done.
+"""
+
+import datetime
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from apiserver.connection import Refused
+from hookline.fanning_out.asking import Answer, Asking, Trouble, is_right_missing
+from hookline.fanning_out.creating import Creating, Round
+from hookline.fanning_out.insisting import Insisting
+from hookline.fanning_out.order import FanOut, Run, left_to, read_fan_out
+from hookline.fanning_out.pacing import Pacer
+from hookline.fanning_out.replacing import Newer
+from hookline.fanning_out.tally import Outcome, Tally
+from hookline.fanning_out.telling import Telling
+from hookline.logs import log
+
+__all__ = ["Executor", "find_order"]
+
+
+def find_order(asking: Asking, insisting: Insisting, namespace: str, name: str) -> FanOut | None:
+    """The order of a fan-out; None if there is no such Workflow.
+
+    Raises:
+        UnreadableOrder: It is no fan-out, or holds something else.
+        Stopped, Refused, UnknownKind: As Insisting.until_answered().
+    """
+    found = insisting.until_answered("get", "workflows", namespace, lambda: asking.workflow(namespace, name))
+    return None if found is None else read_fan_out(found)
+
+
+class Executor:
+    """Works one order off."""
+
+    def __init__(
+        self,
+        fan_out: FanOut,
+        asking: Asking,
+        insisting: Insisting,
+        telling: Telling,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            fan_out: The order.
+            asking: Of the API server.
+            insisting: Its waits, and several requests at a time.
+            telling: Is told how far it is.
+            clock: Seconds.
+        """
+        self.tally = Tally(fan_out.runs)
+        self._fan_out, self._asking, self._insisting = fan_out, asking, insisting
+        self._telling, self._clock, self._crew = telling, clock, insisting.crew
+        self._newer = Newer(fan_out.identity, asking, insisting)
+        self._pacer = Pacer(fan_out.pace)
+        self._creating = Creating(
+            asking, self._crew, self._pacer, self.tally, lambda: telling.progress(self.tally), clock
+        )
+
+    def run(self) -> list[tuple[Run, Outcome]]:
+        """Start the runs; the answer is those that were refused to the end.
+
+        Raises:
+            Stopped: Somebody asked this process to end before it was done.
+        """
+        timing, pace = self._insisting.timing, self._fan_out.pace
+        self._telling.outputs(self.tally)
+        log(
+            "info", "fan-out begins", name=self._fan_out.identity.name, runs=self.tally.total, **pace.encode()
+        )
+        try:
+            pending: Sequence[Run] = self._fan_out.runs
+            if pace.quiet or self._pacer.bounded:
+                now = self._now()
+                if self._pacer.bounded:
+                    pending = self._not_existing(now)
+                age = now - self._fan_out.identity.created
+                self._crew.pause(pace.quiet - age.total_seconds())
+            refused = self._start(pending)
+            for number in range(timing.rounds):
+                rights_alone = all(is_right_missing(each) for each in refused.values())
+                if not refused or (rights_alone and number >= timing.rights_rounds):
+                    break
+                self._crew.pause(timing.round_pause)
+                refused = self._start(list(refused))
+        finally:
+            self._telling.outputs(self.tally)
+            log("info", "fan-out ends", **self.tally.counts(), waiting=len(self.tally.of("waiting")))
+        return self.tally.of("refused")
+
+    def _now(self) -> datetime.datetime:
+        """The time by the clock that gives Workflows theirs."""
+        try:
+            return self._insisting.until_answered("get", "version", "", self._asking.now)
+        except Refused as refused:
+            log("warning", "the API server does not say its time", reason=str(refused))
+            return datetime.datetime.now(datetime.UTC)
+
+    def _not_existing(self, now: datetime.datetime) -> list[Run]:
+        """The runs that are to be created. When the others were is noted: a process begun again keeps the pace of the one before."""
+        here = self._clock()
+
+        def existing(answer: Answer) -> None:
+            self.tally.note(answer.run, Outcome("existing"))
+            if answer.created is not None:
+                # Both times are of whole seconds, cut off.
+                ago = (now - answer.created).total_seconds() - 1.0
+                self._pacer.created(answer.run.place, here - ago)
+
+        return self._look_at(self._fan_out.runs, existing)
+
+    def _start(self, runs: Iterable[Run]) -> dict[Run, Refused]:
+        """Create runs at their pace; the answer is what was refused, and why."""
+        round_ = Round(list(runs))
+        while round_.pending:
+            now = self._clock()
+            if not self._pacer.may(round_.pending[0].place, now):
+                self._crew.pause(self._pacer.wait(now))
+            self._leave_to_newer(round_)
+            self._creating.batch(round_)
+            self._telling.outputs(self.tally)
+            if round_.answered:
+                log("info", "batch", **self.tally.counts(), waiting=len(self.tally.of("waiting")))
+            self._insisting.bear("create", "workflows", "", round_.trouble, some=round_.answered)
+        return round_.refused
+
+    def _leave_to_newer(self, round_: Round) -> None:
+        """Leave runs that a newer fan-out starts, too, to that one."""
+        found = left_to([*round_.pending, *round_.refused], self._newer.found())
+        if not found:
+            return
+        # One may be there of a process before this one, or by a try that nobody answered.
+        missing = self._look_at(list(found), lambda answer: self.tally.note(answer.run, Outcome("existing")))
+        for run in missing:
+            self.tally.note(run, Outcome("replaced", found[run]))
+        for name, runs in Counter(found[each] for each in missing).items():
+            log("info", "runs are left to a newer fan-out", name=name, runs=runs)
+        round_.pending = [each for each in round_.pending if not self.tally.is_done(each)]
+        round_.refused = {run: why for run, why in round_.refused.items() if not self.tally.is_done(run)}
+
+    def _look_at(self, runs: Sequence[Run], existing: Callable[[Answer], None]) -> list[Run]:
+        """The runs that do not exist, as far as anybody may look; those that do are handed over."""
+        pending, missing = dict.fromkeys(runs), set[Run]()
+        while pending:
+            troubles: list[Trouble] = []
+            for answer in self._crew.each(list(pending), self._asking.look, lambda _: not troubles):  # noqa: B023 - it lives as long as this turn
+                if answer.result == "trouble" and answer.error is not None:
+                    troubles.append(answer.error)
+                    continue
+                del pending[answer.run]
+                if answer.result == "existing":
+                    existing(answer)
+                else:
+                    missing.add(answer.run)
+            self._insisting.bear("get", "workflows", "", troubles[-1] if troubles else None)
+        return [each for each in runs if each in missing]
