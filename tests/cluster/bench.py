@@ -144,7 +144,11 @@ class Case:
     starting: Callable[[Installation, int], dict[str, Any]] | None = None
     """An event that starts every pipeline."""
     fans_out: bool = False
-    """Whether a fan-out starts them."""
+    """Whether fan-outs start them."""
+
+    def fan_outs(self, site: Installation) -> int:
+        """How many such an event makes: one for each Sensor that decides its pipelines."""
+        return sum(each.fans_out for sensor in site.plan.sensors for each in sensor.dependencies)
 
 
 def topic_push(site: Installation, number: int) -> dict[str, Any]:
@@ -226,26 +230,31 @@ def workflow_count(site: Installation) -> int:
 
 
 def started_by_one_event(site: Installation, case: Case) -> str:
-    """What one event costs that starts every pipeline, in words. The pod of a fan-out is begun as soon as its Workflow is there: no node, no image."""
+    """What one event costs that starts every pipeline, in words. Pods of fan-outs are begun as soon as their Workflows are there: no node, no image."""
     assert case.starting is not None
     known, words = workflow_count(site), ""
     before, begun = cpu(site), time.monotonic()
     site.bus.publish([case.starting(site, 0)])
     if case.fans_out:
-        until(lambda: workflow_count(site) > known, "the fan-out exists", pause=0.01)
-        (fan_out,) = site.workflows()
-        seen = time.monotonic() - begun
-        order = fan_out["spec"]["arguments"]["parameters"][0]["value"]
+        made = case.fan_outs(site)
+        until(lambda: workflow_count(site) >= known + made, "every fan-out exists", pause=0.01)
+        seen, fan_outs = time.monotonic() - begun, site.workflows()
+        order = max(len(each["spec"]["arguments"]["parameters"][0]["value"]) for each in fan_outs)
         with tempfile.TemporaryDirectory() as folder:
-            pod = FanOutPod(site, fan_out["metadata"]["name"], Path(folder))
+            pods = [FanOutPod(site, each["metadata"]["name"], Path(folder)) for each in fan_outs]
             resident = used = 0.0
-            while pod.process.running and workflow_count(site) < known + 1 + case.pipelines:
-                resident, used = pod.process.resident_bytes() / 2**20, pod.process.cpu_seconds()
+            while workflow_count(site) < known + made + case.pipelines:
+                alive = [each.process for each in pods if each.process.running]
+                resident = max(resident, *(each.resident_bytes() / 2**20 for each in alive))
+                used = max(used, sum(each.cpu_seconds() for each in alive))
                 time.sleep(0.05)
             seconds = time.monotonic() - begun
-            if pod.ended() != 0 or pod.counts["started"] != case.pipelines:
-                raise RuntimeError(pod.log)
-        words = f"; the fan-out after {seen:.2f} s, its order {len(order):,} bytes; its pod {used:.1f} s of CPU, {resident:.0f} MiB"
+            if (
+                any(pod.ended() for pod in pods)
+                or sum(pod.counts["started"] for pod in pods) != case.pipelines
+            ):
+                raise RuntimeError([pod.log for pod in pods])
+        words = f"; {made} fan-out(s) after {seen:.2f} s, the longest order {order:,} bytes; their pods {used:.1f} s of CPU, {resident:.0f} MiB the largest"
     else:
         until(lambda: workflow_count(site) >= known + case.pipelines, "every run exists", 600)
         seconds = time.monotonic() - begun
