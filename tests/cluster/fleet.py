@@ -154,6 +154,6 @@ def base_image_event(
 
 def monorepo_event(site: Installation, number: int, *files: str) -> dict[str, Any]:
     """A push to the monorepo that changes these files."""
-    event = push_event(site, 0, commit=number)
+    event = push_event(site, 0, commit=number, delivery=",".join(files))
     event["data"]["body"]["commits"][0]["modified"] = list(files)
     return event

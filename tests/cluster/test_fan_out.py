@@ -19,7 +19,7 @@ from cluster.test_bus import SETTLED_SECONDS, answer, pause
 from cluster.test_templates import phase, report
 from cluster.test_tokens import as_account, refused
 from cluster.tokens import holders_of_tokens
-from cluster.virtual_node import VirtualNode
+from cluster.virtual_node import PENDING_SECONDS, VirtualNode
 from cluster.waiting import until
 
 from events.delivery import BusEvent
@@ -92,19 +92,21 @@ def counts(**some: int) -> dict[str, int]:
 # --- One image, three hundred pipelines ------------------------------------------------------------------------------
 
 
-def until_pod(site: Installation, workflow: str, attempt: int) -> Json:
-    """The pod of an attempt, from the controller."""
+def until_pod(site: Installation, workflow: str, before: Json | None = None) -> Json:
+    """The pod that the controller has made; after another one, the next."""
+    old = None if before is None else before["metadata"]["uid"]
 
     def found() -> Json | None:
         said = phase(site, workflow)
         if said.startswith(("Error", "Failed", "Succeeded")):
             raise AssertionError(f"{workflow} has ended: {said}")
-        for pod in site.api.list("v1", "Pod", site.namespace, f"workflows.argoproj.io/workflow={workflow}"):
-            if pod["metadata"]["annotations"]["workflows.argoproj.io/node-name"] == f"{workflow}({attempt})":
-                return pod
-        return None
+        pods = site.api.list("v1", "Pod", site.namespace, f"workflows.argoproj.io/workflow={workflow}")
+        new = [
+            each for each in pods if each["metadata"]["uid"] != old and each["status"]["phase"] == "Pending"
+        ]
+        return new[0] if new else None
 
-    return until(found, f"the controller has made pod {attempt} of {workflow}")
+    return until(found, f"the controller has made a pod of {workflow}")
 
 
 def test_one_image_starts_three_hundred_pipelines_by_one_fan_out_that_argo_starts_again_when_its_pod_is_lost(
@@ -122,7 +124,7 @@ def test_one_image_starts_three_hundred_pipelines_by_one_fan_out_that_argo_start
     name, *others = sorted(names, key=lambda each: -ordered(site, each))
 
     # The pod as the controller makes it: its command, its account, its token.
-    pod = until_pod(site, name, 0)
+    pod = until_pod(site, name)
     main = next(each for each in pod["spec"]["containers"] if each["name"] == "main")
     assert main["command"][-1:] == ["hookline"]
     assert main["args"] == [
@@ -142,14 +144,14 @@ def test_one_image_starts_three_hundred_pipelines_by_one_fan_out_that_argo_start
     process = FanOutPod(site, name, tmp_path)
     until(lambda: process.done >= 20, "some runs have started", pause=0.005)
     process.process.kill()
-    node.end(pod, exit_code=137)
-    pod = until_pod(site, name, 1)
+    node.end(pod, exit_code=137, seconds=-PENDING_SECONDS)  # before now: the controller waits from then on
+    pod = until_pod(site, name, pod)
     node.run(pod)
     process = FanOutPod(site, name, tmp_path)
     until(lambda: process.done >= 60, "more runs have started", pause=0.005)
     process.process.kill()
     node.delete(pod)
-    pod = until_pod(site, name, 2)
+    pod = until_pod(site, name, pod)
     node.run(pod)
     process = FanOutPod(site, name, tmp_path)
     assert process.ended() == 0, process.log
@@ -421,7 +423,7 @@ def test_reconcile_brings_a_lost_fan_out_back_once_and_leaves_the_runs_of_one_th
         site.api.delete(API, "Workflow", each, site.namespace)
     left = answer(site, file, "reconcile", "--grace", "1s")
     assert left["counts"] == {"EXISTS": 3, "FAN_OUT": 2}
-    assert left["items"] == []
+    assert {(each["action"], each["reason"]) for each in left["items"]} == {("left alone", "FAN_OUT")}
     assert len(site.workflows()) == 4
 
     for each in [*expected.keys() - {*deleted}, name]:
@@ -453,3 +455,19 @@ def test_an_order_that_somebody_has_changed_starts_nothing(
     pod = worked_off(site, name, tmp_path, code=2)
     assert "its order cannot be read" in pod.log or "its argument order is none of hookline's" in pod.log
     assert runs(site) == {}
+
+
+def test_a_pod_that_says_that_runs_were_refused_to_the_end_is_not_started_again(site: Installation) -> None:
+    node = VirtualNode(site.api, name="virtual-kubelet-fan-out")
+    site.install(base_image(5, cluster()))
+    (name,) = published(site, base_image_event(site))
+    pod = until_pod(site, name)
+    node.run(pod)
+    words = {"counts": '{"started": 4, "existing": 0, "replaced": 0, "refused": 1}', "runs": "refused: no\n"}
+    report(site, pod, words)
+    node.end(pod, exit_code=1)
+    until(lambda: phase(site, name).startswith("Failed"), "the fan-out has failed")
+    nodes = site.api.get(API, "Workflow", name, site.namespace)["status"]["nodes"].values()
+    assert sum(each["type"] == "Pod" for each in nodes) == 1
+    said = [each["outputs"]["parameters"] for each in nodes if "parameters" in each.get("outputs", {})]
+    assert {each["name"]: each["value"] for each in said[0]} == words
