@@ -40,13 +40,12 @@ class Layout:
         lists = list(self._lists(found))
         alone = [of_route(route) for route in found.wide]
         yield from self._lane_by_lane(found.groups) if self.a_lane_each else self._by_shard(found.groups)
-        if self.a_lane_each:
-            for name, dependencies in (("fan-out", lists), ("wide", alone)):
+        for name, dependencies in (("fan-out", lists), ("wide", alone)):
+            if self.a_lane_each:
                 for each in dependencies:
-                    yield SensorPlan(f"{self.prefix}-{name}-{digest(each.name, 10)}", (each,), _WHY[name](1))
-        else:
-            yield from self._packed(lists, "fan-out")
-            yield from self._packed(alone, "wide")
+                    yield self._plan(name, digest(each.name, 10), (each,))
+            else:
+                yield from self._packed(dependencies, name)
 
     def of_schedules(self, dependencies: Iterable[Dependency]) -> Iterator[SensorPlan]:
         """The Sensors of calendar events."""
@@ -124,10 +123,14 @@ class Layout:
             fit=lambda some: sum(map(self._bytes, some)) <= room(),
         )
         for place, found in placed.items():
-            count = (
-                len({name for each in found for name in each.pipelines}) if name == "fan-out" else len(found)
-            )
-            yield SensorPlan(placed_name(f"{self.prefix}-{name}", place), tuple(found), _WHY[name](count))
+            yield self._plan(name, place, tuple(found))
+
+    def _plan(self, name: str, place: str, dependencies: tuple[Dependency, ...]) -> SensorPlan:
+        """A Sensor of dependencies that are not in the shards."""
+        listed = sum(len(each.pipelines) for each in dependencies if each.fans_out)
+        return SensorPlan(
+            placed_name(f"{self.prefix}-{name}", place), dependencies, _WHY[name](listed or len(dependencies))
+        )
 
 
 _WHY = {

@@ -19,6 +19,7 @@ from hookline.answers.simulation import Result, Simulation, simulate
 from hookline.output import yaml_text
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
+from hookline.plan.pods import pods_needed
 from sensors.fan_out import OrderError, Pace, pace_of, runs_of
 from sensors.program import reader
 
@@ -186,16 +187,18 @@ PUSH: Mapping[str, Any] = {
 }
 
 
-def many(count: int, cluster: str = "", more: str = "") -> Plan:
+def lines(count: int, more: str = "") -> str:
     """Pipelines that one image starts."""
-    return plan(
-        HEAD % (IMAGE, cluster)
-        + "".join(
-            f"  p{number:04}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
-            f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang{more}}}}}}}\n"
-            for number in range(count)
-        )
+    return "".join(
+        f"  p{number:04}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
+        f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang{more}}}}}}}\n"
+        for number in range(count)
     )
+
+
+def many(count: int, cluster: str = "", more: str = "") -> Plan:
+    """The plan of such pipelines."""
+    return plan(HEAD % (IMAGE, cluster) + lines(count, more))
 
 
 def pushed(made: Plan, **changes: Any) -> Simulation:
@@ -211,6 +214,15 @@ def test_three_hundred_pipelines_of_an_image_take_one_sensor() -> None:
     assert len(runs_of(fan_out)) == 300
     assert fan_out["metadata"]["labels"]["hookline.dev/fan-out-runs"] == "300"
     assert pace_of(fan_out) == Pace(20, 30, 0)
+
+
+def test_on_ack_one_a_list_takes_one_sensor_where_each_pipeline_took_one() -> None:
+    platform = ", platform: ack-one, allow: [webhook]"
+    assert [
+        (pods.total, len(made.sensors)) for made in (many(300, platform),) for pods in [pods_needed(made)]
+    ] == [(5, 1)]
+    text_ = (HEAD % (IMAGE, platform)).replace(f", image: '{IMAGE}'", "") + lines(300)
+    assert (pods_needed(plan(text_)).total, len(plan(text_).sensors)) == (304, 300)
 
 
 def test_thousands_of_pipelines_take_a_sensor_for_each_part_that_one_can_hold_and_share_the_pace() -> None:
@@ -286,12 +298,7 @@ def test_runs_that_wait_for_their_turn_have_a_low_priority_unless_they_say_one()
     text_ = text_.replace(
         "{run: {template: hookline-ci-go}}", "{run: {template: hookline-ci-go, priority: 3}}"
     )
-    lines = "".join(
-        f"  p{number}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
-        f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang}}}}}}\n"
-        for number in range(4)
-    )
-    assert priorities(plan(text_ + lines)) == {3}
+    assert priorities(plan(text_ + lines(4))) == {3}
 
 
 def test_an_image_may_have_a_pace_of_its_own() -> None:
