@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
+from sensors.compact import compacted, patterns, shared
 
 __all__ = [
     "Program",
@@ -228,9 +229,19 @@ def compose(
     """
     entries = [entry for line in lines.values() for entry in _entries(line)]
     shared_arguments = _common(entries)
-    table = "".join(
-        f"\n{name} {_quoted(line)}" for name, line in _shared_rules(lines, shared_arguments, kinds)
-    )
+    written = dict(_shared_rules(lines, shared_arguments, kinds))
+    further = ""
+    if fan_out is not None:
+        short = [entry for name, line in written.items() if name in lines for entry in _entries(line)]
+        common, derived = shared(short), patterns(short)
+        written |= {
+            name: [compacted(entry, common, derived) for entry in _entries(written[name])] for name in lines
+        }
+        further = "".join(
+            f"def {name}: {json.dumps(value)};\n"
+            for name, value in (("fan_out", fan_out), ("shared", common), ("patterns", derived))
+        )
+    table = "".join(f"\n{name} {_quoted(line)}" for name, line in written.items())
     known = {name: facts.encode(kinds) for name, facts in sorted(templates.items())}
     constants = (
         f"def table: {string_literal(table)};\n"
@@ -239,10 +250,8 @@ def compose(
         f"def labels: {json.dumps(dict(sorted(labels.items())))};\n"
         f"def mutex_path: {json.dumps(list(mutex_path))};\n"
         f"def source: {json.dumps(source)};\n"
-        f"def ignores_case: {json.dumps(host.ignores_case)};\n"
+        f"def ignores_case: {json.dumps(host.ignores_case)};\n" + further
     )
-    if fan_out is not None:
-        constants += f"def fan_out: {json.dumps(fan_out)};\n"
     any_ref = any(each.any_ref for each in templates.values())
     open_paths = any(
         "paths" in fields.values() for each in known.values() for fields in each.get("bindings", {}).values()
@@ -319,7 +328,7 @@ def tabled(text: str) -> Iterator[tuple[str, str]]:
                 yield key, str(entry["pipeline"])
 
 
-def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _common(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Arguments that are the same in every entry; there must be two entries for anything to be shared."""
     everyone = [entry["arguments"] for entry in entries if "arguments" in entry]
     if len(everyone) < 2:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from hookline.output import plural
 from sensors.assignment import LANES, Assignment, Group, ListGroup, assigned, bins
 from sensors.creation import CreationMode
-from sensors.dependencies import Dependency, of_group, of_list, of_route
-from sensors.fan_out import FanOut, Pace
+from sensors.dependencies import Dependency, largest_order, of_group, of_list, of_route
+from sensors.fan_out import MOST_ORDER_BYTES, FanOut, Pace
 from sensors.manifests import SensorPlan, dependency_bytes, room
 from sensors.routes import Route
 from triggers.workflow import digest
@@ -79,24 +80,22 @@ class Layout:
         if self.fan_out is None:
             return
         for (source, sandboxed), routes in found.lists.items():
-            settings = self.fan_out
-
-            def fit(
-                some: list[Route],
-                source: str = source,
-                sandboxed: bool = sandboxed,
-                settings: FanOut = settings,
-            ) -> bool:
-                return (
-                    self._bytes(of_list(ListGroup(source, sandboxed, "", tuple(some)), settings, {}))
-                    <= room()
-                )
-
+            fit = partial(self._fit, source, sandboxed, self.fan_out)
             placed = bins(routes, name=lambda each: f"{each.key} {each.pipeline}", fit=fit)
             parts = Counter(key for some in placed.values() for key in {each.key for each in some})
             for place, some in placed.items():
                 ordered = sorted(some, key=lambda each: (each.key, each.pipeline))
-                yield of_list(ListGroup(source, sandboxed, place, tuple(ordered)), settings, parts)
+                group = ListGroup(source, sandboxed, place, tuple(ordered))
+                yield of_list(group, self.fan_out, parts)
+
+    def _fit(self, source: str, sandboxed: bool, settings: FanOut, routes: list[Route]) -> bool:
+        """Whether one Sensor holds these as a list, and one fan-out the runs that an event of it may start."""
+        of_keys: dict[str, list[Route]] = {}
+        for each in routes:
+            of_keys.setdefault(each.key, []).append(each)
+        return all(largest_order(each) <= MOST_ORDER_BYTES for each in of_keys.values()) and (
+            self._bytes(of_list(ListGroup(source, sandboxed, "", tuple(routes)), settings, {})) <= room()
+        )
 
     def _by_shard(self, groups: Sequence[Group]) -> Iterator[SensorPlan]:
         for shard in sorted({group.shard for group in groups}):

@@ -20,7 +20,7 @@ from hookline.output import yaml_text
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
 from hookline.plan.pods import pods_needed
-from sensors.fan_out import OrderError, Pace, pace_of, runs_of
+from sensors.fan_out import MOST_ORDER_BYTES, OrderError, Pace, pace_of, runs_of
 from sensors.program import reader
 
 IMAGE = "registry.example.com/hookline@sha256:" + "0" * 64
@@ -226,14 +226,20 @@ def test_on_ack_one_a_list_takes_one_sensor_where_each_pipeline_took_one() -> No
 
 
 def test_thousands_of_pipelines_take_a_sensor_for_each_part_that_one_can_hold_and_share_the_pace() -> None:
-    made = many(1_500, ", fan_out: {at_once: 40}")
+    made = many(4_000, ", fan_out: {at_once: 40}")
     fan_outs = pushed(made).fan_outs
     assert 1 < len(made.sensors) == len(fan_outs) <= 8
-    assert sum(len(runs_of(each)) for each in fan_outs) == 1_500
-    assert len({run["metadata"]["name"] for each in fan_outs for run in runs_of(each)}) == 1_500
+    assert len({run["metadata"]["name"] for each in fan_outs for run in runs_of(each)}) == 4_000
     assert sum(pace_of(each).at_once for each in fan_outs) <= 40
     # The API server takes objects of 1.5 MiB.
-    assert max(len(json.dumps(each)) for each in fan_outs) < 600_000
+    assert max(len(json.dumps(each)) for each in fan_outs) < MOST_ORDER_BYTES
+
+
+def test_a_thousand_pipelines_of_an_image_take_one_sensor_and_one_fan_out() -> None:
+    made = many(1_000)
+    assert [sensor.name for sensor in made.sensors] == ["hookline-fan-out"]
+    (fan_out,) = pushed(made).fan_outs
+    assert len(runs_of(fan_out)) == 1_000
 
 
 def test_a_delivery_of_several_pushes_starts_each_pipeline_by_the_first_that_it_takes() -> None:
