@@ -10,7 +10,18 @@ def line($name):
 
 def entry($key):
   # The key must not be able to reach into a line: no space, no line end, no quote.
-  if ($key | type) == "string" and ($key | test("\\A[A-Za-z0-9._/-]{1,300}\\z")) then line($key) else null end;
+  if ($key | type) == "string" and ($key | test("\\A[A-Za-z0-9._/-]{1,300}\\z")) then line($key) else null end
+#if list
+  | if . == null then . else map(shared + .) end
+#end
+  ;
+
+#if list
+# Arguments of an entry that follow from its pipeline or repository: before, which of the two, after.
+def derived($entry):
+  {pipeline: $entry.pipeline, repository: $entry.repository, name: ($entry.repository // "" | split("/") | .[-1])} as $named
+  | patterns | map_values(.[0] + $named[.[1]] + .[2]);
+#end
 
 # What an entry says about a kind of event; a rule that many entries share has a line of its own.
 def rule($entry; $kind): $entry[$kind] | if type == "string" then line(.) else . end;
@@ -260,7 +271,12 @@ def order($entry; $rule; $template; $reason; $result):
 #if told_paths
           verdict: (if $result then "run" else "unknown" end),
 #end
-          parameters: ($entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))),
+          parameters: (
+#if list
+            derived($entry) +
+#end
+            $entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))
+          ),
           ref: (if .kind == "image_push" then key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end)
         }
       + ($entry | {config, run}

@@ -1,4 +1,4 @@
-"""What a fan-out asks of the API server, and what each answer means for a run."""
+"""Requests of a fan-out to the API server, and the meaning of each answer for a run."""
 
 import datetime
 import re
@@ -18,34 +18,34 @@ MANAGER = "hookline-fan-out"
 Trouble = Refused | Unreachable
 Found = TypeVar("Found")
 _PASSING = frozenset({401, 408, 410, 425, 429})
-"""Answers below 500 that will be other ones in a moment: a token, a slow request, a page of an old list, too many requests."""
+"""Statuses below 500 after which the same request may succeed: an expired token, a slow request, an old page of a list, too many requests."""
 _NO_RIGHT = re.compile(r'\S+ is forbidden: User "(?:[^"\\]|\\.)*" cannot \S+ resource ')
-"""The words of the API server where an account lacks a right (kubernetes staging/src/k8s.io/apiserver
-pkg/endpoints/handlers/responsewriters/errors.go); admission has others."""
+"""The message of the API server where an account lacks a right (kubernetes staging/src/k8s.io/apiserver
+pkg/endpoints/handlers/responsewriters/errors.go); admission has other messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API server said of one run."""
+    """The answer of the API server about one run."""
 
     run: Run
     result: Literal["started", "existing", "missing", "refused", "trouble"]
-    """refused: this run, for good or until a quota has room. trouble: no answer that is about the run."""
+    """refused: the API server does not take this run, for ever or until a quota has room. trouble: the answer is not about the run."""
     error: Trouble | None = None
-    """Of refused and trouble."""
+    """The reason, where the result is refused or trouble."""
     created: datetime.datetime | None = None
-    """Of existing, where it was looked at."""
+    """The time of an existing run that was read."""
 
     @property
     def unsure(self) -> bool:
-        """Whether the run may have been created all the same: nobody answered, or a server that was about to."""
+        """Whether the run may exist nevertheless: no answer came, or the server failed after it had begun."""
         return self.result == "trouble" and not (
             isinstance(self.error, Refused) and self.error.status in _PASSING
         )
 
 
 def is_right_missing(error: Trouble | None) -> bool:
-    """Whether the account may not do this in the whole namespace, so that every other run gets the same answer."""
+    """Whether the account lacks a right in the whole namespace, so that every other run gets the same answer."""
     return (
         isinstance(error, Refused)
         and error.status == 403
@@ -54,17 +54,17 @@ def is_right_missing(error: Trouble | None) -> bool:
 
 
 def trouble_of(ask: Callable[[], Found]) -> Found | Trouble:
-    """The answer, or the trouble that there is none now.
+    """The answer, or the trouble because of which there is none now.
 
     Raises:
-        Refused: It will be refused in a moment, too.
+        Refused: The same request would be refused again.
     """
     try:
         return ask()
     except Unreachable as error:
         return error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        # Something between here and the API server answered in its place.
+        # A proxy on the way answered in place of the API server.
         return Unreachable(
             "truncated", f"the answer is none of an API server ({type(error).__name__}: {error})"
         )
@@ -99,7 +99,7 @@ class Asking:
         return self._connection.now()
 
     def fan_outs(self, like: Identity) -> list[dict[str, Any]]:
-        """The metadata of the fan-outs of the same kind of event and source, this one among them.
+        """The metadata of the fan-outs of the same source and kind of event, including this one.
 
         Raises:
             UnknownKind, Refused, Unreachable: As Resources.all_of().
@@ -114,11 +114,11 @@ class Asking:
         except Refused as refused:
             if refused.status == 409 and refused.reason == "AlreadyExists":
                 return Answer(run, "existing")
-            # Quotas and webhooks are asked before anybody looks whether there is one already.
+            # Quotas and webhooks decide before the API server looks whether the name is taken.
             there = self.look(run)
             if there.result in ("existing", "trouble"):
                 return there
-            # Other conflicts are of quotas whose counts many requests change at a time (kubernetes
+            # Another conflict means that many requests changed the count of one quota at a time (kubernetes
             # staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go).
             return Answer(run, "trouble" if refused.status == 409 else "refused", refused)
         return Answer(run, "trouble", found) if isinstance(found, Trouble) else Answer(run, "started")

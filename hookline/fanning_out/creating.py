@@ -1,4 +1,4 @@
-"""One batch: runs are created, several requests at a time, until the pace or a trouble ends it."""
+"""One batch of runs: several requests at a time create them, until the pace or a trouble ends the batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ __all__ = ["REQUESTS", "Creating", "Round"]
 REQUESTS = 8
 """Requests at a time."""
 KINDS_TOLD = 20
-"""Kinds of refusals that are logged at most."""
+"""The most kinds of refusals that are logged."""
 
 
 @dataclass(slots=True)
@@ -26,11 +26,11 @@ class Round:
     pending: list[Run]
     refused: dict[Run, Refused] = field(default_factory=dict)
     closed: dict[str, Refused] = field(default_factory=dict)
-    """Namespace in which the account may create nothing → the words with which it was refused."""
+    """Namespace in which the account may create no Workflow → the refusal."""
     trouble: Trouble | None = None
-    """That ended the last batch."""
+    """The trouble that ended the last batch."""
     answered: bool = False
-    """Whether anything else was answered in that batch."""
+    """Whether other requests of that batch were answered."""
 
 
 class Creating:
@@ -49,11 +49,11 @@ class Creating:
         self._asking, self._crew, self._pacer, self._tally = asking, crew, pacer, tally
         self._progress, self._clock = progress, clock
         self._unsure: set[Run] = set()
-        """Runs that may have been created though nobody answered."""
+        """Runs that may exist though a request for them had no answer."""
         self._told: set[tuple[str, int, str]] = set()
 
     def batch(self, round_: Round) -> None:
-        """Create as many runs as the pace lets.
+        """Create as many runs as the pace allows.
 
         Raises:
             Stopped: Somebody asked this process to end.
@@ -81,11 +81,11 @@ class Creating:
         left = [
             each for each in round_.pending if not self._tally.is_done(each) and each not in round_.refused
         ]
-        # A run that the API server fails at must not keep the others waiting.
+        # A run at which the API server fails must not hold the others up.
         round_.pending = sorted(left, key=lambda each: each in broken) if round_.answered else left
 
     def _take(self, answer: Answer, round_: Round) -> None:
-        """Note what the API server said of a run."""
+        """Take note of an answer."""
         run, error = answer.run, answer.error
         if answer.unsure:
             self._unsure.add(run)
@@ -97,7 +97,7 @@ class Creating:
             case "started":
                 self._tally.note(run, Outcome("started"))
             case "existing":
-                # After a try that nobody answered it is that one's.
+                # An earlier request of this process had no answer: it has created the run.
                 self._tally.note(run, Outcome("started" if run in self._unsure else "existing"))
             case "trouble":
                 round_.trouble = error
@@ -116,7 +116,7 @@ class Creating:
 
 
 def _ends(trouble: Trouble | None, troubles: int) -> bool:
-    """Whether nothing else should be asked for now: the API server is away, or has enough to do, or fails again and again."""
+    """Whether further requests should wait: the API server is away or overloaded, or fails again and again."""
     if trouble is None:
         return False
     return isinstance(trouble, Unreachable) or trouble.status in (429, 503, 504) or troubles >= REQUESTS

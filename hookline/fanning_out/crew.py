@@ -1,4 +1,4 @@
-"""Requests of which several are under way at a time, and a wait for their answers that a signal ends at once."""
+"""Several requests at a time, and waiting for their answers; a signal ends every wait at once."""
 
 import itertools
 import queue
@@ -11,17 +11,17 @@ __all__ = ["Crew", "Stopped"]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 LOOK_SECONDS = 0.1
-"""How often one that waits for an answer looks whether it shall stop."""
+"""Whoever waits for an answer looks after so many seconds whether it has to stop."""
 
 
 class Stopped(Exception):
-    """Somebody asked this process to end."""
+    """The process was asked to end."""
 
 
 class Crew:
-    """Threads that ask. For one caller, who does one thing at a time.
+    """Threads that send requests, for one caller.
 
-    They end with the process: whatever they ask for can be asked for twice.
+    They end with the process, also in the middle of a request: every request can be repeated.
     """
 
     def __init__(self, size: int, stop: threading.Event) -> None:
@@ -46,13 +46,13 @@ class Crew:
     def each(
         self, items: Iterable[Item], work: Callable[[Item], Answer], may_begin: Callable[[Item], bool]
     ) -> Iterator[Answer]:
-        """The answers for items, as they come; each is dealt with before the next item is begun.
+        """The answers for items, as they come. The caller handles each answer before the next item is begun.
 
         Args:
             items: In the order in which they are begun.
             work: Asks for one of them, in a thread.
-            may_begin: Whether an item may be begun now; if not, it is asked again after the next answer. When nothing is under way and the next item
-                may not be begun, this is the end.
+            may_begin: Whether an item may be begun now. If not, it is asked again after the next answer; without a request under way, the
+                iteration ends.
 
         Raises:
             Stopped, Exception: As one().

@@ -1,6 +1,6 @@
-"""The executor: takes an order and creates its runs, each once, however often it is killed and begun again.
+"""The executor creates the runs of an order, each once, however often it is killed and started again.
 
-It keeps nothing: a run has the name that its event and pipeline give it, so what exists is what was done.
+It stores no state: event and pipeline give each run its name, so the API server tells which runs were created.
 """
 
 import datetime
@@ -26,7 +26,7 @@ def find_order(asking: Asking, insisting: Insisting, namespace: str, name: str) 
     """The order of a fan-out; None if there is no such Workflow.
 
     Raises:
-        UnreadableOrder: It is no fan-out, or holds something else.
+        UnreadableOrder: As read_fan_out().
         Stopped, Refused, UnknownKind: As Insisting.until_answered().
     """
     found = insisting.until_answered("get", "workflows", namespace, lambda: asking.workflow(namespace, name))
@@ -34,7 +34,7 @@ def find_order(asking: Asking, insisting: Insisting, namespace: str, name: str) 
 
 
 class Executor:
-    """Works one order off."""
+    """Starts the runs of one order."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class Executor:
         Args:
             fan_out: The order.
             asking: Of the API server.
-            insisting: Its waits, and several requests at a time.
-            telling: Is told how far it is.
+            insisting: Repeats requests, and waits.
+            telling: Writes outputs and progress.
             clock: Seconds.
         """
         self.tally = Tally(fan_out.runs)
@@ -63,10 +63,10 @@ class Executor:
         )
 
     def run(self) -> list[tuple[Run, Outcome]]:
-        """Start the runs; the answer is those that were refused to the end.
+        """Start the runs. The answer is the runs that were refused to the end.
 
         Raises:
-            Stopped: Somebody asked this process to end before it was done.
+            Stopped: The process was asked to end before it was done.
         """
         timing, pace = self._insisting.timing, self._fan_out.pace
         self._telling.outputs(self.tally)
@@ -94,7 +94,7 @@ class Executor:
         return self.tally.of("refused")
 
     def _now(self) -> datetime.datetime:
-        """The time by the clock that gives Workflows theirs."""
+        """The time of the API server, whose clock also gives Workflows their times."""
         try:
             return self._insisting.until_answered("get", "version", "", self._asking.now)
         except Refused as refused:
@@ -102,20 +102,20 @@ class Executor:
             return datetime.datetime.now(datetime.UTC)
 
     def _not_existing(self, now: datetime.datetime) -> list[Run]:
-        """The runs that are to be created. When the others were is noted: a process begun again keeps the pace of the one before."""
+        """The runs that are to be created. The times of the others are noted, so that a process keeps the pace of the one before it."""
         here = self._clock()
 
         def existing(answer: Answer) -> None:
             self.tally.note(answer.run, Outcome("existing"))
             if answer.created is not None:
-                # Both times are of whole seconds, cut off.
+                # Both times are cut to whole seconds.
                 ago = (now - answer.created).total_seconds() - 1.0
                 self._pacer.created(answer.run.place, here - ago)
 
         return self._look_at(self._fan_out.runs, existing)
 
     def _start(self, runs: Iterable[Run]) -> dict[Run, Refused]:
-        """Create runs at their pace; the answer is what was refused, and why."""
+        """Create runs at their pace. The answer is the refused runs, with the refusals."""
         round_ = Round(list(runs))
         while round_.pending:
             now = self._clock()
@@ -130,11 +130,11 @@ class Executor:
         return round_.refused
 
     def _leave_to_newer(self, round_: Round) -> None:
-        """Leave runs that a newer fan-out starts, too, to that one."""
+        """Leave the runs that a newer fan-out starts as well to that fan-out."""
         found = left_to([*round_.pending, *round_.refused], self._newer.found())
         if not found:
             return
-        # One may be there of a process before this one, or by a try that nobody answered.
+        # A process before this one may have created some of them, or a request without an answer.
         missing = self._look_at(list(found), lambda answer: self.tally.note(answer.run, Outcome("existing")))
         for run in missing:
             self.tally.note(run, Outcome("replaced", found[run]))
@@ -144,7 +144,7 @@ class Executor:
         round_.refused = {run: why for run, why in round_.refused.items() if not self.tally.is_done(run)}
 
     def _look_at(self, runs: Sequence[Run], existing: Callable[[Answer], None]) -> list[Run]:
-        """The runs that do not exist, as far as anybody may look; those that do are handed over."""
+        """The runs that do not exist, or that the account may not read; the others are handed to `existing`."""
         pending, missing = dict.fromkeys(runs), set[Run]()
         while pending:
             troubles: list[Trouble] = []

@@ -1,4 +1,4 @@
-"""Asking until there is an answer: what passes is tried again, and told in the log when it begins and when it is over."""
+"""Requests that are repeated until they are answered. The log says when a trouble begins and when it is over."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,31 +21,31 @@ class Timing:
 
     first_pause: float = 0.5
     longest_pause: float = 30.0
-    """Between two tries of what the API server does not answer."""
+    """The longest pause between two tries of a request without an answer."""
     round_pause: float = 30.0
-    """Between two tries of what it refuses."""
+    """The pause before refused runs are tried again."""
     rounds: int = 20
-    """How often a refused run is tried again, after all others are done."""
+    """The number of further tries of a refused run, after all others are done."""
     rights_rounds: int = 2
-    """The same, where nothing is missing but a right."""
+    """The same, where every refusal is a missing right."""
 
 
 class Insisting:
-    """Requests whose troubles are told of once for each change."""
+    """Repeats requests, and logs each change of their troubles once."""
 
     def __init__(self, crew: Crew, timing: Timing) -> None:
         """Ask by this crew, with pauses of this timing."""
         self.crew, self.timing = crew, timing
         self._troubles = Troubles()
         self._backoffs: dict[tuple[str, str, str], Backoff] = {}
-        """By verb, resource and namespace: what is answered says nothing of what is not."""
+        """By verb, resource and namespace: an answer to one kind of request says nothing about another kind."""
 
     def until_answered(self, verb: str, resource: str, namespace: str, ask: Callable[[], Found]) -> Found:
         """The answer to one question, however long it takes.
 
         Raises:
             Stopped: Before there is one.
-            Refused: It will be refused in a moment, too.
+            Refused: The same request would be refused again.
             UnknownKind: The cluster has no Workflows.
         """
         while True:
@@ -65,10 +65,10 @@ class Insisting:
             resource: Of the requests.
             namespace: Of the requests; empty = of several.
             trouble: The last one.
-            some: Whether other requests of the same kind were answered, so that the API server is there.
+            some: Whether other requests of the same kind were answered, so that the pauses begin anew.
 
         Raises:
-            Stopped: Somebody asked this process to end.
+            Stopped: The process was asked to end.
         """
         new = Backoff(self.timing.first_pause, self.timing.longest_pause)
         backoff = self._backoffs.setdefault((verb, resource, namespace), new)

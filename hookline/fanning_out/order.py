@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
-"""Whoever may create a Workflow chooses what stands in it."""
+"""Whoever may create a Workflow chooses its content."""
 _UNKNOWN_TIME = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
@@ -51,7 +51,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a fan-out is about, and where it stands among those of the same reference: by its metadata alone."""
+    """The event of a fan-out, and its age among those of the same reference; the metadata says both."""
 
     namespace: str
     name: str
@@ -80,10 +80,10 @@ class FanOut:
 
 
 def identity_of(workflow: Mapping[str, Any]) -> Identity:
-    """What the metadata of a fan-out says.
+    """The identity of a fan-out, from its metadata.
 
     Raises:
-        UnreadableOrder: It has no name or no time, so no API server has given it.
+        UnreadableOrder: It has no name or no time, so it is not from an API server.
     """
     try:
         metadata = workflow["metadata"]
@@ -107,7 +107,7 @@ def read_fan_out(workflow: Mapping[str, Any]) -> FanOut:
     """A fan-out, as the API server has it.
 
     Raises:
-        UnreadableOrder: It is none, or somebody has changed its order into something else.
+        UnreadableOrder: The Workflow is no fan-out, or its order has another form.
     """
     identity = identity_of(workflow)
     if not is_fan_out(workflow):
@@ -142,7 +142,7 @@ def left_to(runs: Iterable[Run], newer: Mapping[str, frozenset[tuple[str, str]]]
 def _run(manifest: Mapping[str, Any]) -> Run:
     if (manifest["apiVersion"], manifest["kind"]) != ("argoproj.io/v1alpha1", "Workflow"):
         raise ValueError("it asks for something else than a Workflow")
-    # What cannot be sent would never be answered.
+    # A manifest that cannot be sent would be tried for ever.
     orjson.dumps(manifest)
     metadata = manifest["metadata"]
     return Run(
@@ -160,7 +160,7 @@ def _text(value: object) -> str:
 
 
 def _time(value: object) -> datetime.datetime:
-    """A time that says its zone; a very early one for anything else, so that it makes nothing old."""
+    """A time that says its zone; for anything else a very early one, which makes no other fan-out old."""
     try:
         time = datetime.datetime.fromisoformat(str(value))
     except ValueError:

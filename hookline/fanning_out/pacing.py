@@ -1,4 +1,4 @@
-"""The pace of a fan-out, and the pauses between tries. Pure: whoever asks brings the time, in seconds of one clock."""
+"""The pace of a fan-out, and the pauses between tries. Pure: the caller brings the time, in seconds of one clock."""
 
 import random
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from sensors.fan_out import Pace
 __all__ = ["Backoff", "Pacer"]
 
 LONGEST_ASKED_SECONDS = 300.0
-"""A server that asks to be left alone for longer is asked again after this time all the same."""
+"""The longest pause that a server can ask for."""
 
 
 class Pacer:
@@ -18,7 +18,7 @@ class Pacer:
         """Begin with no run."""
         self._pace = pace
         self._held: dict[str, float] = {}
-        """Run → until when it holds a place. Infinite while it is asked for."""
+        """Run → the time until which it holds a place; infinite while its request is under way."""
 
     @property
     def bounded(self) -> bool:
@@ -26,24 +26,24 @@ class Pacer:
         return self._pace.every > 0
 
     def may(self, run: str, now: float) -> bool:
-        """Whether this run may be created now. One that was asked for without an answer holds its place already."""
+        """Whether this run may be created now. A run whose earlier request had no answer holds its place already."""
         if not self.bounded:
             return True
         self._held = {each: until for each, until in self._held.items() if until > now}
         return len(self._held.keys() - {run}) < self._pace.at_once
 
     def asked(self, run: str) -> None:
-        """It is being asked for, so it may be created at any moment from now on."""
+        """The request for this run begins, so the run may be created at any moment from now on."""
         if self.bounded:
             self._held[run] = float("inf")
 
     def created(self, run: str, at: float) -> None:
-        """It was created at this time at the latest; also where nobody knows whether it was."""
+        """The run was created at this time at the latest, or may have been."""
         if self.bounded:
             self._held[run] = at + self._pace.every
 
     def not_created(self, run: str) -> None:
-        """It was not created, so another one may be."""
+        """The run was not created, so its place is free."""
         self._held.pop(run, None)
 
     def wait(self, now: float) -> float:
@@ -63,15 +63,15 @@ class Backoff:
         self._chance = chance
 
     def pause(self, asked_seconds: float | None) -> float:
-        """The pause after a failure, in seconds: half of it by chance, so that many who failed together do not come back together.
+        """The pause after a failure, in seconds. Chance decides half of it, so that many clients do not come back at the same moment.
 
         Args:
-            asked_seconds: What the server asks for (Retry-After), which is the least; None = it does not say.
+            asked_seconds: The least pause that the server asks for (Retry-After); None = it asks for none.
         """
         pause = self._next * (0.5 + self._chance() / 2)
         self._next = min(self._longest, self._next * 2)
         return max(pause, min(asked_seconds or 0.0, LONGEST_ASKED_SECONDS))
 
     def over(self) -> None:
-        """It worked: the next failure is a first one."""
+        """A try succeeded: the next failure counts as the first."""
         self._next = self._first

@@ -1,4 +1,4 @@
-"""Newer digests of the same tag: their fan-outs start what this one has not started yet."""
+"""Newer digests of the same tag: their fan-outs start the runs that this one has not started yet."""
 
 from collections.abc import Mapping
 
@@ -21,14 +21,14 @@ class Newer:
         """Prepare; nothing is asked yet."""
         self._own, self._asking, self._insisting = own, asking, insisting
         self._read: dict[str, Builds] = {}
-        # A tag is what it was last pushed as; each commit of a branch has runs of its own.
+        # A tag means its last push. Each commit of a branch has runs of its own.
         self._looks = own.kind == "image_push"
 
     def found(self) -> Mapping[str, Builds]:
-        """Name of each that is there now → what it starts.
+        """Name of each newer fan-out that exists now → the runs that it starts.
 
         Raises:
-            Stopped: Somebody asked this process to end.
+            Stopped: The process was asked to end.
         """
         if not self._looks:
             return {}
@@ -42,14 +42,14 @@ class Newer:
                 if name not in self._read:
                     self._read[name] = self._builds(name)
         except Refused as refused:
-            # Runs of an old digest are waste; none at all would be a loss.
+            # A build of an old digest costs money; a missing build is worse.
             self._looks = False
             log("warning", "newer events cannot be looked for", namespace=place, reason=str(refused))
             return {}
         return {name: self._read[name] for name in newer}
 
     def _newer(self, workflow: Mapping[str, object]) -> str:
-        """Its name, if it is a newer one; empty otherwise. One that is being deleted starts nothing any more."""
+        """The name of a newer fan-out; empty for any other. One that is being deleted starts no further run."""
         try:
             identity = identity_of(workflow)
         except UnreadableOrder:

@@ -1,4 +1,4 @@
-"""What came of each run of a fan-out. Pure; docs/fan-out.md has the words."""
+"""The results of a fan-out, run by run, and the outputs that say them. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ __all__ = ["LIMIT_BYTES", "Outcome", "Tally"]
 Result = Literal["started", "existing", "replaced", "refused", "waiting"]
 
 LIMIT_BYTES = 200_000
-"""Of the lines of all runs: they go into the status of the Workflow, and etcd takes objects of 1.5 MiB."""
+"""Bytes of all lines: they become part of the Workflow's status, and etcd takes objects up to 1.5 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one run so far."""
+    """The result of one run so far."""
 
     result: Result
     words: str = ""
-    """By which fan-out it was replaced; why it was refused."""
+    """The name of the fan-out that replaced it, or the reason of the refusal."""
 
     def __str__(self) -> str:
         match self.result:
@@ -39,7 +39,7 @@ _DONE = frozenset({"started", "existing", "replaced"})
 
 
 class Tally:
-    """The outcome of each run of an order."""
+    """The result of each run of an order."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         """Begin: every run waits."""
@@ -47,11 +47,11 @@ class Tally:
         self._found: dict[Run, Outcome] = {}
 
     def note(self, run: Run, outcome: Outcome) -> None:
-        """What came of a run; the last word counts."""
+        """Set the result of a run; the last one counts."""
         self._found[run] = outcome
 
     def of(self, result: Result) -> list[tuple[Run, Outcome]]:
-        """The runs of which this came, in the order's order."""
+        """The runs with this result, in the order of the fan-out."""
         found = ((each, self._found.get(each, _WAITING)) for each in self._runs)
         return [(run, outcome) for run, outcome in found if outcome.result == result]
 
@@ -70,12 +70,12 @@ class Tally:
         return sum(each.result in _DONE for each in self._found.values())
 
     def counts(self) -> dict[str, int]:
-        """How many were started, existed, were replaced, were refused. The shape is a contract."""
+        """The number of runs with each result. The shape is a contract (docs/fan-out.md)."""
         found = Counter(each.result for each in self._found.values())
         return {name: found[name] for name in ("started", "existing", "replaced", "refused")}
 
     def lines(self, limit_bytes: int = LIMIT_BYTES) -> str:
-        """One line a run: `namespace/name` and what came of it. Long words are cut before a run is left out."""
+        """One line for each run: `namespace/name` and the result. Long reasons are cut first; then runs at the end are left out and counted."""
         most = max(150, limit_bytes // max(1, len(self._runs)))
         found, size = list[str](), 0
         for place, run in enumerate(self._runs):

@@ -1,4 +1,4 @@
-"""The files in which a fan-out says how far it is: Argo takes them for outputs and progress of the step."""
+"""The files from which Argo reads the outputs and the progress of a fan-out's step."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,17 @@ __all__ = ["Telling"]
 
 
 class Telling:
-    """Files that are whole at every moment: a reader finds the old content or the new. None of them can stop the work."""
+    """Writes the files. A reader finds the old content or the new one. A file that cannot be written stops nothing."""
 
     def __init__(self, outputs: Path, progress: Path | None) -> None:
-        """Write into this folder; and to this file, `n/N` as Argo reads it (argo-workflows docs/progress.md)."""
+        """Write outputs into this folder, and the progress, `n/N`, into this file (argo-workflows docs/progress.md); None = no progress."""
         self._outputs = outputs
         self._progress = progress
         self._said = ""
         self._broken = False
 
     def nothing(self) -> None:
-        """Write that nothing was done yet: Argo fails a step that has not written its outputs, and then says nothing else of it."""
+        """Write that no run was handled yet, so that the outputs exist from the beginning."""
         self.outputs(Tally(()))
 
     def outputs(self, tally: Tally) -> None:
@@ -30,9 +30,9 @@ class Telling:
         self.progress(tally)
 
     def progress(self, tally: Tally) -> None:
-        """Write how many runs are done, if that is news."""
+        """Write how many runs are done, if the number has changed."""
         said = f"{tally.done}/{tally.total}"
-        # Argo takes no progress of which the whole is 0 (argo-workflows pkg/apis/workflow/v1alpha1/progress.go).
+        # Argo refuses a progress of n/0 (argo-workflows pkg/apis/workflow/v1alpha1/progress.go).
         if self._progress is not None and said != self._said and tally.total:
             self._said = said
             self._write(self._progress, said)

@@ -19,7 +19,8 @@ from hookline.answers.simulation import Result, Simulation, simulate
 from hookline.output import yaml_text
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
-from sensors.fan_out import OrderError, Pace, pace_of, runs_of
+from hookline.plan.pods import pods_needed
+from sensors.fan_out import MOST_ORDER_BYTES, OrderError, Pace, pace_of, runs_of
 from sensors.program import reader
 
 IMAGE = "registry.example.com/hookline@sha256:" + "0" * 64
@@ -186,16 +187,18 @@ PUSH: Mapping[str, Any] = {
 }
 
 
-def many(count: int, cluster: str = "", more: str = "") -> Plan:
+def lines(count: int, more: str = "") -> str:
     """Pipelines that one image starts."""
-    return plan(
-        HEAD % (IMAGE, cluster)
-        + "".join(
-            f"  p{number:04}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
-            f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang{more}}}}}}}\n"
-            for number in range(count)
-        )
+    return "".join(
+        f"  p{number:04}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
+        f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang{more}}}}}}}\n"
+        for number in range(count)
     )
+
+
+def many(count: int, cluster: str = "", more: str = "") -> Plan:
+    """The plan of such pipelines."""
+    return plan(HEAD % (IMAGE, cluster) + lines(count, more))
 
 
 def pushed(made: Plan, **changes: Any) -> Simulation:
@@ -213,15 +216,30 @@ def test_three_hundred_pipelines_of_an_image_take_one_sensor() -> None:
     assert pace_of(fan_out) == Pace(20, 30, 0)
 
 
+def test_on_ack_one_a_list_takes_one_sensor_where_each_pipeline_took_one() -> None:
+    platform = ", platform: ack-one, allow: [webhook]"
+    assert [
+        (pods.total, len(made.sensors)) for made in (many(300, platform),) for pods in [pods_needed(made)]
+    ] == [(5, 1)]
+    text_ = (HEAD % (IMAGE, platform)).replace(f", image: '{IMAGE}'", "") + lines(300)
+    assert (pods_needed(plan(text_)).total, len(plan(text_).sensors)) == (304, 300)
+
+
 def test_thousands_of_pipelines_take_a_sensor_for_each_part_that_one_can_hold_and_share_the_pace() -> None:
-    made = many(1_500, ", fan_out: {at_once: 40}")
+    made = many(4_000, ", fan_out: {at_once: 40}")
     fan_outs = pushed(made).fan_outs
     assert 1 < len(made.sensors) == len(fan_outs) <= 8
-    assert sum(len(runs_of(each)) for each in fan_outs) == 1_500
-    assert len({run["metadata"]["name"] for each in fan_outs for run in runs_of(each)}) == 1_500
+    assert len({run["metadata"]["name"] for each in fan_outs for run in runs_of(each)}) == 4_000
     assert sum(pace_of(each).at_once for each in fan_outs) <= 40
     # The API server takes objects of 1.5 MiB.
-    assert max(len(json.dumps(each)) for each in fan_outs) < 600_000
+    assert max(len(json.dumps(each)) for each in fan_outs) < MOST_ORDER_BYTES
+
+
+def test_a_thousand_pipelines_of_an_image_take_one_sensor_and_one_fan_out() -> None:
+    made = many(1_000)
+    assert [sensor.name for sensor in made.sensors] == ["hookline-fan-out"]
+    (fan_out,) = pushed(made).fan_outs
+    assert len(runs_of(fan_out)) == 1_000
 
 
 def test_a_delivery_of_several_pushes_starts_each_pipeline_by_the_first_that_it_takes() -> None:
@@ -286,12 +304,7 @@ def test_runs_that_wait_for_their_turn_have_a_low_priority_unless_they_say_one()
     text_ = text_.replace(
         "{run: {template: hookline-ci-go}}", "{run: {template: hookline-ci-go, priority: 3}}"
     )
-    lines = "".join(
-        f"  p{number}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
-        f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang}}}}}}\n"
-        for number in range(4)
-    )
-    assert priorities(plan(text_ + lines)) == {3}
+    assert priorities(plan(text_ + lines(4))) == {3}
 
 
 def test_an_image_may_have_a_pace_of_its_own() -> None:
