@@ -213,9 +213,9 @@ def measure(plane: ControlPlane, case: Case, namespace: str) -> tuple[float, lis
     row = [case.title, f"{case.pipelines:,}", str(len(site.sensor_pods)), f"{environment_bytes(site):,}"]
     row += [figures[0], f"{idle * 1_000:.0f}", f"{resident:.0f}", *figures[1:]]
     print(f"| {' | '.join(row)} |", flush=True)
-    started = started_by_one_event(site, case) if case.starting is not None else []
+    row_of_all = started_by_one_event(site, case) if case.starting is not None else []
     site.remove()
-    return decided, started
+    return decided, row_of_all
 
 
 def workflow_count(site: Installation) -> int:
