@@ -131,6 +131,19 @@ def test_one_image_starts_three_hundred_pipelines_by_one_fan_out_and_ten_deliver
     assert runs(site) == expected
 
 
+def test_orders_of_a_thousand_runs_travel_whole(site: Installation, tmp_path: Path) -> None:
+    site.install(base_image(1_000, cluster()))
+    event = base_image_event(site)
+    names = published(site, event, count=len(site.sensor_pods))
+    pods = [FanOutPod(site, name, tmp_path) for name in names]
+    assert [pod.ended() for pod in pods] == [0] * len(pods)
+    assert sum(pod.counts["started"] for pod in pods) == 1_000
+    assert sum(len(pod.outputs["runs"].splitlines()) for pod in pods) == 1_000
+    assert runs(site) == simulated(site, event)
+    sizes = [len(each["spec"]["arguments"]["parameters"][0]["value"]) for each in fan_outs(site)]
+    print(f"1,000 runs: orders of {sizes} bytes")
+
+
 @pytest.mark.usefixtures("workflows")
 def test_argo_starts_the_pod_again_when_it_was_killed_or_taken_away(
     site: Installation, tmp_path: Path
