@@ -131,7 +131,7 @@ class Executor:
 
     def _leave_to_newer(self, round_: Round) -> None:
         """Leave the runs that a newer fan-out starts as well to that fan-out."""
-        found = left_to([*round_.pending, *round_.refused], self._newer.found())
+        found = left_to(round_.pending, self._newer.found())
         if not found:
             return
         # A process before this one may have created some of them, or a request without an answer.
@@ -141,7 +141,6 @@ class Executor:
         for name, runs in Counter(found[each] for each in missing).items():
             log("info", "runs are left to a newer fan-out", name=name, runs=runs)
         round_.pending = [each for each in round_.pending if not self.tally.is_done(each)]
-        round_.refused = {run: why for run, why in round_.refused.items() if not self.tally.is_done(run)}
 
     def _look_at(self, runs: Sequence[Run], existing: Callable[[Answer], None]) -> list[Run]:
         """The runs that do not exist, or that the account may not read; the others are handed to `existing`."""

@@ -1,5 +1,6 @@
 """A fan-out creates the runs of its order, each once: against an API server on loopback; tests/cluster has the real one."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from hookline.fanning_out.creating import REQUESTS
 from hookline.fanning_out.crew import Crew, Stopped
 from hookline.fanning_out.order import UnreadableOrder, read_fan_out
 from hookline.fanning_out.tally import LIMIT_BYTES, Outcome, Tally
+from hookline.fanning_out.telling import Telling
 from sensors.fan_out import runs_of
 
 
@@ -104,6 +106,46 @@ def test_a_stop_leaves_true_outputs(site: FanOutSite) -> None:
     assert site.progress.read_text() == "40/50"
 
 
+def test_a_stop_in_the_middle_of_a_batch_leaves_true_outputs(site: FanOutSite) -> None:
+    """Some requests are under way; what was answered is said."""
+    asked = []
+
+    def fault(request: Request) -> bool:
+        asked.append(request.path)
+        if len(asked) == 40:
+            site.stop.set()
+        return False
+
+    site.fault = fault
+    with pytest.raises(Stopped):
+        site.executor(fan_out(300, kind="push")).run()
+    assert (
+        site.counts()["started"] == [each.rpartition(" ")[2] for each in site.lines()].count("started") > 20
+    )
+    assert len(site.lines()) == 300
+
+
+def test_a_file_that_can_be_written_half_keeps_its_old_content(
+    site: FanOutSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = Telling(site.outputs, site.progress)
+    runs = read_fan_out(fan_out(3)).runs
+    tally = Tally(runs)
+    tally.note(runs[0], Outcome("started"))
+    telling.outputs(tally)
+    before = site.counts(), site.lines(), site.progress.read_text()
+
+    def half(path: Path, text: str, _encoding: str) -> int:
+        with path.open("w") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    tally.note(runs[1], Outcome("started"))
+    telling.outputs(tally)
+    assert (site.counts(), site.lines(), site.progress.read_text()) == before
+
+
 def test_files_that_cannot_be_written_stop_nothing(site: FanOutSite) -> None:
     site.outputs.write_text("a file where the folder should be")
     site.executor(fan_out(30)).run()
@@ -136,6 +178,16 @@ def test_an_order_that_cannot_be_read_is_one_sentence(order: str, words: str) ->
 def test_a_pace_that_nobody_can_keep_is_refused(pace: tuple[int, int, int]) -> None:
     workflow = fan_out(pace=dict(zip(("at_once", "every", "quiet"), pace, strict=True)))
     with pytest.raises(UnreadableOrder, match="order"):
+        read_fan_out(workflow)
+
+
+def test_an_order_with_what_no_request_can_carry_is_refused_before_it_is_tried_for_ever() -> None:
+    workflow = fan_out()
+    parameter = workflow["spec"]["arguments"]["parameters"][0]
+    order = json.loads(parameter["value"])
+    order["frame"]["specs"]["go"]["priority"] = 10**30
+    parameter["value"] = json.dumps(order)
+    with pytest.raises(UnreadableOrder, match="64-bit"):
         read_fan_out(workflow)
 
 
