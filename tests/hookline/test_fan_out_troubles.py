@@ -209,7 +209,7 @@ def test_a_quota_that_frees_up_lets_the_rest_start(site: FanOutSite) -> None:
 
 
 def test_a_full_quota_is_asked_before_the_name_so_what_exists_is_looked_for(site: FanOutSite) -> None:
-    """Seen at the real API server: a second create of a run that exists is refused for the quota, not for its name."""
+    """Admission is asked before the name (kubernetes staging/src/k8s.io/apiserver pkg/registry/generic/registry/store.go)."""
     order = fan_out(10, kind="push")
     site.executor(order).run()
     quota(site, 10)
