@@ -68,7 +68,7 @@ class Creating:
             return True
 
         open_ = (each for each in round_.pending if each.namespace not in round_.closed)
-        for answer in self._crew.each(open_, self._asking.create, may_begin):
+        for answer in self._crew.each(open_, self._ask, may_begin):
             if answer.result == "trouble":
                 broken.append(answer.run)
             else:
@@ -83,6 +83,10 @@ class Creating:
         ]
         # A run at which the API server fails must not hold the others up.
         round_.pending = left if _is_of_all(round_.trouble) else sorted(left, key=lambda each: each in broken)
+
+    def _ask(self, run: Run) -> Answer:
+        ask = self._asking.create_unless_there if run in self._unsure else self._asking.create
+        return ask(run)
 
     def _take(self, answer: Answer, round_: Round) -> None:
         """Take note of an answer."""

@@ -120,6 +120,8 @@ def test_a_run_that_was_created_without_an_answer_is_counted_once(site: FanOutSi
     order = fan_out(30)
     assert site.executor(order).run() == []
     assert site.runs() == sorted(names(order))
+    # Nobody asks twice for what exists: it would take a second place in a quota.
+    assert len([each for each in site.asked if each[1] == "POST"]) == 30
     assert site.counts() == {"started": 30, "existing": 0, "replaced": 0, "refused": 0}
 
 
