@@ -10,7 +10,18 @@ def line($name):
 
 def entry($key):
   # The key must not be able to reach into a line: no space, no line end, no quote.
-  if ($key | type) == "string" and ($key | test("\\A[A-Za-z0-9._/-]{1,300}\\z")) then line($key) else null end;
+  if ($key | type) == "string" and ($key | test("\\A[A-Za-z0-9._/-]{1,300}\\z")) then line($key) else null end
+#if list
+  | if . == null then . else map(shared + .) end
+#end
+  ;
+
+#if list
+# Arguments of an entry that follow from its pipeline or repository: before, which of the two, after.
+def derived($entry):
+  {pipeline: $entry.pipeline, repository: $entry.repository, name: ($entry.repository // "" | split("/") | .[-1])} as $named
+  | patterns | map_values(.[0] + $named[.[1]] + .[2]);
+#end
 
 # What an entry says about a kind of event; a rule that many entries share has a line of its own.
 def rule($entry; $kind): $entry[$kind] | if type == "string" then line(.) else . end;
@@ -260,7 +271,12 @@ def order($entry; $rule; $template; $reason; $result):
 #if told_paths
           verdict: (if $result then "run" else "unknown" end),
 #end
-          parameters: ($entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))),
+          parameters: (
+#if list
+            derived($entry) +
+#end
+            $entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))
+          ),
           ref: (if .kind == "image_push" then key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end)
         }
       + ($entry | {config, run}
@@ -289,54 +305,6 @@ def judged:
     end;
 #end
 
-#if list
-# The fan-out that starts several runs of an event. Its order holds all that the runs have, so nothing that is edited later changes them.
-def fan_out($orders):
-  key as $key
-  | ([$orders[].run | strings] | unique | map({key: ., value: line(.)}) | from_entries) as $specs
-  | (fan_out.paces[$key] // fan_out.pace) as $pace
-  | frame + {$specs} + (if ($orders | length) > $pace.at_once then {priority: fan_out.priority} else {} end)
-  | . as $frame
-  | {
-      action: "run",
-      reason: "MATCH",
-      name: ("fan-out-" + ($key | ascii_downcase | gsub("[^a-z0-9]+"; "-") | .[:38] | rtrimstr("-"))),
-      event: ([fan_out.event, $frame.subject] | join(" ")),
-      namespace: fan_out.namespace,
-      labels: (labels + {"hookline.dev/event-kind": $frame.kind, "hookline.dev/fan-out-runs": ($orders | length | tostring)}),
-      spec: {
-        workflowTemplateRef: {name: fan_out.template},
-        arguments: {parameters: [{name: "order", value: ({$frame, $pace, runs: [$orders[] | del(.action)]} | tojson)}]}
-      },
-      ref: $orders[0].ref
-    }
-  + ($frame | {kind, repository, sha, actor, delivery});
-
-# All pipelines of a key are decided at once: one run is made as it is, several by a fan-out.
-def judged:
-  . as $event
-  | entry(key) as $entries
-  | if $entries == null then unlisted
-    else
-      # A rule that entries share is judged once for each template.
-      ([$entries[] | [.[$event.kind], .template // ""] | select(.[0] | type == "string")] | unique
-        | map(. as [$name, $template] | line($name) as $rule | {key: join(" "), value: {$rule, verdict: ($event | verdict($rule; templates[$template] // {}))}})
-        | from_entries) as $shared
-      | [$entries[]
-          | . as $entry
-          | template($entry) as $template
-          | .[$event.kind] as $rule
-          | (if $rule | type == "string" then $shared[[$rule, .template // ""] | join(" ")]
-             else {$rule, verdict: ($event | verdict($rule; $template))} end) as $found
-          | $event | order($entry; $found.rule; $template; $found.verdict[0]; $found.verdict[1])] as $all
-      | [$all[] | select(.action == "run")] as $orders
-      | (if $orders == [] then {action: "drop"}
-         elif ($orders | length) == 1 then run(frame; $orders[0]; $orders[0].run | if type == "string" then line(.) else . end)
-         else fan_out($orders) end)
-      + {decided: [$all[] | {pipeline, verdict, reason, action}]}
-    end;
-#end
-
 # The pushes of a delivery; every other delivery tells one event.
 def pushes:
 #if image_push
@@ -344,16 +312,92 @@ def pushes:
 #end
   .;
 
+#if table
 # Of several pushes in one delivery, the one that is decided: a trigger makes one Workflow of a delivery. The first that
 # runs, else the first whose image the table has, else the first.
 def used:
 #if image_push
   if .also == null then . else
     [pushes | {push: ., found: judged}]
-    | (first(.[] | select(.found.action == "run")) // first(.[] | select(.found.pipeline != null or .found.decided != null)) // .[0])
+    | (first(.[] | select(.found.action == "run")) // first(.[] | select(.found.pipeline != null)) // .[0])
     | .push
   end |
 #end
   .;
 
+def used_by($pipeline): used;
+
+def all_used: [used];
+
 def decide: {hookline: (used | judged)};
+#end
+
+#if list
+# The fan-out that starts several runs. Its order holds all that the runs have, so nothing that is edited later changes them.
+def fan_out($pushes; $orders):
+  ($orders | map(.push) | unique) as $used
+  | $pushes[$used[0]] as $first
+  | ($first | key) as $key
+  | ([$orders[].run | strings] | unique | map({key: ., value: line(.)}) | from_entries) as $specs
+  | (fan_out.paces[$key] // fan_out.pace) as $pace
+  | ([$used[] as $number | $pushes[$number] | frame + (if ($orders | length) > $pace.at_once then {priority: fan_out.priority} else {} end)]) as $frames
+  | {
+      action: "run",
+      reason: "MATCH",
+      name: ("fan-out-" + ($key | ascii_downcase | gsub("[^a-z0-9]+"; "-") | .[:38] | rtrimstr("-"))),
+      event: ([fan_out.event, $frames[].subject] | join(" ")),
+      namespace: fan_out.namespace,
+      labels: (labels + {"hookline.dev/event-kind": $first.kind, "hookline.dev/fan-out-runs": ($orders | length | tostring)}),
+      spec: {
+        workflowTemplateRef: {name: fan_out.template},
+        arguments: {parameters: [{
+          name: "order",
+          value: ({
+            frames: ([range(0; $used | length) | {key: ($used[.] | tostring), value: $frames[.]}] | from_entries),
+            $specs,
+            $pace,
+            runs: [$orders[] | del(.action) | .push |= tostring]
+          } | tojson)
+        }]}
+      },
+      ref: $orders[0].ref
+    }
+  + ($frames[0] | {kind, repository, sha, actor, delivery});
+
+# What each pipeline of a push's key does about it.
+def each_judged:
+  . as $event
+  | entry(key) // []
+  # A rule that entries share is judged once for each template.
+  | ([.[] | [.[$event.kind], .template // ""] | select(.[0] | type == "string")] | unique
+    | map(. as [$name, $template] | line($name) as $rule | {key: join(" "), value: {$rule, verdict: ($event | verdict($rule; templates[$template] // {}))}})
+    | from_entries) as $shared
+  | .[]
+  | . as $entry
+  | template($entry) as $template
+  | .[$event.kind] as $rule
+  | (if $rule | type == "string" then $shared[[$rule, .template // ""] | join(" ")]
+     else {$rule, verdict: ($event | verdict($rule; $template))} end) as $found
+  | $event | order($entry; $found.rule; $template; $found.verdict[0]; $found.verdict[1]);
+
+# All pipelines of a key are decided at once, each by the first push that starts it: one run is made as it is, several by a fan-out.
+def judged:
+  [pushes] as $pushes
+  | [range(0; $pushes | length) as $number | $pushes[$number] | each_judged | .push = $number]
+  | (if ($pushes | length) == 1 then . else group_by(.pipeline) | map(first(.[] | select(.action == "run")) // .[0]) end) as $all
+  | [$all[] | select(.action == "run")] as $orders
+  | if $all == [] then $pushes[0] | unlisted
+    else
+      (if $orders == [] then {action: "drop"}
+       elif ($orders | length) == 1 then
+         $pushes[$orders[0].push] | run(frame; $orders[0]; $orders[0].run | if type == "string" then line(.) else . end)
+       else fan_out($pushes; $orders) end)
+      + {decided: [$all[] | {pipeline, verdict, reason, action, push}]}
+    end;
+
+def used_by($pipeline): [pushes] as $pushes | $pushes[first(judged.decided // [] | .[] | select(.pipeline == $pipeline) | .push) // 0];
+
+def all_used: [pushes] as $pushes | [judged.decided // [{push: 0}] | map(.push) | unique | .[] as $number | $pushes[$number]];
+
+def decide: {hookline: judged};
+#end

@@ -13,13 +13,39 @@ from sensors.decision_parameters import decided_workflow
 from sensors.program import Program, started
 from triggers.words import FAN_OUT_LABEL, FAN_OUT_RUNS_LABEL, PREFIX
 
-__all__ = ["FanOut", "OrderError", "Pace", "is_fan_out", "pace_of", "runs_of"]
+__all__ = [
+    "MOST_ORDER_BYTES",
+    "FanOut",
+    "OrderError",
+    "Pace",
+    "is_fan_out",
+    "order_bytes",
+    "pace_of",
+    "runs_of",
+]
 
 _RUN = decided_workflow(frozenset())
 
 LOWERED = -1
 """Priority of runs that wait for their turn: Argo gives locks and places to higher ones first; 0 is everybody's (argo-workflows
 docs/synchronization.md)."""
+
+
+MOST_ORDER_BYTES = 1_200_000
+"""Of the runs of one order: etcd takes requests of 1.5 MiB (etcd server/embed/config.go, DefaultMaxRequestBytes), and the Workflow holds more."""
+_OF_AN_EVENT = 700
+"""Bytes that an event adds to a run at most: its branch or tag up to twice, each of 200 bytes, and its ref."""
+
+
+def order_bytes(entry: Mapping[str, Any]) -> int:
+    """Bytes that a run of this entry takes in an order at most."""
+    told = {key: value for key, value in entry.items() if key in _OF_A_RUN}
+    return len(json.dumps(json.dumps(told))) + _OF_AN_EVENT
+
+
+_OF_A_RUN = frozenset(
+    {"pipeline", "config", "arguments", "owner", "mutex", "template", "repository", "namespace"}
+)
 
 
 class OrderError(ValueError):

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
@@ -12,6 +11,8 @@ from typing import Any, Protocol, cast
 
 from events.canonical import Kind
 from events.host import Host, prelude_text, program_text
+from sensors.compact import compacted, patterns, shared
+from sensors.table import Line, common_arguments, entries_of, named_rules, quoted
 
 __all__ = [
     "Program",
@@ -22,12 +23,7 @@ __all__ = [
     "started",
     "string_literal",
     "suspended_schedule",
-    "tabled",
 ]
-
-_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
-Line = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-"""The line of a key in a table: one entry, or a list of them."""
 
 _DIRECTIVE = re.compile(r"#(if|end)\b(.*)")
 
@@ -145,7 +141,7 @@ class Program:
         """
         one = f"select(.pipeline == {json.dumps(pipeline)})"
         asked = (
-            f'used | . as $event | first(entry(key) | if type == "array" then .[] | {one} else . end) as $entry'
+            f'used_by({json.dumps(pipeline)}) | . as $event | first(entry(key) | if type == "array" then .[] | {one} else . end) as $entry'
             " | if $entry == null then [] else [clauses($event; rule($entry; $event.kind); template($entry))] end"
         )
         return [(code, result) for code, result in self._ask_with_files(data, files, asked)]
@@ -154,9 +150,13 @@ class Program:
         """The canonical event that the host's program reads out of the data."""
         return cast("dict[str, Any]", self.ask(data, "canonical"))
 
-    def used(self, data: str) -> dict[str, Any]:
-        """The canonical event that the decision is about: of several pushes in one delivery, one."""
-        return cast("dict[str, Any]", self.ask(data, "canonical | used"))
+    def used(self, data: str) -> list[dict[str, Any]]:
+        """The canonical events that the decision is about: of several pushes in one delivery, one; of a list those by which pipelines were decided."""
+        return cast("list[dict[str, Any]]", self.ask(data, "canonical | all_used"))
+
+    def used_by(self, pipeline: str, data: str) -> dict[str, Any]:
+        """The canonical event by which a pipeline was decided."""
+        return cast("dict[str, Any]", self.ask(data, f"canonical | used_by({json.dumps(pipeline)})"))
 
     def pushes(self, data: str) -> list[dict[str, Any]]:
         """The canonical events of a delivery: one, or one for each push in it."""
@@ -222,11 +222,21 @@ def compose(
         mutex_path: Where the specs of the table have an empty place for the name of a mutex; empty = none has.
         fan_out: Constants of the fan-outs that start the runs of one event, where a key has several entries.
     """
-    entries = [entry for line in lines.values() for entry in _entries(line)]
-    shared_arguments = _common(entries)
-    table = "".join(
-        f"\n{name} {_quoted(line)}" for name, line in _shared_rules(lines, shared_arguments, kinds)
-    )
+    entries = [entry for line in lines.values() for entry in entries_of(line)]
+    shared_arguments = common_arguments(entries)
+    written = dict(named_rules(lines, shared_arguments, kinds))
+    further = ""
+    if fan_out is not None:
+        short = [entry for name, line in written.items() if name in lines for entry in entries_of(line)]
+        common, derived = shared(short), patterns(short)
+        written |= {
+            name: [compacted(entry, common, derived) for entry in entries_of(written[name])] for name in lines
+        }
+        further = "".join(
+            f"def {name}: {json.dumps(value)};\n"
+            for name, value in (("fan_out", fan_out), ("shared", common), ("patterns", derived))
+        )
+    table = "".join(f"\n{name} {quoted(line)}" for name, line in written.items())
     known = {name: facts.encode(kinds) for name, facts in sorted(templates.items())}
     constants = (
         f"def table: {string_literal(table)};\n"
@@ -235,10 +245,8 @@ def compose(
         f"def labels: {json.dumps(dict(sorted(labels.items())))};\n"
         f"def mutex_path: {json.dumps(list(mutex_path))};\n"
         f"def source: {json.dumps(source)};\n"
-        f"def ignores_case: {json.dumps(host.ignores_case)};\n"
+        f"def ignores_case: {json.dumps(host.ignores_case)};\n" + further
     )
-    if fan_out is not None:
-        constants += f"def fan_out: {json.dumps(fan_out)};\n"
     any_ref = any(each.any_ref for each in templates.values())
     open_paths = any(
         "paths" in fields.values() for each in known.values() for fields in each.get("bindings", {}).values()
@@ -264,7 +272,7 @@ def suspended_schedule(pipeline: str, config: str, suspended: bool | int) -> Pro
     """
     line = {"pipeline": pipeline, "config": config, "schedule": {"suspended": suspended}}
     constants = (
-        f"def table: {string_literal(f'{chr(10)}{pipeline} {_quoted(line)}')};\n"
+        f"def table: {string_literal(f'{chr(10)}{pipeline} {quoted(line)}')};\n"
         'def arguments: {}; def templates: {}; def labels: {}; def mutex_path: []; def source: "calendar"; def ignores_case: false;\n'
         f"def canonical: {json.dumps({'kind': 'schedule', 'repository': pipeline})};\n"
     )
@@ -292,78 +300,3 @@ def rules(*, any_ref: bool) -> Program:
 def started() -> Program:
     """The program of who works off a fan-out's order: asked `runs`, it gives what the Sensor would give for each run by itself."""
     return Program(_parts(_shipped("run.jq"), frozenset({"list", "mutexes", "namespaces", "started"})))
-
-
-def _entries(line: Line) -> Sequence[Mapping[str, Any]]:
-    return [line] if isinstance(line, Mapping) else line
-
-
-def _quoted(line: Line) -> str:
-    """A line of the table: JSON with ' for ", which costs one byte in the Sensor object instead of four."""
-    return _encode(line).replace("'", "\\u0027").replace('"', "'")
-
-
-def tabled(text: str) -> Iterator[tuple[str, str]]:
-    """The table of a program's text: repository or image, and a pipeline of it; nothing if the text is no program of hookline's."""
-    start, end = 'def table: "\n', '";\n'
-    if not text.startswith(start):
-        return
-    for written in text[len(start) :].partition(end)[0].split("\n"):
-        key, _, line = written.partition(" ")
-        if not key.startswith("="):
-            for entry in _entries(json.loads(json.loads(f'"{line}"').replace("'", '"'))):
-                yield key, str(entry["pipeline"])
-
-
-def _common(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Arguments that are the same in every entry; there must be two entries for anything to be shared."""
-    everyone = [entry["arguments"] for entry in entries if "arguments" in entry]
-    if len(everyone) < 2:
-        return {}
-    return {
-        name: value
-        for name, value in sorted(everyone[0].items())
-        if all(each.get(name) == value for each in everyone)
-    }
-
-
-def _shared_rules(
-    lines: Mapping[str, Line], shared_arguments: Mapping[str, str], kinds: frozenset[Kind]
-) -> Iterator[tuple[str, Line]]:
-    """The lines of the table by name: rules and specs that several entries share, as =1, =2 …, then the keys."""
-    entries = [entry for line in lines.values() for entry in _entries(line)]
-    # Pipelines with the same settings have the same object: it is written once.
-    specs = {id(entry["run"]): entry["run"] for entry in entries if "run" in entry}
-    texts = {key: _quoted(spec) for key, spec in specs.items()}
-    written = {
-        id(entry): {kind: _quoted(entry[kind]) for kind in kinds & entry.keys()}
-        | ({"run": texts[id(entry["run"])]} if "run" in entry else {})
-        for entry in entries
-    }
-    counts = Counter(text for texts in written.values() for text in texts.values())
-    # A name costs five bytes, a line of its own about as many again.
-    names = {
-        text: f"={number}"
-        for number, text in enumerate(
-            sorted(text for text, count in counts.items() if count > 1 and len(text) > 12), 1
-        )
-    }
-    done: set[str] = set()
-    of_keys: list[tuple[str, Line]] = []
-    for key, line in sorted(lines.items()):
-        shortened: list[Mapping[str, Any]] = []
-        for entry in _entries(line):
-            short = dict(entry)
-            for part, text in sorted(written[id(entry)].items()):
-                if text in names:
-                    if text not in done:
-                        done.add(text)
-                        yield names[text], entry[part]
-                    short[part] = names[text]
-            if "arguments" in short:
-                short["arguments"] = {
-                    name: value for name, value in short["arguments"].items() if name not in shared_arguments
-                }
-            shortened.append(short)
-        of_keys.append((key, shortened[0] if isinstance(line, Mapping) else shortened))
-    yield from of_keys

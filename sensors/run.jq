@@ -36,5 +36,5 @@ def run($frame; $order; $spec):
 
 #if started
 # The runs of a fan-out's order.
-def runs: .frame as $frame | .runs[] | run($frame; .; .run | if type == "string" then $frame.specs[.] else . end);
+def runs: . as $order | .runs[] | run($order.frames[.push]; .; .run | if type == "string" then $order.specs[.] else . end);
 #end

@@ -234,6 +234,9 @@ def _references(value: Any) -> Iterator[str]:
 def stored(engine: str, version: str) -> Mapping[str, Json]:
     """The kept rules of a release by kind."""
     found: Mapping[str, Json] = json.loads((FOLDER / f"{engine}-{version}.json").read_text("utf-8"))
+    if engine == "argo-workflows":
+        # Both specs are the type WorkflowSpec (argo-workflows pkg/apis/workflow/v1alpha1/workflow_template_types.go).
+        return {**found, "WorkflowTemplate": found["Workflow"]}
     return found
 
 

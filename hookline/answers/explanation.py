@@ -83,7 +83,7 @@ def explain(plan: Plan, event: BusEvent, pipeline: str, files: Sequence[str] | N
     dependency = next((each for _, each in carriers(plan, event) if pipeline in each.pipelines), None)
     canonical = dict(simulation.event)
     if dependency is not None and dependency.program is not None:
-        canonical = dependency.program.used(event.text())
+        canonical = dependency.program.used_by(pipeline, event.text())
     if files is not None:
         canonical |= {"files": list(files), "files_complete": True}
     clauses: list[Judgement] = []

@@ -126,9 +126,12 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
             for pipeline in passed_over
         ]
         about.update(passed_over)
-    used = (
-        [each.program.used(text) for _, each in asked if each.program is not None] if len(pushes) > 1 else []
-    )
+    used = [
+        push
+        for _, each in (asked if len(pushes) > 1 else [])
+        if each.program is not None
+        for push in each.program.used(text)
+    ]
     shown = used[0] if used else pushes[0]
     others = {"REPOSITORY": len(listed - about), "SOURCE": len(plan.workloads.keys() - listed)}
     return Simulation(

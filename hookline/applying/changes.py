@@ -27,9 +27,9 @@ _STAGES: tuple[Collection[str], ...] = (
         "ClusterRoleBinding",
         "NetworkPolicy",
         "PersistentVolumeClaim",
+        # Of fan-outs: where a Sensor is there before it, it starts Workflows that fail at once.
+        "WorkflowTemplate",
     ),
-    # Of fan-outs: a Sensor that is there before it starts Workflows which fail at once.
-    ("WorkflowTemplate",),
     ("EventBus",),
     ("Sensor",),
 )

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from hookline.output import plural
 from sensors.assignment import LANES, Assignment, Group, ListGroup, assigned, bins
 from sensors.creation import CreationMode
-from sensors.dependencies import Dependency, of_group, of_list, of_route
-from sensors.fan_out import FanOut, Pace
+from sensors.dependencies import Dependency, largest_order, of_group, of_list, of_route
+from sensors.fan_out import MOST_ORDER_BYTES, FanOut, Pace
 from sensors.manifests import SensorPlan, dependency_bytes, room
 from sensors.routes import Route
 from triggers.workflow import digest
@@ -40,13 +41,12 @@ class Layout:
         lists = list(self._lists(found))
         alone = [of_route(route) for route in found.wide]
         yield from self._lane_by_lane(found.groups) if self.a_lane_each else self._by_shard(found.groups)
-        if self.a_lane_each:
-            for name, dependencies in (("fan-out", lists), ("wide", alone)):
+        for name, dependencies in (("fan-out", lists), ("wide", alone)):
+            if self.a_lane_each:
                 for each in dependencies:
-                    yield SensorPlan(f"{self.prefix}-{name}-{digest(each.name, 10)}", (each,), _WHY[name](1))
-        else:
-            yield from self._packed(lists, "fan-out")
-            yield from self._packed(alone, "wide")
+                    yield self._plan(name, digest(each.name, 10), (each,))
+            else:
+                yield from self._packed(dependencies, name)
 
     def of_schedules(self, dependencies: Iterable[Dependency]) -> Iterator[SensorPlan]:
         """The Sensors of calendar events."""
@@ -80,24 +80,22 @@ class Layout:
         if self.fan_out is None:
             return
         for (source, sandboxed), routes in found.lists.items():
-            settings = self.fan_out
-
-            def fit(
-                some: list[Route],
-                source: str = source,
-                sandboxed: bool = sandboxed,
-                settings: FanOut = settings,
-            ) -> bool:
-                return (
-                    self._bytes(of_list(ListGroup(source, sandboxed, "", tuple(some)), settings, {}))
-                    <= room()
-                )
-
+            fit = partial(self._fit, source, sandboxed, self.fan_out)
             placed = bins(routes, name=lambda each: f"{each.key} {each.pipeline}", fit=fit)
             parts = Counter(key for some in placed.values() for key in {each.key for each in some})
             for place, some in placed.items():
                 ordered = sorted(some, key=lambda each: (each.key, each.pipeline))
-                yield of_list(ListGroup(source, sandboxed, place, tuple(ordered)), settings, parts)
+                group = ListGroup(source, sandboxed, place, tuple(ordered))
+                yield of_list(group, self.fan_out, parts)
+
+    def _fit(self, source: str, sandboxed: bool, settings: FanOut, routes: list[Route]) -> bool:
+        """Whether one Sensor holds these as a list, and one fan-out the runs that an event of it may start."""
+        of_keys: dict[str, list[Route]] = {}
+        for each in routes:
+            of_keys.setdefault(each.key, []).append(each)
+        return all(largest_order(each) <= MOST_ORDER_BYTES for each in of_keys.values()) and (
+            self._bytes(of_list(ListGroup(source, sandboxed, "", tuple(routes)), settings, {})) <= room()
+        )
 
     def _by_shard(self, groups: Sequence[Group]) -> Iterator[SensorPlan]:
         for shard in sorted({group.shard for group in groups}):
@@ -124,10 +122,14 @@ class Layout:
             fit=lambda some: sum(map(self._bytes, some)) <= room(),
         )
         for place, found in placed.items():
-            count = (
-                len({name for each in found for name in each.pipelines}) if name == "fan-out" else len(found)
-            )
-            yield SensorPlan(placed_name(f"{self.prefix}-{name}", place), tuple(found), _WHY[name](count))
+            yield self._plan(name, place, tuple(found))
+
+    def _plan(self, name: str, place: str, dependencies: tuple[Dependency, ...]) -> SensorPlan:
+        """A Sensor of dependencies that are not in the shards."""
+        listed = sum(len(each.pipelines) for each in dependencies if each.fans_out)
+        return SensorPlan(
+            placed_name(f"{self.prefix}-{name}", place), dependencies, _WHY[name](listed or len(dependencies))
+        )
 
 
 _WHY = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hookline.output import plural
-from sensors.program import tabled
+from sensors.table import tabled
 from triggers.words import PREFIX
 
 __all__ = ["SubscriptionChange", "subscription_changes"]

@@ -13,7 +13,7 @@ from hookline.output import yaml_text
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
 from hookline.plan.subscriptions import SubscriptionChange, subscription_changes
-from sensors.program import tabled
+from sensors.table import tabled
 from triggers.declaration import Run
 
 URL = "https://git.example.com/{repository}.git"

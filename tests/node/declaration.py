@@ -7,11 +7,15 @@ from node.places import FORGE
 __all__ = [
     "DECLARATION",
     "GONE",
+    "MANY",
     "MONITORING",
+    "MONOREPO",
+    "NOTHING",
     "OWN_IMAGE",
     "REPORTS",
     "RUN_PAGE",
     "gone_template",
+    "nothing_template",
     "schedule_added",
 ]
 
@@ -19,6 +23,12 @@ GONE = "gone"
 """A template like hookline-ci-go with an image that no registry has."""
 MONITORING = "monitoring"
 """Namespace of the exporter, which enforces Pod Security's level `restricted`."""
+MONOREPO = "many"
+"""A repository whose pushes start MANY."""
+MANY = tuple(f"many-{number:02}" for number in range(1, 13))
+"""Pipelines of NOTHING, which one push starts by a fan-out."""
+NOTHING = "nothing"
+"""A template whose runs succeed at once, without a pod."""
 OWN_IMAGE = "IMAGE"
 """Stands for hookline's own image, whose digest is known when it is made."""
 REPORTS = "gitea-statuses"
@@ -29,7 +39,7 @@ _PULL_REQUEST = "      pull_request: {into: [main]}\n"
 
 DECLARATION = f"""\
 version: 1
-cluster: {{image: "{OWN_IMAGE}"}}
+cluster: {{image: "{OWN_IMAGE}", fan_out: {{at_once: 4, every: 3s}}}}
 exporter:
   namespace: {MONITORING}
   interval: 2s
@@ -45,6 +55,7 @@ sources:
   registry: {{host: distribution, endpoint: /registry, secret: {{name: registry-webhook, key: token}}}}
 templates:
   {GONE}: {{file: {GONE}.yaml}}
+  {NOTHING}: {{file: {NOTHING}.yaml}}
 defaults:
   # Longer than all tests take: one looks at the pods of runs at the end.
   run: {{template: hookline-ci-go, keep_pods: 2h}}
@@ -69,7 +80,17 @@ pipelines:
     run: {{template: {GONE}}}
     events:
       push: {{branches: [gone]}}
+""" + "".join(
+    f"""\
+  {name}:
+    repository: acme/{MONOREPO}
+    image: false
+    run: {{template: {NOTHING}, mutex: false}}
+    events:
+      push: {{branches: [main]}}
 """
+    for name in MANY
+)
 
 
 def schedule_added(declaration: str, at: str) -> str:
@@ -87,3 +108,19 @@ def gone_template(text: str) -> str:
     checkout["container"]["image"] = f"docker.io/hookline-test/gone@sha256:{'0' * 64}"
     next(each for each in parameters if each["name"] == "checkout_deadline")["value"] = "20"
     return yaml.safe_dump(template)
+
+
+def nothing_template(namespace: str) -> str:
+    """The manifest of NOTHING."""
+    steps = [[{"name": "nothing", "template": "nothing", "when": "false"}]]
+    return yaml.safe_dump(
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "WorkflowTemplate",
+            "metadata": {"name": NOTHING, "namespace": namespace},
+            "spec": {
+                "entrypoint": "main",
+                "templates": [{"name": "main", "steps": steps}, {"name": "nothing", "suspend": {}}],
+            },
+        }
+    )

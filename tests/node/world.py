@@ -6,9 +6,17 @@ from pathlib import Path
 
 from node.argo import install_argo, until_argo_is_ready
 from node.bus_care import BusCare
-from node.declaration import DECLARATION, GONE, MONITORING, OWN_IMAGE, gone_template
+from node.declaration import (
+    DECLARATION,
+    GONE,
+    MONITORING,
+    NOTHING,
+    OWN_IMAGE,
+    gone_template,
+    nothing_template,
+)
 from node.forge import Forge
-from node.installation import ORGANISATION, Hookline
+from node.installation import NAMESPACE, ORGANISATION, Hookline
 from node.kubernetes import Kubernetes
 from node.scraping import definitions_of_the_operator
 from node.supplies import given_supplies
@@ -42,10 +50,12 @@ class World:
             gone = gone_template(self.hookline.shell(self.hookline.template_command("hookline-ci-go")))
             (self.hookline.folder / f"{GONE}.yaml").write_text(gone)
             self.cluster.apply(gone)
+            (self.hookline.folder / f"{NOTHING}.yaml").write_text(nothing_template(NAMESPACE))
             restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
             place = {"name": MONITORING, "labels": restricted}
             self.cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": place}])
             self.hookline.install(DECLARATION.replace(OWN_IMAGE, self.cluster.own_image))
+            self.cluster.apply(nothing_template(NAMESPACE))
             self.hookline.listen_to_registry()
             self.say("hookline is installed")
             self.hookline.until_receiving()

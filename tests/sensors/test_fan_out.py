@@ -19,7 +19,8 @@ from hookline.answers.simulation import Result, Simulation, simulate
 from hookline.output import yaml_text
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan
-from sensors.fan_out import OrderError, Pace, pace_of, runs_of
+from hookline.plan.pods import pods_needed
+from sensors.fan_out import MOST_ORDER_BYTES, OrderError, Pace, pace_of, runs_of
 from sensors.program import reader
 
 IMAGE = "registry.example.com/hookline@sha256:" + "0" * 64
@@ -107,18 +108,23 @@ def in_short(each: Result, *, listed: bool) -> tuple[Any, ...]:
 
 def agree(name: str, wire: Any) -> Simulation:
     listed, alone = (asked(planned(name, fan_out=fan_out), name, wire) for fan_out in (True, False))
-    assert [in_short(each, listed=True) for each in listed.results] == [
-        in_short(each, listed=False) for each in alone.results
-    ]
-    assert (listed.event, listed.unused, listed.others) == (alone.event, alone.unused, alone.others)
+    together, one_by_one = (
+        [in_short(each, listed=fan_out) for each in found.results]
+        for fan_out, found in ((True, listed), (False, alone))
+    )
+    if any(each.reason == "ANOTHER_PUSH" for each in alone.results):
+        # A list starts the runs of every push in a delivery; a table those of one.
+        assert [each for each in one_by_one if each[5] is not None and each not in together] == []
+    else:
+        assert together == one_by_one
+        assert (listed.unused, listed.others) == (alone.unused, alone.others)
     running = [each for each in listed.results if each.workflow is not None]
     by_table: dict[str | None, list[Result]] = {}
     for each in running:
         by_table.setdefault(each.trigger, []).append(each)
-    for together in by_table.values():
+    for runs in by_table.values():
         # One run is made as it is; several are started by one fan-out.
-        assert len({each.fan_out is not None for each in together}) == 1
-        assert (together[0].fan_out is not None) == (len(together) > 1)
+        assert {each.fan_out is not None for each in runs} == {len(runs) > 1}
     return listed
 
 
@@ -181,16 +187,18 @@ PUSH: Mapping[str, Any] = {
 }
 
 
-def many(count: int, cluster: str = "", more: str = "") -> Plan:
+def lines(count: int, more: str = "") -> str:
     """Pipelines that one image starts."""
-    return plan(
-        HEAD % (IMAGE, cluster)
-        + "".join(
-            f"  p{number:04}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
-            f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang{more}}}}}}}\n"
-            for number in range(count)
-        )
+    return "".join(
+        f"  p{number:04}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
+        f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang{more}}}}}}}\n"
+        for number in range(count)
     )
+
+
+def many(count: int, cluster: str = "", more: str = "") -> Plan:
+    """The plan of such pipelines."""
+    return plan(HEAD % (IMAGE, cluster) + lines(count, more))
 
 
 def pushed(made: Plan, **changes: Any) -> Simulation:
@@ -208,15 +216,71 @@ def test_three_hundred_pipelines_of_an_image_take_one_sensor() -> None:
     assert pace_of(fan_out) == Pace(20, 30, 0)
 
 
+def test_on_ack_one_a_list_takes_one_sensor_where_each_pipeline_took_one() -> None:
+    platform = ", platform: ack-one, allow: [webhook]"
+    assert [
+        (pods.total, len(made.sensors)) for made in (many(300, platform),) for pods in [pods_needed(made)]
+    ] == [(5, 1)]
+    text_ = (HEAD % (IMAGE, platform)).replace(f", image: '{IMAGE}'", "") + lines(300)
+    assert (pods_needed(plan(text_)).total, len(plan(text_).sensors)) == (304, 300)
+
+
 def test_thousands_of_pipelines_take_a_sensor_for_each_part_that_one_can_hold_and_share_the_pace() -> None:
-    made = many(1_500, ", fan_out: {at_once: 40}")
+    made = many(4_000, ", fan_out: {at_once: 40}")
     fan_outs = pushed(made).fan_outs
     assert 1 < len(made.sensors) == len(fan_outs) <= 8
-    assert sum(len(runs_of(each)) for each in fan_outs) == 1_500
-    assert len({run["metadata"]["name"] for each in fan_outs for run in runs_of(each)}) == 1_500
+    assert len({run["metadata"]["name"] for each in fan_outs for run in runs_of(each)}) == 4_000
     assert sum(pace_of(each).at_once for each in fan_outs) <= 40
     # The API server takes objects of 1.5 MiB.
-    assert max(len(json.dumps(each)) for each in fan_outs) < 600_000
+    assert max(len(json.dumps(each)) for each in fan_outs) < MOST_ORDER_BYTES
+
+
+def test_a_thousand_pipelines_of_an_image_take_one_sensor_and_one_fan_out() -> None:
+    made = many(1_000)
+    assert [sensor.name for sensor in made.sensors] == ["hookline-fan-out"]
+    (fan_out,) = pushed(made).fan_outs
+    assert len(runs_of(fan_out)) == 1_000
+
+
+def test_a_delivery_of_several_pushes_starts_each_pipeline_by_the_first_that_it_takes() -> None:
+    made = plan(
+        (HEAD % (IMAGE, ""))
+        .replace("acr: {host: acr", "registry: {host: distribution")
+        .replace("/acr-", "/registry-")
+        .replace(
+            "unverified: {because: the test's own, allowed_cidrs: [10.244.0.0/16]}",
+            "secret: {name: hooks, key: registry}",
+        )
+        + "".join(
+            f"  p{number}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
+            f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: registry, image: base/golang, tags: [{tag}]}}}}}}\n"
+            for number, tag in enumerate(("'1.*'", "'1.*'", "latest", "latest", "edge"))
+        )
+    )
+    pushes = [
+        {
+            "action": "push",
+            "target": {
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "repository": "base/golang",
+                "tag": tag,
+                "digest": "sha256:" + digit * 64,
+            },
+        }
+        for tag, digit in (("1.26", "a"), ("latest", "b"))
+    ]
+    found = asked(made, "registry", {"header": {}, "body": {"events": pushes}})
+    (fan_out,) = found.fan_outs
+    assert {
+        run["metadata"]["labels"]["hookline.dev/pipeline"]: run["metadata"]["annotations"]["hookline.dev/ref"]
+        for run in runs_of(fan_out)
+    } == {
+        "p0": "base/golang:1.26",
+        "p1": "base/golang:1.26",
+        "p2": "base/golang:latest",
+        "p3": "base/golang:latest",
+    }
+    assert found.unused == ()
 
 
 def test_a_fan_out_has_the_name_of_its_event_whatever_is_edited() -> None:
@@ -240,12 +304,7 @@ def test_runs_that_wait_for_their_turn_have_a_low_priority_unless_they_say_one()
     text_ = text_.replace(
         "{run: {template: hookline-ci-go}}", "{run: {template: hookline-ci-go, priority: 3}}"
     )
-    lines = "".join(
-        f"  p{number}: {{repository: {{name: acme/p{number}, url: 'https://example.com/acme/p{number}.git'}}, "
-        f"image: registry.example.com/acme/p{number}, events: {{image_push: {{source: acr, image: base/golang}}}}}}\n"
-        for number in range(4)
-    )
-    assert priorities(plan(text_ + lines)) == {3}
+    assert priorities(plan(text_ + lines(4))) == {3}
 
 
 def test_an_image_may_have_a_pace_of_its_own() -> None:
