@@ -164,8 +164,8 @@ def test_files_that_cannot_be_written_stop_nothing(site: FanOutSite) -> None:
     [
         ("no JSON", "its argument order is none of hookline's"),
         ("{}", "its argument order is none of hookline's"),
-        ('{"pace": 7, "runs": 7, "frame": 7}', "its argument order is none of hookline's"),
-        ('{"pace": {"at_once": 1, "every": 1, "quiet": 1}, "runs": [7], "frame": {}}', "its argument order"),
+        ('{"pace": 7, "runs": 7, "frames": 7}', "its argument order is none of hookline's"),
+        ('{"pace": {"at_once": 1, "every": 1, "quiet": 1}, "runs": [7], "frames": {}}', "its argument order"),
         ("[" * 3000, "its order cannot be read"),
         ("null", "its argument order"),
     ],
@@ -188,7 +188,7 @@ def test_an_order_with_what_no_request_can_carry_is_refused_before_it_is_tried_f
     workflow = fan_out()
     parameter = workflow["spec"]["arguments"]["parameters"][0]
     order = json.loads(parameter["value"])
-    order["frame"]["specs"]["go"]["priority"] = 10**30
+    order["specs"]["go"]["priority"] = 10**30
     parameter["value"] = json.dumps(order)
     with pytest.raises(UnreadableOrder, match="64-bit"):
         read_fan_out(workflow)
