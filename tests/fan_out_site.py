@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from objects_server import ObjectsServer
@@ -65,6 +66,7 @@ def fan_out(
     happened: float = -5,
     created: float = 0,
     ref: str = "golang:1.26",
+    refs: Mapping[str, str] = MappingProxyType({}),
     source: str = "acr",
 ) -> Json:
     """A fan-out as the API server has it.
@@ -79,24 +81,26 @@ def fan_out(
         happened: When the event came, on the tests' clock.
         created: When the Workflow was created.
         ref: Name and tag of the image.
+        refs: Pipeline → the same, where it is another push of the same delivery.
         source: Of the event.
     """
     pipelines = [f"app-{each:04}" for each in range(runs)] if isinstance(runs, int) else list(runs)
+    frame = {
+        "kind": kind,
+        "source": source,
+        "subject": f"{kind} golang 1.26 sha256:{event}",
+        "repository": "golang",
+        "sha": f"sha256:{event}",
+        "actor": "robot",
+        "delivery": "",
+        "arguments": {},
+        "labels": {"app.kubernetes.io/managed-by": "hookline", "hookline.dev/source": source},
+        "namespace": "ci",
+        "templates": {},
+    }
     order = {
-        "frame": {
-            "kind": kind,
-            "source": source,
-            "subject": f"{kind} golang 1.26 sha256:{event}",
-            "repository": "golang",
-            "sha": f"sha256:{event}",
-            "actor": "robot",
-            "delivery": "",
-            "arguments": {},
-            "labels": {"app.kubernetes.io/managed-by": "hookline", "hookline.dev/source": source},
-            "namespace": "ci",
-            "templates": {},
-            "specs": {"go": {"workflowTemplateRef": {"name": "hookline-ci-go"}}},
-        },
+        "frames": {"0": frame},
+        "specs": {"go": {"workflowTemplateRef": {"name": "hookline-ci-go"}}},
         "pace": dict(pace or NO_PACE),
         "runs": [
             {
@@ -106,7 +110,8 @@ def fan_out(
                 "config": "0" * 16,
                 "run": "go",
                 "parameters": {},
-                "ref": ref,
+                "push": "0",
+                "ref": refs.get(pipeline, ref),
                 "namespace": namespace,
             }
             for pipeline, namespace in zip(pipelines, itertools.cycle(namespaces))

@@ -108,7 +108,7 @@ class Asking:
         return self._resources.all_of(API, "Workflow", like.namespace, labels, metadata_alone=True)
 
     def create(self, run: Run) -> Answer:
-        """Create a run, unless it exists."""
+        """Create a run that did not exist a moment ago."""
         try:
             found = trouble_of(lambda: self._resources.create(run.manifest, MANAGER))
         except Refused as refused:
@@ -122,6 +122,11 @@ class Asking:
             # staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go).
             return Answer(run, "trouble" if refused.status == 409 else "refused", refused)
         return Answer(run, "trouble", found) if isinstance(found, Trouble) else Answer(run, "started")
+
+    def create_unless_there(self, run: Run) -> Answer:
+        """Create a run of which nobody knows whether it exists."""
+        there = self.look(run)
+        return there if there.result in ("existing", "trouble") else self.create(run)
 
     def look(self, run: Run) -> Answer:
         """Whether a run exists, and since when."""

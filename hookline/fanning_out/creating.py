@@ -68,7 +68,7 @@ class Creating:
             return True
 
         open_ = (each for each in round_.pending if each.namespace not in round_.closed)
-        for answer in self._crew.each(open_, self._asking.create, may_begin):
+        for answer in self._crew.each(open_, self._ask, may_begin):
             if answer.result == "trouble":
                 broken.append(answer.run)
             else:
@@ -82,7 +82,11 @@ class Creating:
             each for each in round_.pending if not self._tally.is_done(each) and each not in round_.refused
         ]
         # A run at which the API server fails must not hold the others up.
-        round_.pending = sorted(left, key=lambda each: each in broken) if round_.answered else left
+        round_.pending = left if _is_of_all(round_.trouble) else sorted(left, key=lambda each: each in broken)
+
+    def _ask(self, run: Run) -> Answer:
+        ask = self._asking.create_unless_there if run in self._unsure else self._asking.create
+        return ask(run)
 
     def _take(self, answer: Answer, round_: Round) -> None:
         """Take note of an answer."""
@@ -117,6 +121,9 @@ class Creating:
 
 def _ends(trouble: Trouble | None, troubles: int) -> bool:
     """Whether further requests should wait: the API server is away or overloaded, or fails again and again."""
-    if trouble is None:
-        return False
-    return isinstance(trouble, Unreachable) or trouble.status in (429, 503, 504) or troubles >= REQUESTS
+    return _is_of_all(trouble) or troubles >= REQUESTS
+
+
+def _is_of_all(trouble: Trouble | None) -> bool:
+    """Whether a trouble is of the API server, and not of one run."""
+    return isinstance(trouble, Unreachable) or (trouble is not None and trouble.status in (429, 503, 504))

@@ -74,11 +74,9 @@ class Executor:
             "info", "fan-out begins", name=self._fan_out.identity.name, runs=self.tally.total, **pace.encode()
         )
         try:
-            pending: Sequence[Run] = self._fan_out.runs
-            if pace.quiet or self._pacer.bounded:
-                now = self._now()
-                if self._pacer.bounded:
-                    pending = self._not_existing(now)
+            now = self._now() if pace.quiet or self._pacer.bounded else None
+            pending = self._not_existing(now)
+            if now is not None:
                 age = now - self._fan_out.identity.created
                 self._crew.pause(pace.quiet - age.total_seconds())
             refused = self._start(pending)
@@ -101,13 +99,17 @@ class Executor:
             log("warning", "the API server does not say its time", reason=str(refused))
             return datetime.datetime.now(datetime.UTC)
 
-    def _not_existing(self, now: datetime.datetime) -> list[Run]:
-        """The runs that are to be created. The times of the others are noted, so that a process keeps the pace of the one before it."""
+    def _not_existing(self, now: datetime.datetime | None) -> list[Run]:
+        """The runs that are to be created. The times of the others are noted, so that a process keeps the pace of the one before it.
+
+        A second create of a run that exists would be refused for its name, and yet take a place in a quota until the quota's controller counts
+        again: the quota is asked before the name, and gives nothing back (tests/cluster/test_fan_out_executor.py).
+        """
         here = self._clock()
 
         def existing(answer: Answer) -> None:
             self.tally.note(answer.run, Outcome("existing"))
-            if answer.created is not None:
+            if now is not None and answer.created is not None:
                 # Both times are cut to whole seconds.
                 ago = (now - answer.created).total_seconds() - 1.0
                 self._pacer.created(answer.run.place, here - ago)
@@ -131,7 +133,7 @@ class Executor:
 
     def _leave_to_newer(self, round_: Round) -> None:
         """Leave the runs that a newer fan-out starts as well to that fan-out."""
-        found = left_to([*round_.pending, *round_.refused], self._newer.found())
+        found = left_to(round_.pending, self._newer.found())
         if not found:
             return
         # A process before this one may have created some of them, or a request without an answer.
@@ -141,7 +143,6 @@ class Executor:
         for name, runs in Counter(found[each] for each in missing).items():
             log("info", "runs are left to a newer fan-out", name=name, runs=runs)
         round_.pending = [each for each in round_.pending if not self.tally.is_done(each)]
-        round_.refused = {run: why for run, why in round_.refused.items() if not self.tally.is_done(run)}
 
     def _look_at(self, runs: Sequence[Run], existing: Callable[[Answer], None]) -> list[Run]:
         """The runs that do not exist, or that the account may not read; the others are handed to `existing`."""

@@ -36,6 +36,8 @@ class Run:
     namespace: str
     name: str
     pipeline: str
+    reference: str
+    """Of an image: its name and tag."""
     manifest: Mapping[str, Any] = field(compare=False, repr=False)
 
     @property
@@ -44,30 +46,27 @@ class Run:
         return f"{self.namespace}/{self.name}"
 
     @property
-    def builds(self) -> tuple[str, str]:
-        """Pipeline and namespace: the same for every event that starts it."""
-        return self.pipeline, self.namespace
+    def builds(self) -> tuple[str, str, str]:
+        """Pipeline, namespace and reference: the same for every event that starts it anew."""
+        return self.pipeline, self.namespace, self.reference
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The event of a fan-out, and its age among those of the same reference; the metadata says both."""
+    """The event of a fan-out, and its age among others; the metadata says both."""
 
     namespace: str
     name: str
     event: str
     kind: str
     source: str
-    reference: str
-    """Of an image: its name and tag."""
     age: tuple[datetime.datetime, datetime.datetime, str]
     """Time of the event, of the Workflow, and its name: no two have the same, so of several one is the newest."""
     created: datetime.datetime
 
     def is_newer_than(self, other: "Identity") -> bool:
-        """Whether it is about another, newer event of the same reference."""
-        same = self.reference != "" and self.reference == other.reference
-        return same and self.event != other.event and self.age > other.age
+        """Whether it is about another, newer event."""
+        return self.event != other.event and self.age > other.age
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,6 @@ def identity_of(workflow: Mapping[str, Any]) -> Identity:
             event=str(labels.get(f"{PREFIX}event", "")),
             kind=str(labels.get(f"{PREFIX}event-kind", "")),
             source=str(labels.get(f"{PREFIX}source", "")),
-            reference=str(annotations.get(f"{PREFIX}ref", "")),
             age=(_time(annotations.get(f"{PREFIX}event-time")), created, name),
             created=created,
         )
@@ -124,17 +122,19 @@ def read_fan_out(workflow: Mapping[str, Any]) -> FanOut:
     return FanOut(identity, tuple(runs.values()), pace)
 
 
-def left_to(runs: Iterable[Run], newer: Mapping[str, frozenset[tuple[str, str]]]) -> dict[Run, str]:
-    """The runs that newer fan-outs of the same reference start, too → the one that does.
+def left_to(runs: Iterable[Run], newer: Mapping[str, frozenset[tuple[str, str, str]]]) -> dict[Run, str]:
+    """The runs that newer fan-outs start as well → the fan-out that does.
+
+    One delivery may tell of several tags, so runs are compared, not fan-outs.
 
     Args:
         runs: That were not started yet.
-        newer: Name of a newer fan-out → pipeline and namespace of its runs.
+        newer: Name of a newer fan-out → `builds` of its runs.
     """
     found = {}
     for run in runs:
         by = next((name for name, builds in newer.items() if run.builds in builds), None)
-        if by is not None:
+        if by is not None and run.reference:
             found[run] = by
     return found
 
@@ -149,6 +149,7 @@ def _run(manifest: Mapping[str, Any]) -> Run:
         namespace=_text(metadata["namespace"]),
         name=_text(metadata["name"]),
         pipeline=_text(metadata["labels"][f"{PREFIX}pipeline"]),
+        reference=str((metadata.get("annotations") or {}).get(f"{PREFIX}ref", "")),
         manifest=manifest,
     )
 

@@ -10,12 +10,12 @@ from hookline.logs import log
 
 __all__ = ["Newer"]
 
-Builds = frozenset[tuple[str, str]]
-"""Pipeline and namespace of the runs of a fan-out."""
+Builds = frozenset[tuple[str, str, str]]
+"""`Run.builds` of the runs of a fan-out."""
 
 
 class Newer:
-    """Fan-outs of newer events of the same reference."""
+    """Fan-outs of newer events of the same source."""
 
     def __init__(self, own: Identity, asking: Asking, insisting: Insisting) -> None:
         """Prepare; nothing is asked yet."""

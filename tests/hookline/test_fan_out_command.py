@@ -19,6 +19,7 @@ from support import ROOT
 from hookline.cli import main
 
 KILLS = 24
+RUNS = 300
 SLOW = {"at_once": 5, "every": 3600, "quiet": 0}
 
 
@@ -83,7 +84,7 @@ class Killer:
                 self._site.api.create(request.path.rpartition("/")[0], request.body)
             case "any" if request.creates():
                 self.moment = ""
-                threading.Timer(self._chance.uniform(0, 0.02), self._kill).start()
+                threading.Timer(self._chance.uniform(0, 0.005), self._kill).start()
                 return False
             case _:
                 return False
@@ -99,9 +100,11 @@ def test_kills_at_any_moment_lose_and_double_nothing(
     """Killed 24 times. Of two digests the second comes half way, and its order holds half of the pipelines."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "tests"))))
     killer = Killer(site)
-    pipelines = [f"app-{number:04}" for number in range(160)]
+    pipelines = [f"app-{number:04}" for number in range(RUNS)]
     older = site.put(fan_out(pipelines, namespaces=("ci", "team")))
-    newer = fan_out(pipelines[80:], namespaces=("ci", "team"), name="fan-out-golang-2", event="2", happened=5)
+    newer = fan_out(
+        pipelines[RUNS // 2 :], namespaces=("ci", "team"), name="fan-out-golang-2", event="2", happened=5
+    )
     ended = []
     for number in range(KILLS):
         if digests == 2 and number == KILLS // 2:
@@ -112,15 +115,15 @@ def test_kills_at_any_moment_lose_and_double_nothing(
     assert len(site.created) == len(set(site.created)), "doubled"
     counts, started = site.counts(), set(site.runs())
     assert counts["started"] + counts["existing"] == len(started)
-    assert counts["replaced"] == 160 - len(started)
+    assert counts["replaced"] == RUNS - len(started)
     if digests == 1:
         assert started == set(names(older))
         return
-    assert set(names(older)[:80]) <= started < set(names(older))
+    assert set(names(older)[: RUNS // 2]) <= started < set(names(older))
     # What the older one left, the newer one starts.
     site.executor(newer).run()
     assert set(site.runs()) == started | set(names(newer))
-    assert len(site.created) == len(set(site.created)) == len(started) + 80
+    assert len(site.created) == len(set(site.created)) == len(started) + RUNS // 2
 
 
 @pytest.mark.parametrize("where", ["pace", "quiet", "request", "away", "refused"])

@@ -1,5 +1,6 @@
 """A fan-out creates the runs of its order, each once: against an API server on loopback; tests/cluster has the real one."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from hookline.fanning_out.creating import REQUESTS
 from hookline.fanning_out.crew import Crew, Stopped
 from hookline.fanning_out.order import UnreadableOrder, read_fan_out
 from hookline.fanning_out.tally import LIMIT_BYTES, Outcome, Tally
+from hookline.fanning_out.telling import Telling
 from sensors.fan_out import runs_of
 
 
@@ -37,11 +39,11 @@ def test_every_run_of_the_order_is_created_as_the_order_says(site: FanOutSite) -
     assert site.progress.read_text() == "30/30"
 
 
-def test_without_a_pace_nothing_waits_and_nothing_else_is_asked(site: FanOutSite) -> None:
+def test_without_a_pace_nothing_waits_and_each_run_is_looked_for_and_created(site: FanOutSite) -> None:
     site.executor(fan_out(50, kind="push")).run()
     assert site.crew.pauses == []
     methods = [method for _, method, path in site.asked if not path.endswith("/v1alpha1")]
-    assert methods == ["POST"] * 50
+    assert methods == ["GET"] * 50 + ["POST"] * 50
 
 
 def test_runs_begin_in_the_orders_order(site: FanOutSite) -> None:
@@ -55,6 +57,8 @@ def test_what_is_done_twice_is_done_once(site: FanOutSite) -> None:
     site.executor(order).run()
     site.executor(order).run()
     assert len(site.created) == 30
+    # A second create would be refused for the name, and take a place in a quota.
+    assert len([each for each in site.asked if each[1] == "POST"]) == 30
     assert site.counts() == {"started": 0, "existing": 30, "replaced": 0, "refused": 0}
     assert site.progress.read_text() == "30/30"
 
@@ -104,6 +108,47 @@ def test_a_stop_leaves_true_outputs(site: FanOutSite) -> None:
     assert site.progress.read_text() == "40/50"
 
 
+def test_a_stop_in_the_middle_of_a_batch_leaves_true_outputs(site: FanOutSite) -> None:
+    """Some requests are under way; what was answered is said."""
+    asked = []
+
+    def fault(request: Request) -> bool:
+        if request.creates():
+            asked.append(request.path)
+        if len(asked) == 40:
+            site.stop.set()
+        return False
+
+    site.fault = fault
+    with pytest.raises(Stopped):
+        site.executor(fan_out(300, kind="push")).run()
+    assert (
+        site.counts()["started"] == [each.rpartition(" ")[2] for each in site.lines()].count("started") > 20
+    )
+    assert len(site.lines()) == 300
+
+
+def test_a_file_that_can_be_written_half_keeps_its_old_content(
+    site: FanOutSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = Telling(site.outputs, site.progress)
+    runs = read_fan_out(fan_out(3)).runs
+    tally = Tally(runs)
+    tally.note(runs[0], Outcome("started"))
+    telling.outputs(tally)
+    before = site.counts(), site.lines(), site.progress.read_text()
+
+    def half(path: Path, text: str, _encoding: str) -> int:
+        with path.open("w") as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    tally.note(runs[1], Outcome("started"))
+    telling.outputs(tally)
+    assert (site.counts(), site.lines(), site.progress.read_text()) == before
+
+
 def test_files_that_cannot_be_written_stop_nothing(site: FanOutSite) -> None:
     site.outputs.write_text("a file where the folder should be")
     site.executor(fan_out(30)).run()
@@ -119,8 +164,8 @@ def test_files_that_cannot_be_written_stop_nothing(site: FanOutSite) -> None:
     [
         ("no JSON", "its argument order is none of hookline's"),
         ("{}", "its argument order is none of hookline's"),
-        ('{"pace": 7, "runs": 7, "frame": 7}', "its argument order is none of hookline's"),
-        ('{"pace": {"at_once": 1, "every": 1, "quiet": 1}, "runs": [7], "frame": {}}', "its argument order"),
+        ('{"pace": 7, "runs": 7, "frames": 7}', "its argument order is none of hookline's"),
+        ('{"pace": {"at_once": 1, "every": 1, "quiet": 1}, "runs": [7], "frames": {}}', "its argument order"),
         ("[" * 3000, "its order cannot be read"),
         ("null", "its argument order"),
     ],
@@ -136,6 +181,16 @@ def test_an_order_that_cannot_be_read_is_one_sentence(order: str, words: str) ->
 def test_a_pace_that_nobody_can_keep_is_refused(pace: tuple[int, int, int]) -> None:
     workflow = fan_out(pace=dict(zip(("at_once", "every", "quiet"), pace, strict=True)))
     with pytest.raises(UnreadableOrder, match="order"):
+        read_fan_out(workflow)
+
+
+def test_an_order_with_what_no_request_can_carry_is_refused_before_it_is_tried_for_ever() -> None:
+    workflow = fan_out()
+    parameter = workflow["spec"]["arguments"]["parameters"][0]
+    order = json.loads(parameter["value"])
+    order["specs"]["go"]["priority"] = 10**30
+    parameter["value"] = json.dumps(order)
+    with pytest.raises(UnreadableOrder, match="64-bit"):
         read_fan_out(workflow)
 
 

@@ -60,6 +60,7 @@ def test_an_answer_that_passes_is_waited_out(site: FanOutSite, status: int, reas
     assert site.counts() == {"started": 30, "existing": 0, "replaced": 0, "refused": 0}
     changes = [each["event"] for each in logs if "API server" in each["event"]]
     assert changes == ["the API server refuses", "the API server answers again"]
+    assert len([each for each in logs if each["event"] == "batch"]) == 1, "a line for each try"
     # Half a second at first, then longer and longer, and never more than half a minute.
     assert site.crew.pauses[0] <= 0.5
     assert 10 < max(site.crew.pauses) <= 30
@@ -119,6 +120,8 @@ def test_a_run_that_was_created_without_an_answer_is_counted_once(site: FanOutSi
     order = fan_out(30)
     assert site.executor(order).run() == []
     assert site.runs() == sorted(names(order))
+    # Nobody asks twice for what exists: it would take a second place in a quota.
+    assert len([each for each in site.asked if each[1] == "POST"]) == 30
     assert site.counts() == {"started": 30, "existing": 0, "replaced": 0, "refused": 0}
 
 
@@ -132,6 +135,29 @@ def test_one_run_that_the_server_fails_at_keeps_no_other_waiting(site: FanOutSit
         site.executor(order).run()
     assert site.runs() == sorted(names(order)[1:])
     assert site.times()[0.0] == 100, "all were tried before the first pause"
+
+
+def test_many_runs_at_whose_front_the_server_fails_keep_no_other_waiting(site: FanOutSite) -> None:
+    """The webhook of one team is down, and its pipelines are the first by name."""
+    order = fan_out(60)
+    team = names(order)[:20]
+    site.fault = lambda request: (
+        request.creates()
+        and f"ci/{request.path.rpartition('/')[2]}" in team
+        and request.answer(500, "InternalError", "no")
+    )
+    site.crew.at.append((600.0, site.stop.set))
+    with pytest.raises(Stopped):
+        site.executor(order).run()
+    assert site.runs() == sorted(names(order)[20:])
+
+
+def test_a_server_that_fails_at_everything_is_asked_a_few_times_before_each_pause(site: FanOutSite) -> None:
+    site.fault = lambda request: request.creates() and request.answer(500, "InternalError", "no")
+    site.crew.at.append((300.0, site.stop.set))
+    with pytest.raises(Stopped):
+        site.executor(fan_out(300)).run()
+    assert max(site.times().values()) <= 2 * 8
 
 
 def test_what_is_no_answer_of_an_api_server_is_waited_out(site: FanOutSite) -> None:
@@ -185,7 +211,7 @@ def test_a_quota_that_frees_up_lets_the_rest_start(site: FanOutSite) -> None:
 
 
 def test_a_full_quota_is_asked_before_the_name_so_what_exists_is_looked_for(site: FanOutSite) -> None:
-    """Seen at the real API server: a second create of a run that exists is refused for the quota, not for its name."""
+    """Admission is asked before the name (kubernetes staging/src/k8s.io/apiserver pkg/registry/generic/registry/store.go)."""
     order = fan_out(10, kind="push")
     site.executor(order).run()
     quota(site, 10)
