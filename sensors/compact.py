@@ -15,7 +15,7 @@ Pattern = tuple[str, str, str]
 
 
 def _names(entry: Entry) -> dict[str, str]:
-    """Names of an entry from which `derived` in decide.jq makes arguments."""
+    """Names of an entry from which `derived` in run.jq makes arguments."""
     repository = str(entry.get("repository", ""))
     found = {
         "pipeline": str(entry["pipeline"]),

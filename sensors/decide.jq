@@ -16,13 +16,6 @@ def entry($key):
 #end
   ;
 
-#if list
-# Arguments of an entry that follow from its pipeline or repository: before, which of the two, after.
-def derived($entry):
-  {pipeline: $entry.pipeline, repository: $entry.repository, name: ($entry.repository // "" | split("/") | .[-1])} as $named
-  | patterns | map_values(.[0] + $named[.[1]] + .[2]);
-#end
-
 # What an entry says about a kind of event; a rule that many entries share has a line of its own.
 def rule($entry; $kind): $entry[$kind] | if type == "string" then line(.) else . end;
 
@@ -227,6 +220,7 @@ def frame:
 #end
 #if list
     namespace: fan_out.namespace,
+    patterns: patterns,
 #end
     templates: (templates | map_values({arguments, mutex}))
   };
@@ -271,12 +265,7 @@ def order($entry; $rule; $template; $reason; $result):
 #if told_paths
           verdict: (if $result then "run" else "unknown" end),
 #end
-          parameters: (
-#if list
-            derived($entry) +
-#end
-            $entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))
-          ),
+          parameters: ($entry.arguments + ($rule.arguments // {}) + ($template.bindings[.kind] // {} | map_values($safe[.]))),
           ref: (if .kind == "image_push" then key + ":" + .image.tag else ($safe.ref | select(. != "")) // $safe.branch end)
         }
       + ($entry | {config, run}

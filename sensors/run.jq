@@ -1,7 +1,18 @@
+#if list
+# Arguments that follow from the pipeline or its repository: before, which of the two, after.
+def derived($patterns; $order):
+  {pipeline: $order.pipeline, repository: $order.repository, name: ($order.repository // "" | split("/") | .[-1])} as $named
+  | $patterns | map_values(.[0] + $named[.[1]] + .[2]);
+#end
+
 # The run that an order asks for: all that its Workflow has. `$frame` is what every run of the event is told, `$spec` the settings of the pipeline.
 def run($frame; $order; $spec):
   ($frame.templates[$order.template // ""] // {}) as $template
-  | ($frame.arguments + $order.parameters) as $parameters
+  | ($frame.arguments +
+#if list
+      derived($frame.patterns; $order) +
+#end
+      $order.parameters) as $parameters
   | {
       action: "run",
       verdict: $order.verdict,

@@ -19,6 +19,12 @@ KEPT_SECONDS = 4 * 86_400
 KEPT_PODS_SECONDS = 600
 DEADLINE_SECONDS = 86_400
 ATTEMPTS = 10
+GOES_ON = 'not (lastRetry.exitCode in ["1", "2"])'
+"""When another pod goes on where this one was: always, unless the command itself has said that runs were refused to the end, or that the fan-out cannot
+be read. A pod that is killed for its memory or ended by an eviction has failed, as one whose code fails has; a pod that is gone has the exit code -1
+(argo-workflows workflow/controller/operator.go, buildRetryStrategyLocalScope)."""
+BACKOFF = {"duration": "2s", "factor": "2"}
+"""Half an hour for all attempts: what is wrong with a node or a right does not end in a second."""
 
 
 def fan_out_objects(
@@ -75,8 +81,7 @@ def _start(pod: PodSettings) -> dict[str, Any]:
     outputs: Mapping[str, str] = {"counts": "{}", "runs": ""}
     return {
         "name": "start",
-        # Another pod where the infrastructure lost this one: it goes on where that was.
-        "retryStrategy": retry_strategy(ATTEMPTS),
+        "retryStrategy": retry_strategy(ATTEMPTS) | {"expression": GOES_ON, "backoff": dict(BACKOFF)},
         "container": {
             "image": pod.image,
             "command": ["hookline"],

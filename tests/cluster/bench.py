@@ -1,12 +1,14 @@
 """What Sensors of many pipelines cost on the real engines, beside the usual hand-written ones: `make bench-cluster`.
 
 One run measures both ways one after the other, each in a namespace of its own: CPU and memory of the Sensors, decisions a
-second and webhook-to-Workflow latency. Loads are bounded; everything ends with the namespaces.
+second and webhook-to-Workflow latency. Loads are bounded; everything ends with the namespaces. `bench.py TITLE ...` measures the rows of
+which the title holds one of these words.
 """
 
 import copy
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +18,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cluster.bus_client import cloud_event
 from cluster.control_plane import ControlPlane
 from cluster.deliveries import signed
-from cluster.fleet import fleet, push_body, push_event
-from cluster.installation import Installation
-from support import payload
+from cluster.fan_out_pod import FanOutPod
+from cluster.fleet import (
+    HOOKLINE_IMAGE,
+    base_image,
+    base_image_event,
+    fleet,
+    monorepo,
+    monorepo_event,
+    push_body,
+    push_event,
+)
+from cluster.installation import API, Installation
+from cluster.waiting import until
 
 from events.environment import fits
 from hookline.plan.objects import objects
@@ -31,6 +42,10 @@ EVENTS = 300
 """Published to measure CPU; none of them starts a run, so that only deciding counts."""
 RUNS = 100
 """Delivered one after the other to measure latency."""
+STARTING = 10
+"""Published to measure the CPU of events that start a fan-out; no pod works these off."""
+FAN_OUT = f"image: '{HOOKLINE_IMAGE}', fan_out: {{every: 0s}}, "
+"""Keys of the cluster: fan-outs without a pace."""
 
 
 def hand_written(plan: Plan) -> list[Any]:
@@ -126,6 +141,10 @@ class Case:
     """An event that is decided and starts nothing."""
     by_hand: bool = False
     runs: int = RUNS
+    starting: Callable[[Installation, int], dict[str, Any]] | None = None
+    """An event that starts every pipeline."""
+    fans_out: bool = False
+    """Whether fan-outs start them."""
 
 
 def topic_push(site: Installation, number: int) -> dict[str, Any]:
@@ -137,55 +156,17 @@ def topic_push(site: Installation, number: int) -> dict[str, Any]:
 
 def other_image(site: Installation, number: int) -> dict[str, Any]:
     """A tag of the image that nobody waits for."""
-    body = copy.deepcopy(payload("harbor/push_artifact"))
-    body["event_data"]["resources"][0]["tag"] = "nightly"
-    endpoint = site.plan.endpoints["harbor"]
-    return cloud_event(endpoint.event_source, endpoint.name, {"header": {}, "body": body}, f"event-{number}")
+    return base_image_event(site, number, tag="nightly")
 
 
 def other_file(site: Installation, number: int) -> dict[str, Any]:
     """A push to the monorepo that changes a file of no part."""
-    event = push_event(site, 0, commit=number)
-    event["data"]["body"]["commits"][0]["modified"] = ["README.md"]
-    return event
+    return monorepo_event(site, number, "README.md")
 
 
-def one_image(pipelines: int) -> str:
-    """Many pipelines on one base image."""
-    return """\
-version: 1
-cluster: {namespace: ci, event_bus: {replicas: 1}}
-sources:
-  harbor: {host: harbor, endpoint: /harbor, secret: {name: hooks, key: harbor}}
-pipelines:
-""" + "".join(
-        f"""\
-  service-{number:04d}:
-    repository: {{name: acme/service-{number:04d}, url: "https://github.com/acme/service-{number:04d}.git"}}
-    image: registry.example.com/acme/service-{number:04d}
-    events: {{image_push: {{source: harbor, image: base/go, tags: ["1.*"], branch: main}}}}
-"""
-        for number in range(pipelines)
-    )
-
-
-def monorepo(parts: int) -> str:
-    """One repository with a pipeline for each of its parts."""
-    return """\
-version: 1
-cluster: {namespace: ci, event_bus: {replicas: 1}}
-sources:
-  github: {host: github, endpoint: /github, secret: {name: hooks, key: github}}
-pipelines:
-""" + "".join(
-        f"""\
-  part-{number:02d}:
-    repository: {{source: github, name: acme/service-0000, url: "https://github.com/acme/service-0000.git"}}
-    image: registry.example.com/acme/part-{number:02d}
-    events: {{push: {{branches: [main], paths: ["part-{number:02d}/**"]}}}}
-"""
-        for number in range(parts)
-    )
+def shared_file(site: Installation, number: int) -> dict[str, Any]:
+    """A push to the monorepo that changes a file of every part."""
+    return monorepo_event(site, number, "go.mod")
 
 
 def nightly(pipelines: int) -> str:
@@ -201,8 +182,8 @@ def nightly(pipelines: int) -> str:
     )
 
 
-def measure(plane: ControlPlane, case: Case, namespace: str) -> float:
-    """Print one row; CPU of one event in milliseconds."""
+def measure(plane: ControlPlane, case: Case, namespace: str) -> tuple[float, list[str]]:
+    """Print one row; CPU of one event in milliseconds, and the row of one event that starts every pipeline."""
     plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     site = Installation(plane, namespace)
     plan = site.declare(case.text)
@@ -232,8 +213,57 @@ def measure(plane: ControlPlane, case: Case, namespace: str) -> float:
     row = [case.title, f"{case.pipelines:,}", str(len(site.sensor_pods)), f"{environment_bytes(site):,}"]
     row += [figures[0], f"{idle * 1_000:.0f}", f"{resident:.0f}", *figures[1:]]
     print(f"| {' | '.join(row)} |", flush=True)
+    started = started_by_one_event(site, case) if case.starting is not None else []
     site.remove()
-    return decided
+    return decided, started
+
+
+def workflow_count(site: Installation) -> int:
+    """Workflows in the API server, without reading them."""
+    found = site.api.call("GET", site.api.path(API, "Workflow", site.namespace), query={"limit": "1"})
+    return len(found["items"]) + int(found["metadata"].get("remainingItemCount", 0))
+
+
+def started_by_one_event(site: Installation, case: Case) -> list[str]:
+    """A row of figures of one event that starts every pipeline.
+
+    Pods of fan-outs are begun as soon as their Workflows are there: no node, no image.
+    """
+    assert case.starting is not None
+    known, own = workflow_count(site), ["–"] * 3
+    before, begun = cpu(site), time.monotonic()
+    site.bus.publish([case.starting(site, 0)])
+    if case.fans_out:
+        made = sum(each.fans_out for sensor in site.plan.sensors for each in sensor.dependencies)
+        until(lambda: workflow_count(site) >= known + made, "every fan-out exists", pause=0.01)
+        own = worked_off(site, site.workflows(), known + made + case.pipelines)
+    else:
+        until(lambda: workflow_count(site) >= known + case.pipelines, "every run exists", 600)
+    seconds = time.monotonic() - begun
+    site.bus.until_settled(site.consumers, 600)
+    used = (cpu(site) - before) * 1_000
+    if case.fans_out:
+        before = cpu(site)
+        site.bus.publish([case.starting(site, number) for number in range(1, STARTING + 1)])
+        site.bus.until_settled(site.consumers, 600)
+        used = (cpu(site) - before) / STARTING * 1_000
+    return [case.title, f"{case.pipelines:,}", f"{used:.0f}", f"{seconds:.1f}", *own]
+
+
+def worked_off(site: Installation, fan_outs: list[dict[str, Any]], total: int) -> list[str]:
+    """Run the pods of fan-outs until so many Workflows are there: bytes of the longest order, CPU seconds of all pods, MiB of the largest."""
+    order = max(len(each["spec"]["arguments"]["parameters"][0]["value"]) for each in fan_outs)
+    resident = used = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        pods = [FanOutPod(site, each["metadata"]["name"], Path(folder)) for each in fan_outs]
+        while workflow_count(site) < total:
+            alive = [each.process for each in pods if each.process.running]
+            resident = max([resident, *(each.resident_bytes() / 2**20 for each in alive)])
+            used = max(used, sum(each.cpu_seconds() for each in alive))
+            time.sleep(0.02)
+        if any(pod.ended() for pod in pods):
+            raise RuntimeError([pod.log for pod in pods])
+    return [f"{order:,}", f"{used:.1f}", f"{resident:.0f}"]
 
 
 CASES = (
@@ -242,8 +272,40 @@ CASES = (
         for size in (10, 100, 300, 1_000)
     ),
     *(Case("by hand", size, fleet(size), topic_push, by_hand=True) for size in (10, 100, 300)),
-    Case("rendered: 1 image", 300, one_image(300), other_image, runs=0),
-    Case("rendered: 1 repository, path filters", 50, monorepo(50), other_file, runs=0),
+    Case(
+        "rendered: 1 image, a fan-out",
+        300,
+        base_image(300, FAN_OUT),
+        other_image,
+        runs=0,
+        starting=base_image_event,
+        fans_out=True,
+    ),
+    Case(
+        "rendered: 1 image, a trigger each",
+        300,
+        base_image(300),
+        other_image,
+        runs=0,
+        starting=base_image_event,
+    ),
+    Case(
+        "rendered: 1 repository, path filters, a fan-out",
+        50,
+        monorepo(50, FAN_OUT, "go.mod"),
+        other_file,
+        runs=0,
+        starting=shared_file,
+        fans_out=True,
+    ),
+    Case(
+        "rendered: 1 repository, path filters, a trigger each",
+        50,
+        monorepo(50, "", "go.mod"),
+        other_file,
+        runs=0,
+        starting=shared_file,
+    ),
     Case("rendered: schedules", 300, nightly(300), runs=0),
 )
 
@@ -259,17 +321,32 @@ def main() -> None:
         "events/s | latency ms, median | p99 |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
+    words = sys.argv[1:]
+    chosen = [each for each in CASES if not words or any(word in each.title for word in words)]
     found = {
         (case.title, case.pipelines): measure(plane, case, f"bench-{number}")
-        for number, case in enumerate(CASES)
+        for number, case in enumerate(chosen)
     }
+    if not words:
+        _compare({key: decided for key, (decided, _) in found.items()})
+    plane.stop()
+    print("\nOne event that starts every pipeline:\n")
+    print(
+        "| Sensors | pipelines | CPU ms of the Sensors | seconds until every Workflow is there | bytes of the order | CPU s of the fan-out's pod | its RSS MiB |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for _, row in found.values():
+        if row:
+            print(f"| {' | '.join(row)} |")
+
+
+def _compare(found: dict[tuple[str, int], float]) -> None:
     print(
         f"\nCPU of an event at 300 pipelines : at 10, rendered: {found['rendered', 300] / found['rendered', 10]:.2f}"
     )
     for size in (10, 100, 300):
         ratio = found["by hand", size] / found["rendered", size]
         print(f"CPU of an event by hand : rendered, {size} pipelines: {ratio:.1f}")
-    plane.stop()
 
 
 if __name__ == "__main__":

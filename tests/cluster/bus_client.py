@@ -82,8 +82,13 @@ class Bus:
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE)
 
-    def publish(self, events: Iterable[Mapping[str, Any]]) -> int:
-        """Put events on the bus, each acknowledged; how many."""
+    def publish(self, events: Iterable[Mapping[str, Any]], *, doubles: bool = False) -> int:
+        """Put events on the bus, each acknowledged; how many.
+
+        Args:
+            events: The events.
+            doubles: Whether the bus takes one that it has already, as it does when its window against doubles is over.
+        """
 
         async def all_of_them() -> int:
             waiting: list[asyncio.Future[Any]] = []
@@ -91,7 +96,8 @@ class Bus:
             for event in events:
                 message = json.dumps(event).encode()
                 on_bus = subject(event["source"], event["subject"])
-                headers = {MESSAGE_ID_HEADER: event["id"]}  # as the event source does, against doubles
+                # As the event source does, against doubles.
+                headers = None if doubles else {MESSAGE_ID_HEADER: event["id"]}
                 waiting.append(await self._stream.publish_async(on_bus, message, headers=headers))
                 count += 1
                 if len(waiting) == 100:

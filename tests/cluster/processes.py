@@ -73,6 +73,14 @@ class Process:
             self.kill()
             raise
 
+    def wait(self, seconds: float) -> int:
+        """Wait until it has ended by itself; its exit code, below 0 where a signal ended it.
+
+        Raises:
+            subprocess.TimeoutExpired: It still runs.
+        """
+        return self._popen.wait(seconds)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process alone."""
         os.kill(self.pid, number)

@@ -9,11 +9,13 @@ import copy
 import itertools
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from cluster.bus_client import cloud_event
+from cluster.fleet import HOOKLINE_IMAGE
 from cluster.installation import Installation, masked
 from cluster.recorder import Recorder
 from mutations import LABEL, events, mutated
@@ -30,6 +32,8 @@ from sensors.program import reader
 SEED = 20261124
 EDITED = 1_800
 """Edited events per host."""
+LISTED = 2_000
+"""The same, for programs that decide several pipelines of a key."""
 SAMPLE = 12
 """Edited events per host that go on to Workflow objects, about half of which run."""
 TIME = "2026-11-24T02:30:00Z"
@@ -44,10 +48,29 @@ GIT: dict[str, Any] = {
     "pull_request": {"into": ["**"], "drafts": False},
 }
 FORKS: dict[str, Any] = {"pull_request": {"forks": "sandboxed", "approved_by": {"label": LABEL}}}
+OTHER_GIT: tuple[dict[str, Any], ...] = (
+    GIT,
+    {"push": {"branches": ["main"], "paths": ["**/*.go"]}, "pull_request": {"drafts": False}},
+    {
+        "push": {"paths": {"exclude": ["docs/**"], "unknown": "skip"}},
+        "tag": {"tags": ["v*"], "branch": "main"},
+    },
+    {
+        "push": {"branches": {"exclude": ["release/**"]}, "skip_markers": False},
+        "pull_request": {"paths": ["**/*.go"]},
+    },
+)
+OTHER_PUSHES: tuple[dict[str, Any], ...] = (
+    {},
+    {"tags": ["latest", "1.*"]},
+    {"tags": {"exclude": ["*-rc*"]}},
+    {"branch": "next"},
+)
+"""Events of the pipelines that share a repository or image."""
 
 
-def declaration() -> str:
-    """A pipeline for every repository and image in the events of every host."""
+def declaration(*, listed: bool = False) -> str:
+    """A pipeline for every repository and image in the events of every host; with lists four of them, which fan-outs start."""
     sources: dict[str, Any] = {}
     pipelines: dict[str, Any] = {}
     for name in host_names():
@@ -61,36 +84,42 @@ def declaration() -> str:
         read = reader(record, name)
         keys = {key for event in events(name) for key in read.keys(BusEvent("", "", event).text())}
         for number, key in enumerate(sorted(key for key in keys if key and "/" in key)):
-            pipeline = f"{name}-{number}"
-            git = f"https://example.com/{pipeline}.git"
-            found: dict[str, Any] = {"image": f"registry.example.com/out/{pipeline}"}
-            if "push" in record.kinds:
-                found["repository"] = {"source": name, "name": key, "url": git}
-                found["events"] = GIT | ({"merge_group": {}} if "merge_group" in record.kinds else {})
-                if number % 2:  # one that takes any ref
-                    found["run"] = {"template": go_template().name}
-                if record.tells_added_labels:
-                    pipelines[f"{pipeline}-forks"] = {
-                        "repository": found["repository"],
-                        "events": FORKS,
-                        "run": {"template": go_template().name},
-                    }
-            else:
-                found["repository"] = {"name": f"acme/{pipeline}", "url": git}
-                found["events"] = {"image_push": {"source": name, "image": key, "branch": "main"}}
-            pipelines[pipeline] = found
-    cluster = {
+            for more in range(len(OTHER_GIT) if listed else 1):
+                pipeline = f"{name}-{number}-{more}" if listed else f"{name}-{number}"
+                git = f"https://example.com/{pipeline}.git"
+                found: dict[str, Any] = {"image": f"registry.example.com/out/{pipeline}"}
+                if "push" in record.kinds:
+                    found["repository"] = {"source": name, "name": key, "url": git}
+                    found["events"] = OTHER_GIT[more] | (
+                        {"merge_group": {}} if "merge_group" in record.kinds else {}
+                    )
+                    if (number + more) % 2 or more == 3:  # one that takes any ref, and compares files
+                        found["run"] = {"template": go_template().name}
+                    if record.tells_added_labels and not more:
+                        pipelines[f"{pipeline}-forks"] = {
+                            "repository": found["repository"],
+                            "events": FORKS,
+                            "run": {"template": go_template().name},
+                        }
+                else:
+                    found["repository"] = {"name": f"acme/{pipeline}", "url": git}
+                    pushed = {"source": name, "image": key, "branch": "main"} | OTHER_PUSHES[more]
+                    found["events"] = {"image_push": pushed}
+                pipelines[pipeline] = found
+    cluster: dict[str, Any] = {
         "namespace": "ci",
         "sandbox": {"namespace": "ci-forks"},
         "shards": 6,
         "event_bus": {"replicas": 1},
+        **({"image": HOOKLINE_IMAGE, "fan_out": {"at_once": 3}} if listed else {}),
     }
     return yaml_text({"version": 1, "cluster": cluster, "sources": sources, "pipelines": pipelines})
 
 
-def declare(site: Installation) -> None:
+def declare(site: Installation, *, listed: bool = False) -> None:
     """Read the declaration, with the template of foreign code."""
-    site.declare_files([("hookline.yaml", declaration().encode())], {go_template().name: go_template()})
+    text = declaration(listed=listed)
+    site.declare_files([("hookline.yaml", text.encode())], {go_template().name: go_template()})
 
 
 def recording(sensor: dict[str, Any], url: str) -> dict[str, Any]:
@@ -158,9 +187,11 @@ def recorded(recorder: Recorder, sensor: SensorPlan, dependency: Dependency, eve
     return {**found[0], "decision": json.loads(found[0]["decision"])}
 
 
-def start_recording(site: Installation, recorder: Recorder, change: str = "") -> None:
+def start_recording(
+    site: Installation, recorder: Recorder, change: str = "", *, listed: bool = False
+) -> None:
     """Apply recording Sensors, with a change of every program."""
-    declare(site)
+    declare(site, listed=listed)
     rendered = objects(site.plan)
     sensors = [recording(each, recorder.url) for each in rendered if each["kind"] == "Sensor"]
     for sensor in sensors:
@@ -170,14 +201,55 @@ def start_recording(site: Installation, recorder: Recorder, change: str = "") ->
     site.start()
 
 
+def opened(value: Any) -> Any:
+    """A value, with JSON texts in it read: the engines write the keys of an order in orders of their own."""
+    match value:
+        case dict():
+            return {name: opened(each) for name, each in value.items()}
+        case list():
+            return [opened(each) for each in value]
+        case str() if value.startswith("{"):
+            try:
+                return opened(json.loads(value))
+            except ValueError:
+                return value
+        case _:
+            return value
+
+
+def reasons(decision: Mapping[str, Any]) -> Iterator[str]:
+    """Of each pipeline that a decision is about."""
+    for each in decision.get("decided") or [decision]:
+        yield each["reason"]
+
+
 def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder: Recorder) -> None:
     start_recording(site, recorder)
+    total, reached = compared(site, recorder, EDITED)
+    assert total >= 30_000
+    assert reached["MATCH"] > 500, "most edits must not only be refused"
+    assert len(reached) >= 10
+
+
+def test_the_sensor_decides_lists_as_the_offline_run_does(site: Installation, recorder: Recorder) -> None:
+    start_recording(site, recorder, listed=True)
+    assert all(each.fans_out for sensor in site.plan.sensors for each in sensor.dependencies)
+    total, reached = compared(site, recorder, LISTED, first=2)
+    assert total >= 15_000
+    assert reached["MATCH"] > 2_000
+    assert reached["one"] > 100
+    assert reached["several"] > 500
+    assert len(reached) >= 12
+
+
+def compared(site: Installation, recorder: Recorder, edited: int, first: int = 0) -> tuple[int, Counter[str]]:
+    """Decide corpus and edits by both engines; how many decisions, and how many pipelines came to each reason: those that differ fail the test."""
     carried = [(sensor, each) for sensor in site.plan.sensors for each in sensor.dependencies]
     differences: list[str] = []
-    verdicts: dict[str, int] = {}
+    reached: Counter[str] = Counter()
     total, seconds = 0, 0.0
     for name in host_names():
-        batch = list(cases(site, name, EDITED))
+        batch = list(cases(site, name, edited, first))
         mine = [(sensor, each) for sensor, each in carried if each.event_name == name]
         assert mine
         started = time.monotonic()
@@ -189,16 +261,18 @@ def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder
                 total += 1
                 offline = expected(dependency, event)
                 online = recorded(recorder, sensor, dependency, event)
-                reason = offline["decision"]["reason"]
-                verdicts[reason] = verdicts.get(reason, 0) + 1
-                if online != offline:
+                decision = offline["decision"]
+                reached.update(reasons(decision))
+                if dependency.fans_out and decision["action"] == "run":
+                    reached["several" if decision["name"].startswith("fan-out-") else "one"] += 1
+                if opened(online) != opened(offline):
                     differences.append(f"{event['id']}: {offline} but the Sensor: {online}")
         recorder.received.clear()
-    print(f"{total} decisions, {len(differences)} differences, {total / seconds:.0f} a second; {verdicts}")
+    print(
+        f"{total} decisions, {len(differences)} differences, {total / seconds:.0f} a second; {dict(reached)}"
+    )
     assert not differences, differences[:3]
-    assert total >= 30_000
-    assert verdicts["MATCH"] > 500, "most edits must not only be refused"
-    assert len(verdicts) >= 10
+    return total, reached
 
 
 def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from cluster.api import Api, Json
 from cluster.network import CONTROL_PLANE
 
-__all__ = ["VirtualNode", "created"]
+__all__ = ["PENDING_SECONDS", "VirtualNode", "created"]
 
 PENDING_SECONDS = 10
 """From a pod's creation to the start of its containers."""

@@ -37,7 +37,9 @@ def test_a_program_knows_of_each_entry_what_was_written(entries: list[dict[str, 
         templates={"": TemplateFacts()},
         fan_out={"paces": {}},
     )
-    read = made.ask("null", 'entry("base/go") | map(. + {arguments: (arguments + derived(.) + .arguments)})')
+    read = made.ask(
+        "null", 'entry("base/go") | map(. + {arguments: (arguments + derived(patterns; .) + .arguments)})'
+    )
     plain = [{**each, "arguments": each["arguments"]} for each in read]
     for each in plain:
         if isinstance(each["run"], str):
