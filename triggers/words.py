@@ -11,6 +11,8 @@ __all__ = [
     "CONCURRENT_ANNOTATION",
     "EXECUTOR_SERVICE_ACCOUNT",
     "FAILING_TESTS_OUTPUT",
+    "FAN_OUT_LABEL",
+    "FAN_OUT_RUNS_LABEL",
     "INSTANCE_TYPES_ANNOTATION",
     "PREFIX",
     "REPORTED_ANNOTATION",
@@ -58,6 +60,12 @@ SKIP_REASON_OUTPUT = "skip-reason"
 
 FAILING_TESTS_OUTPUT = "failing-tests"
 """Output parameter of a step that tests: JSON of a list of failing tests, each with package, test, path, line and message."""
+
+FAN_OUT_LABEL = f"{PREFIX}fan-out"
+"""Label of a run that a fan-out started: the name of the fan-out's Workflow."""
+
+FAN_OUT_RUNS_LABEL = f"{PREFIX}fan-out-runs"
+"""Label that makes a Workflow a fan-out: how many runs it has to start. It has no pipeline, and is no run."""
 
 REPORTED_ANNOTATION = f"{PREFIX}reported"
 """Annotation of a Workflow: what its git host was told of it."""
