@@ -12,7 +12,8 @@ from typing import Any
 from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web.application import Application, Providers
 from runs.exporter.web.pages import Pages
-from runs.history import Attempt, Name, Page, Query, Run
+from runs.fan_outs import FanOut
+from runs.history import Attempt, FanOutPage, Name, Page, Query, Run
 from runs.web.failures import Failures
 from runs.web.server import WebServer
 from runs.web.web_config import Security
@@ -92,6 +93,9 @@ class Fake:
     def values(self, name: Name) -> Sequence[str]:
         return [] if self.found is None else [getattr(self.found, name)]
 
+    def fan_outs(self, name: str, before: tuple[float, str] | None, limit: int) -> FanOutPage:
+        return FanOutPage([], None)
+
 
 class Site:
     """A served application."""
@@ -101,6 +105,7 @@ class Site:
         security = security or Security(None)
         self.metrics = b"m 1\n"
         self.unfinished: UnfinishedRuns | None = None
+        self.fan_outs: Sequence[FanOut] = ()
         sources = Providers(
             metrics=lambda accept, zipped: (
                 gzip.compress(self.metrics) if zipped else self.metrics,
@@ -112,6 +117,7 @@ class Site:
             facts=lambda: {"version": "1"},
             warnings=self.failures.warnings,
             unfinished=lambda: self.unfinished,
+            fan_outs=lambda: self.fan_outs,
         )
         self.application = Application(sources, Pages("1", REASONS))
         self.server = WebServer("127.0.0.1", 0, self.application, security, self.failures)

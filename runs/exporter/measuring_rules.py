@@ -17,8 +17,8 @@ def make_rules(configuration: Configuration, ledger: Ledger) -> Rules:
         if name == "hookline_runs_total"
     }
     fan_outs = {
-        (namespace, source)
-        for (name, (namespace, source, *_)), _ in ledger.series.values()
+        (labels[0], labels[1])
+        for (name, labels), _ in ledger.series.values()
         if name == "hookline_fan_outs_total"
     }
     labels = Labels(

@@ -169,7 +169,7 @@ class Pages:
         """
         return self._render(
             "fan_outs",
-            name=name,
+            wanted=name,
             fan_outs=fan_outs,
             links={each.uid: self._links.of_run(each) for each in fan_outs},
             more=more,
