@@ -78,6 +78,8 @@ class Fake:
 
     found: Run | None = None
     asked: list[Query] = field(default_factory=list)
+    ended: Sequence[FanOut] = ()
+    """Fan-outs that have ended, the newest first."""
 
     def page(self, query: Query) -> Page:
         self.asked.append(query)
@@ -94,7 +96,11 @@ class Fake:
         return [] if self.found is None else [getattr(self.found, name)]
 
     def fan_outs(self, name: str, before: tuple[float, str] | None, limit: int) -> FanOutPage:
-        return FanOutPage([], None)
+        found = [each for each in self.ended if name in {"", each.name}]
+        begin = 0 if before is None else [each.uid for each in found].index(before[1]) + 1
+        shown = found[begin : begin + limit]
+        more = (shown[-1].finished or 0.0, shown[-1].uid) if len(found) > begin + limit else None
+        return FanOutPage(shown, more)
 
 
 class Site:

@@ -183,7 +183,7 @@ class Counting:
         zeros += [
             key
             for each in fan_outs.began
-            for key in fan_out_beginnings(each, self.rules)
+            for key in self._fan_out_beginnings(each)
             if self.ledger.series.get(*key) is None
         ]
         opened = [*began, *(open_key(each.uid) for each in fan_outs.began)]
@@ -233,6 +233,13 @@ class Counting:
             return list(beginnings(began, self.rules, LOGGED_STEPS))
         except Exception as error:  # noqa: BLE001 - its series then begin with their first sample
             self._dropped("beginning", began.uid if isinstance(began, Began) else began.pod.uid, error)
+            return ()
+
+    def _fan_out_beginnings(self, began: FanOut) -> Sequence[Key]:
+        try:
+            return list(fan_out_beginnings(began, self.rules))
+        except Exception as error:  # noqa: BLE001 - its series then begin with their first sample
+            self._dropped("beginning", began.uid, error)
             return ()
 
     def _observations(self, progress: Progress) -> Iterator[Observation]:
