@@ -232,7 +232,7 @@ ALERTS: Sequence[Alert] = (
         f"{increase('hookline_fan_outs_total', '15m', 'cluster, job, namespace, source, outcome', rule=True, outcome='~failure|error|timeout')} > 0.5",
         "0m", "warning",
         "A fan-out of {{ $labels.source }} did not start all of its runs.",
-        "About {{ $value | humanize }} fan-outs in {{ $labels.namespace }} ended with {{ $labels.outcome }} within 15 minutes.",
+        "Fan-outs in {{ $labels.namespace }} that ended with {{ $labels.outcome }} within 15 minutes: about {{ $value | humanize }}.",
     ),
     Alert(
         "HooklineFanOutStuck",

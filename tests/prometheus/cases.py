@@ -259,7 +259,7 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         "40m",
         {"severity": "warning", **SOURCE_LABELS, "outcome": "failure"},
         "A fan-out of registry did not start all of its runs.",
-        "About 1 fan-outs in ci ended with failure within 15 minutes.",
+        "Fan-outs in ci that ended with failure within 15 minutes: about 1.",
         {fan_outs("failure"): "3x60", fan_outs("success"): "0+1x60", fan_outs("cancellation"): "0+1x60"},
     ),
     "HooklineFanOutStuck": AlertCase(
