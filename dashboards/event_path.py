@@ -75,7 +75,7 @@ def fan_outs() -> list[Panel]:
         number("Median time", "Median time from the event to the end of its fan-out, pace and quiet period included.", quantile(0.5, "hookline_fan_out_duration_seconds"), "s", width=6),
         bars("Runs of fan-outs", "existing: the run was there already. replaced: a newer digest of the same tag took over. refused: the API server refused it to the end. "
              "unknown: the fan-out ended without saying.", [(increase(runs, RATE, "result"), "{{result}}")], width=8),
-        bars("Fan-outs by outcome", "failure: some runs were refused. error: the infrastructure failed.",
+        bars("Fan-outs by outcome", "failure: the API server refused runs to the end, or did not answer. error: the pod was lost.",
              [(increase("hookline_fan_outs_total", RATE, "outcome"), "{{outcome}}")], width=8),
         lines("Runs that wait", "Runs that fan-outs have still to start, by the source of their event.",
               [(f"sum by (namespace, source) ({select('hookline_fan_out_runs_waiting')})", "{{namespace}}/{{source}}")], width=8),

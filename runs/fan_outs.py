@@ -58,7 +58,8 @@ class FanOut:
     finished: float | None
     """None while it goes on."""
     outcome: str
-    """success, failure (the API server refused some runs to the end), error, timeout or cancellation; queued or running while it goes on."""
+    """success, failure (it gave up: the API server refused runs to the end, or did not answer), error (its pod was lost), timeout or cancellation; queued or
+    running while it goes on."""
     message: str
     """Argo's; may hold anything."""
     runs: int
@@ -137,16 +138,19 @@ def _done(raw: Json, nodes: Sequence[Node], runs: int) -> int:
     return max((done for done, of in filter(None, reported) if of == runs), default=0)
 
 
+def _said(counts: str) -> Json:
+    """What a pod wrote: an empty object where it was ended before."""
+    try:
+        return map_of(orjson.loads(counts))
+    except orjson.JSONDecodeError:
+        return {}
+
+
 def _counts(nodes: Sequence[Node], runs: int) -> Mapping[str, int]:
-    """What came of how many runs, by the last pod that said it; together never more than there were."""
-    told = [each for each in nodes if COUNTS_OUTPUT in each.outputs]
-    last = max(told, key=lambda each: (each.finished or 0.0, each.id), default=None)
-    said: Json = {}
-    if last is not None:
-        try:
-            said = map_of(orjson.loads(last.outputs[COUNTS_OUTPUT]))
-        except orjson.JSONDecodeError:
-            said = {}
+    """What came of how many runs, by the last pod that said something; together never more than there were."""
+    in_order = sorted(nodes, key=lambda each: (each.finished or 0.0, each.id))
+    told = [said for each in in_order if (said := _said(each.outputs.get(COUNTS_OUTPUT, "")))]
+    said = told[-1] if told else {}
     left, found = runs, dict[str, int]()
     for name in RESULTS:
         found[name] = min(left, int(number(said.get(name), MAX_RUNS) or 0))

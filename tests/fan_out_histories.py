@@ -52,17 +52,16 @@ def fan_out(uid: str = "f", created: float = START, runs: int = 300, **changes: 
 
 
 def pod_node(raw: Json, phase: str, started: float, finished: float | None = None, **more: Any) -> Json:
-    """The node of a fan-out's pod: the Workflow's own where the template retries nothing, else the attempt of this number."""
-    name, attempt = raw["metadata"]["name"], more.pop("attempt", None)
-    counts = more.pop("counts", None)
-    parameters = [] if counts is None else [{"name": "counts", "value": json.dumps(counts)}]
-    if counts is not None:
-        parameters.append({"name": "runs", "value": "ci/app-0 started\nci/app-1 started"})
-    own = name if attempt is None else f"{name}({attempt})"
+    """The node of a fan-out's pod, the first attempt or another one. A pod that was ended at once says what the template has as default."""
+    name, attempt = raw["metadata"]["name"], more.pop("attempt", 0)
+    parameters = [
+        {"name": "counts", "value": json.dumps(more.pop("counts", {}))},
+        {"name": "runs", "value": "ci/app-0 started\nci/app-1 started\n"},
+    ]
     return {
-        "id": name if attempt is None else f"{name}-{3_000_000_000 + attempt}",
-        "name": own,
-        "displayName": own,
+        "id": f"{name}-{3_000_000_000 + attempt}",
+        "name": f"{name}({attempt})",
+        "displayName": f"{name}({attempt})",
         "type": "Pod",
         "templateName": "start",
         "templateScope": "local/",
@@ -71,24 +70,34 @@ def pod_node(raw: Json, phase: str, started: float, finished: float | None = Non
         "finishedAt": None if finished is None else at(finished),
         "progress": "0/1",
         "inputs": {"parameters": raw["spec"]["arguments"]["parameters"]},
-        **({"outputs": {"exitCode": "0", "parameters": parameters}} if parameters else {}),
-        **({} if attempt is None else {"nodeFlag": {"retried": True}}),
+        **({} if finished is None else {"outputs": {"exitCode": "0" if phase == "Succeeded" else "1", "parameters": parameters}}),
+        "nodeFlag": {"retried": True},
         **more,
     }
 
 
-def with_nodes(raw: Json, release: str, phase: str, nodes: Sequence[Json], **status: Any) -> Json:
-    """The Workflow with this status; 4.0 writes into each node of a pod whether its result was received, 3.7 into the status too."""
-    pods = [{**each, "taskResultSynced": bool(each["finishedAt"])} for each in nodes]
-    done = [tuple(map(int, each["progress"].split("/"))) for each in pods]
-    progress = f"{sum(each[0] for each in done)}/{sum(each[1] for each in done)}" if done else "0/0"
+def with_nodes(raw: Json, release: str, phase: str, pods: Sequence[Json], **status: Any) -> Json:
+    """The Workflow with the nodes of these attempts below the one that retries them, which repeats the last one's outputs.
+
+    4.0 writes into each node of a pod whether its result was received, 3.7 into the status too.
+    """
+    name = raw["metadata"]["name"]
+    progress = [tuple(map(int, each["progress"].split("/"))) for each in pods]
+    total = f"{sum(done for done, _ in progress)}/{sum(of for _, of in progress)}"
+    root = {
+        **{key: value for key, value in pods[-1].items() if key not in {"nodeFlag", "templateScope"}},
+        "id": name, "name": name, "displayName": name, "type": "Retry", "progress": total,
+        "phase": phase,
+        "children": [each["id"] for each in pods],
+    }
     synced = {each["id"]: bool(each["finishedAt"]) for each in pods}
+    received = [{**each, "taskResultSynced": synced[each["id"]]} for each in pods]
     return {
         **raw,
         "status": {
             "phase": phase,
-            "progress": progress,
-            "nodes": {each["id"]: each for each in pods},
+            "progress": total,
+            "nodes": {each["id"]: each for each in (root, *received)},
             "storedWorkflowTemplateSpec": {"arguments": {}, "templates": [{"name": "start"}]},
             "artifactRepositoryRef": {"default": True},
             **({"taskResultsCompletionStatus": synced} if release == "3.7" else {}),
@@ -112,21 +121,21 @@ def fan_out_history(
         created: Unix seconds.
         runs: How many runs its order has.
         release: Of argo-workflows: 3.7 or 4.0.
-        end: success; refused, of one run; killed: its pod is lost and tried again; lost: it is lost, and not tried again; stopped; retried:
-            `argo retry` mends what was refused.
+        end: success; refused, of one run; killed: its pod is lost and tried again; lost: each of its pods is; stopped; retried: `argo retry`
+            mends what was refused.
         changes: See `fan_out`.
     """
     raw = fan_out(uid, created, runs, **changes)
     began, told = created + 3, created + 63
-    half = f"{runs // 2}/{runs}"
-    retry = {"type": "Retry", "id": raw["metadata"]["name"]}
+    half, whole = f"{runs // 2}/{runs}", f"{runs}/{runs}"
+    counts = {"started": runs, "existing": 0, "replaced": 0, "refused": 0}
 
-    def running(*nodes: Json) -> Json:
-        return with_nodes(raw, release, "Running", nodes, startedAt=at(created), finishedAt=None)
+    def running(*pods: Json) -> Json:
+        return with_nodes(raw, release, "Running", pods, startedAt=at(created), finishedAt=None)
 
-    def ended(phase: str, seconds: float, *nodes: Json, **status: Any) -> Json:
+    def ended(phase: str, seconds: float, *pods: Json, **status: Any) -> Json:
         times = {"startedAt": at(created), "finishedAt": at(created + seconds)}
-        return with_nodes(raw, release, phase, nodes, **times, **status)
+        return with_nodes(raw, release, phase, pods, **times, **status)
 
     first = [
         raw,
@@ -134,51 +143,46 @@ def fan_out_history(
         running(pod_node(raw, "Running", began)),
         running(pod_node(raw, "Running", began, progress=half)),
     ]
-    counts = {"started": runs, "existing": 0, "replaced": 0, "refused": 0}
+    lost = pod_node(raw, "Error", began, told, progress=half, message="pod deleted")
     match end:
         case "success":
-            node = pod_node(raw, "Succeeded", began, told, progress=f"{runs}/{runs}", counts=counts)
-            return [*first, ended("Succeeded", 70, node)]
+            done = pod_node(raw, "Succeeded", began, told, progress=whole, counts=counts)
+            return [*first, ended("Succeeded", 70, done)]
         case "refused" | "retried":
             message = "main: Error (exit code 1)"
             refused = counts | {"started": runs - 2, "existing": 1, "refused": 1}
-            node = pod_node(
+            red = pod_node(
                 raw, "Failed", began, told, progress=f"{runs - 1}/{runs}", counts=refused, message=message
             )
-            failed = ended("Failed", 70, node, message=message)
+            failed = ended("Failed", 70, red, message=message)
             if end == "refused":
                 return [*first, failed]
-            again = counts | {"started": 1, "existing": runs - 1}
-            node = pod_node(raw, "Succeeded", told + 100, told + 110, progress=f"{runs}/{runs}", counts=again)
+            rest = counts | {"started": 1, "existing": runs - 1}
+            done = pod_node(raw, "Succeeded", told + 100, told + 110, progress=whole, counts=rest)
+            again = running(pod_node(raw, "Pending", told + 100))
+            return [*first, failed, again, ended("Succeeded", 180, done)]
+        case "killed":
+            rest = counts | {"started": runs - runs // 2, "existing": runs // 2}
+            second = pod_node(raw, "Running", told + 9, attempt=1, progress=f"1/{runs}")
+            done = pod_node(raw, "Succeeded", told + 9, told + 60, attempt=1, progress=whole, counts=rest)
             return [
                 *first,
-                failed,
-                running(pod_node(raw, "Pending", told + 100)),
-                ended("Succeeded", 180, node),
-            ]
-        case "killed":
-            lost = pod_node(raw, "Error", began, told, attempt=0, progress=half, message="pod deleted")
-            rest = counts | {"started": runs - runs // 2, "existing": runs // 2}
-            last = pod_node(
-                raw, "Succeeded", told + 9, told + 60, attempt=1, progress=f"{runs}/{runs}", counts=rest
-            )
-            whole = {**pod_node(raw, "Running", began), **retry}
-            done = {**pod_node(raw, "Succeeded", began, told + 60, counts=rest), **retry}
-            return [
-                raw,
-                running(whole, pod_node(raw, "Running", began, attempt=0)),
-                running(whole, pod_node(raw, "Running", began, attempt=0, progress=half)),
-                running(whole, lost, pod_node(raw, "Pending", told + 9, attempt=1)),
-                running(whole, lost, pod_node(raw, "Running", told + 9, attempt=1, progress=f"10/{runs}")),
-                ended("Succeeded", 130, done, lost, last),
+                running(lost, pod_node(raw, "Pending", told + 9, attempt=1)),
+                running(lost, second),
+                ended("Succeeded", 130, lost, done),
             ]
         case "lost":
-            node = pod_node(raw, "Error", began, told, progress=half, message="pod deleted")
-            return [*first, ended("Error", 70, node, message="pod deleted")]
+            # Ended by its node, it had the time to say what it had done; the next one had not.
+            counts |= {"started": runs // 2}
+            told_half = pod_node(
+                raw, "Failed", began, told, message="main: Error (exit code 143)", counts=counts
+            )
+            last = pod_node(raw, "Error", told + 9, told + 20, attempt=1, message="pod deleted")
+            return [*first, ended("Error", 90, told_half, last, message="No more retries left")]
         case _:
             message = "workflow shutdown with strategy:  Terminate"
-            node = pod_node(raw, "Failed", began, told, progress=half, message=message)
-            found = ended("Failed", 70, node, message="Stopped with strategy 'Terminate'")
+            stopped = pod_node(raw, "Failed", began, told, progress=half, message=message)
+            found = ended("Failed", 70, stopped, message="Stopped with strategy 'Terminate'")
             return [*first, {**found, "spec": {**found["spec"], "shutdown": "Terminate"}}]
 
 

@@ -61,12 +61,6 @@ SKIP_REASON_OUTPUT = "skip-reason"
 FAILING_TESTS_OUTPUT = "failing-tests"
 """Output parameter of a step that tests: JSON of a list of failing tests, each with package, test, path, line and message."""
 
-FAN_OUT_LABEL = f"{PREFIX}fan-out"
-"""Label of a run that a fan-out started: the name of the fan-out's Workflow."""
-
-FAN_OUT_RUNS_LABEL = f"{PREFIX}fan-out-runs"
-"""Label that makes a Workflow a fan-out: how many runs it has to start. It has no pipeline, and is no run."""
-
 REPORTED_ANNOTATION = f"{PREFIX}reported"
 """Annotation of a Workflow: what its git host was told of it."""
 
@@ -96,6 +90,12 @@ CANCELLED_BECAUSE_ANNOTATION = f"{PREFIX}cancelled-because"
 
 SUPERSEDED_ANNOTATION = f"{PREFIX}superseded-by"
 """Annotation of a run that the controller stopped because of a newer commit: the commit."""
+
+FAN_OUT_RUNS_LABEL = f"{PREFIX}fan-out-runs"
+"""Label of a fan-out, the Workflow that starts the runs of an event: their number."""
+
+FAN_OUT_LABEL = f"{PREFIX}fan-out"
+"""Label of a run that a fan-out started: the fan-out's name."""
 
 RERUN_LABEL = "workflows.argoproj.io/resubmitted-from-workflow"
 """Label of a run that repeats another one: the other's name. `argo resubmit` writes it as well."""

@@ -27,7 +27,7 @@ FAN_OUTS = Declarations[MeasuredFanOut]()
     "hookline_fan_outs_total",
     "counter",
     (*FAN_OUT, "outcome"),
-    "Ended fan-outs. failure: the API server refused some of their runs to the end; error: the infrastructure failed. A fan-out is no run, and no "
+    "Ended fan-outs. failure: it gave up, because the API server refused runs to the end or did not answer; error: its pod was lost. A fan-out is no run, and no "
     "metric of runs counts it.",
     values={"outcome": FAN_OUT_OUTCOMES},
     zero="outcome",
