@@ -70,7 +70,11 @@ def pod_node(raw: Json, phase: str, started: float, finished: float | None = Non
         "finishedAt": None if finished is None else at(finished),
         "progress": "0/1",
         "inputs": {"parameters": raw["spec"]["arguments"]["parameters"]},
-        **({} if finished is None else {"outputs": {"exitCode": "0" if phase == "Succeeded" else "1", "parameters": parameters}}),
+        **(
+            {}
+            if finished is None
+            else {"outputs": {"exitCode": "0" if phase == "Succeeded" else "1", "parameters": parameters}}
+        ),
         "nodeFlag": {"retried": True},
         **more,
     }
@@ -86,7 +90,11 @@ def with_nodes(raw: Json, release: str, phase: str, pods: Sequence[Json], **stat
     total = f"{sum(done for done, _ in progress)}/{sum(of for _, of in progress)}"
     root = {
         **{key: value for key, value in pods[-1].items() if key not in {"nodeFlag", "templateScope"}},
-        "id": name, "name": name, "displayName": name, "type": "Retry", "progress": total,
+        "id": name,
+        "name": name,
+        "displayName": name,
+        "type": "Retry",
+        "progress": total,
         "phase": phase,
         "children": [each["id"] for each in pods],
     }
@@ -162,6 +170,8 @@ def fan_out_history(
             again = running(pod_node(raw, "Pending", told + 100))
             return [*first, failed, again, ended("Succeeded", 180, done)]
         case "killed":
+            # It had the time to say what it had done.
+            lost["outputs"]["parameters"][0]["value"] = json.dumps(counts | {"started": runs // 2})
             rest = counts | {"started": runs - runs // 2, "existing": runs // 2}
             second = pod_node(raw, "Running", told + 9, attempt=1, progress=f"1/{runs}")
             done = pod_node(raw, "Succeeded", told + 9, told + 60, attempt=1, progress=whole, counts=rest)

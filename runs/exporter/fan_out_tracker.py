@@ -41,6 +41,8 @@ class FanOutTracker:
         self._going: dict[str, FanOut] = {}
         self._unlisted = set(namespaces)
         self._missed = ledger.open_fan_outs()
+        self._open = set(self._missed)
+        """Uids of those whose end the ledger awaits."""
         self._began: list[FanOut] = []
         self._ended: list[FanOut] = []
         self._lost: list[Lost] = []
@@ -52,16 +54,20 @@ class FanOutTracker:
         if found.finished is None:
             if found.uid not in self._going:
                 self._began.append(found)
+                self._open.add(found.uid)
             self._going[found.uid] = found
             return
         self._going.pop(found.uid, None)
-        if self._ledger.counted(key_of(found), found.finished):
-            self._closed.append(found.uid)
-        else:
+        awaited = found.uid in self._open
+        self._open.discard(found.uid)
+        if not self._ledger.counted(key_of(found), found.finished):
             self._ended.append(found)
+        elif awaited:
+            self._closed.append(found.uid)
 
     def gone(self, uid: str, now: float) -> None:
         """A Workflow is no longer there; its last state was given before, if it was seen."""
+        self._open.discard(uid)
         if self._going.pop(uid, None) is not None:
             # It never ended, so nobody knows how it would have.
             self._lost.append(Lost("fan_out", uid, now))
@@ -71,6 +77,7 @@ class FanOutTracker:
         self._unlisted.discard(namespace)
         if not self._unlisted:
             self._lost += [Lost("fan_out", uid, now) for uid in sorted(self._missed)]
+            self._open -= self._missed
             self._missed.clear()
 
     def progress(self) -> FanOutProgress:

@@ -297,6 +297,35 @@ def test_a_fan_out_that_ended_and_went_while_the_exporter_was_down_is_lost_once(
         again.ledger.close()
 
 
+@pytest.mark.parametrize("created", [START, START - 1000])
+def test_a_fan_out_that_was_counted_or_is_too_old_to_be_is_not_missed_when_it_goes(
+    created: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "ledger.db"
+    first = played(fan_out_history(created=created), path=path)
+    assert counted(first, "fan_outs_total", "success") == int(created == START)
+    first.ledger.close()
+    again = Exporter(path)
+    again.sync()
+    assert again.value("observations_lost_total", "fan_out") == 0
+
+
+def test_fan_outs_that_were_counted_cost_no_transaction_when_they_are_listed_again() -> None:
+    found = played(fan_out_history())
+    before = found.ledger.commits
+    found.give("workflows", "ADDED", fan_out_history()[-1])
+    assert found.ledger.commits == before
+    assert results(found) == {"started": 300}
+
+
+def test_a_fan_out_skips_nothing_whatever_its_pod_says() -> None:
+    raw = fan_out()
+    node = pod_node(raw, "Succeeded", START, START + 5)
+    node["outputs"]["parameters"].append({"name": "skip-reason", "value": "NO_CHANGE"})
+    found = played([with_nodes(raw, "4.0", "Succeeded", [node], finishedAt=at(START + 6))])
+    assert counted(found, "fan_outs_total", "success") == 1
+
+
 def test_a_fan_out_that_raises_an_error_keeps_no_other_from_being_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -325,8 +354,10 @@ def test_sources_beyond_the_limit_are_other_and_keep_their_place_over_a_restart(
     assert found.ledger.series.get("hookline_fan_outs_total", (OTHER, OTHER, "success")) == 2
     assert found.value("label_overflow_total", "source") == 2
     found.ledger.close()
-    again = played(fan_out_history("g", labels={"hookline.dev/source": "s0"}), path=path)
+    more = [fan_out_history(f"g{source}", labels={"hookline.dev/source": source}) for source in ("new", "s0")]
+    again = played(*more, path=path)
     assert again.ledger.series.get("hookline_fan_outs_total", ("ci", "s0", "success")) == 2
+    assert again.ledger.series.get("hookline_fan_outs_total", (OTHER, OTHER, "success")) == 3
 
 
 def test_the_order_of_a_fan_out_stays_neither_in_memory_nor_in_a_recording(tmp_path: Path) -> None:

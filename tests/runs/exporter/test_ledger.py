@@ -439,8 +439,12 @@ def test_a_ledger_from_before_fan_outs_keeps_its_runs_and_takes_fan_outs_and_the
 
 def test_the_runs_of_a_fan_out_are_found_without_reading_all_runs(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    Ledger(path, NOW).close()
+    ledger = Ledger(path, NOW)
+    runs = [a_run(1), a_run(2, fan_out="f"), a_run(3)]
+    ledger.commit(Observation(each.uid, NOW, (), run=each) for each in runs)
+    ledger.close()
     with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM runs WHERE fan_out IS NOT NULL").fetchone() == (1,)
         plan = database.execute(
             "EXPLAIN QUERY PLAN SELECT body FROM runs WHERE fan_out = ? ORDER BY finished DESC, uid DESC LIMIT 51",
             ("f",),
