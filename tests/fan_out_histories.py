@@ -69,7 +69,6 @@ def pod_node(raw: Json, phase: str, started: float, finished: float | None = Non
         "startedAt": at(started),
         "finishedAt": None if finished is None else at(finished),
         "progress": "0/1",
-        "inputs": {"parameters": raw["spec"]["arguments"]["parameters"]},
         **(
             {}
             if finished is None

@@ -95,16 +95,10 @@ def light(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(raw.get("status"), Mapping):
         found["status"] = {name: value for name, value in raw["status"].items() if name not in _HEAVY}
     if FAN_OUT_RUNS_LABEL in map_of(metadata.get("labels")):
-        # Up to half a megabyte, in the arguments and again in the inputs of each of its nodes.
+        # Up to half a megabyte.
         found["spec"] = {
             name: value for name, value in map_of(raw.get("spec")).items() if name != "arguments"
         }
-        nodes = map_of(map_of(found.get("status")).get("nodes"))
-        if nodes:
-            slim = {
-                uid: {k: v for k, v in map_of(each).items() if k != "inputs"} for uid, each in nodes.items()
-            }
-            found["status"] = {**found["status"], "nodes": slim}
     return found
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from typing import Any
 
 import pytest
 from api_objects import START, green_run, workflow
@@ -26,9 +27,9 @@ RUN = {
 }
 
 
-def seen(at: int = -1, **changes: str) -> FanOut:
+def seen(at: int = -1, **changes: Any) -> FanOut:
     """A fan-out at this place of its history."""
-    found = fan_out_of(fan_out_history(**changes)[at])  # type: ignore[arg-type]
+    found = fan_out_of(fan_out_history(**changes)[at])
     assert found is not None
     return found
 

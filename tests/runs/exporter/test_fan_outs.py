@@ -20,6 +20,7 @@ from runs.exporter.counting import RESOURCES, Change
 from runs.exporter.family import OTHER
 from runs.exporter.labels import MAX_FAN_OUT_SOURCES
 from runs.exporter.live import Live
+from runs.exporter.measuring import measure_fan_out
 from runs.exporter.prices import BUILT_IN
 from runs.exporter.recording import Recorder, changes_of
 from runs.exporter.remembered import KEEP_FAN_OUTS
@@ -86,7 +87,7 @@ def test_its_seconds_are_those_from_the_event_to_its_end_or_from_its_creation_wi
     found = played(fan_out_history())
     histogram = counted(found, "fan_out_duration_seconds")
     assert isinstance(histogram, Histogram)
-    assert (sum(histogram.counts), histogram.sum) == (1, 72)
+    assert (sum(histogram.counts), float(histogram.sum)) == (1, 72)
     assert last(fan_out_history(annotations={"hookline.dev/event-time": ""})).duration == 70
     # `argo resubmit` copies the annotations, and the event was long ago.
     again = fan_out_history(labels={"workflows.argoproj.io/resubmitted-from-workflow": "fan-out-base-go-e"})
@@ -329,13 +330,10 @@ def test_a_fan_out_skips_nothing_whatever_its_pod_says() -> None:
 def test_a_fan_out_that_raises_an_error_keeps_no_other_from_being_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from runs.exporter import counting
-
-    real = counting.measure_fan_out
+    real = measure_fan_out
     monkeypatch.setattr(
-        counting,
-        "measure_fan_out",
-        lambda ended, rules: 1 / 0 if ended.uid == "bad" else real(ended, rules),  # type: ignore[arg-type]
+        "runs.exporter.counting.measure_fan_out",
+        lambda ended, rules: 1 / 0 if ended.uid == "bad" else real(ended, rules),
     )
     found = played(fan_out_history("bad"), fan_out_history("good"))
     assert counted(found, "fan_outs_total", "success") == 1
