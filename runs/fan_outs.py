@@ -20,10 +20,10 @@ from triggers.words import FAN_OUT_RUNS_LABEL, PREFIX
 __all__ = ["RESULTS", "UNKNOWN", "FanOut", "fan_out_of"]
 
 RESULTS = ("started", "existing", "replaced", "refused")
-"""What came of a run of a fan-out, as its pod says it. existing: it was there already; replaced: a newer digest of the same tag took over
+"""Results of the runs of a fan-out, as its pod says them. existing: it was there already; replaced: a newer digest of the same tag took over
 before it started; refused: the API server refused it to the end."""
 UNKNOWN = "unknown"
-"""What came of the runs of which the pod said nothing: it was lost, or stopped, before it was done."""
+"""Result of the runs of which the pod said nothing: it was lost, or stopped, before it was done."""
 COUNTS_OUTPUT = "counts"
 MAX_RUNS = 100_000
 """More than any declaration holds: a label that says more was made up."""
@@ -67,7 +67,7 @@ class FanOut:
     done: int
     """How many of them are there, or replaced, as far as it has said so; all that it told of once it has ended."""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """What came of how many: RESULTS and UNKNOWN; empty while it goes on."""
+    """Result (RESULTS and UNKNOWN) → number of its runs; empty while it goes on."""
 
     @property
     def waiting(self) -> int:
@@ -139,7 +139,7 @@ def _done(raw: Json, nodes: Sequence[Node], runs: int) -> int:
 
 
 def _said(counts: str) -> Json:
-    """What a pod wrote: an empty object where it was ended before."""
+    """Words of a pod: an empty object where it was ended before it wrote any."""
     try:
         return map_of(orjson.loads(counts))
     except orjson.JSONDecodeError:
@@ -147,7 +147,7 @@ def _said(counts: str) -> Json:
 
 
 def _counts(nodes: Sequence[Node], runs: int) -> Mapping[str, int]:
-    """What came of how many runs, by the last pod that said something; together never more than there were."""
+    """Result → number of runs, by the last pod that said something; together as many as there were."""
     in_order = sorted(nodes, key=lambda each: (each.finished or 0.0, each.id))
     told = [said for each in in_order if (said := _said(each.outputs.get(COUNTS_OUTPUT, "")))]
     said = told[-1] if told else {}

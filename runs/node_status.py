@@ -66,7 +66,7 @@ class Node:
     outputs: Mapping[str, str]
     started: float | None = None
     progress: tuple[int, int] | None = None
-    """What is done, and of how much, where the pod itself reports it: Argo writes 0/1 and 1/1 for all others."""
+    """Amount that is done, and the whole, where the pod itself reports it: Argo writes 0/1 and 1/1 for all others."""
 
     @property
     def ended(self) -> bool:
@@ -207,7 +207,7 @@ _PROGRESS = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
 def progress_of(value: Any) -> tuple[int, int] | None:
-    """What is done, and of how much (argo-workflows docs/progress.md); None for what is not reported, and where it is 1 at most."""
+    """Amount that is done, and the whole (argo-workflows docs/progress.md); None for what is not reported, and where the whole is 1."""
     match = _PROGRESS.fullmatch(text(value, 20))
     if match is None or int(match[2]) < 2:
         return None

@@ -105,7 +105,8 @@ def with_nodes(raw: Json, release: str, phase: str, pods: Sequence[Json], **stat
             "phase": phase,
             "progress": total,
             "nodes": {each["id"]: each for each in (root, *received)},
-            "storedWorkflowTemplateSpec": {"arguments": {}, "templates": [{"name": "start"}]},
+            # The order once more.
+            "storedWorkflowTemplateSpec": {**raw["spec"], "templates": [{"name": "start"}]},
             "artifactRepositoryRef": {"default": True},
             **({"taskResultsCompletionStatus": synced} if release == "3.7" else {}),
             **status,

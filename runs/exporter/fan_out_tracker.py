@@ -81,7 +81,7 @@ class FanOutTracker:
             self._missed.clear()
 
     def progress(self) -> FanOutProgress:
-        """What can be counted now, since the last call."""
+        """News since the last call, to be counted now."""
         found = FanOutProgress(self._began, self._ended, self._lost, self._closed)
         self._began, self._ended, self._lost, self._closed = [], [], [], []
         return found

@@ -30,7 +30,7 @@ __all__ = ["Ledger", "Observation", "UnusableLedger", "open_key"]
 KEEP_SECONDS = 30 * 86_400
 """Keys are kept so long; what ended earlier counts as counted."""
 _FAN_OUT = "fan-out/"
-"""What no uid of Kubernetes begins with."""
+"""Beginning of a key; no uid of Kubernetes has it."""
 
 
 @dataclass(frozen=True, slots=True)

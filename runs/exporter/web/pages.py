@@ -171,7 +171,7 @@ class Pages:
             "fan_outs",
             wanted=name,
             fan_outs=fan_outs,
-            links={each.uid: self._links.of_run(each) for each in fan_outs},
+            links_of={each.uid: self._links.of_run(each) for each in fan_outs},
             more=more,
             renew=RUNS_SECONDS,
         )
