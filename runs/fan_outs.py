@@ -61,7 +61,7 @@ class FanOut:
     """success, failure (it gave up: the API server refused runs to the end, or did not answer), error (its pod was lost), timeout or cancellation; queued or
     running while it goes on."""
     message: str
-    """Argo's; may hold anything."""
+    """Argo's, of the last pod where it has one; may hold anything."""
     runs: int
     """How many runs it has to start."""
     done: int
@@ -109,7 +109,7 @@ def fan_out_of(raw: Json) -> FanOut | None:
         started=found.started,
         finished=found.finished if found.ended else None,
         outcome=_outcome(found, nodes),
-        message=found.message,
+        message=_message(found, nodes),
         runs=runs,
         done=runs - counts[UNKNOWN] if counts else _done(raw, nodes, runs),
         counts=counts,
@@ -128,6 +128,12 @@ def _outcome(workflow: Workflow, nodes: Sequence[Node]) -> str:
         # It has no step that could have nothing to do, whatever its outputs say.
         return "success" if found == "skip" else found
     return "running" if any(each.began for each in nodes) else "queued"
+
+
+def _message(workflow: Workflow, nodes: Sequence[Node]) -> str:
+    """Words on its end: those of the last pod, since the Workflow's speak of the rule by which it was tried again."""
+    last = max(nodes, key=lambda each: (each.finished or 0.0, each.id), default=None)
+    return workflow.message if last is None or not last.message else last.message
 
 
 def _done(raw: Json, nodes: Sequence[Node], runs: int) -> int:
