@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from events.host import host, host_names
 from hookline.cli import command_names, main
 from hookline.declaration.schema import models_schema
+from runs.exporter.forecast import forecast, forecast_of_fan_outs, forecast_of_team
 from runs.exporter.metrics import FAMILIES, Family
 from sensors.reasons import REASONS
 from triggers.inspection.findings import CODES
@@ -332,6 +333,16 @@ def metrics_page() -> str:
         for label, words in (family.values or {}).items():
             values.setdefault(label, {}).update(dict.fromkeys(words))
     parts += [f"| `{label}` | {', '.join(words)} |" for label, words in values.items()]
+    parts.append(
+        "\n## Series\n\n`hookline exporter --forecast` prints the same, metric by metric. A source that starts no fan-outs has none of the last line.\n\n"
+        "| one more | series |\n|---|---|"
+    )
+    costs = {
+        "pipeline of ci-go-v1": forecast(),
+        "namespace with an owner": forecast_of_team(),
+        "source with fan-outs, in one namespace": forecast_of_fan_outs(),
+    }
+    parts += [f"| {what} | about {sum(series.values())} |" for what, series in costs.items()]
     parts.append("\n## Buckets\n\n| name | upper bounds, seconds |\n|---|---|")
     parts += [
         f"| `{family.name}` | {', '.join(f'{bound:g}' for bound in family.buckets)} |"
