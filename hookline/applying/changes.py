@@ -28,8 +28,7 @@ _STAGES: tuple[Collection[str], ...] = (
         "NetworkPolicy",
         "PersistentVolumeClaim",
     ),
-    ("CronWorkflow",),
-    ("EventBus",),
+    ("CronWorkflow", "EventBus"),
     ("Sensor",),
 )
 """Kinds in the order in which they are applied; all others come last.

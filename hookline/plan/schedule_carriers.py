@@ -16,7 +16,7 @@ from hookline.plan.schedules import FiringSchedule
 __all__ = ["ASKED", "CRON_WORKFLOW", "NEEDS", "TimedPipeline", "cron_workflows_alone", "on_calendar"]
 
 CRON_WORKFLOW: Final = "CronWorkflow"
-"""What stands for an event source where a CronWorkflow fires; no EventSource can have this name."""
+"""Name in place of an event source where a CronWorkflow fires; no EventSource can have it."""
 
 ASKED: Final = "cluster.schedules: calendar"
 EXCEPT: Final = "except:"

@@ -24,7 +24,7 @@ pipelines:
     image: registry.example.com/acme/shop
     events: {{push: {{}}{more}}}
 """
-NIGHTLY = ", schedule: {at: '0 2 * * *'}"
+NIGHTLY = ", schedule: {at: '0 2 * * *', except: [2026-12-31]}"
 SENSOR = "/apis/argoproj.io/v1alpha1/namespaces/ci/sensors/hookline-1"
 
 
