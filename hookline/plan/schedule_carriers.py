@@ -19,9 +19,9 @@ CRON_WORKFLOW: Final = "CronWorkflow"
 """Name in place of an event source where a CronWorkflow fires; no EventSource can have it."""
 
 ASKED: Final = "cluster.schedules: calendar"
-EXCEPT: Final = "except:"
-UNTIL: Final = "suspended.until:"
-ONE_RUN: Final = "one run of times in one minute"
+EXCEPT: Final = "except"
+UNTIL: Final = "suspended.until"
+ONE_RUN: Final = "one run for two times in one minute"
 NEEDS: Final = (EXCEPT, UNTIL, ONE_RUN)
 """Reasons for which the calendar fires a schedule where nobody asked for it."""
 

@@ -180,7 +180,9 @@ def of_shop(**cluster: Any) -> Plan:
 )
 def test_what_still_loses_is_said(cluster: dict[str, Any], said: str) -> None:
     calendar = {"schedules": "calendar"} if "platform" not in cluster else {}
-    after = {key: each for key, each in (calendar | cluster).items() if each}  # an empty one leaves the key out
+    after = {
+        key: each for key, each in (calendar | cluster).items() if each
+    }  # an empty one leaves the key out
     found = losses(of_shop(schedules="calendar"), of_shop(**after))
     assert any(said in each.effect for each in found), found
     assert all(each.pipelines for each in found if not each.name.startswith("bus "))
