@@ -107,6 +107,7 @@ class ObjectsServer:
     def __init__(self) -> None:
         self.objects: dict[str, Json] = {}
         self.writes: list[str] = []
+        self.orphaning: list[str] = []
         """METHOD name of each request that changed something, in order."""
         self.refuse: Callable[[str, str, bool], tuple[int, str] | None] = lambda _method, _path, _trial: None
         """Status and message for a request: method, path, whether it is a trial."""
@@ -329,6 +330,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "DELETE" if path in objects:
                 kind = objects.pop(path)["kind"]
                 self.server_of_objects.writes.append(f"DELETE {kind}/{name}")
+                if query.get("propagationPolicy") == "Orphan":
+                    self.server_of_objects.orphaning.append(f"{kind}/{name}")
                 self._answer(200, {})
             case _:
                 self._answer(404, {"reason": "NotFound", "message": f"{name} not found"})
