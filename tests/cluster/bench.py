@@ -188,19 +188,6 @@ pipelines:
     )
 
 
-def nightly(pipelines: int) -> str:
-    """Many schedules, spread over an hour of the night."""
-    return "version: 1\ncluster: {namespace: ci, event_bus: {replicas: 1}}\npipelines:\n" + "".join(
-        f"""\
-  service-{number:04d}:
-    repository: {{name: acme/service-{number:04d}, url: "https://github.com/acme/service-{number:04d}.git"}}
-    image: registry.example.com/acme/service-{number:04d}
-    events: {{schedule: {{at: "{number % 60} 2 31 12 *", branch: main}}}}
-"""
-        for number in range(pipelines)
-    )
-
-
 def measure(plane: ControlPlane, case: Case, namespace: str) -> float:
     """Print one row; CPU of one event in milliseconds."""
     plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
@@ -244,7 +231,6 @@ CASES = (
     *(Case("by hand", size, fleet(size), topic_push, by_hand=True) for size in (10, 100, 300)),
     Case("rendered: 1 image", 300, one_image(300), other_image, runs=0),
     Case("rendered: 1 repository, path filters", 50, monorepo(50), other_file, runs=0),
-    Case("rendered: schedules", 300, nightly(300), runs=0),
 )
 
 
