@@ -200,7 +200,7 @@ the Sensors behind it. It fires only the schedules that need what a CronWorkflow
 | seen in | Argo's UI and `kubectl get cronworkflows`; suspended there, it stays suspended | `hookline events`, as an event on the bus |
 | name of a run | that of the CronWorkflow, and the fire time in Unix seconds | the pipeline's, and a hash of the minute |
 | its engine is down at a fire time | lost, unless `missed:` reaches back to it | the same |
-| the API server is down, or refuses the Workflow | lost, unless `missed:` reaches back to it | tried for a minute, then brought back by `hookline reconcile` or the controller |
+| the API server is down, or refuses the Workflow | lost, unless `missed:` reaches back to it; then [tried again and again](reliability.md#known-losses) | tried for a minute, then brought back by `hookline reconcile` or the controller |
 | several missed times | the last one runs | all run; those that arrive in one minute are one run |
 | the workflow template has to be there | before the CronWorkflow, else it [does not fire](reliability.md#known-losses) | before the run |
 | the clocks change | both use one library (robfig/cron v3): `hookline next` names what is skipped or comes twice | the same |
