@@ -37,6 +37,8 @@ def cron_workflow(
         lists: Whether the release of Argo Workflows reads `schedules`; else `schedule` is written.
     """
     resource = scheduled(workload, "schedule", arguments)
+    if suspended and catch_up_seconds is not None:
+        cron = _respelled(cron)
     fields: dict[str, Any] = {"schedules": [cron]} if lists else {"schedule": cron}
     if catch_up_seconds is not None:
         fields["startingDeadlineSeconds"] = catch_up_seconds
@@ -56,6 +58,16 @@ def cron_workflow(
             "workflowSpec": resource["spec"],
         },
     }
+
+
+def _respelled(cron: str) -> str:
+    """The same times in another spelling, with which a suspended CronWorkflow fires.
+
+    Argo notes the text with which it fired last, also of a suspended one, and makes up for nothing once the text is another one
+    (argo-workflows workflow/cron/operator.go IsUsingNewSchedule). Otherwise whoever resumes it would start the last missed run.
+    """
+    minute, _, others = cron.partition(" ")
+    return f"{minute},{minute} {others}"
 
 
 def fired(made: Mapping[str, Any], time: datetime.datetime) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from hookline.command_line.common import (
     format_option,
     objects_to_print,
     print_data,
+    print_line,
     report,
 )
 from hookline.command_line.strict import StrictCommand
@@ -77,7 +78,7 @@ def command(declared: DeclarationArguments, output: str, strict: bool) -> None:
             + (f"; Workflows in {len(plan.namespaces)} namespaces" if len(plan.namespaces) > 1 else "")
         )
         if note := calendar_note(plan):
-            click.echo(note)
+            print_line(note)
     if strict and problems:
         sys.exit(EXIT_NEGATIVE)
 
