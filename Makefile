@@ -89,8 +89,9 @@ controller-test: compiled  ## Prove on the real engines that the controller brin
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
 
-bench-cluster: compiled  ## Print what Sensors cost beside hand-written ones, how fast a full bus is read, and the exporter beside kube-state-metrics, on the real engines.
+bench-cluster: compiled  ## Print what Sensors cost beside hand-written ones, what schedules cost, how fast a full bus is read, and the exporter beside kube-state-metrics, on the real engines.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench.py
+	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench_schedules.py
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/bench_bus.py
 	@$(RUN)python tests/cluster/launch.py --with kube-state-metrics $(RUN)python tests/cluster/bench_exporter.py
 

@@ -192,15 +192,23 @@ class Resources:
         )
         return dict(self._connection.json("PATCH", path, body=operations, content_type=JSON_PATCH))
 
-    def delete(self, api_version: str, kind: str, namespace: str, name: str) -> bool:
-        """Delete one object and what it owns, in the background; False if there is none.
+    def delete(self, api_version: str, kind: str, namespace: str, name: str, *, orphan: bool = False) -> bool:
+        """Delete one object; False if there is none.
+
+        Args:
+            api_version: Of the object, as kind, namespace and name.
+            kind: See there.
+            namespace: See there; empty for an object of the whole cluster.
+            name: See there.
+            orphan: Whether what it owns stays; otherwise that is deleted too, in the background.
 
         Raises:
             Refused, Unreachable: Any other answer, or none.
         """
         try:
             path = self._place(api_version, kind).path(namespace, name)
-            self._connection.json("DELETE", path, {"propagationPolicy": "Background"})
+            policy = "Orphan" if orphan else "Background"
+            self._connection.json("DELETE", path, {"propagationPolicy": policy})
         except UnknownKind:
             return False
         except Refused as refused:

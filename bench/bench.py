@@ -166,12 +166,12 @@ def pods(folder: Path) -> None:
         )
         for number in range(300)
     )
-    cron = HEAD.format(shards=1).replace("shards: 1", "shards: 1, schedules: cron_workflow")
+    calendar = HEAD.format(shards=1).replace("shards: 1", "shards: 1, schedules: calendar")
     for name, text in (
         ("1 image → 300 pipelines", wide),
         ("1 repository → 50 path filters", paths),
-        ("300 schedules, calendar", HEAD.format(shards=1) + nightly),
-        ("300 schedules, CronWorkflows", cron + nightly),
+        ("300 schedules, calendar", calendar + nightly),
+        ("300 schedules, CronWorkflows", HEAD.format(shards=1) + nightly),
     ):
         path = folder / "wide.yaml"
         path.write_text(text, "utf-8")

@@ -7,22 +7,26 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 from prometheus_client import CollectorRegistry
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from api_objects import START, green_run
+from fan_out_histories import ORDER_BYTES, fan_out_history
 
 from runs.exporter.configuration import Configuration
 from runs.exporter.counting import RESOURCES, Change, Counting, records
 from runs.exporter.ledger import Ledger, Observation
 from runs.exporter.live import Live
 from runs.exporter.measuring_rules import make_rules
+from runs.exporter.own_collector import OwnMetrics
 from runs.exporter.prices import BUILT_IN
 from runs.exporter.service import render_metrics
 from runs.history import Run
 
 SCRAPES = 200
+FAN_OUTS = 200
 RUNS = 100_000
 
 
@@ -73,6 +77,40 @@ def scrapes(pipelines: int) -> None:
         )
 
 
+def fan_outs() -> None:
+    """What a change of a fan-out costs, with the largest order that there is; and a scrape after each that ends, with as many sources as have series."""
+    ledger = Ledger(None, 0.0, count_from=0.0)
+    counting = Counting(ledger, make_rules(Configuration(), ledger))
+    counting.apply([Change(each, "synced") for each in RESOURCES], START)
+    keep = records(["ci-go-v1"])["workflows"]
+    history = fan_out_history(runs=1000, order_bytes=ORDER_BYTES)
+    lines = [orjson.dumps(raw) for raw in history]
+    began = time.perf_counter()
+    for _ in range(FAN_OUTS):
+        for line in lines:
+            keep(orjson.loads(line))
+    read = (time.perf_counter() - began) / FAN_OUTS / len(lines)
+    live = Live(version="bench", prices=BUILT_IN)
+    own = CollectorRegistry()
+    own.register(OwnMetrics(live, lambda: ledger))
+    counted, seconds = [], []
+    for number in range(FAN_OUTS):
+        source = {"hookline.dev/source": f"registry-{number % 100}"}
+        found = [keep(raw) for raw in fan_out_history(f"f{number}", START + number, 1000, labels=source)]
+        began = time.perf_counter()
+        for record in found:
+            counting.apply([Change("workflows", "changed", record)], START + number)
+            live.waiting = counting.waiting()
+        counted.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        render_metrics(ledger, live, own, "", zipped=False)
+        seconds.append(time.perf_counter() - began)
+    print(  # noqa: T201
+        f"  fan-out of 1,000 runs: a change of {len(lines[-1]) / 1e6:.1f} MB is read in {read * 1000:.2f} ms, all of its changes are counted in "
+        f"{statistics.median(counted) * 1000:.2f} ms; scrape of 100 sources {live.series:,} series p50 {statistics.median(seconds) * 1000:.2f} ms"
+    )
+
+
 def large_ledger() -> None:
     """Start, and a page, with many runs in the ledger."""
     run = Run(
@@ -108,6 +146,7 @@ def main() -> None:
     print("exporter")  # noqa: T201
     for pipelines in (200, 1000):
         scrapes(pipelines)
+    fan_outs()
     large_ledger()
 
 

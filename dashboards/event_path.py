@@ -1,4 +1,4 @@
-"""Event path: from deliveries over the bus to Workflows, by the metrics of Argo Events and NATS; and schedules.
+"""Event path: from deliveries over the bus to Workflows, by the metrics of Argo Events and NATS; fan-outs and schedules.
 
 What a filter drops, Argo Events counts nowhere, and so it is not drawn; `hookline explain` tells of one event.
 """
@@ -6,7 +6,7 @@ What a filter drops, Argo Events counts nowhere, and so it is not drawn; `hookli
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import RUNS_VARIABLES, Panel, bars, dashboard, lines, number, rows
-from dashboards.queries import BY_ROW, RATE, increase, ratio, select, stuck
+from dashboards.queries import BY_ROW, RATE, increase, quantile, ratio, select, stuck
 
 __all__ = ["event_path"]
 
@@ -17,8 +17,8 @@ PROCESSED = "argo_events_event_processing_duration_milliseconds_count"
 
 def event_path() -> Dashboard:
     """The dashboard."""
-    return dashboard("events", "Event path", "Deliveries, triggers and the bus between them; schedules.", (*RUNS_VARIABLES, "events_namespace"), {
-        "Events": deliveries(), "Triggers": triggers(), "Bus": bus(), "Schedules": schedules(),
+    return dashboard("events", "Event path", "Deliveries, triggers and the bus between them; fan-outs and schedules.", (*RUNS_VARIABLES, "events_namespace"), {
+        "Events": deliveries(), "Triggers": triggers(), "Bus": bus(), "Fan-outs": fan_outs(), "Schedules": schedules(),
     })  # fmt: skip
 
 
@@ -61,6 +61,24 @@ def bus() -> list[Panel]:
         ]),
         lines("Stuck consumers", "Consumers with waiting events that acknowledged nothing for ten minutes. Restart the Sensor (hookline docs HooklineTriggerStuck).",
               [(stuck(), "{{consumer_name}}")]),
+    ]  # fmt: skip
+
+
+def fan_outs() -> list[Panel]:
+    """Events with many pipelines. The page of fan-outs of the exporter says of which image or repository each one is."""
+    runs = "hookline_fan_out_runs_total"
+    return [
+        number("Fan-outs", "Ended fan-outs. Each started the runs of one event that has many pipelines.", increase("hookline_fan_outs_total"), width=6),
+        number("Not started", "Runs that the API server refused to the end, and runs of which the fan-out said nothing before it ended (hookline docs HooklineFanOutFailed).",
+               increase(runs, result="~refused|unknown"), bad=1, width=6),
+        number("Waiting", "Runs that fan-outs have still to start.", f"sum({select('hookline_fan_out_runs_waiting')}) or vector(0)", width=6),
+        number("Median time", "Median time from the event to the end of its fan-out, pace and quiet period included.", quantile(0.5, "hookline_fan_out_duration_seconds"), "s", width=6),
+        bars("Runs of fan-outs", "existing: the run was there already. replaced: a newer digest of the same tag took over. refused: the API server refused it to the end. "
+             "unknown: the fan-out ended without saying.", [(increase(runs, RATE, "result"), "{{result}}")], width=8),
+        bars("Fan-outs by outcome", "failure: the API server refused runs to the end, or did not answer. error: the pod was lost.",
+             [(increase("hookline_fan_outs_total", RATE, "outcome"), "{{outcome}}")], width=8),
+        lines("Runs that wait", "Runs that fan-outs have still to start, by the source of their event.",
+              [(f"sum by (namespace, source) ({select('hookline_fan_out_runs_waiting')})", "{{namespace}}/{{source}}")], width=8),
     ]  # fmt: skip
 
 

@@ -116,6 +116,12 @@ def _no_subscription() -> str:
     return f"count by ({by}) (max_over_time({held}[10m])) unless on ({by}) (sum by ({by}) ({held}) > 0)"
 
 
+def _waiting_without_progress() -> str:
+    """Runs that fan-outs have to start, where their number has not changed for an hour, or since they are there."""
+    by, waiting = "cluster, job, namespace, source", select("hookline_fan_out_runs_waiting", rule=True)
+    return f"sum by ({by}) ({waiting}) > 0 unless on ({by}) (sum by ({by}) (changes({waiting}[1h])) > 0)"
+
+
 ALERTS: Sequence[Alert] = (
     Alert(
         "HooklineRunsFailing",
@@ -220,6 +226,20 @@ ALERTS: Sequence[Alert] = (
         "0m", "warning",
         "Events started no run.",
         "The controller found about {{ $value | humanize }} lost runs within 15 minutes ({{ $labels.result }}).",
+    ),
+    Alert(
+        "HooklineFanOutFailed",
+        f"{increase('hookline_fan_outs_total', '15m', 'cluster, job, namespace, source, outcome', rule=True, outcome='~failure|error|timeout')} > 0.5",
+        "0m", "warning",
+        "A fan-out of {{ $labels.source }} did not start all of its runs.",
+        "Fan-outs in {{ $labels.namespace }} that ended with {{ $labels.outcome }} within 15 minutes: about {{ $value | humanize }}.",
+    ),
+    Alert(
+        "HooklineFanOutStuck",
+        _waiting_without_progress(),
+        "30m", "warning",
+        "Runs of {{ $labels.source }} wait for a fan-out that starts none.",
+        "{{ $value | humanize }} runs wait in {{ $labels.namespace }}, and none of them started within the last hour.",
     ),
     Alert(
         "HooklineReconcileStopped",

@@ -81,10 +81,14 @@ class CronSchedule:
 
     def on(self, day: datetime.date) -> bool:
         """Whether it fires on a day."""
-        if day.month not in self.months:
+        return self.matches(day.month, day.day, day.isoweekday() % 7)
+
+    def matches(self, month: int, day: int, weekday: int) -> bool:
+        """Whether it fires on such a day; Sunday is 0."""
+        if month not in self.months:
             return False
-        of_month = day.day in self.days_of_month
-        of_week = day.isoweekday() % 7 in self.days_of_week
+        of_month = day in self.days_of_month
+        of_week = weekday in self.days_of_week
         if self.any_day_of_month or self.any_day_of_week:
             return of_month and of_week
         return of_month or of_week

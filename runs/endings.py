@@ -67,7 +67,7 @@ class AttemptEnded:
 class Lost:
     """Something that ended unseen, whose end the API did not tell, or of which hookline could make nothing."""
 
-    what: Literal["run", "pod", "node_status"]
+    what: Literal["run", "pod", "node_status", "fan_out"]
     uid: str
     at: float
     """Time at which that was noticed, Unix seconds."""
@@ -147,6 +147,7 @@ def began_of(workflow: Workflow) -> Began:
         actor=workflow.actor,
         reason=workflow.reason,
         delivery=workflow.delivery,
+        fan_out=workflow.fan_out,
         created=workflow.created,
     )
 

@@ -48,6 +48,8 @@ class Began:
     """The reason code of the decision that started it."""
     delivery: str = ""
     """The host's delivery id."""
+    fan_out: str = ""
+    """Name of the fan-out that started it; empty for every other run, and for one that repeats a run."""
     created: float
     """Unix seconds."""
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from runs import facts
+from runs.fan_outs import FanOut
 from runs.step_logs import LogEnd
 
-__all__ = ["Attempt", "History", "Name", "Page", "Query", "Run"]
+__all__ = ["Attempt", "FanOutPage", "History", "Name", "Page", "Query", "Run"]
 
 Name = Literal["namespace", "owner", "pipeline"]
 """The labels that tell the runs of teams apart."""
@@ -67,6 +68,8 @@ class Run:
     cache_state: str = ""
     """The state of the image build's cache."""
     attempts: Sequence[Attempt] = ()
+    fan_out: str = ""
+    """Name of the fan-out that started it; empty for every other run."""
 
     @property
     def duration(self) -> float | None:
@@ -90,6 +93,8 @@ class Query:
     limit: int = 50
     namespace: str = ""
     owner: str = ""
+    fan_out: str = ""
+    """Name of the fan-out that started them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,15 @@ class Page:
     """A page of runs, without their attempts."""
 
     runs: Sequence[Run]
+    more: tuple[float, str] | None
+    """Beginning of the next page; None on the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FanOutPage:
+    """A page of fan-outs."""
+
+    fan_outs: Sequence[FanOut]
     more: tuple[float, str] | None
     """Beginning of the next page; None on the last one."""
 
@@ -112,3 +126,12 @@ class History(Protocol):
 
     def values(self, name: Name) -> Sequence[str]:
         """The namespaces, owners or pipelines of the runs, in order."""
+
+    def fan_outs(self, name: str, before: tuple[float, str] | None, limit: int) -> FanOutPage:
+        """Fan-outs that ended, the newest first.
+
+        Args:
+            name: Of its Workflow; empty means any.
+            before: (finished, uid) of the last one of the page before.
+            limit: How many at most.
+        """

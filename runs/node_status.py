@@ -18,7 +18,7 @@ import orjson
 
 from apiserver.raw_values import Json, list_of, map_of, text, unix, values_at_most
 
-__all__ = ["Node", "NodePath", "nodes_of", "path_of"]
+__all__ = ["Node", "NodePath", "nodes_of", "path_of", "progress_of"]
 
 MAX_STATUS_BYTES = 32 * 1024 * 1024
 """Compressed node status is unpacked up to this size."""
@@ -65,6 +65,8 @@ class Node:
     """Whether the memoization cache had it; None where the node has none."""
     outputs: Mapping[str, str]
     started: float | None = None
+    progress: tuple[int, int] | None = None
+    """Amount that is done, and the whole, where the pod itself reports it: Argo writes 0/1 and 1/1 for all others."""
 
     @property
     def ended(self) -> bool:
@@ -197,7 +199,19 @@ def _node(raw: Json, workflow: str) -> Node:
         memoized=_memoized(raw),
         outputs=dict(told),
         started=unix(raw.get("startedAt")),
+        progress=progress_of(raw.get("progress")),
     )
+
+
+_PROGRESS = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+
+
+def progress_of(value: Any) -> tuple[int, int] | None:
+    """Amount that is done, and the whole (argo-workflows docs/progress.md); None for what is not reported, and where the whole is 1."""
+    match = _PROGRESS.fullmatch(text(value, 20))
+    if match is None or int(match[2]) < 2:
+        return None
+    return min(int(match[1]), int(match[2])), int(match[2])
 
 
 def _unpacked(packed: str) -> Any:

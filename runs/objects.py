@@ -17,6 +17,8 @@ from runs.capacity import platform_of, size_of
 from runs.node_status import Node, nodes_of, path_of
 from triggers.words import (
     ACS_SPOT_LABEL,
+    FAN_OUT_LABEL,
+    FAN_OUT_RUNS_LABEL,
     PREFIX,
     REPORTED_ANNOTATION,
     SPOT_ANNOTATION_PREFIX,
@@ -26,7 +28,7 @@ from triggers.words import (
     SpotStrategy,
 )
 
-__all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "workflow_of"]
+__all__ = ["Node", "Notice", "Pod", "Workflow", "notice_of", "pod_of", "workflow_of", "workflow_record"]
 
 ARGO = "workflows.argoproj.io/"
 KILLED = frozenset({137, 143})
@@ -104,6 +106,8 @@ class Workflow:
     """Whether a person started it, or it repeats another run."""
     superseded_by: str
     """Commit because of which it was stopped; empty where it was not."""
+    fan_out: str
+    """Name of the fan-out that started it; empty for every other run."""
 
     @property
     def ended(self) -> bool:
@@ -182,16 +186,21 @@ class Notice:
 
 
 def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
-    """The record of a Workflow; None for one of another template that hookline did not start, or that is no Workflow."""
+    """The record of a run's Workflow; None for one of another template that hookline did not start, for a fan-out, and for what is no Workflow."""
+    labels = map_of(map_of(raw.get("metadata")).get("labels"))
+    if not text(labels.get(PREFIX + "pipeline")):
+        template = text(map_of(map_of(raw.get("spec")).get("workflowTemplateRef")).get("name"))
+        if template not in templates or FAN_OUT_RUNS_LABEL in labels:
+            return None
+    return workflow_record(raw)
+
+
+def workflow_record(raw: Json) -> Workflow | None:
+    """The record of any Workflow, a run or not; None for what is none."""
     metadata, spec, status = map_of(raw.get("metadata")), map_of(raw.get("spec")), map_of(raw.get("status"))
     labels, annotations = map_of(metadata.get("labels")), map_of(metadata.get("annotations"))
-    template = text(map_of(spec.get("workflowTemplateRef")).get("name"))
-    pipeline = text(labels.get(PREFIX + "pipeline"))
-    uid = text(metadata.get("uid"))
-    if not uid or (not pipeline and template not in templates):
-        return None
-    created = unix(metadata.get("creationTimestamp"))
-    if created is None:
+    uid, created = text(metadata.get("uid")), unix(metadata.get("creationTimestamp"))
+    if not uid or created is None:
         return None
     name = text(metadata.get("name"))
     nodes, memoization = nodes_of(status, name)
@@ -202,7 +211,7 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         uid=uid,
         namespace=text(metadata.get("namespace")),
         name=name,
-        pipeline=pipeline,
+        pipeline=text(labels.get(PREFIX + "pipeline")),
         owner=text(labels.get(PREFIX + "owner")),
         repo_name=_argument(spec, STOCK_PARAMETERS["directory"]),
         event=text(labels.get(PREFIX + "event-kind")) or ("schedule" if cron else "manual"),
@@ -224,7 +233,7 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         nodes=nodes,
         memoization=memoization,
         pods_go_early=text(map_of(spec.get("podGC")).get("strategy")).startswith("OnPod"),
-        template=template,
+        template=text(map_of(spec.get("workflowTemplateRef")).get("name")),
         source=text(labels.get(PREFIX + "source")),
         repository=text(annotations.get(PREFIX + "repository"))
         or _of_url(_argument(spec, STOCK_PARAMETERS["url"])),
@@ -236,6 +245,7 @@ def workflow_of(raw: Json, templates: frozenset[str]) -> Workflow | None:
         or labels.get(PREFIX + "event-kind") == "manual",
         # `argo resubmit` copies annotations.
         superseded_by="" if resubmitted else _commit(annotations.get(SUPERSEDED_ANNOTATION)),
+        fan_out="" if resubmitted else text(labels.get(FAN_OUT_LABEL)),
     )
 
 

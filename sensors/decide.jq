@@ -325,33 +325,40 @@ def decide: {hookline: (used | judged)};
 # The fan-out that starts several runs. Its order holds all that the runs have, so nothing that is edited later changes them.
 def fan_out($pushes; $orders):
   ($orders | map(.push) | unique) as $used
-  | $pushes[$used[0]] as $first
-  | ($first | key) as $key
+  | ($pushes[$used[0]] | key) as $key
   | ([$orders[].run | strings] | unique | map({key: ., value: line(.)}) | from_entries) as $specs
   | (fan_out.paces[$key] // fan_out.pace) as $pace
-  | ([$used[] as $number | $pushes[$number] | frame + (if ($orders | length) > $pace.at_once then {priority: fan_out.priority} else {} end)]) as $frames
+  # Runs of one push have one ref, unless a template tells it otherwise.
+  | ($used
+      | map(. as $number | {
+          key: tostring,
+          value: ($pushes[.] | frame
+            + {ref: first($orders[] | select(.push == $number) | .ref)}
+            + if ($orders | length) > $pace.at_once then {priority: fan_out.priority} else {} end)
+        })
+      | from_entries) as $frames
+  | $frames[$used[0] | tostring] as $frame
   | {
       action: "run",
       reason: "MATCH",
       name: ("fan-out-" + ($key | ascii_downcase | gsub("[^a-z0-9]+"; "-") | .[:38] | rtrimstr("-"))),
-      event: ([fan_out.event, $frames[].subject] | join(" ")),
+      event: ([fan_out.event, $frames[$used[] | tostring].subject] | join(" ")),
       namespace: fan_out.namespace,
-      labels: (labels + {"hookline.dev/event-kind": $first.kind, "hookline.dev/fan-out-runs": ($orders | length | tostring)}),
+      labels: (labels + {"hookline.dev/event-kind": $frame.kind, "hookline.dev/fan-out-runs": ($orders | length | tostring)}),
       spec: {
         workflowTemplateRef: {name: fan_out.template},
         arguments: {parameters: [{
           name: "order",
           value: ({
-            frames: ([range(0; $used | length) | {key: ($used[.] | tostring), value: $frames[.]}] | from_entries),
+            $frames,
             $specs,
             $pace,
-            runs: [$orders[] | del(.action) | .push |= tostring]
+            runs: [$orders[] | del(.action) | .push |= tostring | if .ref == $frames[.push].ref then del(.ref) else . end]
           } | tojson)
         }]}
-      },
-      ref: $orders[0].ref
+      }
     }
-  + ($frames[0] | {kind, repository, sha, actor, delivery});
+  + ($frame | {kind, repository, ref, sha, actor, delivery});
 
 # What each pipeline of a push's key does about it.
 def each_judged:

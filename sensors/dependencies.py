@@ -8,14 +8,14 @@ from typing import Any
 from sensors.assignment import Group, ListGroup
 from sensors.creation import Creation
 from sensors.decision_parameters import decided_workflow, scheduled_parameters
-from sensors.fan_out import FanOut, order_bytes
+from sensors.fan_out import FanOut
 from sensors.program import Program, TemplateFacts, compose, suspended_schedule
 from sensors.routes import Route, ScheduledRoute, entry
 from triggers.locks import mutex_path
 from triggers.words import PREFIX
 from triggers.workflow import LABELS, NAME_LENGTH, Workload, digest, scheduled
 
-__all__ = ["Dependency", "largest_order", "of_group", "of_list", "of_route", "of_schedule"]
+__all__ = ["Dependency", "of_group", "of_list", "of_route", "of_schedule"]
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,6 @@ def of_list(group: ListGroup, settings: FanOut, parts: Mapping[str, int]) -> Dep
     )
     keys = frozenset(route.key for route in group.routes)
     return _of_routes(group.name, group.routes, settings.namespace, settings.constants(event, keys, parts))
-
-
-def largest_order(routes: Iterable[Route]) -> int:
-    """Bytes that the order of all these runs takes at most, as JSON text inside JSON."""
-    return sum(order_bytes(entry(route)) for route in routes)
 
 
 def _of_routes(

@@ -35,7 +35,7 @@ def run($frame; $order; $spec):
         | if $frame.priority != null and .priority == null then .priority = $frame.priority else . end
 #end
       ),
-      ref: $order.ref,
+      ref: ($order.ref // $frame.ref),
       sha: $frame.sha,
       actor: $frame.actor,
       delivery: $frame.delivery

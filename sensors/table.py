@@ -7,12 +7,37 @@ from typing import Any
 
 from events.canonical import Kind
 
-__all__ = ["Line", "common_arguments", "entries_of", "named_rules", "quoted", "tabled"]
+__all__ = ["Line", "common_arguments", "entries_of", "largest_order", "named_rules", "quoted", "tabled"]
 
 Line = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """The line of a key in a table: one entry, or a list of them."""
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
+
+
+def largest_order(text: str, told: int) -> int:
+    """Bytes that an order of any key takes at most, as JSON text inside JSON.
+
+    Args:
+        text: Of the program.
+        told: Bytes that an event adds to a run at most.
+    """
+    lines = dict(_lines(text))
+    shared = [len(line) for name, line in lines.items() if name.startswith("=")]
+    # Settings stand once; a rule may come back in each run, as the question that its first step answers.
+    a_run = told + _OF_A_RUN + max(shared, default=0) * ("'paths'" in text)
+    found = [
+        len(json.dumps(line)) + line.count("'pipeline':") * a_run
+        for name, line in lines.items()
+        if not name.startswith("=")
+    ]
+    return max(found, default=0) + sum(shared) + _OF_AN_ORDER
+
+
+_OF_A_RUN = 160
+"""Bytes of a run's keys, reason, verdict and push that its entry does not have."""
+_OF_AN_ORDER = 8_000
+"""Bytes of the frame: what all runs share, apart from their settings."""
 
 
 def entries_of(line: Line) -> Sequence[Mapping[str, Any]]:
@@ -27,14 +52,18 @@ def quoted(line: Line) -> str:
 
 def tabled(text: str) -> Iterator[tuple[str, str]]:
     """The table of a program's text: repository or image, and a pipeline of it; nothing if the text is no program of hookline's."""
-    start, end = 'def table: "\n', '";\n'
-    if not text.startswith(start):
-        return
-    for written in text[len(start) :].partition(end)[0].split("\n"):
-        key, _, line = written.partition(" ")
+    for key, line in _lines(text):
         if not key.startswith("="):
             for entry in entries_of(json.loads(json.loads(f'"{line}"').replace("'", '"'))):
                 yield key, str(entry["pipeline"])
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    start, end = 'def table: "\n', '";\n'
+    if text.startswith(start):
+        for written in text[len(start) :].partition(end)[0].split("\n"):
+            key, _, line = written.partition(" ")
+            yield key, line
 
 
 def common_arguments(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -41,7 +41,7 @@ pipelines:
   shop:
     repository: {source: github, name: acme/shop, url: 'https://github.com/acme/shop.git'}
     image: registry.example.com/acme/shop
-    events: {push: {}, schedule: {at: '0 2 * * *'}}
+    events: {push: {}, schedule: [{at: '0 2 * * *', except: [2026-12-31]}, {name: noon, at: '0 12 * * *'}]}
 """
 RECORDED = Path(__file__).parent / "data" / "bus"
 PODS = [f"eventbus-default-js-{number}" for number in range(3)]

@@ -94,6 +94,7 @@ def fan_out(
         "actor": "robot",
         "delivery": "",
         "arguments": {},
+        "patterns": {},
         "labels": {"app.kubernetes.io/managed-by": "hookline", "hookline.dev/source": source},
         "namespace": "ci",
         "templates": {},

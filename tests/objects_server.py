@@ -109,6 +109,7 @@ class ObjectsServer:
     def __init__(self) -> None:
         self.objects: dict[str, Json] = {}
         self.writes: list[str] = []
+        self.orphaning: list[str] = []
         """METHOD name of each request that changed something, in order."""
         self.refuse: Callable[[str, str, bool], tuple[int, str] | None] = lambda _method, _path, _trial: None
         """Status and message for a request: method, path, whether it is a trial."""
@@ -336,15 +337,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "GET" if path in objects:
                 self.answer(200, objects[path])
             case "GET" if any(plural(kind) == name for kinds in KINDS.values() for kind in kinds):
-                found = [
-                    each
-                    for place, each in objects.items()
-                    if _lists(path, place.rpartition("/")[0]) and _selected(each, query)
-                ]
-                if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
-                    # Without an object the real one answers null.
-                    found = [{"metadata": each["metadata"]} for each in found] or None  # type: ignore[assignment]
-                self.answer(200, {"items": found, "metadata": {}})
+                self.answer(200, {"items": self._found(path, query), "metadata": {}})
             case "POST":
                 made = self.server_of_objects._store(path, body)
                 if made is None:
@@ -372,8 +365,22 @@ class _Handler(BaseHTTPRequestHandler):
             case "DELETE" if path in objects:
                 kind = objects.pop(path)["kind"]
                 self.server_of_objects.writes.append(f"DELETE {kind}/{name}")
+                if query.get("propagationPolicy") == "Orphan":
+                    self.server_of_objects.orphaning.append(f"{kind}/{name}")
                 self.answer(200, {})
             case _:
                 self.answer(404, {"reason": "NotFound", "message": f"{name} not found"})
+
+    def _found(self, path: str, query: dict[str, str]) -> list[dict[str, Any]] | None:
+        """What a list holds."""
+        found = [
+            each
+            for place, each in self.server_of_objects.objects.items()
+            if _lists(path, place.rpartition("/")[0]) and _selected(each, query)
+        ]
+        if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
+            # Without an object the real one answers null.
+            return [{"metadata": each["metadata"]} for each in found] or None
+        return found
 
     do_GET = do_PATCH = do_POST = do_DELETE = _handle  # noqa: N815 - the names that the server calls

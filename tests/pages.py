@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from events.host import host, host_names
 from hookline.cli import command_names, main
 from hookline.declaration.schema import models_schema
+from runs.exporter.forecast import forecast, forecast_of_fan_outs, forecast_of_team
 from runs.exporter.metrics import FAMILIES, Family
 from sensors.reasons import REASONS
 from triggers.inspection.findings import CODES
@@ -113,7 +114,7 @@ of one name are refused.
 
 **Schedules.** `schedule:` takes one schedule or a list of them, each with its own time zone, branch and days; `at:` takes one time or
 several. All but one of a list need a `name:`. A default with keys completes each schedule of the list. Two times in one minute start one run, unless they build
-different branches.
+different branches. [Who fires a schedule](#who-fires-a-schedule) says what it costs.
 
 **Folders.** `-f FOLDER` reads the folder with its sub-folders: `hookline.yaml`, `*.hookline.yaml`, and any other `*.yaml` or `*.yml` that
 says `version: 1` and has a key of a declaration at its left edge. Other YAML files and hidden folders are left out. A file that is named
@@ -183,6 +184,34 @@ branches into which requests are merged, such as `push: {branches: [main]}`, or 
 """
 
 
+SCHEDULES = """\
+## Who fires a schedule
+
+A CronWorkflow of Argo Workflows fires each time of a schedule and takes no pod. The calendar event source of Argo Events takes a pod, and so do
+the Sensors behind it. It fires only the schedules that need what a CronWorkflow lacks:
+
+- those with `except:` days,
+- those of a pipeline with `suspended: {until: …}`,
+- times of one pipeline that may come in one minute and start the same run.
+
+`hookline validate` names them with the reason. `cluster: {schedules: calendar}` or `cron_workflow` chooses for all. On ACK One CronWorkflows fire all.
+
+| | CronWorkflow | calendar event source |
+|---|---|---|
+| seen in | Argo's UI and `kubectl get cronworkflows`; suspended there, it stays suspended | `hookline events`, as an event on the bus |
+| name of a run | that of the CronWorkflow, and the fire time in Unix seconds | the pipeline's, and a hash of the minute |
+| its engine is down at a fire time | lost, unless `missed:` reaches back to it | the same |
+| the API server is down, or refuses the Workflow | lost, unless `missed:` reaches back to it; then [tried again and again](reliability.md#known-losses) | tried for a minute, then brought back by `hookline reconcile` or the controller |
+| several missed times | the last one runs | all run; those that arrive in one minute are one run |
+| the workflow template has to be there | before the CronWorkflow, else it [does not fire](reliability.md#known-losses) | before the run |
+| the clocks change | both use one library (robfig/cron v3): `hookline next` names what is skipped or comes twice | the same |
+| 300 in one minute | [slower](performance.md#schedules) | faster |
+
+`missed:` works from the first fire time on: neither engine makes up for times before a schedule existed, or before its time was changed.
+
+"""
+
+
 def declaration_page() -> str:
     """docs/declaration.md, from the JSON Schema."""
     schema = models_schema()
@@ -198,6 +227,7 @@ def declaration_page() -> str:
         "`hookline-ci-go` takes every name that git allows ([the rules](security.md#branches-and-tags)). Other names are `skip(REF)`.\n\n"
         + SAY_ONCE
         + PUBLISHING
+        + SCHEDULES
     )
     parts = [introduction]
     todo, done = [("(file)", schema)], set()
@@ -332,6 +362,16 @@ def metrics_page() -> str:
         for label, words in (family.values or {}).items():
             values.setdefault(label, {}).update(dict.fromkeys(words))
     parts += [f"| `{label}` | {', '.join(words)} |" for label, words in values.items()]
+    parts.append(
+        "\n## Series\n\n`hookline exporter --forecast` prints the same, metric by metric. A source that starts no fan-outs has none of the last line.\n\n"
+        "| one more | series |\n|---|---|"
+    )
+    costs = {
+        "pipeline of ci-go-v1": forecast(),
+        "namespace with an owner": forecast_of_team(),
+        "source with fan-outs, in one namespace": forecast_of_fan_outs(),
+    }
+    parts += [f"| {what} | about {sum(series.values())} |" for what, series in costs.items()]
     parts.append("\n## Buckets\n\n| name | upper bounds, seconds |\n|---|---|")
     parts += [
         f"| `{family.name}` | {', '.join(f'{bound:g}' for bound in family.buckets)} |"

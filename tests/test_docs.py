@@ -212,7 +212,9 @@ def test_five_commands_make_everything_that_a_run_needs(
         ("ClusterWorkflowTemplate", "hookline-ci-go"),
     ):
         assert needed in names
-    assert '"name": "hookline-ci-go"' in json.dumps([each for each in applied if each["kind"] == "Sensor"])
+    assert '"name": "hookline-ci-go"' in json.dumps(
+        [each for each in applied if each["kind"] == "CronWorkflow"]
+    )
     assert {"EventSource", "Sensor"} <= {kind for kind, _ in names}
     assert {each["metadata"].get("namespace", "ci") for each in applied} == {"ci"}
 

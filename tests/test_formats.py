@@ -71,6 +71,7 @@ STATEMENTS = {
     "runs/exporter/remembered.py": [
         "_VALUES[name]",
         "statement",
+        "statement",
     ],  # made of names of columns; values are arguments
     # Numbers of versions, and constants.
     "runs/exporter/schema.py": [
@@ -153,7 +154,8 @@ def test_a_text_of_a_page_shows_every_character(text: str) -> None:
 LABELS = {
     "pipeline": "a Kubernetes label, or a checked name (Labels.pipeline)",
     "step": "a list of the configuration", "cache": "a closed set", "capacity": "a closed set", "object": "a closed set",
-    "resource": "a closed set", "result": "a closed set", "check": "a closed set", "namespace": "a Kubernetes name", "sensor_name": "a Kubernetes name", "eventsource_name": "a Kubernetes name", "consumer_name": "a name of the bus",
+    "resource": "a closed set", "result": "a closed set", "check": "a closed set", "outcome": "a closed set",
+    "source": "a Kubernetes label, or `other` (Labels.fan_out)", "namespace": "a Kubernetes name", "sensor_name": "a Kubernetes name", "eventsource_name": "a Kubernetes name", "consumer_name": "a name of the bus",
 }  # fmt: skip
 """Labels that alerts write into their texts, and who says what they can be."""
 EXPRESSION = re.compile(

@@ -12,7 +12,8 @@ from typing import Any
 from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web.application import Application, Providers
 from runs.exporter.web.pages import Pages
-from runs.history import Attempt, Name, Page, Query, Run
+from runs.fan_outs import FanOut
+from runs.history import Attempt, FanOutPage, Name, Page, Query, Run
 from runs.web.failures import Failures
 from runs.web.server import WebServer
 from runs.web.web_config import Security
@@ -77,6 +78,8 @@ class Fake:
 
     found: Run | None = None
     asked: list[Query] = field(default_factory=list)
+    ended: Sequence[FanOut] = ()
+    """Fan-outs that have ended, the newest first."""
 
     def page(self, query: Query) -> Page:
         self.asked.append(query)
@@ -92,6 +95,13 @@ class Fake:
     def values(self, name: Name) -> Sequence[str]:
         return [] if self.found is None else [getattr(self.found, name)]
 
+    def fan_outs(self, name: str, before: tuple[float, str] | None, limit: int) -> FanOutPage:
+        found = [each for each in self.ended if name in {"", each.name}]
+        begin = 0 if before is None else [each.uid for each in found].index(before[1]) + 1
+        shown = found[begin : begin + limit]
+        more = (shown[-1].finished or 0.0, shown[-1].uid) if len(found) > begin + limit else None
+        return FanOutPage(shown, more)
+
 
 class Site:
     """A served application."""
@@ -101,6 +111,7 @@ class Site:
         security = security or Security(None)
         self.metrics = b"m 1\n"
         self.unfinished: UnfinishedRuns | None = None
+        self.fan_outs: Sequence[FanOut] = ()
         sources = Providers(
             metrics=lambda accept, zipped: (
                 gzip.compress(self.metrics) if zipped else self.metrics,
@@ -112,6 +123,7 @@ class Site:
             facts=lambda: {"version": "1"},
             warnings=self.failures.warnings,
             unfinished=lambda: self.unfinished,
+            fan_outs=lambda: self.fan_outs,
         )
         self.application = Application(sources, Pages("1", REASONS))
         self.server = WebServer("127.0.0.1", 0, self.application, security, self.failures)

@@ -141,8 +141,13 @@ def _without_program(plan: Plan, result: Result, position: Position) -> Judgemen
         )
     if result.reason in {"SOURCE", "ANOTHER_PUSH"}:
         return Judgement(result.reason, "FAIL", REASONS[result.reason], position)
+    if result.reason == "SUSPENDED":
+        return Judgement(
+            "SUSPENDED", "FAIL", _suspension(declared, suspended=True), declared.position("suspended")
+        )
+    fires = "a CronWorkflow" if result.cron_workflow is not None else "a schedule's event"
     return Judgement(
-        "MATCH", "ok", "a schedule's event starts its pipeline", declared.position("events", "schedule", "at")
+        "MATCH", "ok", f"{fires} starts its pipeline", declared.position("events", "schedule", "at")
     )
 
 

@@ -72,9 +72,8 @@ def same_event(plan: Plan, event: BusEvent) -> BusEvent:
     endpoint = plan.endpoints.get(event.event_name)
     if endpoint is not None:
         return replace(event, event_source=endpoint.event_source)
-    for name, entries in plan.calendars.items():
-        if any(each.name == event.event_name for each in entries):
-            return replace(event, event_source=name)
+    if event.event_name in plan.schedules:
+        return replace(event, event_source=plan.event_source_of(event.event_name))
     return event
 
 

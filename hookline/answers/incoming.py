@@ -98,7 +98,7 @@ def _scheduled(plan: Plan, named: str, given: datetime.datetime | None, now: dat
         now: The time after which the next fire time is looked for.
 
     Raises:
-        DeliveryError: No event is part of it.
+        DeliveryError: There is no such schedule.
         Refusal: It does not fire then.
     """
     pipeline, slash, name = named.partition("/")
@@ -110,11 +110,6 @@ def _scheduled(plan: Plan, named: str, given: datetime.datetime | None, now: dat
     if not schedules:
         known = ", ".join(dict.fromkeys(each.schedule for each in every if each.schedule)) or "none"
         raise DeliveryError(f'"{pipeline}" has no schedule named "{name}"; named: {known}')
-    event_sources = {entry.name: name for name, entries in plan.calendars.items() for entry in entries}
-    if schedules[0].name not in event_sources:
-        raise DeliveryError(
-            f'the schedule of "{pipeline}" is a CronWorkflow, which fires without an event and a Sensor; see hookline render'
-        )
     coming = [
         (time, place) for place, each in enumerate(schedules) if (time := each.next_fire(now)) is not None
     ]
@@ -134,7 +129,7 @@ def _scheduled(plan: Plan, named: str, given: datetime.datetime | None, now: dat
             )
         schedule = schedules[silences.index(None)]
     fired = rfc3339(given)
-    return BusEvent(event_sources[schedule.name], schedule.name, {"eventTime": fired}, {"time": fired})
+    return BusEvent(plan.event_source_of(schedule.name), schedule.name, {"eventTime": fired}, {"time": fired})
 
 
 def _minute(time: datetime.datetime, schedule: FiringSchedule) -> str:

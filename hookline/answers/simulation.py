@@ -1,15 +1,19 @@
 """Simulation: what every pipeline would do about one event, and why."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from events.delivery import BusEvent, DeliveryError
+from hookline.plan.objects import cron_workflow_object
 from hookline.plan.planning import Plan
+from hookline.plan.schedule_carriers import CRON_WORKFLOW
 from sensors.dependencies import Dependency
 from sensors.manifests import SensorPlan
 from sensors.offline import decide, reached
 from sensors.program import reader
+from triggers.cron_workflow import fired
 from triggers.workflow import pushed
 
 __all__ = ["Result", "Simulation", "simulate"]
@@ -32,7 +36,8 @@ class Result:
     """Other objects that the event makes."""
     pushes: str | None = None
     """The image that the run pushes, without tag; empty = it builds and pushes nothing, None = nothing runs, or the template takes no image."""
-
+    cron_workflow: str | None = None
+    """The CronWorkflow that starts the run, in place of a Sensor."""
     fan_out: Mapping[str, Any] | None = None
     """The Workflow that starts the run, with others of the event; None = the Sensor creates the run itself."""
 
@@ -84,6 +89,8 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     Raises:
         DeliveryError: There are files, and no path filter can look at an event of this kind.
     """
+    if event.event_source == CRON_WORKFLOW:
+        return _of_cron_workflow(plan, event, files)
     text = event.text()
     reaching = carriers(plan, event)
     listed = {name for _, dependency in reaching for name in dependency.pipelines}
@@ -110,7 +117,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
                 outcome.workflow,
                 outcome.beside,
                 pushed(plan.workloads[outcome.pipeline], outcome.workflow) if outcome.workflow else None,
-                outcome.fan_out,
+                fan_out=outcome.fan_out,
             )
             for outcome in decide(dependency, event.context, text, files)
         ]
@@ -140,6 +147,33 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
         tuple(sorted(results, key=lambda result: result.pipeline)),
         {reason: count for reason, count in others.items() if count},
     )
+
+
+def _of_cron_workflow(plan: Plan, event: BusEvent, files: Sequence[str] | None) -> Simulation:
+    """The answer at a fire time of a CronWorkflow, which starts its pipeline unless that is suspended."""
+    if files is not None:
+        _check_that_files_matter(plan, event, "schedule", frozenset())
+    pipeline = plan.schedules[event.event_name].pipeline
+    load = plan.workloads[pipeline]
+    if plan.suspended(pipeline) is not None:
+        result = Result(pipeline, load.namespace, "skip", "SUSPENDED", cron_workflow=event.event_name)
+    else:
+        run = fired(
+            cron_workflow_object(plan, event.event_name),
+            datetime.datetime.fromisoformat(event.context["time"]),
+        )
+        result = Result(
+            pipeline,
+            load.namespace,
+            "run",
+            "MATCH",
+            "run",
+            workflow=run,
+            pushes=pushed(load, run),
+            cron_workflow=event.event_name,
+        )
+    others = len(plan.workloads) - 1
+    return Simulation({"kind": "schedule"}, (), (result,), {"SOURCE": others} if others else {})
 
 
 def _check_that_files_matter(plan: Plan, event: BusEvent, kind: str, keys: frozenset[str | None]) -> None:

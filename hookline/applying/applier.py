@@ -11,7 +11,7 @@ from apiserver.connection import Connection, Refused
 from apiserver.pod_logs import download
 from apiserver.resources import Resources, UnknownKind
 from hookline.applying.changes import Change, compared, essence, in_order, stage
-from hookline.applying.guards import KEPT, why_not_deleted, why_not_touched
+from hookline.applying.guards import KEPT, ORPHANING, why_not_deleted, why_not_touched
 from hookline.applying.inventory import inventory_manifest, listed
 from hookline.applying.managed_fields import MANAGER, adopted
 from hookline.applying.object_name import ObjectName
@@ -220,7 +220,9 @@ class Applier:
         for change in changes:
             if change.action == "delete":
                 name = change.name
-                self._resources.delete(name.api_version, name.kind, name.namespace, name.name)
+                self._resources.delete(
+                    name.api_version, name.kind, name.namespace, name.name, orphan=name.kind in ORPHANING
+                )
             if change.action in ("delete", "keep"):
                 tell(change)
 

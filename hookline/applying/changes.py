@@ -30,13 +30,14 @@ _STAGES: tuple[Collection[str], ...] = (
         # Of fan-outs: where a Sensor is there before it, it starts Workflows that fail at once.
         "WorkflowTemplate",
     ),
-    ("EventBus",),
+    ("CronWorkflow", "EventBus"),
     ("Sensor",),
 )
 """Kinds in the order in which they are applied; all others come last.
 
 The bus comes before its clients, which crash without it. Sensors come before event sources: a Sensor subscribes from now on, so what an
-event source published before that would start nothing.
+event source published before that would start nothing. CronWorkflows come before Sensors: where a schedule moves from the calendar to a
+CronWorkflow, or back, both fire it for a while, so that a fire time may start two runs and is never left out.
 """
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hookline.applying.object_name import ObjectName
 from hookline.labels import MANAGED_BY
 
-__all__ = ["KEPT", "why_not_deleted", "why_not_touched"]
+__all__ = ["KEPT", "ORPHANING", "why_not_deleted", "why_not_touched"]
 
 KEPT = {
     "PersistentVolumeClaim": "it holds data",
@@ -14,6 +14,10 @@ KEPT = {
     "Namespace": "it holds other objects",
 }
 """Kinds that are never deleted, with the reason."""
+
+ORPHANING = frozenset({"CronWorkflow"})
+"""Kinds whose objects are deleted without what they own: Argo makes a CronWorkflow the owner of its runs (argo-workflows
+workflow/common/convert.go), and those under way would end."""
 
 _ARGO_CD = "argocd.argoproj.io/tracking-id"
 _FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")

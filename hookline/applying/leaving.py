@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from hookline.applying.changes import in_order
-from hookline.applying.guards import KEPT
+from hookline.applying.guards import KEPT, ORPHANING
 from hookline.applying.object_name import ObjectName
 
 __all__ = ["Leaving", "deletions", "leaving"]
@@ -29,10 +29,18 @@ def leaving(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, An
 
 
 def deletions(found: Iterable[Leaving]) -> Iterator[str]:
-    """The kubectl commands that delete them: one a namespace, and one for objects of the whole cluster."""
+    """The kubectl commands that delete them: one a namespace, one for objects of the whole cluster, and others for what leaves its own."""
     names = sorted(
-        (each.name for each in found if each.kept is None), key=lambda name: name.namespace
+        (each.name for each in found if each.kept is None),
+        key=lambda name: (name.namespace, _orphaning(name)),
     )  # stable, so within a namespace the order of deleting stays
-    for namespace, members in groupby(names, key=lambda name: name.namespace):
+    for (namespace, orphaning), members in groupby(
+        names, key=lambda name: (name.namespace, _orphaning(name))
+    ):
         place = f"-n {namespace} " if namespace else ""
-        yield f"kubectl delete {place}{' '.join(map(str, members))}"
+        cascade = "--cascade=orphan " if orphaning else ""
+        yield f"kubectl delete {cascade}{place}{' '.join(map(str, members))}"
+
+
+def _orphaning(name: ObjectName) -> bool:
+    return name.kind in ORPHANING

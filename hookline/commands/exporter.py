@@ -175,13 +175,15 @@ def _next_fires(settings: ServeArguments) -> NextFires:
 
 
 def _print_forecast() -> None:
-    from runs.exporter.forecast import forecast, forecast_of_team  # noqa: PLC0415
+    from runs.exporter.forecast import forecast, forecast_of_fan_outs, forecast_of_team  # noqa: PLC0415
 
-    pipeline, team = forecast(), forecast_of_team()
+    pipeline, team, fan_outs = forecast(), forecast_of_team(), forecast_of_fan_outs()
     rows = [
         *pipeline.items(),
         ("a pipeline of ci-go-v1, about", sum(pipeline.values())),
         *team.items(),
         ("a namespace with an owner, about", sum(team.values())),
+        *fan_outs.items(),
+        ("a source with fan-outs, in one namespace", sum(fan_outs.values())),
     ]
     click.echo(table(("FAMILY", "SERIES"), [(name, str(series)) for name, series in rows]), nl=False)

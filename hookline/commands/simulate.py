@@ -100,6 +100,7 @@ def answer(found: Simulation) -> dict[str, object]:
                 "action": result.action,
                 "sensor": result.sensor,
                 "trigger": result.trigger,
+                "cronWorkflow": result.cron_workflow,
                 "pushes": result.pushes,
                 "workflow": result.workflow,
                 "fanOut": result.fan_out["metadata"]["name"] if result.fan_out else None,

@@ -21,7 +21,7 @@ from hookline.command_line.common import (
 from hookline.command_line.strict import StrictCommand
 from hookline.output import plural
 from hookline.plan.planning import Plan
-from hookline.plan.pods import pods_needed
+from hookline.plan.pods import calendar_note, pods_needed
 from hookline.plan.sizes import check_sizes
 from hookline.version import VERSION
 
@@ -82,6 +82,8 @@ def command(declared: DeclarationArguments, output: str, strict: bool) -> None:
                 print_line(
                     f"one event of {key} ({source}) may start {plural(runs, 'run')}: {pace.words(runs)}"
                 )
+        if note := calendar_note(plan):
+            print_line(note)
     if strict and problems:
         sys.exit(EXIT_NEGATIVE)
 
@@ -96,5 +98,6 @@ def _answer(plan: Plan | None, problems: Sequence[Diagnostic]) -> dict[str, obje
         "sources": None if plan is None else len(plan.endpoints),
         "pods": None if plan is None else pods_needed(plan).total,
         "namespaces": None if plan is None else list(plan.namespaces),
+        "calendar": None if plan is None else dict(plan.on_calendar),
         "problems": [problem_data(each) for each in problems],
     }

@@ -122,8 +122,9 @@ class Cluster(Block):
     )
     schedules: Literal["calendar", "cron_workflow"] | None = Field(
         default=None,
-        description="Object that fires schedules. calendar: an event source. cron_workflow: one CronWorkflow per schedule, without an event pod "
-        "and without except:. Default: calendar; on ack-one cron_workflow.",
+        description="Object that fires schedules. cron_workflow: a CronWorkflow for each time, without an event pod. calendar: an event source, whose "
+        "events are on the bus. Default: a CronWorkflow, but the event source for schedules that need it: those with except:, those of a "
+        "pipeline that is suspended until a time, and times of a pipeline that may come in one minute and are one run; on ack-one cron_workflow.",
         examples=["calendar"],
     )
     template_referencing: Literal["strict", "secure"] | None = Field(
@@ -192,7 +193,8 @@ class Suspension(Block):
     until: Annotated[str, AfterValidator(check_moment)] | None = Field(
         default=None,
         description="Day (from its begin in UTC), or time with a zone, from which on events start the pipeline again by themselves; the clock is "
-        "that of the Sensor. Refused where CronWorkflows fire schedules, because they know no such end. Default: until somebody removes the "
+        "that of the Sensor. An event source then fires the schedules of the pipeline; "
+        "refused with schedules: cron_workflow and on ack-one, because a CronWorkflow knows no such end. Default: until somebody removes the "
         "key.",
         examples=["2026-12-01"],
     )

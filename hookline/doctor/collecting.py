@@ -61,6 +61,9 @@ def collected(
             f"get event sources and Sensors, and list Deployments and StatefulSets, in {plan.namespace}",
             ask.not_ready,
         )
+        fired = ask.try_to(
+            f"list CronWorkflows where runs go, and EventSources in {plan.namespace}", ask.fired
+        )
         tell("objects as declared")
         changes = ask.try_to("patch the rendered objects", ask.changes)
         tell("rights of accounts")
@@ -105,6 +108,7 @@ def collected(
         address=found_address,
         workloads=workloads,
         unknown_kinds=unknown_kinds,
+        fired=fired,
         probe=probed(plan, objects, templates, connection, tell) if end_to_end else None,
     )
 

@@ -14,8 +14,10 @@ __all__ = [
     "Claim",
     "Controller",
     "Facts",
+    "Fired",
     "Held",
     "Known",
+    "LiveCronWorkflow",
     "NamedTemplate",
     "ProbeStep",
     "Unread",
@@ -110,6 +112,25 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveCronWorkflow:
+    """A CronWorkflow in the cluster."""
+
+    suspended: bool
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """SpecError or SubmissionError → its message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """Everything in the cluster that may fire a schedule."""
+
+    cron_workflows: Mapping[tuple[str, str], LiveCronWorkflow] = field(default_factory=dict)
+    """By namespace and name."""
+    calendars: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """EventSource in `cluster.namespace` → the entries of its calendar."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that doctor asked for."""
 
@@ -144,5 +165,6 @@ class Facts:
     """Rendered Deployments and StatefulSets; None where there is none."""
     unknown_kinds: frozenset[tuple[str, str]] = frozenset()
     """API version and kind of rendered objects that the cluster does not know."""
+    fired: Fired | Unread = field(default_factory=Fired)
     probe: tuple[ProbeStep, ...] | Unread | None = None
     """The hops that the probe passed; None if none was sent."""

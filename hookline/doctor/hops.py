@@ -24,6 +24,7 @@ from hookline.doctor.object_checks import (
 )
 from hookline.doctor.probe_check import end_to_end
 from hookline.doctor.run_checks import run_secrets, template, volumes
+from hookline.doctor.schedule_checks import schedules
 from hookline.doctor.subscription_checks import backlog, subscriptions
 from hookline.plan.planning import Plan
 
@@ -50,6 +51,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "sensors": ("Sensors", sensors),
     "subscriptions": ("subscriptions", subscriptions),
     "backlog": ("events that wait", backlog),
+    "schedules": ("schedules", schedules),
     "declared-objects": ("objects as declared", declared_objects),
     "rights": ("rights of accounts", rights),
     "template": ("workflow template", template),

@@ -21,7 +21,17 @@ from hookline.applying.readiness import SELECTED_BY
 from hookline.doctor.bus_reading import sampled
 from hookline.doctor.bus_report import BusServer
 from hookline.doctor.engine_checks import config_map_name, controller_settings
-from hookline.doctor.facts import Claim, Controller, Held, Known, NamedTemplate, Unread, Workload
+from hookline.doctor.facts import (
+    Claim,
+    Controller,
+    Fired,
+    Held,
+    Known,
+    LiveCronWorkflow,
+    NamedTemplate,
+    Unread,
+    Workload,
+)
 from hookline.doctor.rights import Right, needed_rights
 from hookline.plan.planning import Plan
 
@@ -137,6 +147,23 @@ class Questions:
         names = [ObjectName.of(each) for each in self._objects if each["kind"] in SELECTED_BY]
         names.append(ObjectName.at(ARGO, "EventBus", self._plan.namespace, bus))
         return self._applier.not_ready(dict.fromkeys(names))
+
+    def fired(self) -> Fired:
+        """The CronWorkflows where runs go, and the calendars in the namespace of event sources."""
+        found: dict[tuple[str, str], LiveCronWorkflow] = {}
+        for namespace in self._plan.namespaces:
+            for each in self._resources.all_of(ARGO, "CronWorkflow", namespace):
+                conditions = {
+                    str(condition.get("type", "")): str(condition.get("message", ""))
+                    for condition in (each.get("status") or {}).get("conditions") or ()
+                }
+                suspended = bool(each["spec"].get("suspend"))
+                found[namespace, each["metadata"]["name"]] = LiveCronWorkflow(suspended, conditions)
+        sources = self._resources.all_of(ARGO, "EventSource", self._plan.namespace)
+        calendars = {
+            each["metadata"]["name"]: frozenset(each["spec"].get("calendar") or ()) for each in sources
+        }
+        return Fired(found, {name: entries for name, entries in calendars.items() if entries})
 
     def bus_settings(self) -> Mapping[str, Any] | None:
         """Spec of the EventBus."""

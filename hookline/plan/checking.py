@@ -16,8 +16,11 @@ from hookline.plan.exporter_checks import check_exporter
 from hookline.plan.fan_out_checks import check_fan_out
 from hookline.plan.fire_times import LabelledSchedule
 from hookline.plan.pipeline_checks import check_pipeline
+from hookline.plan.publishing import settings
 from hookline.plan.publishing_checks import check_overwritten, check_publishing
+from hookline.plan.schedule_carriers import TimedPipeline, on_calendar
 from hookline.plan.schedules import FiringSchedule, firing
+from hookline.plan.source_checks import check_catch_up
 from triggers.declaration import Run
 from triggers.stock import StockTemplates
 from triggers.template import Template
@@ -35,6 +38,19 @@ class CheckedPipeline:
     template: Template
     schedules: tuple[FiringSchedule, ...]
 
+    @property
+    def timed(self) -> TimedPipeline:
+        """Its schedules, with what decides who fires them."""
+        suspension = self.declared.pipeline.suspended
+        return TimedPipeline(
+            suspension is not None and suspension.until is not None,
+            self.schedules,
+            {
+                each.name: settings("schedule", each.declared, self.template).arguments(self.template)
+                for each in self.schedules
+            },
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -44,6 +60,8 @@ class Checked:
     endpoints: Mapping[str, Endpoint]
     pipelines: tuple[CheckedPipeline, ...]
     """Pipelines in the order of their names."""
+    on_calendar: Mapping[str, str]
+    """Schedules that the calendar event source fires, by the name of their event → why it does."""
     exporter_files: Mapping[str, str]
     """Name → content: the files of settings that the exporter's pod gets."""
     controller_settings: str
@@ -84,6 +102,9 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
     usable = [(each.declared, each.template) for each in pipelines]
     check_overwritten(declaration, usable, problems)
     check_double_builds(usable, problems)
+    calendar = on_calendar(declaration.cluster, (each.timed for each in pipelines))
+    for each in pipelines:
+        check_catch_up(each.declared, each.schedules, calendar, problems)
     namespaces = {declaration.namespace_of(each.pipeline) for each in declaration.pipelines.values()}
     timed = [
         LabelledSchedule(
@@ -103,6 +124,7 @@ def check(declaration: Declaration, templates: Mapping[str, Template]) -> Checke
         declaration,
         found_endpoints,
         tuple(pipelines),
+        calendar,
         exporter_files,
         controller_settings,
         dict(templates),

@@ -90,8 +90,9 @@ def schedules_of(plan: Plan) -> Iterator[LabelledSchedule]:
 def _watched(plan: Plan, exporter: Exporter) -> tuple[str, ...]:
     if exporter.watch == "all":
         return ()
-    # Where nothing runs yet, the namespace of all objects is what comes first.
-    return tuple(exporter.watch or plan.namespaces or (plan.namespace,))
+    # Where nothing runs yet, the namespace of all objects is what comes first; fan-outs are there, too.
+    home = (plan.namespace,) if plan.fans_out or not plan.namespaces else ()
+    return tuple(exporter.watch or dict.fromkeys((*home, *plan.namespaces)))
 
 
 def _web(declared: DeclaredWebConfig | None) -> WebConfig | None:

@@ -8,10 +8,11 @@ from functools import partial
 from hookline.output import plural
 from sensors.assignment import LANES, Assignment, Group, ListGroup, assigned, bins
 from sensors.creation import CreationMode
-from sensors.dependencies import Dependency, largest_order, of_group, of_list, of_route
+from sensors.dependencies import Dependency, of_group, of_list, of_route
 from sensors.fan_out import MOST_ORDER_BYTES, FanOut, Pace
 from sensors.manifests import SensorPlan, dependency_bytes, room
 from sensors.routes import Route
+from sensors.table import largest_order
 from triggers.workflow import digest
 
 __all__ = ["Layout", "placed_name"]
@@ -90,12 +91,10 @@ class Layout:
 
     def _fit(self, source: str, sandboxed: bool, settings: FanOut, routes: list[Route]) -> bool:
         """Whether one Sensor holds these as a list, and one fan-out the runs that an event of it may start."""
-        of_keys: dict[str, list[Route]] = {}
-        for each in routes:
-            of_keys.setdefault(each.key, []).append(each)
-        return all(largest_order(each) <= MOST_ORDER_BYTES for each in of_keys.values()) and (
-            self._bytes(of_list(ListGroup(source, sandboxed, "", tuple(routes)), settings, {})) <= room()
-        )
+        made = of_list(ListGroup(source, sandboxed, "", tuple(routes)), settings, {})
+        told = max(_TOLD.get(kind, _TOLD_OF_GIT) for each in routes for kind in each.kinds)
+        order = largest_order(made.program.text, told) if made.program is not None else 0
+        return order <= MOST_ORDER_BYTES and self._bytes(made) <= room()
 
     def _by_shard(self, groups: Sequence[Group]) -> Iterator[SensorPlan]:
         for shard in sorted({group.shard for group in groups}):
@@ -131,6 +130,11 @@ class Layout:
             placed_name(f"{self.prefix}-{name}", place), dependencies, _WHY[name](listed or len(dependencies))
         )
 
+
+_TOLD_OF_GIT = 700
+"""Bytes that a git event adds to a run at most: a branch or tag of 200 bytes up to twice, its ref twice, a commit."""
+_TOLD = {"image_push": 120}
+"""The same by kind: a digest. All runs of a push have one ref."""
 
 _WHY = {
     "fan-out": lambda count: f"{plural(count, 'pipeline')} decided as a list; fan-outs start their runs",

@@ -24,7 +24,7 @@ from triggers.rbac import bound_account, run_rights, sensor_rights, tokenless_ac
 from triggers.release import takes_lists
 from triggers.words import EXECUTOR_SERVICE_ACCOUNT
 
-__all__ = ["cron_workflows", "event_source_objects", "objects", "sensor_object"]
+__all__ = ["cron_workflow_object", "cron_workflows", "event_source_objects", "objects", "sensor_object"]
 
 
 def objects(plan: Plan) -> list[dict[str, Any]]:
@@ -46,6 +46,8 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
         found += _labelled(plan, "runs", [plan.limits_object.manifest(plan.limits)])
     if plan.fans_out:
         found += _labelled(plan, "fan-out", _fan_out(plan))
+    # Before a Sensor stops to carry a schedule: a fire time in between starts two runs rather than none.
+    found += cron_workflows(plan)
     if plan.sensors:
         rights = sensor_rights(SENSOR_SERVICE_ACCOUNT, plan.namespace, plan.sensor_rules)
         found += _labelled(plan, "sensor", rights)
@@ -54,7 +56,6 @@ def objects(plan: Plan) -> list[dict[str, Any]]:
         ingress = ingress_manifests(cluster.ingress, plan.received, f"{plan.prefix}-webhooks", plan.namespace)
         found += _labelled(plan, "event-source", ingress)
     found += [sensor_object(plan, sensor) for sensor in plan.sensors]
-    found += cron_workflows(plan)
     found += exporter_objects(plan)
     found += controller_objects(plan)
     return found
@@ -126,20 +127,23 @@ def _event_sources(plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def cron_workflows(plan: Plan) -> list[dict[str, Any]]:
-    """CronWorkflows of the schedules, where no calendar fires them."""
-    if plan.uses_calendar:
-        return []
+    """CronWorkflows of the schedules that no calendar fires."""
     made = (
-        cron_workflow(
-            plan.workloads[schedule.pipeline],
-            name,
-            plan.schedule_arguments[name],
-            schedule.cron.text,
-            schedule.timezone,
-            schedule.catch_up_seconds,
-            suspended=plan.suspended(schedule.pipeline) is not None,
-            lists=takes_lists(plan.declaration.cluster.argo_workflows),
-        )
-        for name, schedule in sorted(plan.schedules.items())
+        cron_workflow_object(plan, name) for name in sorted(plan.schedules.keys() - plan.on_calendar.keys())
     )
     return _labelled(plan, "schedule", made)
+
+
+def cron_workflow_object(plan: Plan, name: str) -> dict[str, Any]:
+    """The CronWorkflow of a schedule, without the labels that all objects have."""
+    schedule = plan.schedules[name]
+    return cron_workflow(
+        plan.workloads[schedule.pipeline],
+        name,
+        plan.schedule_arguments[name],
+        schedule.cron.text,
+        schedule.timezone,
+        schedule.catch_up_seconds,
+        suspended=plan.suspended(schedule.pipeline) is not None,
+        lists=takes_lists(plan.declaration.cluster.argo_workflows),
+    )

@@ -14,6 +14,7 @@ from hookline.plan.parameter_checks import parameter_problems
 from hookline.plan.publishing_checks import publishing_problems
 from hookline.plan.referencing_checks import referencing_problems
 from hookline.plan.resource_checks import resource_problems
+from hookline.plan.schedule_carriers import cron_workflows_alone
 from triggers.declaration import Run
 from triggers.template import Template
 from triggers.words import PREFIX, RUN_SERVICE_ACCOUNT
@@ -236,15 +237,13 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
             "pull_request",
             "paths",
         )
-    calendar = declaration.cluster.schedules or (
-        "cron_workflow" if declaration.cluster.platform == "ack-one" else "calendar"
-    )
+    no_calendar = cron_workflows_alone(declaration.cluster)
     suspension = checked.declared.pipeline.suspended
     if (
         suspension is not None
         and suspension.until is not None
         and events.schedule is not None
-        and calendar == "cron_workflow"
+        and no_calendar
     ):
         checked.error(
             "a suspended CronWorkflow fires again only when somebody resumes it; leave until: out",
@@ -252,7 +251,7 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
             "until",
         )
     for path, schedule in checked.declared.schedules():
-        if calendar == "cron_workflow" and schedule.except_:
+        if no_calendar and schedule.except_:
             checked.error(
                 "a CronWorkflow has no exclusion dates; use cluster.schedules: calendar, or leave except: out",
                 *path,

@@ -15,7 +15,8 @@ from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.checking import Checked, check
 from hookline.plan.fan_outs import fan_out
 from hookline.plan.layout import Layout, placed_name
-from hookline.plan.publishing import settings, settings_by_kind
+from hookline.plan.publishing import settings_by_kind
+from hookline.plan.schedule_carriers import CRON_WORKFLOW
 from hookline.plan.schedules import FiringSchedule
 from sensors.assignment import bins
 from sensors.creation import CREATE, PATCH, CreationMode
@@ -42,6 +43,8 @@ class Plan:
     """By the name of their event or CronWorkflow."""
     schedule_arguments: Mapping[str, Mapping[str, str]]
     """By the same name: the arguments of its runs, over the pipeline's."""
+    on_calendar: Mapping[str, str]
+    """By the same name, those that the calendar event source fires: why it does. CronWorkflows fire the others."""
     exporter_files: Mapping[str, str]
     """Name → content: the files of settings that the exporter's pod gets."""
     controller_settings: str
@@ -128,6 +131,13 @@ class Plan:
         """The pipelines with a schedule."""
         return tuple(dict.fromkeys(each.pipeline for each in self.schedules.values()))
 
+    def event_source_of(self, schedule: str) -> str:
+        """The event source that fires a schedule; CRON_WORKFLOW where a CronWorkflow does."""
+        found = (
+            name for name, entries in self.calendars.items() if any(each.name == schedule for each in entries)
+        )
+        return next(found, CRON_WORKFLOW)
+
     def suspended(self, pipeline: str) -> Suspended:
         """Whether no event starts a pipeline."""
         return _suspended(self.declaration.pipelines[pipeline])
@@ -137,17 +147,9 @@ class Plan:
         """The way in which Sensors create Workflows on this platform."""
         return CREATE if self.on_ack_one else PATCH
 
-    @property
-    def uses_calendar(self) -> bool:
-        """Whether an event source fires schedules, not CronWorkflows."""
-        chosen = self.declaration.cluster.schedules
-        return chosen == "calendar" or (chosen is None and not self.on_ack_one)
-
     @cached_property
     def calendars(self) -> dict[str, list[CalendarEntry]]:
         """Calendar EventSource → its entries; more than one where one object cannot hold them."""
-        if not self.uses_calendar:
-            return {}
         entries = [
             CalendarEntry(
                 name=name,
@@ -157,6 +159,7 @@ class Plan:
                 catch_up_seconds=schedule.catch_up_seconds,
             )
             for name, schedule in sorted(self.schedules.items())
+            if name in self.on_calendar
         ]
         placed = bins(
             entries,
@@ -254,11 +257,9 @@ def planned(checked: Checked) -> Plan:
         )
         routes += _routes(declared, workloads[declared.name], checked.endpoints)
     schedules = {schedule.name: schedule for each in checked.pipelines for schedule in each.schedules}
-    schedule_arguments = {
-        schedule.name: settings("schedule", schedule.declared, each.template).arguments(each.template)
-        for each in checked.pipelines
-        for schedule in each.schedules
-    }
+    schedule_arguments: dict[str, Mapping[str, str]] = {}
+    for each in checked.pipelines:
+        schedule_arguments |= each.timed.arguments
     used = {each.resource["spec"]["workflowTemplateRef"]["name"] for each in workloads.values()}
     return Plan(
         checked.declaration,
@@ -267,6 +268,7 @@ def planned(checked: Checked) -> Plan:
         tuple(routes),
         schedules,
         schedule_arguments,
+        checked.on_calendar,
         checked.exporter_files,
         checked.controller_settings,
         {name: each for name, each in sorted(checked.given.items()) if name in used},

@@ -1,5 +1,6 @@
 """Pods: how many a declaration costs, why, for whom, and what a change of it moves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hookline.output import plural
@@ -7,9 +8,13 @@ from hookline.plan.exporter_objects import installation
 from hookline.plan.objects import event_source_objects, objects
 from hookline.plan.owners import received_by
 from hookline.plan.planning import Plan
+from hookline.plan.schedule_carriers import ASKED
 from hookline.plan.subscriptions import subscription_changes
 
-__all__ = ["PlanChange", "Pod", "Pods", "changes", "pods_needed"]
+__all__ = ["PlanChange", "Pod", "Pods", "calendar_note", "calendar_reasons", "changes", "pods_needed"]
+
+SHOWN = 3
+"""Schedules that a sentence names for each reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,10 @@ def pods_needed(plan: Plan) -> Pods:
     bus = plan.declaration.cluster.event_bus
     if bus.create:
         carried = frozenset(name for sensor in plan.sensors for name in sensor.pipelines)
-        rows.append(Pod("EventBus", bus.name, bus.replicas, "servers of the bus", carried))
+        unused = (
+            "" if plan.sensors else ", which nothing here uses: event_bus: {create: false} leaves them out"
+        )
+        rows.append(Pod("EventBus", bus.name, bus.replicas, f"servers of the bus{unused}", carried))
     for manifest in event_source_objects(plan):
         if manifest["kind"] == "EventSource":
             name = manifest["metadata"]["name"]
@@ -62,7 +70,7 @@ def pods_needed(plan: Plan) -> Pods:
                 for event in manifest["spec"].get(kind, {})
             )
             what = (
-                plural(len(receives), "schedule")
+                f"{plural(len(receives), 'schedule')} ({calendar_reasons(plan, receives)})"
                 if name in plan.calendars
                 else f"receives {', '.join(receives)}"
             )
@@ -71,6 +79,35 @@ def pods_needed(plan: Plan) -> Pods:
     if (exporter := installation(plan)) is not None:
         rows.append(Pod("Deployment", exporter.name, 1, "measures runs", frozenset()))
     return Pods(tuple(rows))
+
+
+def calendar_reasons(plan: Plan, names: Iterable[str]) -> str:
+    """The reasons for which the calendar fires these schedules, each with the schedules, in words."""
+    by_reason: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_reason.setdefault(plan.on_calendar[name], []).append(name)
+    return "; ".join(
+        why
+        if why == ASKED
+        else f"{why} of {', '.join(of[:SHOWN])}{f' and {len(of) - SHOWN} more' if len(of) > SHOWN else ''}"
+        for why, of in sorted(by_reason.items())
+    )
+
+
+def calendar_note(plan: Plan) -> str:
+    """The sentence about schedules that need event pods, which the others do not; empty if none does, or somebody asked for it."""
+    if not plan.on_calendar or ASKED in plan.on_calendar.values():
+        return ""
+    sensors = [
+        each
+        for each in plan.sensors
+        if any(found.event_source in plan.calendars for found in each.dependencies)
+    ]
+    count = len(plan.calendars) + len(sensors)
+    return (
+        f"the calendar event source fires {len(plan.on_calendar)} of {plural(len(plan.schedules), 'schedule')}, which takes "
+        f"{plural(count, 'pod')}: {calendar_reasons(plan, plan.on_calendar)}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +123,11 @@ def changes(old: Plan, new: Plan) -> list[PlanChange]:
     """The changes between two plans: pipelines that move to other Sensors or namespaces, and subscriptions that come, go or change."""
 
     def places(plan: Plan) -> dict[tuple[str, str], str]:
-        return {
+        fired = {
+            (plan.schedules[name].pipeline, name): f"CronWorkflow {name}"
+            for name in plan.schedules.keys() - plan.on_calendar.keys()
+        }
+        return fired | {
             (pipeline, dependency.event_name): f"{sensor.name}/{dependency.name}"
             for sensor in plan.sensors
             for dependency in sensor.dependencies

@@ -1,12 +1,14 @@
 """Checks of where events come from: what a registry sends, what a calendar can catch up on, what an ingress can route."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from documents.diagnostics import Problems
 from events.eventsource import Endpoint, unreadable_abbreviations
 from hookline.declaration.loading import Declaration, DeclaredPipeline
+from hookline.plan.schedule_carriers import ASKED
+from hookline.plan.schedules import FiringSchedule
 
-__all__ = ["check_sources"]
+__all__ = ["check_catch_up", "check_sources"]
 
 
 def check_sources(
@@ -15,23 +17,35 @@ def check_sources(
     problems: Problems,
 ) -> None:
     """Checks of the sources of each pipeline's events."""
-    chosen = declaration.cluster.schedules
-    calendar = chosen == "calendar" or (chosen is None and declaration.cluster.platform == "argo")
     for declared in declaration.pipelines.values():
-        if calendar:
-            _check_catch_up(declared, problems)
         _check_official_image(declared, endpoints, problems)
     if declaration.cluster.ingress is not None:
         _check_ingress(declaration, endpoints, problems)
 
 
-def _check_catch_up(declared: DeclaredPipeline, problems: Problems) -> None:
+def check_catch_up(
+    declared: DeclaredPipeline,
+    firing: Iterable[FiringSchedule],
+    calendar: Mapping[str, str],
+    problems: Problems,
+) -> None:
+    """Check that the calendar can read again what it caught up on.
+
+    Args:
+        declared: The pipeline.
+        firing: Its schedules as they fire.
+        calendar: Those that the calendar fires, by name → why it does.
+        problems: Takes what is found.
+    """
+    reasons = {(each.declared.name, each.written): calendar.get(each.name) for each in firing}
     for path, schedule in declared.schedules():
-        if schedule.missed is None:
+        why = next((found for at in schedule.at if (found := reasons.get((schedule.name, at)))), None)
+        if schedule.missed is None or why is None:
             continue
         if names := unreadable_abbreviations(schedule.timezone):
-            # CronWorkflows cannot leave out days.
-            other = "" if schedule.except_ else ", or set cluster.schedules: cron_workflow"
+            other = (
+                ", or set cluster.schedules: cron_workflow" if why == ASKED and not schedule.except_ else ""
+            )
             problems.error(
                 declared.position(*path, "missed"),
                 f"Argo Events writes a fire time of {schedule.timezone} that it catches up on as {names[0]}, and cannot read that after "

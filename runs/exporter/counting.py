@@ -10,11 +10,21 @@ from typing import Any, Literal
 import structlog
 
 from runs.endings import AttemptBegan, AttemptEnded, Lost
-from runs.exporter.ledger import Ledger, Observation
-from runs.exporter.measuring import Rules, beginnings, measure_attempt, measure_latency, measure_run
+from runs.exporter.fan_out_tracker import FanOutProgress, FanOutTracker, key_of
+from runs.exporter.ledger import Ledger, Observation, open_key
+from runs.exporter.measuring import (
+    Rules,
+    beginnings,
+    fan_out_beginnings,
+    measure_attempt,
+    measure_fan_out,
+    measure_latency,
+    measure_run,
+)
 from runs.exporter.run_metrics import LOST
 from runs.exporter.series import Key
 from runs.facts import Began, Ended, Listener
+from runs.fan_outs import FanOut, fan_out_of
 from runs.history import Attempt
 from runs.objects import Notice, Pod, Workflow, notice_of, pod_of, workflow_of
 from runs.step_logs import StepLog, read_step
@@ -22,7 +32,7 @@ from runs.tracker import ALL_NAMESPACES, LogRequest, Progress, Tracker, Unfinish
 
 __all__ = ["LOGGED_STEPS", "RESOURCES", "Change", "Counting", "parse_log", "records"]
 
-Record = Workflow | Pod | Notice
+Record = Workflow | FanOut | Pod | Notice
 RESOURCES = ("workflows", "pods", "events")
 LOGGED_STEPS = ("git-checkout-pr", "run-test", "build-push-image")
 """Steps whose log says something of a cache."""
@@ -53,7 +63,11 @@ class Change:
 def records(templates: Iterable[str]) -> Mapping[str, Callable[[Mapping[str, Any]], Record | None]]:
     """Resource → what makes the record of a raw object, None for one that is not measured."""
     measured = frozenset(templates)
-    return {"workflows": lambda raw: workflow_of(raw, measured), "pods": pod_of, "events": notice_of}
+    return {
+        "workflows": lambda raw: fan_out_of(raw) or workflow_of(raw, measured),
+        "pods": pod_of,
+        "events": notice_of,
+    }
 
 
 def parse_log(
@@ -129,6 +143,7 @@ class Counting:
             namespaces=namespaces,
             missed=ledger.open_runs(),
         )
+        self.fan_outs = FanOutTracker(ledger, namespaces)
 
     def apply(
         self, changes: Iterable[Change], now: float
@@ -147,12 +162,17 @@ class Counting:
         with self._lock:
             return list(self.tracker.unfinished())
 
+    def unfinished_fan_outs(self) -> Sequence[FanOut]:
+        """Fan-outs that are not counted yet, as they are now. Safe from any thread."""
+        with self._lock:
+            return list(self.fan_outs.unfinished())
+
     def _apply_all(
         self, changes: Iterable[Change], now: float
     ) -> tuple[Sequence[Observation], Sequence[LogRequest]]:
         for change in changes:
             self._apply(change, now)
-        progress = self.tracker.progress(now)
+        progress, fan_outs = self.tracker.progress(now), self.fan_outs.progress()
         began = {each.uid: each for each in progress.began if isinstance(each, Began)}
         zeros = [
             key
@@ -160,14 +180,23 @@ class Counting:
             for key in self._beginnings(each)
             if self.ledger.series.get(*key) is None
         ]
-        if not (began or zeros or progress.ended or progress.closed):
+        zeros += [
+            key
+            for each in fan_outs.began
+            for key in self._fan_out_beginnings(each)
+            if self.ledger.series.get(*key) is None
+        ]
+        opened = [*began, *(open_key(each.uid) for each in fan_outs.began)]
+        closed = [*progress.closed, *map(open_key, fan_outs.closed)]
+        if not (opened or zeros or progress.ended or fan_outs.ended or fan_outs.lost or closed):
             return (), progress.logs
         counted = self.ledger.commit(
-            list(self._observations(progress)),
-            began,
-            closed=progress.closed,
+            [*self._observations(progress), *self._of_fan_outs(fan_outs)],
+            opened,
+            closed=closed,
             zeros=zeros,
-            tell=lambda counted, opened: self._tell([began[uid] for uid in opened], counted),
+            # Listeners are told of runs, and a fan-out is none.
+            tell=lambda counted, opened: self._tell([began[uid] for uid in opened if uid in began], counted),
             instead=self._instead,
         )
         return counted, progress.logs
@@ -180,11 +209,37 @@ class Counting:
             found[key] = found.get(key, 0.0) + 1
         return found
 
+    def waiting(self) -> Mapping[tuple[str, ...], float]:
+        """Number of runs that fan-outs have still to start, by namespace and source."""
+        found: dict[tuple[str, ...], float] = {}
+        for each in self.fan_outs.unfinished():
+            key = self.rules.labels.fan_out(each.namespace, each.source)[0]
+            found[key] = found.get(key, 0.0) + each.waiting
+        return found
+
+    def _of_fan_outs(self, progress: FanOutProgress) -> Iterator[Observation]:
+        for lost in progress.lost:
+            yield Observation(lost.key, lost.at, LOST.samples(lost.what), closes=open_key(lost.uid))
+        for ended in progress.ended:
+            at = ended.created if ended.finished is None else ended.finished
+            bare = Observation(key_of(ended), at, (), fan_out=ended, closes=open_key(ended.uid))
+            try:
+                yield replace(bare, samples=measure_fan_out(ended, self.rules))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is about this fan-out alone
+                yield self._instead(bare, error)
+
     def _beginnings(self, began: Began | AttemptBegan) -> Sequence[Key]:
         try:
             return list(beginnings(began, self.rules, LOGGED_STEPS))
         except Exception as error:  # noqa: BLE001 - its series then begin with their first sample
             self._dropped("beginning", began.uid if isinstance(began, Began) else began.pod.uid, error)
+            return ()
+
+    def _fan_out_beginnings(self, began: FanOut) -> Sequence[Key]:
+        try:
+            return list(fan_out_beginnings(began, self.rules))
+        except Exception as error:  # noqa: BLE001 - its series then begin with their first sample
+            self._dropped("beginning", began.uid, error)
             return ()
 
     def _observations(self, progress: Progress) -> Iterator[Observation]:
@@ -228,9 +283,9 @@ class Counting:
 
     def _instead(self, each: Observation, error: Exception) -> Observation:
         """Count, in place of an observation that raised an error, that something was lost."""
-        what = {AttemptEnded: "pod", Ended: "run"}.get(type(each.fact), "")
+        what = "fan_out" if each.fan_out else {AttemptEnded: "pod", Ended: "run"}.get(type(each.fact), "")
         self._dropped(what or "latency", each.key, error)
-        return replace(each, samples=LOST.samples(what) if what else (), run=None, attempt=None)
+        return replace(each, samples=LOST.samples(what) if what else (), run=None, attempt=None, fan_out=None)
 
     def _dropped(self, what: str, key: str, error: Exception) -> None:
         """Log the first error of a kind: the same object may come again with every list."""
@@ -270,6 +325,8 @@ class Counting:
             return
         if change.action == "synced":
             tracker.synced(change.resource, now, change.namespace)
+            if change.resource == "workflows":
+                self.fan_outs.listed(change.namespace, now)
             return
         if change.action == "read":
             tracker.log(change.uid, change.log, change.result)
@@ -279,6 +336,9 @@ class Counting:
             case Workflow() as workflow:
                 tracker.workflow(workflow, now)
                 uid = workflow.uid
+            case FanOut() as fan_out:
+                self.fan_outs.changed(fan_out)
+                uid = fan_out.uid
             case Pod() as pod:
                 tracker.pod(pod, now)
                 uid = pod.uid
@@ -289,5 +349,6 @@ class Counting:
         if change.action in {"deleted", "vanished"}:
             if change.resource == "workflows":
                 tracker.workflow_gone(uid)
+                self.fan_outs.gone(uid, now)
             elif change.resource == "pods":
                 tracker.pod_gone(uid, now)

@@ -13,6 +13,8 @@ __all__ = [
     "CACHE_STATES",
     "CAPACITIES",
     "EVENTS",
+    "FAN_OUT",
+    "FAN_OUT_OUTCOMES",
     "GO_MODULE_STATES",
     "HOPS",
     "OTHER",
@@ -38,14 +40,17 @@ TEAM = ("namespace", "owner")
 PIPELINE = (*TEAM, "pipeline")
 """Labels that name a pipeline. Prometheus' guide advises against `owner`, which may clash with a label of a target, unless the application
 calls something so: hookline.yaml does (prometheus.io, Writing exporters)."""
+FAN_OUT = ("namespace", "source")
+"""Labels of each metric of fan-outs: where its Workflow is, and the source of its event, as hookline.yaml names it. Its runs may have many owners."""
 STEPS = ("git-checkout-pr", "run-test", "build-push-image")
 """Steps of ci-go-v1."""
 OUTCOMES = ("success", "failure", "error", "timeout", "cancellation", "skip")
 """OpenTelemetry's six results of a pipeline run (semantic conventions, attribute `cicd.pipeline.result`)."""
+FAN_OUT_OUTCOMES = tuple(each for each in OUTCOMES if each != "skip")
 RUN_STATES = ("pending", "executing", "finalizing")
 """OpenTelemetry's three states of a run (attribute `cicd.pipeline.run.state`)."""
 EVENTS = ("push", "tag", "pull_request", "merge_group", "image_push", "schedule", "manual")
-HOPS = ("bus", "sensor", "workflow", "pod", "container")
+HOPS = ("bus", "sensor", "fan_out", "workflow", "pod", "container")
 CAPACITIES = ("spot", "on_demand")
 PLATFORMS = ("eci", "acs", "node")
 CACHES = ("image_layer", "go_module", "go_test", "git_checkout", "memoization")
@@ -65,9 +70,11 @@ CACHE_STATES = (
 GO_MODULE_STATES = ("cold", "partial", "full", "missed", "unknown")
 
 Type = Literal["counter", "gauge", "histogram"]
-Beginning = Literal["run", "event run", "pod", "logged pod", "spot pod", "cost", "list cost", "prices"]
+Beginning = Literal[
+    "run", "event run", "pod", "logged pod", "spot pod", "cost", "list cost", "prices", "fan-out"
+]
 """Things that begin: any run, one that an event started, any pod, a pod whose log is read, a pod on spot capacity; a pod whose cost, or whose cost on demand,
-can be told; a pod to which the price list applies."""
+can be told; a pod to which the price list applies; a fan-out."""
 Labels = tuple[str, ...]
 
 

@@ -23,6 +23,7 @@ from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web import application
 from runs.exporter.web.pages import Pages
 from runs.facts import Began
+from runs.fan_outs import FanOut
 from runs.history import History
 from runs.web.failures import Failures
 from runs.web.server import WebServer
@@ -85,6 +86,7 @@ class Instance:
                 history=self._history,
                 facts=self._facts,
                 unfinished=self._unfinished,
+                fan_outs=self._fan_outs,
                 warnings=self.warnings,
             ),
             Pages(options.version, options.reasons, self._configuration.grafana, self._configuration.links),
@@ -217,6 +219,10 @@ class Instance:
             return counting.rules.labels.name(began) or OTHER
 
         return UnfinishedRuns(counting.unfinished, counting.ledger.shown_attempts, pipeline)
+
+    def _fan_outs(self) -> Sequence[FanOut]:
+        service = self._service
+        return () if service is None or not self._live.leader else service.counting.unfinished_fan_outs()
 
     def _metrics(self, accept: str, zipped: bool) -> tuple[bytes, str, str | None]:
         return render_metrics(self._shown(), self._live, self._own, accept, zipped=zipped)

@@ -4,13 +4,15 @@ import re
 from collections.abc import Collection, Sequence
 
 from documents.globs import matcher
-from runs.exporter.family import EVENTS, OTHER, TEAM, PipelineLabels
+from runs.exporter.family import EVENTS, FAN_OUT, OTHER, TEAM, PipelineLabels
 from runs.facts import Began
 
-__all__ = ["MAX_TEAMS_OF_OTHER", "Labels"]
+__all__ = ["MAX_FAN_OUT_SOURCES", "MAX_TEAMS_OF_OTHER", "Labels"]
 
 MAX_TEAMS_OF_OTHER = 100
 """Pairs of namespace and owner that have series of their own for the pipeline `other`."""
+MAX_FAN_OUT_SOURCES = 100
+"""Pairs of namespace and source that have series of their own for fan-outs."""
 _NAME = re.compile(r"\w[\w./-]{0,199}")
 
 
@@ -28,6 +30,7 @@ class Labels:
         steps: Collection[str] = (),
         max_pipelines: int = 1000,
         known: Collection[PipelineLabels] = (),
+        known_fan_outs: Collection[tuple[str, str]] = (),
     ) -> None:
         """Begin with what has series.
 
@@ -37,11 +40,13 @@ class Labels:
             max_pipelines: Pipelines with series of their own.
             known: Pipelines that have series. One without a namespace is of a ledger that knew only names: it holds the place of the first
                 one of that name.
+            known_fan_outs: Pairs of namespace and source of fan-outs that have series.
         """
         self._adopted = matcher(adopt)
         self._steps = frozenset(steps)
         self._max = max_pipelines
         self._pipelines = {each for each in known if each.pipeline != OTHER and each.namespace}
+        self._fan_outs = set(known_fan_outs) - {(OTHER, OTHER)}
         self._teams = {each.team for each in known if each.pipeline == OTHER and each.namespace}
         self._held = {each.pipeline for each in known} - {each.pipeline for each in self._pipelines} - {OTHER}
 
@@ -78,6 +83,15 @@ class Labels:
             return PipelineLabels(namespace, owner, OTHER), (*lost, *replaced)
         self._teams.add(team)
         return PipelineLabels(*team, OTHER), replaced
+
+    def fan_out(self, namespace: str, source: str) -> tuple[tuple[str, str], Sequence[str]]:
+        """Namespace and source of a fan-out, and the labels whose value became `other` because there are too many pairs."""
+        found = (namespace, source)
+        if found not in self._fan_outs:
+            if len(self._fan_outs) >= MAX_FAN_OUT_SOURCES:
+                return (OTHER, OTHER), FAN_OUT
+            self._fan_outs.add(found)
+        return found, ()
 
     def step(self, name: str) -> tuple[str, bool]:
         """The step, and whether it is on no list."""

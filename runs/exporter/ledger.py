@@ -22,12 +22,15 @@ from runs.exporter.remembered import RememberedRuns
 from runs.exporter.schema import UnusableLedger, prepare
 from runs.exporter.series import Histogram, Key, SeriesTable, Value, added, nothing
 from runs.facts import Ended
+from runs.fan_outs import FanOut
 from runs.history import Attempt, Run
 
-__all__ = ["Ledger", "Observation", "UnusableLedger"]
+__all__ = ["Ledger", "Observation", "UnusableLedger", "open_key"]
 
 KEEP_SECONDS = 30 * 86_400
 """Keys are kept so long; what ended earlier counts as counted."""
+_FAN_OUT = "fan-out/"
+"""Beginning of a key; no uid of Kubernetes has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,9 @@ class Observation:
     run: Run | None = None
     attempt: tuple[str, Attempt] | None = None
     """uid of the run, attempt."""
+    fan_out: FanOut | None = None
     closes: str = ""
-    """Uid of the run whose end is no longer expected."""
+    """Uid of the run whose end is no longer expected; of a fan-out, its key in the table (`open_key`)."""
     fact: AttemptEnded | Ended | None = None
     """Fact that listeners receive; None if it matters only to the metrics."""
 
@@ -185,8 +189,8 @@ class Ledger(RememberedRuns):
 
         Args:
             observations: What ended; those that were counted before add nothing.
-            opened: uids of runs that began, to be missed if they end unseen.
-            closed: uids of runs that are no longer awaited.
+            opened: uids of runs that began, to be missed if they end unseen; of a fan-out, its `open_key`.
+            closed: The same of what is no longer awaited.
             zeros: Series that begin at 0, if they are not there yet.
             tell: Is given the new observations and the newly opened runs before the transaction ends.
             instead: Makes what is counted in place of an observation that raises an error other than the database's. Without
@@ -275,6 +279,8 @@ class Ledger(RememberedRuns):
             self.remember_attempt(*each.attempt)
         if each.run is not None:
             self.remember_run(each.run)
+        if each.fan_out is not None:
+            self.remember_fan_out(each.fan_out)
 
     def _begin_series(self, name: str, labels: tuple[str, ...], changes: _Changes) -> None:
         family = KEPT[name]
@@ -334,7 +340,15 @@ class Ledger(RememberedRuns):
     def open_runs(self) -> set[str]:
         """Runs (uids) that had begun and were not counted when the ledger was last written."""
         with self._lock:
-            return {uid for (uid,) in self._database.execute("SELECT uid FROM open")}
+            return {uid for uid in self._opened() if not uid.startswith(_FAN_OUT)}
+
+    def open_fan_outs(self) -> set[str]:
+        """Fan-outs (uids) that had begun and were not counted when the ledger was last written."""
+        with self._lock:
+            return {uid.removeprefix(_FAN_OUT) for uid in self._opened() if uid.startswith(_FAN_OUT)}
+
+    def _opened(self) -> list[str]:
+        return [uid for (uid,) in self._database.execute("SELECT uid FROM open")]
 
     # The text
 
@@ -351,6 +365,11 @@ class Ledger(RememberedRuns):
             return 0, runs
         files = (self._path, self._path.with_name(self._path.name + "-wal"))
         return sum(each.stat().st_size for each in files if each.exists()), runs
+
+
+def open_key(fan_out: str) -> str:
+    """The key in the table of what has begun, of the fan-out with this uid."""
+    return _FAN_OUT + fan_out
 
 
 def _without_team(family: Family[Any], labels: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Protocol
 from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
@@ -48,6 +48,27 @@ def _of_request(value: str) -> str:
     return _check(value, "repository", "number")
 
 
+class Linked(Protocol):
+    """A run or a fan-out: what its Workflow is called, and what its event was about."""
+
+    @property
+    def uid(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def event(self) -> str: ...
+    @property
+    def repository(self) -> str: ...
+    @property
+    def ref(self) -> str: ...
+    @property
+    def sha(self) -> str: ...
+
+
 class Links(Block):
     """Links that the page of a run has. A field is filled with the run's own text, percent-encoded."""
 
@@ -72,8 +93,8 @@ class Links(Block):
         examples=[{"github": "https://github.com/{repository}/pull/{number}"}],
     )
 
-    def of_run(self, run: Run) -> Mapping[str, tuple[str, str]]:
-        """`argo`, `commit`, `request` → address and text, of those that are known of this run."""
+    def of_run(self, run: Linked) -> Mapping[str, tuple[str, str]]:
+        """`argo`, `commit`, `request` → address and text, of those that are known of this run, or of this fan-out."""
         found = {}
         if self.argo is not None:
             found["argo"] = (_filled(self.argo, _words(run)), "in Argo")
@@ -93,13 +114,13 @@ class Links(Block):
         return _filled(self.log, {**_words(run), "pod": attempt.pod, "step": attempt.step})
 
 
-def request_of(run: Run) -> str:
+def request_of(run: Linked) -> str:
     """The number of the request that started a run; empty for every other run."""
     match = _REQUEST.match(run.ref) if run.event == "pull_request" else None
     return match[1] if match is not None else ""
 
 
-def _words(run: Run) -> Mapping[str, str]:
+def _words(run: Linked) -> Mapping[str, str]:
     return {"namespace": run.namespace, "workflow": run.name, "uid": run.uid}
 
 

@@ -26,6 +26,8 @@ class Live:
     """Resource → its watches, one a namespace."""
     active: Series = field(default_factory=dict)
     """Runs by namespace, owner, pipeline and state, as of the last change."""
+    waiting: Series = field(default_factory=dict)
+    """Runs that fan-outs have still to start, by namespace and source, as of the last change."""
     tracked: tuple[int, int, int] = (0, 0, 0)
     """Runs, pods and logs in memory."""
     next_fires: Series = field(default_factory=dict)

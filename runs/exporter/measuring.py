@@ -7,13 +7,23 @@ from runs.endings import AttemptBegan, AttemptEnded, EndedPod
 from runs.exporter.attempt_metrics import ATTEMPTS, MeasuredAttempt
 from runs.exporter.cache_metrics import CACHE_USE, LOGS, CacheUse, MeasuredLog, use_of
 from runs.exporter.family import Beginning, Sample
+from runs.exporter.fan_out_metrics import FAN_OUTS, MeasuredFanOut
 from runs.exporter.labels import Labels
 from runs.exporter.prices import Prices
 from runs.exporter.run_metrics import LATENCY, OVERFLOW, RUNS, MeasuredRun
 from runs.facts import Began, Ended
+from runs.fan_outs import FanOut
 from runs.history import Attempt, Run
 
-__all__ = ["Rules", "beginnings", "measure_attempt", "measure_latency", "measure_run"]
+__all__ = [
+    "Rules",
+    "beginnings",
+    "fan_out_beginnings",
+    "measure_attempt",
+    "measure_fan_out",
+    "measure_latency",
+    "measure_run",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +166,7 @@ def measure_run(ended: Ended, attempts: Sequence[Attempt], rules: Rules) -> tupl
         delivery=run.delivery,
         repository=run.repository,
         source=run.source,
+        fan_out=run.fan_out,
         cost=_total([each.cost for each in attempts]),
         list_cost=list_cost,
         currency=rules.prices.currency if list_cost is not None else "",
@@ -178,3 +189,16 @@ def measure_latency(ended: Ended, rules: Rules) -> list[Sample]:
     """Latency from the event to the first running step; nothing for a run that no event of hookline's started."""
     measured = MeasuredRun(rules.labels.pipeline(ended.run)[0], rules.labels.event(ended.run.event)[0], ended)
     return LATENCY.samples(measured, ended.run.name)
+
+
+def fan_out_beginnings(began: FanOut, rules: Rules) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The series (family, labels) that begin at 0 with a fan-out."""
+    namespace, source = rules.labels.fan_out(began.namespace, began.source)[0]
+    return FAN_OUTS.beginnings(frozenset({"fan-out"}), {"namespace": namespace, "source": source})
+
+
+def measure_fan_out(ended: FanOut, rules: Rules) -> list[Sample]:
+    """The samples of one ended fan-out. Its runs are measured apart, each by itself, when they end."""
+    labels, replaced = rules.labels.fan_out(ended.namespace, ended.source)
+    samples = FAN_OUTS.samples(MeasuredFanOut(labels, ended, ended.duration or 0.0), ended.name)
+    return samples + [sample for label in replaced for sample in OVERFLOW.samples(label)]

@@ -16,10 +16,16 @@ def make_rules(configuration: Configuration, ledger: Ledger) -> Rules:
         for (name, labels), _ in ledger.series.values()
         if name == "hookline_runs_total"
     }
+    fan_outs = {
+        (labels[0], labels[1])
+        for (name, labels), _ in ledger.series.values()
+        if name == "hookline_fan_outs_total"
+    }
     labels = Labels(
         adopt=configuration.adopt,
         steps=configuration.steps,
         max_pipelines=configuration.max_pipelines,
         known=known,
+        known_fan_outs=fan_outs,
     )
     return Rules(labels=labels, prices=configuration.price_list)

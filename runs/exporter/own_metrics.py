@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.exporter.family import PIPELINE, RUN_STATES, Declarations, Points
+from runs.exporter.family import FAN_OUT, PIPELINE, RUN_STATES, Declarations, Points
 from runs.exporter.live import Live
 
 if TYPE_CHECKING:
@@ -44,6 +44,16 @@ OWN = Declarations[Scrape](kept=False)
 )
 def runs_active(scrape: Scrape) -> Points:
     return scrape.live.active.items()
+
+
+@OWN(
+    "hookline_fan_out_runs_waiting",
+    "gauge",
+    FAN_OUT,
+    "Runs that fan-outs have still to start. Argo writes the progress of a pod down once a minute.",
+)
+def fan_out_runs_waiting(scrape: Scrape) -> Points:
+    return scrape.live.waiting.items()
 
 
 @OWN(

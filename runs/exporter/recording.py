@@ -23,6 +23,7 @@ from runs.exporter.counting import RESOURCES, Change, Counting, parse_log, recor
 from runs.exporter.ledger import Observation
 from runs.exporter.recorded_types import wrong_type
 from runs.tracker import GRACE_SECONDS, LogRequest
+from triggers.words import FAN_OUT_RUNS_LABEL
 
 __all__ = ["InvalidRecording", "Recorder", "changes_of", "replay"]
 
@@ -88,11 +89,16 @@ class Recorder:
 
 
 def light(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object without what nobody measures: managed fields, and the template that each Workflow carries along."""
+    """An object without what nobody measures: managed fields, the template that each Workflow carries along, the order of a fan-out."""
     metadata = {name: value for name, value in map_of(raw.get("metadata")).items() if name != "managedFields"}
     found = {**raw, "metadata": metadata}
     if isinstance(raw.get("status"), Mapping):
         found["status"] = {name: value for name, value in raw["status"].items() if name not in _HEAVY}
+    if FAN_OUT_RUNS_LABEL in map_of(metadata.get("labels")):
+        # Up to half a megabyte.
+        found["spec"] = {
+            name: value for name, value in map_of(raw.get("spec")).items() if name != "arguments"
+        }
     return found
 
 

@@ -9,11 +9,13 @@ from typing import get_args
 
 import orjson
 
-from runs.history import Attempt, Name, Page, Query, Run
+from runs.fan_outs import FanOut
+from runs.history import Attempt, FanOutPage, Name, Page, Query, Run
 from runs.step_logs import FailedTest, LogEnd, Place
 
 __all__ = ["KEEP_LOG_ENDS", "MAX_LOG_END_BYTES", "RememberedRuns"]
 
+KEEP_FAN_OUTS = 1000
 KEEP_LOG_ENDS = 4000
 MAX_LOG_END_BYTES = 16_384
 """Together 64 MiB at most; what steps usually print takes 1 KiB."""
@@ -69,8 +71,19 @@ class RememberedRuns:
             search,
             body,
             run.owner,
+            run.fan_out or None,
         )
-        self._database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def remember_fan_out(self, fan_out: FanOut) -> None:
+        """Write a fan-out that ended: of the newest so many alone."""
+        row = (fan_out.uid, fan_out.finished, fan_out.name, orjson.dumps(fan_out))
+        self._database.execute("INSERT OR REPLACE INTO fan_outs VALUES (?, ?, ?, ?)", row)
+        self._database.execute(
+            "DELETE FROM fan_outs WHERE (uid, finished) IN "
+            "(SELECT uid, finished FROM fan_outs ORDER BY finished DESC, uid DESC LIMIT -1 OFFSET ?)",
+            (KEEP_FAN_OUTS,),
+        )
 
     def forget_runs(self, keep: int) -> None:
         """Delete all runs but the newest so many, with their attempts."""
@@ -106,6 +119,7 @@ class RememberedRuns:
             "pipeline": query.pipeline,
             "event": query.event,
             "outcome": query.outcome,
+            "fan_out": query.fan_out,
         }
         clauses = [f"{column} = ?" for column, value in wanted.items() if value]
         arguments: list[object] = [value for value in wanted.values() if value]
@@ -134,6 +148,24 @@ class RememberedRuns:
             return None
         run = _run(row[0])
         return replace(run, attempts=self.shown_attempts(run.uid))
+
+    def fan_outs(self, name: str, before: tuple[float, str] | None, limit: int) -> FanOutPage:
+        """Fan-outs that ended, the newest first; those of a name, or all."""
+        clauses, arguments = list[str](), list[object]()
+        if name:
+            clauses.append("name = ?")
+            arguments.append(name)
+        if before is not None:
+            clauses.append("(finished, uid) < (?, ?)")
+            arguments += before
+        where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
+        statement = (
+            f"SELECT body, finished, uid FROM fan_outs {where}ORDER BY finished DESC, uid DESC LIMIT ?"  # noqa: S608 - of constants alone
+        )
+        with self._lock:
+            rows = self._database.execute(statement, (*arguments, limit + 1)).fetchall()
+        found = [FanOut(**orjson.loads(body)) for body, _, _ in rows[:limit]]
+        return FanOutPage(found, rows[limit - 1][1:] if len(rows) > limit else None)
 
     def shown_attempts(self, run_uid: str) -> tuple[Attempt, ...]:
         """The counted attempts of a run, with what their logs show."""

@@ -37,7 +37,7 @@ RUNS = Declarations[MeasuredRun]()
 LATENCY = Declarations[MeasuredRun]()
 """Metrics of a run that an event started: once for each run, however often it is retried."""
 LOST = Declarations[str]()
-"""Metrics of a run, pod or node status that was lost."""
+"""Metrics of a run, pod, node status or fan-out that was lost."""
 OVERFLOW = Declarations[str]()
 """Metrics of a label whose value became `other` although it is a name."""
 
@@ -112,9 +112,11 @@ def _hops(ended: Ended) -> Iterator[tuple[str, float]]:
     if run.event_time is None:
         return
     first = min(ended.attempts, key=lambda each: (each.created, each.uid), default=None)
+    acted = run.event_time if run.acted is None else run.acted
+    # Between the Sensor and a run of a fan-out stand the fan-out's pod and its pace.
     points: list[tuple[str, float | None, float | None]] = [
         ("bus", run.event_time, run.acted),
-        ("sensor", run.event_time if run.acted is None else run.acted, run.created),
+        ("fan_out" if run.fan_out else "sensor", acted, run.created),
     ]
     if first is not None:
         points += [
@@ -132,7 +134,7 @@ def _hops(ended: Ended) -> Iterator[tuple[str, float]]:
     "histogram",
     (*TEAM, "hop"),
     "Time from the event to the first running step, hop by hop: bus (event to the Sensor's action, if the Sensor stamps it), "
-    "sensor (to the Workflow object), workflow (to its first pod), pod (to a node), container (to the main container).",
+    "sensor (to the Workflow object; fan_out in its place for a run of a fan-out, whose pace it holds), workflow (to its first pod), pod (to a node), container (to the main container).",
     buckets=LATENCY_BUCKETS,
     values={"hop": HOPS},
     zero="hop",
@@ -161,8 +163,8 @@ def clock_skew(run: MeasuredRun) -> Points:
     "hookline_observations_lost_total",
     "counter",
     ("object",),
-    "Runs and pods whose end the exporter did not see or could not measure, or that the API did not report. No other metric counts them.",
-    values={"object": ("run", "pod", "node_status")},
+    "Runs, pods and fan-outs whose end the exporter did not see or could not measure, or that the API did not report. No other metric counts them.",
+    values={"object": ("run", "pod", "node_status", "fan_out")},
 )
 def lost(what: str) -> Points:
     yield (what,), 1
@@ -173,7 +175,7 @@ def lost(what: str) -> Points:
     "counter",
     ("label",),
     "Label values that were replaced by `other`, because their list was full or did not hold them.",
-    values={"label": (*PIPELINE, "step", "event")},
+    values={"label": (*PIPELINE, "step", "event", "source")},
 )
 def overflow(label: str) -> Points:
     yield (label,), 1

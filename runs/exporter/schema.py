@@ -6,11 +6,19 @@ from pathlib import Path
 
 __all__ = ["UnusableLedger", "prepare"]
 
-VERSION = 5
+VERSION = 6
 _LOG_ENDS = """
 CREATE TABLE log_ends (pod TEXT PRIMARY KEY, run TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX log_ends_run ON log_ends (run);
 CREATE INDEX log_ends_at ON log_ends (at, pod);
+"""
+_FAN_OUTS = """
+CREATE INDEX runs_fan_out ON runs (fan_out, finished, uid) WHERE fan_out IS NOT NULL;
+CREATE TABLE fan_outs (
+  uid TEXT NOT NULL, finished REAL NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (uid, finished)
+) WITHOUT ROWID;
+CREATE INDEX fan_outs_finished ON fan_outs (finished, uid);
+CREATE INDEX fan_outs_name ON fan_outs (name, finished);
 """
 _OUTBOX = """
 CREATE TABLE outbox (
@@ -29,7 +37,7 @@ CREATE TABLE open (uid TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE runs (
   uid TEXT NOT NULL, finished REAL NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, pipeline TEXT NOT NULL,
   event TEXT NOT NULL, outcome TEXT NOT NULL, search TEXT NOT NULL, body BLOB NOT NULL, owner TEXT NOT NULL DEFAULT '',
-  PRIMARY KEY (uid, finished)
+  fan_out TEXT, PRIMARY KEY (uid, finished)
 ) WITHOUT ROWID;
 CREATE INDEX runs_finished ON runs (finished, uid);
 CREATE INDEX runs_pipeline ON runs (pipeline, finished, uid);
@@ -41,6 +49,7 @@ CREATE INDEX attempts_run ON attempts (run);
 """
     + _OUTBOX
     + _LOG_ENDS
+    + _FAN_OUTS
 )
 _OUTBOX_2 = """
 CREATE TABLE outbox (
@@ -66,13 +75,17 @@ ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 CREATE INDEX runs_namespace ON runs (namespace, finished, uid);
 CREATE INDEX runs_owner ON runs (owner, finished, uid);
 """
-_MIGRATIONS: Mapping[int, str] = {1: _OUTBOX_2, 2: _OUTBOX_3, 3: _TEAMS_4, 4: _LOG_ENDS}
+_FAN_OUTS_6 = f"""
+ALTER TABLE runs ADD COLUMN fan_out TEXT;
+{_FAN_OUTS}
+"""
+_MIGRATIONS: Mapping[int, str] = {1: _OUTBOX_2, 2: _OUTBOX_3, 3: _TEAMS_4, 4: _LOG_ENDS, 5: _FAN_OUTS_6}
 """Version → what makes the next one of it; each runs in the transaction that raises the version.
 
 1: sums are floats, which are read as they are. 2: sums are fractions, which version 1 cannot read; an outbox.
 3: each listener has messages of its own; version 2 had only CDEvents. 4: series of runs have a namespace and an owner, which are empty
 in what version 3 kept; the times of the newest runs of `other` go, since no run of one namespace would ever move them on.
-5: what the logs of red steps show.
+5: what the logs of red steps show. 6: fan-outs, and which runs they started.
 """
 
 

@@ -27,6 +27,7 @@ from runs.exporter.measuring_rules import make_rules
 from runs.exporter.recording import Recorder
 from runs.exporter.series import OPENMETRICS_TYPE, TEXT_TYPE
 from runs.facts import Listener
+from runs.fan_outs import FanOut
 from runs.objects import Notice, Pod, Workflow
 from runs.tracker import ALL_NAMESPACES
 
@@ -104,10 +105,10 @@ class _Sink:
         self._changes, self._namespace = changes, namespace
         self._recorder, self._complete = recorder, complete
 
-    def changed(self, resource: str, record: Workflow | Pod | Notice) -> None:
+    def changed(self, resource: str, record: Workflow | FanOut | Pod | Notice) -> None:
         self._changes.put(Change(resource, "changed", record))
 
-    def deleted(self, resource: str, record: Workflow | Pod | Notice) -> None:
+    def deleted(self, resource: str, record: Workflow | FanOut | Pod | Notice) -> None:
         self._changes.put(Change(resource, "deleted", record))
 
     def vanished(self, resource: str, uid: str) -> None:
@@ -286,6 +287,7 @@ class Service:
         if counted:
             self._counted()
         self.live.active = self.counting.active()
+        self.live.waiting = self.counting.waiting()
         self.live.tracked = self.counting.tracker.counts()
 
 

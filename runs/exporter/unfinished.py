@@ -60,6 +60,7 @@ class UnfinishedRuns:
             (query.namespace, began.namespace),
             (query.owner, began.owner),
             (query.event, began.event),
+            (query.fan_out, began.fan_out),
             (query.outcome, _WORDS[found.state]),
         )
         if any(asked not in {"", has} for asked, has in wanted):
@@ -89,6 +90,7 @@ class UnfinishedRuns:
             delivery=began.delivery,
             repository=began.repository,
             source=began.source,
+            fan_out=began.fan_out,
             attempts=tuple(attempts),
         )
 

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from api_objects import START
+from fan_out_histories import fan_out_history
 from playwright.sync_api import Browser, sync_playwright
 from support import ROOT
 
 from runs.exporter.configuration import read_configuration
 from runs.exporter.ledger import Observation
 from runs.exporter.replaying import Replayed
+from runs.fan_outs import FanOut, fan_out_of
 from runs.history import Query, Run
 from sensors.reasons import REASONS
 
@@ -64,6 +67,10 @@ def replayed() -> Replayed:
     assert newest is not None
     runs = [_hostile(newest, number, text) for number, text in enumerate(HOSTILE)]
     runs += [_earlier(newest, number) for number in range(MORE_RUNS)]
+    fan_outs = [_fan_out(number, text) for number, text in enumerate(("", *HOSTILE))]
+    found.ledger.commit(
+        Observation(f"fan-out/{each.uid}", each.finished or 0.0, (), fan_out=each) for each in fan_outs
+    )
     for first in range(0, len(runs), 1000):
         found.ledger.commit(
             Observation(f"run/{run.uid}", run.finished or 0.0, (), run=run)
@@ -101,6 +108,25 @@ def _hostile(run: Run, number: int, text: str) -> Run:
         delivery=text,
         reason=text,
         attempts=attempts,
+    )
+
+
+def _fan_out(number: int, text: str) -> FanOut:
+    """A fan-out some of whose runs were refused; where there is a text, all of its own say this one."""
+    found = fan_out_of(fan_out_history(f"f{number}", START + number, end="refused")[-1])
+    assert found is not None
+    if not text:
+        return found
+    return replace(
+        found,
+        event=text,
+        source=text,
+        repository=text,
+        ref=text,
+        sha=text,
+        actor=text,
+        reason=text,
+        message=text,
     )
 
 

@@ -88,6 +88,9 @@ def addresses(replayed: Replayed) -> dict[str, str]:
         "filtered": "/runs?pipeline=shop&outcome=failure",
         "none": "/runs?text=nothing-is-called-so",
         "retried": address_of_a_retried_run(replayed),
+        "fan-outs": "/fan-outs",
+        "fan-out": "/fan-outs/fan-out-base-go-f0",
+        "runs-of-a-fan-out": "/runs?fan_out=fan-out-base-go-f0",
         "failed": address_of(replayed, Query(outcome="failure", pipeline="shop")),
     }
 
@@ -123,6 +126,10 @@ def test_hostile_names_are_text_and_fit(
         assert page.locator("tbody tr").count() == 50
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
         page.screenshot(path=pictures / f"hostile-{width}.png")
+        page.goto(f"{site}/fan-outs")
+        assert page.locator("tbody tr").count() == len(HOSTILE) + 1
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        page.goto(f"{site}/runs")
         # One long name takes no room from the others.
         boxes = page.evaluate(
             "[...document.querySelectorAll('tbody tr')].map(row => row.getBoundingClientRect().height)"

@@ -170,19 +170,6 @@ def shared_file(site: Installation, number: int) -> dict[str, Any]:
     return monorepo_event(site, number, "go.mod")
 
 
-def nightly(pipelines: int) -> str:
-    """Many schedules, spread over an hour of the night."""
-    return "version: 1\ncluster: {namespace: ci, event_bus: {replicas: 1}}\npipelines:\n" + "".join(
-        f"""\
-  service-{number:04d}:
-    repository: {{name: acme/service-{number:04d}, url: "https://github.com/acme/service-{number:04d}.git"}}
-    image: registry.example.com/acme/service-{number:04d}
-    events: {{schedule: {{at: "{number % 60} 2 31 12 *", branch: main}}}}
-"""
-        for number in range(pipelines)
-    )
-
-
 def measure(plane: ControlPlane, case: Case, namespace: str) -> tuple[float, list[str]]:
     """Print one row; CPU of one event in milliseconds, and the row of one event that starts every pipeline."""
     plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
@@ -201,10 +188,10 @@ def measure(plane: ControlPlane, case: Case, namespace: str) -> tuple[float, lis
     decided = 0.0
     if case.event is not None:
         events = [case.event(site, number) for number in range(case.events)]
-        before, started = cpu(site), time.monotonic()
+        before, began = cpu(site), time.monotonic()
         site.bus.publish(events)
         site.bus.until_settled(consumers, 600)
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - began
         decided = (cpu(site) - before - idle * seconds) / case.events * 1_000
         figures[:2] = [f"{decided:.1f}", f"{case.events / seconds:.0f}"]
     resident = sum(pod.running.resident_bytes() for pod in site.sensor_pods) / 2**20
@@ -308,7 +295,6 @@ CASES = (
         runs=0,
         starting=shared_file,
     ),
-    Case("rendered: schedules", 300, nightly(300), runs=0),
 )
 
 

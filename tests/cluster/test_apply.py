@@ -31,7 +31,12 @@ class Site:
         self.file = folder / "hookline.yaml"
 
     def declare(
-        self, *pipelines: str, sources: tuple[str, ...] = ("github",), extra: str = "", nightly: bool = False
+        self,
+        *pipelines: str,
+        sources: tuple[str, ...] = ("github",),
+        extra: str = "",
+        nightly: bool = False,
+        at: str = "",
     ) -> None:
         """A pipeline for each name; the sources take turns."""
         lines = [
@@ -46,7 +51,8 @@ class Site:
         lines.append("pipelines:")
         for number, name in enumerate(pipelines):
             source = sources[number % len(sources)]
-            schedule = ", schedule: {at: '0 2 * * *'}" if nightly else ""
+            schedule = ", schedule: {at: '0 2 * * *', except: [2026-12-31]}" if nightly else ""
+            schedule += f", schedule: {{at: '{at}', branch: main}}" if at else ""
             lines.append(
                 f"  {name}: {{repository: {{source: {source}, name: acme/{name}, url: 'https://github.com/acme/{name}.git'}}, "
                 f"image: registry.example.com/acme/{name}, events: {{push: {{}}{schedule}}}}}"
@@ -242,6 +248,23 @@ def test_what_the_declaration_no_longer_has_is_deleted_and_nothing_else(here: Si
     assert set(here.live("Secret", "v1")) >= {"webhook"}
     # The controller had added fields of its own to the entry of the source that is gone.
     assert set(here.live("EventSource")["hookline-webhooks"]["spec"]["github"]) == {"github"}
+
+
+@pytest.mark.usefixtures("node")
+def test_a_schedule_that_goes_takes_none_of_its_runs_along(here: Site) -> None:
+    """Argo Workflows makes a CronWorkflow the owner of its runs, so that Kubernetes would delete them with it."""
+    here.declare("shop", at="* * * * *")
+    assert here.run("apply", "--no-wait").exit_code == 0
+    (before,) = until(lambda: here.live("Workflow"), "the CronWorkflow has fired")
+    assert here.live("Workflow")[before]["metadata"]["ownerReferences"][0]["kind"] == "CronWorkflow"
+    here.declare("shop")
+    assert "cronworkflow.argoproj.io/shop deleted" in here.run("apply", "--no-wait").output
+    until(
+        lambda: "ownerReferences" not in here.live("Workflow")[before]["metadata"],
+        "the run is its own master",
+    )
+    until(lambda: not here.live("CronWorkflow"), "the CronWorkflow is gone")
+    assert before in here.live("Workflow")
 
 
 def test_what_argo_cd_tracks_is_neither_changed_nor_deleted(here: Site) -> None:

@@ -1,4 +1,4 @@
-"""Schedules, by the real clock: a calendar fires, catches up and honours an exclusion; a CronWorkflow is run."""
+"""Schedules, by the real clock: a calendar fires, catches up and honours an exclusion; a CronWorkflow is run, as it was said before."""
 
 import base64
 import datetime
@@ -10,10 +10,12 @@ from cluster.installation import API, Installation, masked
 from cluster.waiting import until
 
 from events.delivery import BusEvent
+from hookline.answers.incoming import EventOptions, incoming
+from runs.objects import workflow_of
 
 CALENDAR = """\
 version: 1
-cluster: {{namespace: ci, event_bus: {{replicas: 1}}}}
+cluster: {{namespace: ci, schedules: calendar, event_bus: {{replicas: 1}}}}
 pipelines:
   every-minute:
     repository: {{name: acme/shop, url: "https://github.com/acme/shop.git"}}
@@ -103,3 +105,32 @@ def test_the_workflow_controller_runs_the_cron_workflow_of_ack_one(
     assert {each["name"]: each["value"] for each in found["spec"]["arguments"]["parameters"]} == {
         each["name"]: each["value"] for each in cron["spec"]["workflowSpec"]["arguments"]["parameters"]
     }
+
+
+CHOSEN = """\
+version: 1
+cluster: {namespace: ci, argo_workflows: "RELEASE", event_bus: {create: false}}
+pipelines:
+  every-minute:
+    repository: {name: acme/shop, url: "https://github.com/acme/shop.git"}
+    image: registry.example.com/acme/shop
+    owner: team-shop
+    events: {schedule: {at: "* * * * *", timezone: Asia/Kathmandu, branch: main, missed: {within: 1h}}}
+"""
+
+
+@pytest.mark.usefixtures("node")
+def test_a_run_of_a_cron_workflow_is_what_simulate_says(site: Installation, workflows: str) -> None:
+    site.apply(CHOSEN.replace("RELEASE", "3.7" if workflows == "argo-workflows" else "4.0"))
+    found = until(lambda: started(site, "every-minute"), "the CronWorkflow has started a Workflow")[0]
+    fired = found["metadata"]["annotations"]["workflows.argoproj.io/scheduled-time"]
+    minute = datetime.datetime.fromisoformat(fired)
+    event = incoming(site.plan, "schedule:every-minute", None, EventOptions(now=minute))
+    (result,) = site.simulated(event).results
+    expected = masked(result.workflow or {})
+    (owner,) = found["metadata"].pop("ownerReferences")
+    assert masked(found) == expected
+    assert owner["kind"] == "CronWorkflow"
+    record = workflow_of(found, frozenset())
+    assert record is not None
+    assert (record.event, record.fire_time) == ("schedule", minute.timestamp())

@@ -216,7 +216,7 @@ SUSPENDED = HEAD + (
     "  away: {repository: acme/away, suspended: {because: x, until: 2120-01-01}}\n"
     "  over: {repository: acme/over, suspended: {because: x, until: 2020-01-01}}\n"
     "  free: {repository: acme/free}\n"
-    "  tick: {repository: acme/tick, suspended: {because: x}, events: {push: false, schedule: {at: '* * * * *'}}}\n"
+    "  tick: {repository: acme/tick, suspended: {because: x}, events: {push: false, schedule: {at: '* * * * *', except: [2020-01-01]}}}\n"
     "  tock: {repository: acme/tock, suspended: {because: x, until: 2020-01-01}, events: {push: false, schedule: {at: '* * * * *'}}}\n"
 )
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from cluster.api import ApiError
 from cluster.control_plane import ControlPlane
+from cluster.fan_outs import FAN_OUTS, RUNS, TEMPLATE, FanOutPlay, start
 from cluster.histories import HISTORIES, NAMESPACE, RETRYING, VANISHING, play
 from cluster.installation import API
 from cluster.virtual_node import VirtualNode
@@ -144,6 +145,52 @@ def test_thirty_histories_add_up_to_exactly_what_happened(
     except NotYet:
         assert difference() == {}, exporter.said
     print(f"exporter on {workflows}: {len(names)} histories")
+
+
+def test_fan_outs_are_counted_as_what_happened_and_are_runs_nowhere(
+    cluster: ControlPlane, workflows: str, node: VirtualNode, exporter: ExporterProcess
+) -> None:
+    cluster.api.apply(TEMPLATE)
+    waiting = FanOutPlay(cluster, node, "fan-out-waiting")
+    start(waiting)
+    pod = waiting.begin()
+    waiting.say(pod, 10)
+    where = {"namespace": NAMESPACE, "source": "registry"}
+    exporter.until(lambda: exporter.value("hookline_fan_out_runs_waiting", **where) == RUNS - 10)
+    happen = [FanOutPlay(cluster, node, name) for name in FAN_OUTS]
+    for number, run in enumerate(happen):
+        start(run)
+        FAN_OUTS[run.name].play(run)
+        run.until_phase("Succeeded", "Failed", "Error")
+        if number == 1:
+            # Killed with fan-outs that it has counted, that go on, and that end meanwhile.
+            exporter.kill()
+        if number == 2:
+            exporter.start()
+    waiting.say(pod, RUNS, {"started": RUNS})
+    node.end(pod)
+    outcomes = Counter(["success", *(each.outcome for each in FAN_OUTS.values())])
+    results = Counter({"started": RUNS})
+    for each in FAN_OUTS.values():
+        results.update(each.results)
+
+    def counted(name: str, label: str) -> Counter[str]:
+        found = (each for each in exporter.samples() if each.name == name and each.value)
+        return Counter({each.labels[label]: round(each.value) for each in found})
+
+    def what_happened() -> bool:
+        return (
+            counted("hookline_fan_outs_total", "outcome") == outcomes
+            and counted("hookline_fan_out_runs_total", "result") == results
+        )
+
+    with contextlib.suppress(NotYet):
+        until(what_happened, "the metrics are what happened", pause=0.5)
+    assert counted("hookline_fan_outs_total", "outcome") == outcomes, exporter.said
+    assert counted("hookline_fan_out_runs_total", "result") == results
+    assert not exporter.value("hookline_fan_out_runs_waiting", **where)
+    assert metrics(exporter) == {}
+    print(f"exporter on {workflows}: {len(happen) + 1} fan-outs")
 
 
 def _raced(key: tuple[str, ...], surplus: int) -> bool:

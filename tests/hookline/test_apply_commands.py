@@ -24,7 +24,7 @@ pipelines:
     image: registry.example.com/acme/shop
     events: {{push: {{}}{more}}}
 """
-NIGHTLY = ", schedule: {at: '0 2 * * *'}"
+NIGHTLY = ", schedule: {at: '0 2 * * *', except: [2026-12-31]}"
 SENSOR = "/apis/argoproj.io/v1alpha1/namespaces/ci/sensors/hookline-1"
 
 
@@ -91,6 +91,23 @@ def test_what_is_gone_is_deleted_last_unless_it_is_kept(server: ObjectsServer, r
     places = [each.split()[0] for each in server.writes[:-1]]
     assert places == sorted(places, reverse=True)  # PATCH, then DELETE
     assert "EventSource/hookline-calendar" not in server.names()
+
+
+def test_a_cron_workflow_is_deleted_without_its_runs(server: ObjectsServer, run: Run, tmp_path: Path) -> None:
+    run("apply", "--no-wait", nightly=True)
+    file = tmp_path / "hookline.yaml"
+
+    def apply(schedule: str) -> None:
+        file.write_text(DECLARATION.format(more=schedule, exporter=""))
+        command = ["apply", str(file), "--kubeconfig", str(tmp_path / "kubeconfig"), "--no-wait"]
+        assert CliRunner().invoke(main, command).exit_code == 0
+
+    apply(", schedule: {at: '0 2 * * *'}")
+    assert "CronWorkflow/shop" in server.names()
+    assert "EventSource/hookline-calendar" not in server.names()
+    apply("")
+    assert "CronWorkflow/shop" not in server.names()
+    assert server.orphaning == ["CronWorkflow/shop"]
 
 
 def test_nothing_is_changed_when_one_object_would_be_refused(server: ObjectsServer, run: Run) -> None:

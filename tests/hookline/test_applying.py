@@ -179,11 +179,11 @@ def test_sensors_subscribe_before_event_sources_publish_and_the_bus_comes_before
         "Namespace",
         "ServiceAccount",
         "Secret",
+        "CronWorkflow",
         "EventBus",
         "Sensor",
         "EventSource",
         "Ingress",
-        "CronWorkflow",
     ]
 
 

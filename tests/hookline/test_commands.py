@@ -192,7 +192,7 @@ def test_against_tells_what_a_change_moves(folder: Path) -> None:
 
 
 def test_against_ends_with_what_to_delete_and_what_to_keep(folder: Path) -> None:
-    nightly = 'push: {branches: [main]}\n      schedule: {at: "30 2 * * *"}'
+    nightly = 'push: {branches: [main]}\n      schedule: {at: "30 2 * * *", except: [2026-12-31]}'
     (folder / "old.yaml").write_text(DECLARATION.replace("push: {branches: [main]}", nightly), "utf-8")
     lines = hookline("render", "--against", "old.yaml").stdout.splitlines()
     deleted = [

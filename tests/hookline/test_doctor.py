@@ -95,6 +95,10 @@ def unsubscribe(site: Site) -> None:
         each["stream_detail"][0]["consumer_detail"].pop()
 
 
+def left_behind(site: Site) -> None:
+    site.put(f"{ARGO}/eventsources/hookline-calendar-1", "EventSource", spec={"calendar": {"shop-noon": {}}})
+
+
 def stop_asking(site: Site) -> None:
     for each in details(site):
         each["stream_detail"][0]["consumer_detail"][0] |= {"num_waiting": 0, "num_pending": 7}
@@ -252,6 +256,21 @@ BREAKAGES: list[tuple[Callable[[Site], Any], str, str, str]] = [
         "subscriptions",
         "1 trigger of Sensor hookline-1 no longer asks the bus for events",
         f"{RESTART} sensor-name=hookline-1",
+    ),
+    (
+        change(
+            f"{ARGO}/cronworkflows/shop-noon",
+            status={"conditions": [{"type": "SpecError", "status": "True", "message": "no template"}]},
+        ),
+        "schedules",
+        "CronWorkflow shop-noon in ci: SpecError: no template",
+        "kubectl -n ci describe cronworkflow shop-noon",
+    ),
+    (
+        left_behind,
+        "schedules",
+        "EventSource hookline-calendar-1 is no longer declared and still fires shop-noon",
+        "kubectl -n ci delete eventsource hookline-calendar-1",
     ),
     (
         remove("/apis/rbac.authorization.k8s.io/v1/namespaces/ci/rolebindings/hookline-sensor"),

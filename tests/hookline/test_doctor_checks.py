@@ -35,13 +35,24 @@ from hookline.doctor.engine_checks import (
     controller_settings,
     workflow_restrictions,
 )
-from hookline.doctor.facts import Address, Claim, Controller, Facts, NamedTemplate, Unread, Workload
+from hookline.doctor.facts import (
+    Address,
+    Claim,
+    Controller,
+    Facts,
+    Fired,
+    LiveCronWorkflow,
+    NamedTemplate,
+    Unread,
+    Workload,
+)
 from hookline.doctor.findings import Finding, broken, ok, unchecked, warning, worst
 from hookline.doctor.hops import CHECKS, diagnosed, first_broken
 from hookline.doctor.object_checks import exporter
 from hookline.doctor.rights import Right, needed_rights
 from hookline.doctor.run_checks import run_secrets, template, volumes
 from hookline.doctor.run_needs import Need, needs
+from hookline.doctor.schedule_checks import schedules
 from hookline.doctor.subscription_checks import backlog, subscriptions
 from hookline.plan.objects import objects
 from hookline.plan.planning import Plan, make_plan
@@ -714,3 +725,40 @@ def test_hops_come_in_the_order_of_an_event_and_the_first_broken_one_wins() -> N
     # Nothing is installed in a cluster that knows no kind.
     assert first.check == "api-server"
     assert first.runbook == "hookline docs doctor#api-server"
+
+
+class TestSchedules:
+    """CronWorkflows that do not fire, and calendars that fire beside them."""
+
+    SCHEDULE = ", schedule: {at: '0 2 * * *'}"
+
+    def found(self, live: LiveCronWorkflow | None = None, **calendars: frozenset[str]) -> Iterator[Finding]:
+        crons = {} if live is None else {("ci", "shop"): live}
+        fired = Fired(crons, {name.replace("_", "-"): each for name, each in calendars.items()})
+        return schedules(planned(events=self.SCHEDULE), facts(fired=fired))
+
+    def test_one_that_somebody_suspended_is_told_and_one_that_the_file_suspends_is_not(self) -> None:
+        live = LiveCronWorkflow(suspended=True)
+        assert "CronWorkflow shop in ci is suspended, and hookline.yaml does not say so" in said(
+            self.found(live), "warning"
+        )
+        declared = planned(events=self.SCHEDULE + "}\n    suspended: {because: x")
+        assert said(schedules(declared, facts(fired=Fired({("ci", "shop"): live}))), "ok") == "1 CronWorkflow"
+
+    def test_what_the_controller_says_of_it_is_told(self) -> None:
+        spec = LiveCronWorkflow(suspended=False, conditions={"SpecError": "no template"})
+        assert said(self.found(spec), "broken") == "CronWorkflow shop in ci: SpecError: no template"
+        refused = LiveCronWorkflow(suspended=False, conditions={"SubmissionError": "quota"})
+        assert said(self.found(refused), "warning") == "CronWorkflow shop in ci: SubmissionError: quota"
+
+    def test_a_calendar_that_was_left_behind_is_told_and_others_are_not(self) -> None:
+        live = LiveCronWorkflow(suspended=False)
+        twice = self.found(live, hookline_calendar=frozenset({"shop", "other"}))
+        assert "still fires shop, so that each fire time starts two runs" in said(twice, "broken")
+        assert said(self.found(live, somebodys=frozenset({"cleanup"})), "ok") == "1 CronWorkflow"
+
+    def test_without_the_right_nothing_is_said_to_be_well(self) -> None:
+        assert (
+            said(schedules(planned(events=self.SCHEDULE), facts(fired=Unread("no right"))), "not checked")
+            == "no right"
+        )

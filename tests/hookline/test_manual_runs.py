@@ -95,7 +95,9 @@ def same(manual: ManualRun, event: Any) -> None:
     assert manual.workflow["spec"] == event["spec"]
     assert manual.workflow["metadata"]["namespace"] == event["metadata"]["namespace"]
     labels, others = manual.workflow["metadata"]["labels"], event["metadata"]["labels"]
-    own = {f"{PREFIX}{each}" for each in ("source", "event-kind", "event")}
+    own = {f"{PREFIX}{each}" for each in ("source", "event-kind", "event")} | {
+        "workflows.argoproj.io/cron-workflow"
+    }
     assert {key: value for key, value in labels.items() if key not in own} == {
         key: value for key, value in others.items() if key not in own
     }

@@ -16,7 +16,7 @@ from hookline.plan.planning import Plan
 TIMES = '["0 2 * * *", "30 14 * * 1-5"]'
 
 
-def planned(times: str, more: str = "", cluster: str = "") -> Plan:
+def planned(times: str, more: str = "", cluster: str = ", schedules: calendar") -> Plan:
     schedule = f"      schedule: {{at: {times}, timezone: Asia/Shanghai{more}}}\n"
     return plan(DECLARATION.replace("namespace: ci", f"namespace: ci{cluster}") + schedule)
 
@@ -26,7 +26,7 @@ def of_kind(made: Plan, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_list_of_one_time_is_that_time_and_keeps_every_name() -> None:
-    for cluster in ("", ", schedules: cron_workflow"):
+    for cluster in ("", ", schedules: calendar", ", schedules: cron_workflow"):
         assert objects(planned('["0 2 * * *"]', cluster=cluster)) == objects(
             planned('"0 2 * * *"', cluster=cluster)
         )
@@ -130,7 +130,7 @@ SEVERAL = """\
 """
 
 
-def several(old: str = "", new: str = "", cluster: str = "") -> Plan:
+def several(old: str = "", new: str = "", cluster: str = ", schedules: calendar") -> Plan:
     assert old in SEVERAL
     return plan(
         DECLARATION.replace("namespace: ci", f"namespace: ci{cluster}") + SEVERAL.replace(old, new, 1)
@@ -184,7 +184,8 @@ def test_two_branches_in_one_minute_are_two_runs_and_one_branch_is_one() -> None
 
 
 def test_a_further_schedule_leaves_the_first_ones_trigger_as_it_is() -> None:
-    alone = plan(DECLARATION + SEVERAL.partition("        - {name")[0])
+    text = DECLARATION.replace("namespace: ci", "namespace: ci, schedules: calendar")
+    alone = plan(text + SEVERAL.partition("        - {name")[0])
     first = [each for sensor in alone.sensors for each in sensor.dependencies if each.program is None]
     every = [each for sensor in several().sensors for each in sensor.dependencies if each.program is None]
     assert first[0] in every

@@ -24,7 +24,7 @@ CAN = ["UTC", "Asia/Shanghai", "Asia/Kolkata", "America/Sao_Paulo", "Africa/Casa
 
 
 def scheduled(
-    zone: str, missed: str = ", missed: {within: 3h}", cluster: str = "name: hookline"
+    zone: str, missed: str = ", missed: {within: 3h}", cluster: str = "schedules: calendar"
 ) -> list[str]:
     text = SCHEDULED.replace("CLUSTER", cluster).replace("ZONE", zone).replace(" MISSED", missed)
     return [each.message for each in plan(text, go_template()).warnings]

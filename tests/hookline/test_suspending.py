@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support import ROOT, github_push, payload
 
 from documents.diagnostics import InvalidInput
+from events.cron import parse_cron
 from hookline.answers.incoming import EventOptions, incoming
 from hookline.answers.simulation import Result as Answer
 from hookline.answers.simulation import simulate
@@ -151,6 +152,26 @@ def test_a_cron_workflow_is_suspended_itself() -> None:
             f"night: {{repository: acme/shop, suspended: {{because: x, until: 2120-01-01}}, {night}}}",
             more=", schedules: cron_workflow",
         )
+
+
+def test_a_cron_workflow_that_would_make_up_for_the_suspension_has_another_spelling_of_the_same_times() -> (
+    None
+):
+    def at(more: str, missed: str) -> str:
+        night = f"events: {{push: false, tag: false, pull_request: false, schedule: {{at: '*/20 2 * * 1-5'{missed}}}}}"
+        plan = planned(f"night: {{repository: acme/shop, {more}{night}}}")
+        (spec,) = (each["spec"] for each in objects(plan) if each["kind"] == "CronWorkflow")
+        return str(*spec["schedules"])
+
+    missed = ", missed: {within: 12h}"
+    free, held = at("", missed), at(f"{WHY}, ", missed)
+    assert free != held
+    assert (parse_cron(free).minutes, parse_cron(free).hours) == (
+        parse_cron(held).minutes,
+        parse_cron(held).hours,
+    )
+    assert parse_cron(free).text.split()[1:] == held.split()[1:]
+    assert at("", "") == at(f"{WHY}, ", "") == free
 
 
 def test_programs_without_a_suspended_pipeline_say_nothing_of_it() -> None:

@@ -47,6 +47,14 @@ def runs(outcome: str, event: str = "push") -> str:
     return f'hookline_runs_total{{{SHOP},event="{event}",outcome="{outcome}"}}'
 
 
+SOURCE = 'job="h",namespace="ci",source="registry"'
+SOURCE_LABELS = {"job": "h", "namespace": "ci", "source": "registry"}
+
+
+def fan_outs(outcome: str) -> str:
+    return f'hookline_fan_outs_total{{{SOURCE},outcome="{outcome}"}}'
+
+
 def buckets(name: str, labels: str, bounds: Mapping[str, str]) -> dict[str, str]:
     return {f'{name}_bucket{{{labels},le="{bound}"}}': values for bound, values in bounds.items()}
 
@@ -244,6 +252,27 @@ ALERT_CASES: Mapping[str, AlertCase] = {
         {
             'hookline_controller_reconcile_runs_total{job="h",result="created"}': "3x90",
             'hookline_controller_reconcile_runs_total{job="h",result="existing"}': "0+1x90",
+        },
+    ),
+    "HooklineFanOutFailed": AlertCase(
+        {fan_outs("failure"): "0x30 1x30", fan_outs("success"): "0+1x60"},
+        "40m",
+        {"severity": "warning", **SOURCE_LABELS, "outcome": "failure"},
+        "A fan-out of registry did not start all of its runs.",
+        "Fan-outs in ci that ended with failure within 15 minutes: about 1.",
+        {fan_outs("failure"): "3x60", fan_outs("success"): "0+1x60", fan_outs("cancellation"): "0+1x60"},
+    ),
+    "HooklineFanOutStuck": AlertCase(
+        # Half of them started, and then the pod got no further.
+        {f"hookline_fan_out_runs_waiting{{{SOURCE}}}": "300 280 260x120"},
+        "100m",
+        {"severity": "warning", **SOURCE_LABELS},
+        "Runs of registry wait for a fan-out that starts none.",
+        "260 runs wait in ci, and none of them started within the last hour.",
+        # A few every 40 minutes; and a source whose fan-outs are done.
+        {
+            f"hookline_fan_out_runs_waiting{{{SOURCE}}}": "300x40 280x40 260x40",
+            f"hookline_fan_out_runs_waiting{{{SOURCE.replace('registry', 'github')}}}": "0x120",
         },
     ),
     "HooklineReconcileStopped": AlertCase(

@@ -22,6 +22,7 @@ import api_objects
 import pytest
 from exporter_process import ExporterProcess
 from fake_api_server import fake_api_server, status
+from fan_out_histories import fan_out, fan_out_history
 from recorded_days import Told, days, write
 from support import ROOT
 
@@ -54,6 +55,7 @@ def _replayed(folder: Path) -> Iterator[str]:
     """Scrapes of the week, with times."""
     write(folder, WEEK)
     _report_more(folder / "changes.jsonl.gz")
+    _fan_out(folder / "changes.jsonl.gz")
     configuration = read_configuration(DEMO / "exporter.yaml")
     ledger = Ledger(None, 0.0, count_from=0.0)
     counting = Counting(ledger, make_rules(configuration, ledger))
@@ -77,6 +79,21 @@ def _report_more(changes: Path) -> None:
                 if node.get("displayName") == "run-test":
                     node["outputs"] = {"parameters": [{"name": "go-modules-needed", "value": "12"}]}
                     node["memoizationStatus"] = {"hit": True, "key": "k", "cacheName": "c"}
+    changes.write_bytes(gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines)))
+
+
+def _fan_out(changes: Path) -> None:
+    """Fan-outs of some days: one of each end."""
+    lines = [json.loads(line) for line in gzip.decompress(changes.read_bytes()).splitlines()]
+    for number, end in enumerate(("success", "refused", "killed", "lost", "stopped", "success")):
+        begins = START + (number + 0.5) * 86_400
+        history = fan_out_history(f"f{number}", begins, end=end)
+        lines += [
+            # Hours apart, so that a scrape lies between.
+            {"at": begins + 7200 * place, "resource": "workflows", "type": "MODIFIED", "object": raw}
+            for place, raw in enumerate(history)
+        ]
+    lines.sort(key=lambda line: float(line["at"]))
     changes.write_bytes(gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines)))
 
 
@@ -108,6 +125,7 @@ def _exporter_scrapes(folder: Path) -> tuple[str, str]:
             first = process.get("/metrics")
             now = time.time()
             api.store("workflows", api_objects.workflow("goes-on", now))
+            api.store("workflows", fan_out("goes-on-too", now))
             for number, pipeline in enumerate(("shop", "one-too-many")):
                 labels = {"hookline.dev/pipeline": pipeline, "hookline.dev/event-kind": "push"}
                 run = api_objects.green_run(f"run-{number}", now, labels=labels)

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from api_objects import START, bid_failed, ended, green_run, node, notice, pod, running, with_status, workflow
+from fan_out_histories import fan_out_history
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tries import tries
@@ -40,6 +41,7 @@ def objects() -> list[tuple[str, Any]]:
         ("pods", ended(second, START + 9)),
         ("events", notice(first)),
         ("workflows", with_status(run, "Failed", START, START + 10, nodes)),
+        *(("workflows", fan_out_history(end="killed", release=release)[-1]) for release in ("3.7", "4.0")),
     ]
 
 

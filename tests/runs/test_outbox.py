@@ -418,7 +418,7 @@ def test_a_ledger_of_version_1_goes_on_with_an_outbox(tmp_path: Path) -> None:
         assert [fact for fact, _ in told.facts if fact != "began"] == []
         ledger.close()
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (5,)
+        assert database.execute("PRAGMA user_version").fetchone() == (6,)
         now = dict(database.execute("SELECT family || labels, value FROM series").fetchall())
     database.close()
     teams = re.compile(r'\["(ci)?", "", ')

@@ -10,6 +10,7 @@ import pytest
 import structlog
 from api_objects import START, green_run
 from counting_core import Exporter
+from fan_out_histories import fan_out_history
 
 from runs.exporter import counting
 from runs.exporter.family import Sample
@@ -73,20 +74,23 @@ PLACES = [
     *((f"runs.exporter.counting.{name}", how) for name in MEASURES for how in BREAKS.values()),
     *((f"runs.exporter.counting.{name}", unwritable) for name in ("measure_attempt", "measure_run")),
     ("runs.exporter.counting.beginnings", raising),
+    ("runs.exporter.counting.fan_out_beginnings", raising),
     ("runs.tracker.attempt_of", raising),
     ("runs.tracker.ended_of", raising),
 ]
 
 
 LOST = {
-    "measure_attempt": {"run": 0, "pod": 3},
-    "measure_run": {"run": 1, "pod": 0},
-    "measure_latency": {"run": 0, "pod": 0},
-    "beginnings": {"run": 0, "pod": 0},
+    "measure_attempt": {"pod": 3},
+    "measure_run": {"run": 1},
+    "measure_latency": {},
+    "measure_fan_out": {"fan_out": 1},
+    "beginnings": {},
+    "fan_out_beginnings": {},
     "attempt_of": {"run": 1, "pod": 3},
-    "ended_of": {"run": 1, "pod": 0},
+    "ended_of": {"run": 1},
 }
-"""What `hookline_observations_lost_total` says of a run with three pods, by the place of the error."""
+"""What `hookline_observations_lost_total` says of a run with three pods and a fan-out, by the place of the error."""
 
 
 def text(found: Exporter) -> list[str]:
@@ -95,7 +99,12 @@ def text(found: Exporter) -> list[str]:
 
 
 def test_the_places_hold_every_function_that_measures() -> None:
-    assert sorted(MEASURES) == ["measure_attempt", "measure_latency", "measure_run"]
+    assert sorted(MEASURES) == [
+        "measure_attempt",
+        "measure_fan_out",
+        "measure_latency",
+        "measure_run",
+    ]
 
 
 @pytest.mark.parametrize(("place", "how"), PLACES)
@@ -104,6 +113,9 @@ def test_a_run_that_raises_an_error_keeps_no_other_from_being_counted(
 ) -> None:
     bad = green_run("bad", START)
     good = green_run("good", START + 500, labels={"hookline.dev/pipeline": "good"})
+    bad.workflows += [("MODIFIED", raw) for raw in fan_out_history(BAD)]
+    source = {"hookline.dev/source": "good"}
+    good.workflows += [("MODIFIED", raw) for raw in fan_out_history("good", START, labels=source)]
     alone = Exporter().play(good)
     module, _, name = place.rpartition(".")
     original = getattr(__import__(module, fromlist=[name]), name)
@@ -127,8 +139,8 @@ def test_a_run_that_raises_an_error_keeps_no_other_from_being_counted(
     assert told
     # Once for each kind of thing, in each of the two processes.
     assert len(told) <= 2 * len({each["what"] for each in told})
-    lost = {what: again.value("observations_lost_total", what) for what in ("run", "pod")}
-    assert lost == LOST[name]
+    lost = {what: again.value("observations_lost_total", what) for what in ("run", "pod", "fan_out")}
+    assert {what: count for what, count in lost.items() if count} == LOST[name]
 
 
 class BadListener:

@@ -130,7 +130,9 @@ def test_the_offline_workflow_is_what_the_rendered_sensor_would_create(per_repos
 
 def test_the_offline_workflow_of_a_schedule_is_what_the_rendered_sensor_would_create() -> None:
     made = plan(
-        DECLARATION.replace("push: {branches: [main]}", 'schedule: {at: "30 2 * * *", branch: develop}')
+        DECLARATION.replace("namespace: ci", "namespace: ci, schedules: calendar").replace(
+            "push: {branches: [main]}", 'schedule: {at: "30 2 * * *", branch: develop}'
+        )
     )
     event = incoming(made, "schedule:shop", None, EventOptions())
     (result,) = simulate(made, event).results
@@ -457,7 +459,9 @@ def test_conditions_change_with_the_table_and_never_spell_the_dependency_as_it_i
 
 def test_conditions_are_plain_on_ack_one_and_for_schedules() -> None:
     ack_one = DECLARATION.replace("{namespace: ci}", "{namespace: ci, platform: ack-one, allow: [webhook]}")
-    scheduled = DECLARATION.replace("push: {branches: [main]}", 'schedule: {at: "30 2 * * *", branch: main}')
+    scheduled = DECLARATION.replace("namespace: ci", "namespace: ci, schedules: calendar").replace(
+        "push: {branches: [main]}", 'schedule: {at: "30 2 * * *", branch: main}'
+    )
     for made in (plan(ack_one), plan(scheduled)):
         assert conditions(made)
         assert all(name == text for name, text in conditions(made).items())

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import get_args
-from urllib.parse import parse_qs, unquote, urlencode
+from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from runs.exporter.unfinished import UnfinishedRuns
 from runs.exporter.web.pages import Pages
+from runs.fan_outs import FanOut
 from runs.history import History, Name, Query
 from runs.web.requests import Answer, Metrics, Request, metrics_answer, probe
 
@@ -17,6 +18,8 @@ __all__ = ["Application", "Providers"]
 MAX_TEXT = 200
 MAX_UNFINISHED = 200
 """Runs that have not ended, on one page; it says how many more there are."""
+MAX_FAN_OUTS = 50
+"""Fan-outs that have ended, on one page."""
 HTML = "text/html; charset=utf-8"
 
 
@@ -32,6 +35,8 @@ class Providers:
     """State of the exporter, for the landing page."""
     unfinished: Callable[[], UnfinishedRuns | None] = lambda: None
     """Runs that are not counted yet; None where nothing is watched."""
+    fan_outs: Callable[[], Sequence[FanOut]] = lambda: ()
+    """Fan-outs that go on."""
     now: Callable[[], float] = time.time
     """Unix seconds."""
     warnings: Callable[[], Sequence[str]] = lambda: ()
@@ -81,10 +86,29 @@ class Application:
                 return self._html(self._pages.run(run, self._sources.now()))
             listing = self._sources.not_ready() is not None
             return self._html(self._pages.unknown(listing=listing), HTTPStatus.NOT_FOUND)
+        if parts[0] == "fan-outs" and len(parts) <= 2:
+            return self._fan_outs(parts[1] if len(parts) == 2 else "", query)
         return self._html(self._pages.missing(), HTTPStatus.NOT_FOUND)
 
+    def _fan_outs(self, name: str, query: Mapping[str, list[str]]) -> Answer:
+        """All fan-outs, or those of a name: the label of a run does not say the namespace."""
+        history = self._sources.history()
+        if history is None:
+            return self._html(self._pages.waiting(), HTTPStatus.SERVICE_UNAVAILABLE)
+        before = _cursor(query.get("before", [""])[0])
+        going = [] if before is not None else [x for x in self._sources.fan_outs() if name in {"", x.name}]
+        going.sort(key=lambda each: (each.created, each.uid), reverse=True)
+        page = history.fan_outs(name, before, MAX_FAN_OUTS)
+        found = [*going[:MAX_UNFINISHED], *page.fan_outs]
+        more = ""
+        if page.more is not None:
+            where = "/fan-outs" + (f"/{quote(name, safe='')}" if name else "")
+            more = f"{where}?" + urlencode({"before": f"{page.more[0]!r}_{page.more[1]}"})
+        status = HTTPStatus.NOT_FOUND if name and not found else HTTPStatus.OK
+        return self._html(self._pages.fan_outs(name, found, more), status)
+
     def _runs(self, history: History, query: Mapping[str, list[str]]) -> Answer:
-        names = (*get_args(Name), "event", "outcome", "text")
+        names = (*get_args(Name), "event", "outcome", "text", "fan_out")
         wanted = {name: query.get(name, [""])[0][:MAX_TEXT] for name in names}
         asked = Query(
             namespace=wanted["namespace"],
@@ -93,6 +117,7 @@ class Application:
             event=wanted["event"],
             outcome=wanted["outcome"],
             text=wanted["text"],
+            fan_out=wanted["fan_out"],
             before=_cursor(query.get("before", [""])[0]),
         )
         unfinished = self._sources.unfinished() if asked.before is None else None

@@ -13,6 +13,7 @@ from runs.exporter.links import Links
 from runs.exporter.unfinished import STATES
 from runs.exporter.web.cache_words import cache_lines, state_words
 from runs.exporter.web.red import headline, reds
+from runs.fan_outs import FanOut
 from runs.history import Attempt, Query, Run
 
 __all__ = ["Pages"]
@@ -60,7 +61,7 @@ class Pages:
             links: Patterns of the links of a run.
         """
         folder = resources.files("runs.exporter.web").joinpath("templates")
-        names = ("base", "landing", "message", "red", "run", "runs", "time")
+        names = ("base", "fan_outs", "landing", "message", "red", "run", "runs", "time")
         texts = {f"{name}.html": folder.joinpath(f"{name}.html").read_text("utf-8") for name in names}
         self._environment = jinja2.Environment(
             loader=jinja2.DictLoader(texts), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
@@ -156,6 +157,23 @@ class Pages:
             hidden=count - len(going),
             renew=RUNS_SECONDS if query.before is None else 0,
             going=bool(going),
+        )
+
+    def fan_outs(self, name: str, fan_outs: Sequence[FanOut], more: str) -> str:
+        """The newest fan-outs first, before them those that go on.
+
+        Args:
+            name: That of the only ones that are shown; empty for all.
+            fan_outs: Found.
+            more: Address of the next page; empty on the last one.
+        """
+        return self._render(
+            "fan_outs",
+            wanted=name,
+            fan_outs=fan_outs,
+            links_of={each.uid: self._links.of_run(each) for each in fan_outs},
+            more=more,
+            renew=RUNS_SECONDS,
         )
 
     def run(self, run: Run, now: float | None = None) -> str:

@@ -41,6 +41,7 @@ def an_exporter() -> tuple[Ledger, Live, CollectorRegistry]:
         prices=BUILT_IN,
         statistics={each: [statistics] for each in RESOURCES},
         active={("ci", "web", "shop", "pending"): 1.0},
+        waiting={("ci", "registry"): 150.0},
         next_fires={("ci", "web", "shop"): START + 60.0},
         messages=lambda: {("cdevents", "sent"): 3.0, ("cdevents", "dropped"): 1.0},
         messages_waiting=lambda: {("cdevents",): 7.0},

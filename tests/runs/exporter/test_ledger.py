@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from api_objects import START, green_run
+from fan_out_histories import fan_out_history
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -27,6 +28,7 @@ from runs.exporter.measuring_rules import make_rules
 from runs.exporter.metrics import FAMILIES, OUTCOMES
 from runs.exporter.schema import UnusableLedger
 from runs.exporter.series import Histogram, SeriesTable
+from runs.fan_outs import fan_out_of
 from runs.history import Query
 
 NOW = 1_790_000_000.0
@@ -335,7 +337,7 @@ def test_a_ledger_of_the_first_version_keeps_its_sums(tmp_path: Path) -> None:
     untouched = 'hookline_last_success_timestamp_seconds{namespace="",owner="",pipeline="old"} 1790000000'
     assert untouched in lines
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (5,)
+        assert database.execute("PRAGMA user_version").fetchone() == (6,)
     database.close()
 
 
@@ -397,6 +399,58 @@ def test_a_run_that_an_older_ledger_counted_is_not_counted_again(tmp_path: Path)
     series = {key: value for key, value in ledger.series.values() if key[0] == "hookline_step_attempts_total"}
     assert sum(float(value) for value in series.values() if not isinstance(value, Histogram)) == 12
     assert b"hookline_step_attempts_total" in before
+
+
+def test_a_ledger_from_before_fan_outs_keeps_its_runs_and_takes_fan_outs_and_their_runs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as database:
+        database.executescript((ROOT / "tests/data/ledger-version-5.sql").read_text())
+    database.close()
+    ledger = Ledger(path, NOW)
+    kept = ledger.page(Query()).runs
+    assert [(each.name, each.outcome, each.fan_out) for each in kept] == [
+        ("shop-shop-1", "failure", ""),
+        ("shop-shop-0", "success", ""),
+    ]
+    red = ledger.run("ci", "shop-shop-1")
+    assert red is not None
+    assert [each.log.failed[0].name for each in red.attempts if each.log] == ["TestTotal"]
+    assert ledger.fan_outs("", None, 9).fan_outs == []
+    ended = fan_out_of(fan_out_history("f", NOW)[-1])
+    assert ended is not None
+    new = replace(kept[0], uid="new", name="new", fan_out=ended.name)
+    ledger.commit([Observation("f", NOW, (), fan_out=ended), Observation("r", NOW, (), run=new)])
+    assert ledger.fan_outs("", None, 9).fan_outs == [ended]
+    assert [each.name for each in ledger.page(Query(fan_out=ended.name)).runs] == ["new"]
+    assert len(ledger.page(Query()).runs) == 3
+    ledger.close()
+    # A ledger that was made new and one that was brought up have the same tables.
+    Ledger(tmp_path / "new.db", NOW).close()
+    tables = []
+    for each in (path, tmp_path / "new.db"):
+        with sqlite3.connect(each) as database:
+            rows = database.execute("SELECT type, name FROM sqlite_master ORDER BY name").fetchall()
+            tables.append((rows, database.execute("PRAGMA table_info(runs)").fetchall()))
+        database.close()
+    assert tables[0] == tables[1]
+
+
+def test_the_runs_of_a_fan_out_are_found_without_reading_all_runs(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = Ledger(path, NOW)
+    runs = [a_run(1), a_run(2, fan_out="f"), a_run(3)]
+    ledger.commit(Observation(each.uid, NOW, (), run=each) for each in runs)
+    ledger.close()
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM runs WHERE fan_out IS NOT NULL").fetchone() == (1,)
+        plan = database.execute(
+            "EXPLAIN QUERY PLAN SELECT body FROM runs WHERE fan_out = ? ORDER BY finished DESC, uid DESC LIMIT 51",
+            ("f",),
+        ).fetchall()
+    database.close()
+    assert [row[3].partition(" (")[0] for row in plan] == ["SEARCH runs USING INDEX runs_fan_out"]
 
 
 @settings(deadline=None, max_examples=tries(60))

@@ -23,6 +23,7 @@ from api_objects import START, STEPS, History, green_run, history, workflow
 from click.testing import CliRunner, Result
 from exporter_process import ExporterProcess, ExporterThread, run_until_killed, wait_less
 from fake_api_server import FakeApiServer, fake_api_server, status
+from fan_out_histories import ORDER_BYTES, fan_out_history
 from http_sink import http_sink
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from support import ROOT
@@ -321,6 +322,31 @@ def test_an_address_in_use_is_refused(api: FakeApiServer, tmp_path: Path, comman
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith(f"error: --listen {address}: ")
     assert "in use" in done.stderr
+
+
+def test_a_fan_out_is_seen_while_it_goes_on_and_after_its_end_and_in_a_recording(
+    api: FakeApiServer, tmp_path: Path
+) -> None:
+    *going, ended = fan_out_history(order_bytes=ORDER_BYTES)
+    exporter = Process(api, tmp_path, "--ledger", str(count_from(tmp_path)))
+    where = {"namespace": "ci", "source": "registry"}
+    for raw in going:
+        api.store("workflows", raw)
+    exporter.until(lambda: exporter.value("hookline_fan_out_runs_waiting", **where) == 150)
+    assert "150 of 300 done, 150 wait" in exporter.get("/fan-outs")
+    api.store("workflows", ended)
+    exporter.until(lambda: exporter.value("hookline_fan_outs_total", **where, outcome="success") == 1)
+    assert exporter.value("hookline_fan_out_runs_total", **where, result="started") == 300
+    assert exporter.value("hookline_fan_out_runs_waiting", **where) is None
+    assert "300: 300 started" in exporter.get("/fan-outs/fan-out-base-go-f")
+    lines = {line for line in exporter.get("/metrics").splitlines() if line.startswith("hookline_fan_out")}
+    assert exporter.stop() == 0
+    recording = tmp_path / "recording"
+    done = run_cli("record", str(recording), "--kubeconfig", str(api.kubeconfig(tmp_path)), "--seconds", "1")
+    assert done.exit_code == 0, done.stderr
+    replayed = run_cli("replay", str(recording)).stdout.splitlines()
+    assert {line for line in replayed if line.startswith("hookline_fan_out")} == lines
+    assert len(gzip.decompress((recording / "changes.jsonl.gz").read_bytes())) < ORDER_BYTES
 
 
 def test_a_recording_of_a_cluster_replays_to_the_same_numbers(
