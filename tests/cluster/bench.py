@@ -248,6 +248,8 @@ def worked_off(site: Installation, fan_outs: list[dict[str, Any]], total: int) -
             alive = [each.process for each in pods if each.process.running]
             resident = max([resident, *(each.resident_bytes() / 2**20 for each in alive)])
             used = max(used, sum(each.cpu_seconds() for each in alive))
+            if not alive:
+                break
             time.sleep(0.02)
         if any(pod.ended() for pod in pods):
             raise RuntimeError([pod.log for pod in pods])
