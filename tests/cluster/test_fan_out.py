@@ -205,7 +205,7 @@ def test_argo_does_not_start_a_pod_again_that_says_that_runs_were_refused_to_the
     node.run(pod)
     words = {"counts": '{"started": 4, "existing": 0, "replaced": 0, "refused": 1}', "runs": "refused: no\n"}
     report(site, pod, words)
-    node.end(pod, exit_code=1)
+    node.end(pod, exit_code=1, seconds=-PENDING_SECONDS)
     until(lambda: phase(site, name).startswith("Failed"), "the fan-out has failed")
     nodes = site.api.get(API, "Workflow", name, site.namespace)["status"]["nodes"].values()
     assert sum(each["type"] == "Pod" for each in nodes) == 1
