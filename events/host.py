@@ -46,6 +46,8 @@ class Host:
     """Begin of the ref of a pull request's head, before its number."""
     official_namespace: str | None = None
     """The namespace of a registry's own images, where nobody else can set a webhook; a name without a slash is in it."""
+    senders: tuple[str, ...] = ()
+    """Address blocks from which it says that it delivers; empty where it names none."""
     registries: tuple[str, ...] = ()
     """Registry names that its images live under, where that is fixed (Docker Hub, GHCR); empty = any."""
 

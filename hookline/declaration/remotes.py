@@ -23,8 +23,14 @@ _OVER_443 = {
     "altssh.codeberg.org": "codeberg.org",
 }
 """Servers for ssh over port 443 → the server that they belong to."""
-_PUBLIC = {"github.com": "github", "gitlab.com": "gitlab", "gitea.com": "gitea", "codeberg.org": "gitea"}
-_NAMED = {"github": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea"}
+_PUBLIC = {
+    "github.com": "github",
+    "gitlab.com": "gitlab",
+    "gitea.com": "gitea",
+    "codeberg.org": "gitea",
+    "gitee.com": "gitee",
+}
+_NAMED = {"github": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea", "gitee": "gitee"}
 _EXPECTED = "expected a server and a name, such as github.com/acme/shop"
 
 

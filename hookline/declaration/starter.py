@@ -6,6 +6,8 @@ import secrets
 
 import yaml
 
+from events.host import Verification
+from events.host import host as record_of
 from hookline.declaration.remotes import Location
 
 __all__ = ["random_endpoint", "starter"]
@@ -21,6 +23,29 @@ def _quoted(branch: str) -> str:
     """A branch name as YAML text: `1.20`, `on` and `fix/#12` are something else without quotes."""
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9._/-]*", branch) and yaml.safe_load(branch) == branch
     return branch if plain else json.dumps(branch, ensure_ascii=False)
+
+
+def _source(host: str) -> str:
+    """The lines of the source below its name."""
+    record = record_of(host)
+    if record.verification is Verification.NONE:
+        known = ", ".join(f'"{each}"' for each in record.senders) or '"203.0.113.0/24"'
+        said = "the host delivers from these" if record.senders else "change this: the addresses of the host"
+        return f"""\
+    host: {host}
+    # {record.title} proves nothing that Argo Events checks: this source is protected only by its path, which was made for you, and by a
+    # NetworkPolicy. Keep the path secret; hookline docs sources says how it stays out of Git.
+    endpoint: {random_endpoint(host)}
+    unverified:
+      because: "{record.title} sends no proof that Argo Events checks"
+      allowed_cidrs: [{known}]     # {said}"""
+    return f"""\
+    host: {host}
+    endpoint: /{host}            # the path to which the host delivers
+    secret: {{name: {host}-webhook, key: secret}}
+    # Create the Secret, and set the same text at the host. These commands never create an empty Secret, which would let everybody deliver.
+    # $ (umask 077; openssl rand -hex 32 > {host}-webhook.secret) && test -s {host}-webhook.secret &&
+    # $ kubectl -n ci create secret generic {host}-webhook --from-file=secret={host}-webhook.secret"""
 
 
 def starter(repository: Location, host: str, branch: str) -> str:
@@ -48,12 +73,7 @@ cluster:
 
 sources:
   {host}:
-    host: {host}
-    endpoint: /{host}            # the path to which the host delivers
-    secret: {{name: {host}-webhook, key: secret}}
-    # Create the Secret, and set the same text at the host. These commands never create an empty Secret, which would let everybody deliver.
-    # $ (umask 077; openssl rand -hex 32 > {host}-webhook.secret) && test -s {host}-webhook.secret &&
-    # $ kubectl -n ci create secret generic {host}-webhook --from-file=secret={host}-webhook.secret
+{_source(host)}
   # A registry that cannot sign is protected only by its path. This path was made for you; keep it secret:
   # acr:
   #   host: acr

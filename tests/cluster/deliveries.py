@@ -14,6 +14,7 @@ __all__ = ["ACR_PATH", "DECLARATION", "DELIVERIES", "DOCKER_HUB_PATH", "Sample",
 
 ACR_PATH = "/acr-4f9d0a31c7be25864f9d0a31c7be2586"
 DOCKER_HUB_PATH = "/hub-b1946ac92492d2347c6235b4d2611184"
+GITEE_PATH = "/gitee-8c7dd922ad47494fc02c388e12c00eac"
 
 DECLARATION = f"""\
 version: 1
@@ -32,6 +33,10 @@ sources:
   hub:
     host: dockerhub
     endpoint: {DOCKER_HUB_PATH}
+    unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
+  gitee:
+    host: gitee
+    endpoint: {GITEE_PATH}
     unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
 defaults:
   run: {{template: ci-go-v1, deadline: 1h}}
@@ -62,6 +67,13 @@ pipelines:
     repository: {{source: gitlab, name: gitlabhq/gitlab-test, url: "https://gitlab.example.com/gitlabhq/gitlab-test.git"}}
     image: registry.example.com/acme/gitlab-test
     events: {{pull_request: {{into: [master]}}}}
+  drone:
+    repository: {{source: gitee, name: kit101/drone-yml-test, url: "https://gitee.com/kit101/drone-yml-test.git"}}
+    image: registry.example.com/acme/drone
+    events:
+      push: {{branches: ["feat-*"]}}
+      tag: {{tags: ["1.*"], branch: master}}
+      pull_request: {{into: [master]}}
   on-harbor:
     repository: {{name: acme/on-harbor, url: "https://github.com/acme/on-harbor.git"}}
     image: registry.example.com/acme/on-harbor
@@ -154,6 +166,16 @@ DELIVERIES = (
     _git("gitlab", _GITLAB, "Push Hook", "gitlab/push", "diaspora"),
     _git("gitlab", _GITLAB, "Tag Push Hook", "gitlab/tag_push", "example"),
     _git("gitlab", _GITLAB, "Merge Request Hook", "gitlab/merge_request", "gitlab-test"),
+    *(
+        Sample(
+            "gitee", f"gitee/{name}", GITEE_PATH, payload(f"gitee/{name}"), {"X-Gitee-Event": event}, "drone"
+        )
+        for name, event in (
+            ("push", "Push Hook"),
+            ("tag_create", "Tag Push Hook"),
+            ("pr_open", "Merge Request Hook"),
+        )
+    ),
     _registry("harbor", payload("harbor/push_artifact"), "on-harbor"),
     _registry("registry", _manifest_notification(), "on-registry"),
     Sample("ghcr", "ghcr", "/ghcr", _container_package(), {_GITHUB: "package"}, "on-ghcr"),
