@@ -186,7 +186,7 @@ def test_a_list_of_files_that_may_be_cut_is_unknown(changes: dict[str, Any], ver
 
 
 def test_the_same_commits_pushed_later_are_another_event_and_a_redelivery_is_not() -> None:
-    rules = {"push": {}, "tag": {}, "pull_request": {}}
+    rules: dict[str, Any] = {"push": {}, "tag": {}, "pull_request": {}}
     for body in (PUSH, TAG):
         again = edited(body, timestamp="1733686799688", sign="x", hook_id=1)
         later = edited(body, repository__pushed_at="2021-10-09T00:00:00+08:00")
