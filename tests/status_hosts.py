@@ -2,7 +2,8 @@
 
 Sources: GitHub's REST documentation (1,000 statuses for a commit and context, descriptions of 140 characters, contexts compared without
 case, rate limits); gitlabhq app/services/ci/create_commit_status_service.rb and app/models/commit_status.rb (state machine, pipelines, 409);
-gitea routers/api/v1/repo/status.go (every post is a row).
+gitea routers/api/v1/repo/status.go (every post is a row); help.aliyun.com, "CreateCommitStatus" (Codeup: contexts of 50 characters, descriptions of
+3,000, pages of at most 100).
 """
 
 import json
@@ -74,6 +75,7 @@ class StatusHost:
                 "github": headers.get("Authorization") == f"Bearer {self.token}",
                 "gitea": headers.get("Authorization") == f"token {self.token}",
                 "gitlab": headers.get("PRIVATE-TOKEN") == self.token,
+                "codeup": headers.get("x-yunxiao-token") == self.token,
             }[self.kind]
             if not given:
                 return 401, {"message": "401 Unauthorized"}, {}
@@ -112,6 +114,24 @@ class StatusHost:
         if body["state"] not in {"pending", "success", "error", "failure", "warning"}:
             return 422, {"message": "invalid state"}, {}
         return self._took("/".join(parts[1:3]), parts[4], body["context"], body["state"], body["description"])
+
+    def _codeup(self, method: str, path: str, _: Mapping[str, str], body: Any) -> Answered:
+        # A Region edition: the path names no organization.
+        parts = path.strip("/").split("/")
+        if parts[0] != "repositories" or parts[2] != "commits" or parts[4:] != ["statuses"]:
+            return 404, {"errorCode": "NOT_FOUND", "errorMessage": "Not found."}, {}
+        repository, sha = unquote(parts[1]), parts[3]
+        if method == "GET":
+            return 200, self._rows(repository, sha, "state"), {}
+        wrong = (
+            body["state"] not in {"error", "failure", "pending", "success"}
+            or not 0 < len(body["context"]) <= 50
+            or len(body["description"]) > 3000
+        )
+        same = [each for each in self.told if (each[1], each[2].lower()) == (sha, body["context"].lower())]
+        if wrong or len(same) >= self.most:
+            return 400, {"errorCode": "InvalidParameter", "errorMessage": "Invalid parameter."}, {}
+        return self._took(repository, sha, body["context"], body["state"], body["description"])
 
     def _gitlab(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answered:
         parts = path.strip("/").split("/")
@@ -161,10 +181,13 @@ class StatusHost:
 
     def _page(self, rows: list[Any], query: Mapping[str, str]) -> Answered:
         """One page: GitHub and GitLab link the next one, Gitea says how many rows there are."""
-        size, page = int(query.get("per_page", query.get("limit", 20))), int(query.get("page", 1))
+        asked = query.get("perPage", query.get("per_page", query.get("limit", 20)))
+        size, page = int(asked), int(query.get("page", 1))
         shown = rows[(page - 1) * size : page * size]
         if self.kind == "gitea":
             return 200, shown, {"X-Total-Count": str(len(rows))}
+        if self.kind == "codeup":
+            return 200, shown, {}
         more = len(rows) > page * size
         return 200, shown, {"Link": '<https://elsewhere.example/next>; rel="next"'} if more else {}
 

@@ -29,8 +29,16 @@ _PUBLIC = {
     "gitea.com": "gitea",
     "codeberg.org": "gitea",
     "gitee.com": "gitee",
+    "codeup.aliyun.com": "codeup",
 }
-_NAMED = {"github": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea", "gitee": "gitee"}
+_NAMED = {
+    "github": "github",
+    "gitlab": "gitlab",
+    "gitea": "gitea",
+    "forgejo": "gitea",
+    "gitee": "gitee",
+    "codeup": "codeup",
+}
 _EXPECTED = "expected a server and a name, such as github.com/acme/shop"
 
 

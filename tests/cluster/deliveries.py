@@ -14,6 +14,7 @@ __all__ = ["ACR_PATH", "DECLARATION", "DELIVERIES", "DOCKER_HUB_PATH", "Sample",
 
 ACR_PATH = "/acr-4f9d0a31c7be25864f9d0a31c7be2586"
 DOCKER_HUB_PATH = "/hub-b1946ac92492d2347c6235b4d2611184"
+CODEUP_PATH = "/codeup-5d41402abc4b2a76b9719d911017c592"
 GITEE_PATH = "/gitee-8c7dd922ad47494fc02c388e12c00eac"
 
 DECLARATION = f"""\
@@ -33,6 +34,10 @@ sources:
   hub:
     host: dockerhub
     endpoint: {DOCKER_HUB_PATH}
+    unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
+  codeup:
+    host: codeup
+    endpoint: {CODEUP_PATH}
     unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
   gitee:
     host: gitee
@@ -67,6 +72,13 @@ pipelines:
     repository: {{source: gitlab, name: gitlabhq/gitlab-test, url: "https://gitlab.example.com/gitlabhq/gitlab-test.git"}}
     image: registry.example.com/acme/gitlab-test
     events: {{pull_request: {{into: [master]}}}}
+  demo:
+    repository: {{source: codeup, name: 60de7a6852743a5162b5f957/demo, url: "https://codeup.aliyun.com/60de7a6852743a5162b5f957/demo.git"}}
+    image: registry.example.com/acme/demo
+    events:
+      push: {{branches: [master]}}
+      tag: {{tags: ["v*"], branch: master}}
+      pull_request: {{into: [master]}}
   drone:
     repository: {{source: gitee, name: kit101/drone-yml-test, url: "https://gitee.com/kit101/drone-yml-test.git"}}
     image: registry.example.com/acme/drone
@@ -166,6 +178,21 @@ DELIVERIES = (
     _git("gitlab", _GITLAB, "Push Hook", "gitlab/push", "diaspora"),
     _git("gitlab", _GITLAB, "Tag Push Hook", "gitlab/tag_push", "example"),
     _git("gitlab", _GITLAB, "Merge Request Hook", "gitlab/merge_request", "gitlab-test"),
+    *(
+        Sample(
+            "codeup",
+            f"codeup/{name}",
+            CODEUP_PATH,
+            payload(f"codeup/{name}"),
+            {"X-Codeup-Event": event},
+            "demo",
+        )
+        for name, event in (
+            ("push", "Push Hook"),
+            ("tag_push", "Tag Push Hook"),
+            ("merge_request", "Merge Request Hook"),
+        )
+    ),
     *(
         Sample(
             "gitee", f"gitee/{name}", GITEE_PATH, payload(f"gitee/{name}"), {"X-Gitee-Event": event}, "drone"

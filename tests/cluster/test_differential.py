@@ -67,7 +67,8 @@ def declaration() -> str:
             if "push" in record.kinds:
                 found["repository"] = {"source": name, "name": key, "url": git}
                 found["events"] = GIT | ({"merge_group": {}} if "merge_group" in record.kinds else {})
-                if number % 2:  # one that takes any ref
+                # One that takes any ref, and compares commits where the host lists no files.
+                if number % 2 or not record.lists_files:
                     found["run"] = {"template": go_template().name}
                 if record.tells_added_labels:
                     pipelines[f"{pipeline}-forks"] = {

@@ -67,7 +67,10 @@ def declaration(name: str, *, fan_out: bool) -> str:
                 found["run"] |= {"priority": 7, "mutex": "own"}
             if "push" in record.kinds:
                 found["repository"] = {"source": name, "name": key, "url": f"https://example.com/{own}.git"}
-                found["events"] = GIT[number]
+                found["events"] = copy.deepcopy(GIT[number])
+                if number == 2 and not record.lists_files:
+                    # unknown: skip would skip every push.
+                    found["events"]["push"] = {"authors": {"exclude": ["*-bot"]}}
             else:
                 found["repository"] = {"name": f"acme/{own}", "url": f"https://example.com/{own}.git"}
                 found["events"] = {

@@ -19,7 +19,7 @@ def report(word: Word, context: str = "hookline/shop", *, unsure: bool = False) 
     )
 
 
-@pytest.mark.parametrize("kind", ["github", "gitea", "gitlab"])
+@pytest.mark.parametrize("kind", ["github", "gitea", "gitlab", "codeup"])
 def test_a_status_behind_a_page_of_others_is_not_told_twice(kind: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
     with status_host(kind) as host:
@@ -33,7 +33,7 @@ def test_a_status_behind_a_page_of_others_is_not_told_twice(kind: str, tmp_path:
         assert len(host.told) == told
 
 
-@pytest.mark.parametrize("kind", ["github", "gitea"])
+@pytest.mark.parametrize("kind", ["github", "gitea", "codeup"])
 def test_of_a_context_the_newest_status_decides_whether_it_is_told(kind: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
     with status_host(kind) as host:
