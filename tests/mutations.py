@@ -63,6 +63,11 @@ def derived(name: str) -> list[tuple[str, Any]]:
     if name == "ghcr":
         registry_package = {"action": "updated", "registry_package": container()["package"]}
         return [("package", container()), ("registry_package", registry_package)]
+    if name == "bitbucket":
+        push, tag = payload("bitbucket/push"), payload("bitbucket/push_tag_create")
+        changes = push["push"]["changes"] + tag["push"]["changes"]
+        changes.append(edited(changes[0], new__name="develop", forced=True))
+        return [("repo:push", edited(push, push__changes=changes))]
     if name == "gitea":
         push, request = payload("gitea/push"), payload("gitea/pull_request-opened")
         push["repository"]["updated_at"] = "2026-11-26T17:27:25Z"

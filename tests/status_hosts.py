@@ -3,7 +3,8 @@
 Sources: GitHub's REST documentation (1,000 statuses for a commit and context, descriptions of 140 characters, contexts compared without
 case, rate limits); gitlabhq app/services/ci/create_commit_status_service.rb and app/models/commit_status.rb (state machine, pipelines, 409);
 gitea routers/api/v1/repo/status.go (every post is a row); help.aliyun.com, "CreateCommitStatus" (Codeup: contexts of 50 characters, descriptions of
-3,000, pages of at most 100).
+3,000, pages of at most 100); developer.atlassian.com, "Commit statuses" (Bitbucket Cloud: keys of 40 characters, one status of a key, a page to lead to,
+pages that link the next one).
 """
 
 import json
@@ -76,6 +77,7 @@ class StatusHost:
                 "gitea": headers.get("Authorization") == f"token {self.token}",
                 "gitlab": headers.get("PRIVATE-TOKEN") == self.token,
                 "codeup": headers.get("x-yunxiao-token") == self.token,
+                "bitbucket": headers.get("Authorization") == f"Bearer {self.token}",
             }[self.kind]
             if not given:
                 return 401, {"message": "401 Unauthorized"}, {}
@@ -114,6 +116,23 @@ class StatusHost:
         if body["state"] not in {"pending", "success", "error", "failure", "warning"}:
             return 422, {"message": "invalid state"}, {}
         return self._took("/".join(parts[1:3]), parts[4], body["context"], body["state"], body["description"])
+
+    def _bitbucket(self, method: str, path: str, _: Mapping[str, str], body: Any) -> Answered:
+        parts = path.strip("/").split("/")
+        if parts[0] != "repositories" or parts[3] != "commit" or parts[5] != "statuses":
+            return 404, {"type": "error", "error": {"message": "Resource not found"}}, {}
+        repository, sha = "/".join(parts[1:3]), parts[4]
+        if method == "GET":
+            newest = {each["context"]: each for each in reversed(self._rows(repository, sha, "state"))}
+            return 200, [{**each, "key": key} for key, each in newest.items()], {}
+        if (
+            parts[6:] != ["build"]
+            or body["state"] not in {"INPROGRESS", "SUCCESSFUL", "FAILED", "STOPPED"}
+            or not 0 < len(body["key"]) <= 40
+            or not body["url"].startswith("http")
+        ):
+            return 400, {"type": "error", "error": {"message": "Bad request"}}, {}
+        return self._took(repository, sha, body["key"], body["state"], body["description"])
 
     def _codeup(self, method: str, path: str, _: Mapping[str, str], body: Any) -> Answered:
         # A Region edition: the path names no organization.
@@ -181,13 +200,16 @@ class StatusHost:
 
     def _page(self, rows: list[Any], query: Mapping[str, str]) -> Answered:
         """One page: GitHub and GitLab link the next one, Gitea says how many rows there are."""
-        asked = query.get("perPage", query.get("per_page", query.get("limit", 20)))
+        asked = query.get("pagelen") or query.get("perPage", query.get("per_page", query.get("limit", 20)))
         size, page = int(asked), int(query.get("page", 1))
         shown = rows[(page - 1) * size : page * size]
         if self.kind == "gitea":
             return 200, shown, {"X-Total-Count": str(len(rows))}
         if self.kind == "codeup":
             return 200, shown, {}
+        if self.kind == "bitbucket":
+            following = {"next": "https://elsewhere.example/next"} if len(rows) > page * size else {}
+            return 200, {"values": shown, "pagelen": size, **following}, {}
         more = len(rows) > page * size
         return 200, shown, {"Link": '<https://elsewhere.example/next>; rel="next"'} if more else {}
 

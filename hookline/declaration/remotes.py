@@ -21,6 +21,7 @@ _OVER_443 = {
     "ssh.github.com": "github.com",
     "altssh.gitlab.com": "gitlab.com",
     "altssh.codeberg.org": "codeberg.org",
+    "altssh.bitbucket.org": "bitbucket.org",
 }
 """Servers for ssh over port 443 → the server that they belong to."""
 _PUBLIC = {
@@ -30,6 +31,7 @@ _PUBLIC = {
     "codeberg.org": "gitea",
     "gitee.com": "gitee",
     "codeup.aliyun.com": "codeup",
+    "bitbucket.org": "bitbucket",
 }
 _NAMED = {
     "github": "github",

@@ -120,7 +120,9 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
                     if kind == "merge_group"
                     else ""
                 )
-                checked.error(f"{endpoints[source].host.title} sends no {kind} events{page}", "events", kind)
+                why = endpoints[source].host.lacks.get(kind)
+                said = f"sends no {kind} events{page}" if why is None else f"has no {kind} events here: {why}"
+                checked.error(f"{endpoints[source].host.title} {said}", "events", kind)
         if pipeline.events.sandboxed and not endpoints[source].host.tells_added_labels:
             checked.error(
                 f"{endpoints[source].host.title} lists the labels that a request has, and does not say in every version which one was "

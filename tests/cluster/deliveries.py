@@ -35,6 +35,7 @@ sources:
     host: dockerhub
     endpoint: {DOCKER_HUB_PATH}
     unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
+  bitbucket: {{host: bitbucket, endpoint: /bitbucket, secret: {{name: hooks, key: bitbucket}}}}
   codeup:
     host: codeup
     endpoint: {CODEUP_PATH}
@@ -72,6 +73,12 @@ pipelines:
     repository: {{source: gitlab, name: gitlabhq/gitlab-test, url: "https://gitlab.example.com/gitlabhq/gitlab-test.git"}}
     image: registry.example.com/acme/gitlab-test
     events: {{pull_request: {{into: [master]}}}}
+  foo:
+    repository: {{source: bitbucket, name: brydzewski/foo, url: "https://bitbucket.org/brydzewski/foo.git"}}
+    image: registry.example.com/acme/foo
+    events:
+      push: {{branches: [master]}}
+      tag: {{tags: ["feature/*"], branch: master}}
   demo:
     repository: {{source: codeup, name: 60de7a6852743a5162b5f957/demo, url: "https://codeup.aliyun.com/60de7a6852743a5162b5f957/demo.git"}}
     image: registry.example.com/acme/demo
@@ -130,7 +137,11 @@ def signed(source: str, path: str, body: Any, headers: Mapping[str, str], token:
     """A request as the host of a source proves it: a signature, a bearer token, or nothing."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {"Content-Type": "application/json", **headers}
-    if source in {"github", "gitea", "ghcr"}:
+    if source == "bitbucket":
+        # By the older header alone.
+        digest = hmac.new(token.encode(), content, hashlib.sha256).hexdigest()
+        named["X-Hub-Signature"] = f"sha256={digest}"
+    elif source in {"github", "gitea", "ghcr"}:
         digest = hmac.new(token.encode(), content, hashlib.sha256).hexdigest()
         named["X-Hub-Signature-256"] = f"sha256={digest}"
     elif source in {"gitlab", "harbor", "registry"}:
@@ -178,6 +189,8 @@ DELIVERIES = (
     _git("gitlab", _GITLAB, "Push Hook", "gitlab/push", "diaspora"),
     _git("gitlab", _GITLAB, "Tag Push Hook", "gitlab/tag_push", "example"),
     _git("gitlab", _GITLAB, "Merge Request Hook", "gitlab/merge_request", "gitlab-test"),
+    _git("bitbucket", "X-Event-Key", "repo:push", "bitbucket/push", "foo"),
+    _git("bitbucket", "X-Event-Key", "repo:push", "bitbucket/push_tag_create", "foo"),
     *(
         Sample(
             "codeup",

@@ -259,7 +259,10 @@ def test_a_host_without_statuses_and_an_unknown_address_are_refused(tmp_path: Pa
     path = written(tmp_path)
     text = path.read_text("utf-8")
     path.write_text(text.replace("host: gitea", "host: harbor"), "utf-8")
-    assert "hookline sets no statuses at harbor; it does at codeup, gitea, github, gitlab" in refused(path)
+    assert (
+        "hookline sets no statuses at harbor; it does at bitbucket, codeup, gitea, github, gitlab"
+        in refused(path)
+    )
     path.write_text(text.replace("source: gitea", "source: other"), "utf-8")
     assert (
         "no pipeline has a repository of it; write api:, as in api: https://git.example.com/api/v1"

@@ -68,6 +68,8 @@ FORMS = [
     ("git@forgejo.example.com:acme/shop", "https://forgejo.example.com/acme/shop.git", "gitea"),
     ("https://github.com/acme/shop.js.git", "https://github.com/acme/shop.js.git", "github"),
     ("git@gitee.com:acme/shop.git", "https://gitee.com/acme/shop.git", "gitee"),
+    ("git@bitbucket.org:acme/shop.git", "https://bitbucket.org/acme/shop.git", "bitbucket"),
+    ("ssh://git@altssh.bitbucket.org:443/acme/shop.git", "https://bitbucket.org/acme/shop.git", "bitbucket"),
     ("git@codeup.aliyun.com:60de7a68/acme/shop.git", "https://codeup.aliyun.com/60de7a68/acme/shop.git", "codeup"),
     ("https://gitee.example.com/acme/shop", "https://gitee.example.com/acme/shop.git", "gitee"),
 ]  # fmt: skip
@@ -107,9 +109,9 @@ def test_every_form_of_remote_is_read(folder: Path, remote: str, clone: str, hos
         ("https://x:t0ken@github.com/acme/my%20shop", "expected a server and a name"),
         ("s3://bucket/acme/shop", "expected a server and a name"),
         ("git@[::1]:acme/shop", "expected a server and a name"),
-        ("https://git.example.com/acme/shop", "the name of git.example.com does not say which git host it is; expected --host codeup, gitea, gitee, github, gitlab"),
+        ("https://git.example.com/acme/shop", "the name of git.example.com does not say which git host it is; expected --host bitbucket, codeup, gitea, gitee, github, gitlab"),
         ("https://mygithub.example.com/acme/shop", "does not say which git host it is"),
-        ("git@bitbucket.org:acme/shop.git", "does not say which git host it is"),
+        ("git@bitbucket.example.org:acme/shop.git", "does not say which git host it is"),
     ],
 )  # fmt: skip
 def test_what_names_no_repository_or_no_host_is_refused_and_nothing_is_written(
@@ -125,7 +127,7 @@ def test_what_names_no_repository_or_no_host_is_refused_and_nothing_is_written(
 
 def test_the_host_can_be_named(folder: Path) -> None:
     git("remote", "add", "origin", "https://git.example.com/acme/shop")
-    for name in ("github", "gitlab", "gitea", "gitee", "codeup"):
+    for name in ("github", "gitlab", "gitea", "gitee", "codeup", "bitbucket"):
         text = hookline("init", "--host", name, "--to", "-").stdout
         assert yaml.safe_load(text)["sources"][name]["host"] == name
     assert hookline("init", "--host", "acr").exit_code == 2

@@ -67,7 +67,7 @@ def declaration(name: str, *, fan_out: bool) -> str:
                 found["run"] |= {"priority": 7, "mutex": "own"}
             if "push" in record.kinds:
                 found["repository"] = {"source": name, "name": key, "url": f"https://example.com/{own}.git"}
-                found["events"] = copy.deepcopy(GIT[number])
+                found["events"] = {kind: rule for kind, rule in GIT[number].items() if kind in record.kinds}
                 if number == 2 and not record.lists_files:
                     # unknown: skip would skip every push.
                     found["events"]["push"] = {"authors": {"exclude": ["*-bot"]}}
@@ -116,7 +116,7 @@ def agree(name: str, wire: Any) -> Simulation:
         for fan_out, found in ((True, listed), (False, alone))
     )
     if any(each.reason == "ANOTHER_PUSH" for each in alone.results):
-        # A list starts the runs of every push in a delivery; a table those of one.
+        # A list starts the runs of every push in a delivery; a table those of one push, and of one branch a pipeline's.
         assert [each for each in one_by_one if each[5] is not None and each not in together] == []
     else:
         assert together == one_by_one

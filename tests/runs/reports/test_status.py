@@ -167,7 +167,7 @@ def test_codeup_is_told_with_its_organization_where_everybody_has_one_address(
     assert request.headers["x-yunxiao-token"] == "token"
 
 
-@pytest.mark.parametrize(("host", "key", "most"), [("codeup", "context", 50)])
+@pytest.mark.parametrize(("host", "key", "most"), [("codeup", "context", 50), ("bitbucket", "key", 40)])
 def test_a_name_that_the_host_would_cut_keeps_its_own_end(host: str, key: str, most: int) -> None:
     def named(context: str) -> str:
         status = Status("acme/shop", "3f1c" * 10, context, "success", "passed")
