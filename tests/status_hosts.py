@@ -200,7 +200,8 @@ class StatusHost:
 
     def _page(self, rows: list[Any], query: Mapping[str, str]) -> Answered:
         """One page: GitHub and GitLab link the next one, Gitea says how many rows there are."""
-        asked = query.get("pagelen") or query.get("perPage", query.get("per_page", query.get("limit", 20)))
+        names = ("pagelen", "perPage", "per_page", "limit")
+        asked = next((query[name] for name in names if name in query), "20")
         size, page = int(asked), int(query.get("page", 1))
         shown = rows[(page - 1) * size : page * size]
         if self.kind == "gitea":
