@@ -4,7 +4,7 @@ Sources: GitHub's REST documentation (1,000 statuses for a commit and context, d
 case, rate limits); gitlabhq app/services/ci/create_commit_status_service.rb and app/models/commit_status.rb (state machine, pipelines, 409);
 gitea routers/api/v1/repo/status.go (every post is a row); help.aliyun.com, "CreateCommitStatus" (Codeup: contexts of 50 characters, descriptions of
 3,000, pages of at most 100); developer.atlassian.com, "Commit statuses" (Bitbucket Cloud: keys of 40 characters, one status of a key, a page to lead to,
-pages that link the next one).
+pages that link the next one) and "Updating build status for commits" (Data Center: 404 where a commit has no status of a key).
 """
 
 import json
@@ -77,6 +77,7 @@ class StatusHost:
                 "gitea": headers.get("Authorization") == f"token {self.token}",
                 "gitlab": headers.get("PRIVATE-TOKEN") == self.token,
                 "codeup": headers.get("x-yunxiao-token") == self.token,
+                "bitbucketserver": headers.get("Authorization") == f"Bearer {self.token}",
                 "bitbucket": headers.get("Authorization") == f"Bearer {self.token}",
             }[self.kind]
             if not given:
@@ -86,7 +87,7 @@ class StatusHost:
             found: Answered | None = getattr(self, f"_{self.kind}")(method, path, query, body)
             if method == "GET" and found is not None and isinstance(found[1], list):
                 found = self._page(found[1], query)
-            if method == "POST" and found is not None and found[0] == 201 and self.after:
+            if method == "POST" and found is not None and found[0] in {201, 204} and self.after:
                 return self.after.pop(0)()
             return found
 
@@ -133,6 +134,26 @@ class StatusHost:
         ):
             return 400, {"type": "error", "error": {"message": "Bad request"}}, {}
         return self._took(repository, sha, body["key"], body["state"], body["description"])
+
+    def _bitbucketserver(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answered:
+        parts = path.strip("/").split("/")
+        if (parts[0], parts[2], parts[4], parts[6:]) != ("projects", "repos", "commits", ["builds"]):
+            return 404, {"errors": [{"message": "Not found"}]}, {}
+        repository, sha = f"{parts[1]}/{parts[3]}", parts[5]
+        if method == "GET":
+            rows = [each for each in self._rows(repository, sha, "state") if each["context"] == query["key"]]
+            found = (
+                {**rows[0], "key": rows[0]["context"]} if rows else {"errors": [{"message": "No such build"}]}
+            )
+            return 200 if rows else 404, found, {}
+        if (
+            body["state"] not in {"INPROGRESS", "SUCCESSFUL", "FAILED", "CANCELLED", "UNKNOWN"}
+            or not 0 < len(body["key"]) <= 255
+            or not body["url"].startswith("http")
+        ):
+            return 400, {"errors": [{"message": "Bad request"}]}, {}
+        self._took(repository, sha, body["key"], body["state"], body["description"])
+        return 204, None, {}
 
     def _codeup(self, method: str, path: str, _: Mapping[str, str], body: Any) -> Answered:
         # A Region edition: the path names no organization.

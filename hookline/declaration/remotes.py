@@ -9,7 +9,7 @@ from pathlib import Path
 from documents.lines import shows
 from events.scalars import check_repository_name
 
-__all__ = ["Checkout", "Location", "host_of", "parse_location", "read_checkout"]
+__all__ = ["Checkout", "Location", "as_cloned", "host_of", "parse_location", "read_checkout"]
 
 _SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<server>[^@/:\s]+):(?P<path>.+)")
 """The short form of ssh: user@server:path. A / before the colon makes it a folder for git, too."""
@@ -40,6 +40,7 @@ _NAMED = {
     "forgejo": "gitea",
     "gitee": "gitee",
     "codeup": "codeup",
+    "bitbucket": "bitbucketserver",
 }
 _EXPECTED = "expected a server and a name, such as github.com/acme/shop"
 
@@ -103,6 +104,14 @@ def parse_location(text: str) -> Location:
     except ValueError:
         raise ValueError(_EXPECTED) from None
     return Location(server if port is None else f"{server}:{port}", name)
+
+
+def as_cloned(location: Location, host: str) -> tuple[str, str]:
+    """Name and clone URL over HTTPS of a repository: Bitbucket Data Center has scm/ in one and not in the other."""
+    if host != "bitbucketserver":
+        return location.name, location.url
+    name = location.name.removeprefix("scm/")
+    return name, Location(location.server, f"scm/{name}").url
 
 
 def host_of(server: str) -> str | None:

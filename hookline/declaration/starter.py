@@ -8,7 +8,7 @@ import yaml
 
 from events.host import Verification
 from events.host import host as record_of
-from hookline.declaration.remotes import Location
+from hookline.declaration.remotes import Location, as_cloned
 
 __all__ = ["random_endpoint", "starter"]
 
@@ -61,7 +61,8 @@ def starter(repository: Location, host: str, branch: str) -> str:
         or "build"
     )
     branch = _quoted(branch)
-    image_path = re.sub(r"[^a-z0-9._/-]+", "-", repository.name.lower()).strip("-./_")
+    name, url = as_cloned(repository, host)
+    image_path = re.sub(r"[^a-z0-9._/-]+", "-", name.lower()).strip("-./_")
     return f"""\
 # yaml-language-server: $schema=./hookline.schema.json
 # The schema for your editor: hookline schema > hookline.schema.json
@@ -89,8 +90,8 @@ pipelines:
   {pipeline}:
     repository:
       source: {host}
-      name: {repository.name}
-      url: {repository.url}
+      name: {name}
+      url: {url}
     image: registry.example.com/{image_path}     # change this: the image to push, without tag
     events:
       push:

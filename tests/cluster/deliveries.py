@@ -36,6 +36,7 @@ sources:
     endpoint: {DOCKER_HUB_PATH}
     unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
   bitbucket: {{host: bitbucket, endpoint: /bitbucket, secret: {{name: hooks, key: bitbucket}}}}
+  bitbucketserver: {{host: bitbucketserver, endpoint: /bitbucketserver, secret: {{name: hooks, key: bitbucketserver}}}}
   codeup:
     host: codeup
     endpoint: {CODEUP_PATH}
@@ -79,6 +80,13 @@ pipelines:
     events:
       push: {{branches: [master]}}
       tag: {{tags: ["feature/*"], branch: master}}
+  my-repo:
+    repository: {{source: bitbucketserver, name: PRJ/my-repo, url: "https://bitbucket.example.com/scm/prj/my-repo.git"}}
+    image: registry.example.com/acme/my-repo
+    events:
+      push: {{branches: [master]}}
+      tag: {{tags: ["v*"], branch: master}}
+      pull_request: {{into: [master]}}
   demo:
     repository: {{source: codeup, name: 60de7a6852743a5162b5f957/demo, url: "https://codeup.aliyun.com/60de7a6852743a5162b5f957/demo.git"}}
     image: registry.example.com/acme/demo
@@ -137,7 +145,7 @@ def signed(source: str, path: str, body: Any, headers: Mapping[str, str], token:
     """A request as the host of a source proves it: a signature, a bearer token, or nothing."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {"Content-Type": "application/json", **headers}
-    if source == "bitbucket":
+    if source in {"bitbucket", "bitbucketserver"}:
         # By the older header alone.
         digest = hmac.new(token.encode(), content, hashlib.sha256).hexdigest()
         named["X-Hub-Signature"] = f"sha256={digest}"
@@ -191,6 +199,14 @@ DELIVERIES = (
     _git("gitlab", _GITLAB, "Merge Request Hook", "gitlab/merge_request", "gitlab-test"),
     _git("bitbucket", "X-Event-Key", "repo:push", "bitbucket/push", "foo"),
     _git("bitbucket", "X-Event-Key", "repo:push", "bitbucket/push_tag_create", "foo"),
+    *(
+        _git("bitbucketserver", "X-Event-Key", event, f"bitbucketserver/{name}", "my-repo")
+        for event, name in (
+            ("repo:refs_changed", "push"),
+            ("repo:refs_changed", "push_tag_create"),
+            ("pr:opened", "pr_open"),
+        )
+    ),
     *(
         Sample(
             "codeup",

@@ -8,6 +8,7 @@ as rendered into Workflow objects. A Sensor that says something else is seen: th
 import copy
 import itertools
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,6 +29,7 @@ from sensors.manifests import SensorPlan
 from sensors.program import reader
 
 SEED = 20261124
+NAME = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+")
 EDITED = 1_800
 """Edited events per host."""
 SAMPLE = 12
@@ -60,7 +62,7 @@ def declaration() -> str:
             sources[name] = {"host": name, "endpoint": endpoint, "secret": {"name": "hooks", "key": name}}
         read = reader(record, name)
         keys = {key for event in events(name) for key in read.keys(BusEvent("", "", event).text())}
-        for number, key in enumerate(sorted(key for key in keys if key and "/" in key)):
+        for number, key in enumerate(sorted(key for key in keys if key and NAME.fullmatch(key))):
             pipeline = f"{name}-{number}"
             git = f"https://example.com/{pipeline}.git"
             found: dict[str, Any] = {"image": f"registry.example.com/out/{pipeline}"}

@@ -109,9 +109,9 @@ def test_every_form_of_remote_is_read(folder: Path, remote: str, clone: str, hos
         ("https://x:t0ken@github.com/acme/my%20shop", "expected a server and a name"),
         ("s3://bucket/acme/shop", "expected a server and a name"),
         ("git@[::1]:acme/shop", "expected a server and a name"),
-        ("https://git.example.com/acme/shop", "the name of git.example.com does not say which git host it is; expected --host bitbucket, codeup, gitea, gitee, github, gitlab"),
+        ("https://git.example.com/acme/shop", "the name of git.example.com does not say which git host it is; expected --host bitbucket, bitbucketserver, codeup, gitea, gitee, github, gitlab"),
         ("https://mygithub.example.com/acme/shop", "does not say which git host it is"),
-        ("git@bitbucket.example.org:acme/shop.git", "does not say which git host it is"),
+        ("git@bucket.example.org:acme/shop.git", "does not say which git host it is"),
     ],
 )  # fmt: skip
 def test_what_names_no_repository_or_no_host_is_refused_and_nothing_is_written(
@@ -140,6 +140,23 @@ def test_the_file_for_any_git_host_is_valid_and_names_its_webhook(folder: Path, 
     assert hookline("validate").exit_code == 0
     printed = hookline("webhooks").stdout
     assert host(name).webhook.place in printed
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://bitbucket.example.com/scm/prj/my-repo.git",
+        "https://octo@bitbucket.example.com/scm/prj/my-repo.git",
+        "ssh://git@bitbucket.example.com:7999/prj/my-repo.git",
+    ],
+)
+def test_of_bitbucket_data_center_the_name_is_told_from_the_path_of_clones(folder: Path, remote: str) -> None:
+    git("remote", "add", "origin", remote)
+    declared = yaml.safe_load(hookline("init", "--to", "-").stdout)
+    assert declared["sources"]["bitbucketserver"]["host"] == "bitbucketserver"
+    repository = declared["pipelines"]["my-repo"]["repository"]
+    assert repository["name"] == "prj/my-repo"
+    assert repository["url"] == "https://bitbucket.example.com/scm/prj/my-repo.git"
 
 
 def test_without_origin_the_only_remote_is_taken(folder: Path) -> None:

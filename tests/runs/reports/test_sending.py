@@ -20,7 +20,7 @@ def report(word: Word, context: str = "hookline/shop", *, unsure: bool = False) 
     )
 
 
-@pytest.mark.parametrize("kind", ["github", "gitea", "gitlab", "codeup", "bitbucket"])
+@pytest.mark.parametrize("kind", ["github", "gitea", "gitlab", "codeup", "bitbucket", "bitbucketserver"])
 def test_a_status_behind_a_page_of_others_is_not_told_twice(kind: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
     with status_host(kind) as host:
@@ -34,11 +34,12 @@ def test_a_status_behind_a_page_of_others_is_not_told_twice(kind: str, tmp_path:
         assert len(host.told) == told
 
 
-def test_bitbucket_keeps_one_status_of_a_key_and_needs_a_page_to_lead_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["bitbucket", "bitbucketserver"])
+def test_bitbucket_keeps_one_status_of_a_key_and_needs_a_page_to_lead_to(kind: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
-    with status_host("bitbucket") as host:
+    with status_host(kind) as host:
         token.write_text(host.secret())
-        send = sender(HOST_APIS["bitbucket"], host.url, token)
+        send = sender(HOST_APIS[kind], host.url, token)
         for word in WAITING:
             assert isinstance(send(report(word)), Delivered)
         assert host.states() == ["INPROGRESS", "INPROGRESS", "FAILED"]

@@ -167,13 +167,16 @@ def test_codeup_is_told_with_its_organization_where_everybody_has_one_address(
     assert request.headers["x-yunxiao-token"] == "token"
 
 
-@pytest.mark.parametrize(("host", "key", "most"), [("codeup", "context", 50), ("bitbucket", "key", 40)])
+@pytest.mark.parametrize(
+    ("host", "key", "most"),
+    [("codeup", "context", 50), ("bitbucket", "key", 40), ("bitbucketserver", "key", 255)],
+)
 def test_a_name_that_the_host_would_cut_keeps_its_own_end(host: str, key: str, most: int) -> None:
     def named(context: str) -> str:
         status = Status("acme/shop", "3f1c" * 10, context, "success", "passed")
         return str((HOST_APIS[host].request("https://api.example.com", "token", status, "").body or {})[key])
 
-    long = ["hookline/" + "x" * 60 + end for end in ("one", "two")]
+    long = ["hookline/" + "x" * 300 + end for end in ("one", "two")]
     assert named("hookline/shop") == "hookline/shop"
     assert [len(named(each)) for each in long] == [most, most]
     assert named(long[0]) != named(long[1])
