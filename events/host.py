@@ -2,9 +2,11 @@
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 
 from events import hosts
 from events.canonical import Kind
@@ -40,12 +42,18 @@ class Host:
     """Whether the host compares repository names ignoring case."""
     lists_files: bool = False
     """Whether its push events list changed files; no host lists them on pull requests or tags."""
+    several_refs: bool = False
+    """Whether one delivery may tell of several branches and tags."""
+    lacks: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Kinds of events that it sends and that start nothing → why, and what to do in their place, as a sentence without its end."""
     tells_added_labels: bool = False
     """Whether its pull request events say which label was added, which is how a request from a fork is approved."""
     request_refs: str = "refs/pull/"
     """Begin of the ref of a pull request's head, before its number."""
     official_namespace: str | None = None
     """The namespace of a registry's own images, where nobody else can set a webhook; a name without a slash is in it."""
+    senders: tuple[str, ...] = ()
+    """Address blocks from which it says that it delivers; empty where it names none."""
     registries: tuple[str, ...] = ()
     """Registry names that its images live under, where that is fixed (Docker Hub, GHCR); empty = any."""
 

@@ -101,7 +101,8 @@ def assigned(routes: Iterable[Route], shards: int, *, fan_out: bool) -> Assignme
     wide: list[Route] = []
     for (source, key), found in sorted(by_key.items()):
         shard = rendezvous(f"{source}/{key}", shards)
-        listed = fan_out and len(found) > LANES
+        # A trigger makes one Workflow of a delivery, and a pipeline may start by each branch that a delivery tells.
+        listed = fan_out and (len(found) > LANES or found[0].source.host.several_refs)
         for lane, route in enumerate(sorted(found, key=lambda each: each.pipeline), start=1):
             sandboxed = route.workload.sandboxed
             if listed:

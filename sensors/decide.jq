@@ -296,16 +296,16 @@ def judged:
 
 # The pushes of a delivery; every other delivery tells one event.
 def pushes:
-#if image_push
+#if image_push several_refs
   if .also != null then del(.also), .also[] else . end |
 #end
   .;
 
 #if table
 # Of several pushes in one delivery, the one that is decided: a trigger makes one Workflow of a delivery. The first that
-# runs, else the first whose image the table has, else the first.
+# runs, else the first whose repository or image the table has, else the first.
 def used:
-#if image_push
+#if image_push several_refs
   if .also == null then . else
     [pushes | {push: ., found: judged}]
     | (first(.[] | select(.found.action == "run")) // first(.[] | select(.found.pipeline != null)) // .[0])
@@ -376,11 +376,17 @@ def each_judged:
      else {$rule, verdict: ($event | verdict($rule; $template))} end) as $found
   | $event | order($entry; $found.rule; $template; $found.verdict[0]; $found.verdict[1]);
 
-# All pipelines of a key are decided at once, each by the first push that starts it: one run is made as it is, several by a fan-out.
+# All pipelines of a key are decided at once: one run is made as it is, several by a fan-out. Of several pushes of an image each pipeline is started
+# by the first that starts it, of several branches and tags by each of them.
 def judged:
   [pushes] as $pushes
   | [range(0; $pushes | length) as $number | $pushes[$number] | each_judged | .push = $number]
+#if one_ref
   | (if ($pushes | length) == 1 then . else group_by(.pipeline) | map(first(.[] | select(.action == "run")) // .[0]) end) as $all
+#end
+#if several_refs
+  | (if ($pushes | length) == 1 then . else group_by(.pipeline) | map((map(select(.action == "run")) | select(. != [])) // .[:1]) | add // [] end) as $all
+#end
   | [$all[] | select(.action == "run")] as $orders
   | if $all == [] then $pushes[0] | unlisted
     else

@@ -1,5 +1,6 @@
 """The offline run: one event through the dependencies that it would reach, by the programs that the Sensor runs."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,18 +74,22 @@ def _outcomes(
     )
     fan_out = created[0] if created and is_fan_out(created[0]) else None
     started = runs_of(fan_out) if fan_out is not None else created[:1]
-    # A schedule's Workflow is that of the dependency's one pipeline.
-    by_pipeline = {
-        each["metadata"]["labels"].get(f"{PREFIX}pipeline", dependency.pipelines[0]): each for each in started
-    }
+    by_pipeline: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for workflow in started:
+        # A schedule's Workflow is that of the dependency's one pipeline.
+        name = workflow["metadata"]["labels"].get(f"{PREFIX}pipeline", dependency.pipelines[0])
+        by_pipeline[name].append(workflow)
     for each in judged:
+        # A pipeline that several branches of one delivery start has a run for each, in their order.
+        runs = by_pipeline.get(each["pipeline"], [])
+        run = runs.pop(0) if runs and each["action"] == "run" else None
         yield Outcome(
             dependency=dependency,
             pipeline=each["pipeline"],
             verdict=each["verdict"],
             reason=each["reason"],
             action=each["action"],
-            workflow=by_pipeline.get(each["pipeline"]),
-            beside=tuple(created[1:]) if each["pipeline"] in by_pipeline else (),
-            fan_out=fan_out if each["pipeline"] in by_pipeline else None,
+            workflow=run,
+            beside=tuple(created[1:]) if run is not None else (),
+            fan_out=fan_out if run is not None else None,
         )

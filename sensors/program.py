@@ -41,6 +41,7 @@ def _parts(text: str, wanted: frozenset[str]) -> str:
     carries no path rules: the Sensor object has to fit into one environment variable. `any_ref` says whether some template of the
     table takes every name of a branch or tag, `open_paths` whether runs of some can answer a path filter; without, they are `plain_ref`
     and `told_paths`. `suspended` is for tables with suspended pipelines, `mutexes` for tables with runs that wait for each other, `namespaces` for tables over several namespaces.
+    `several_refs` is for hosts that tell several branches and tags in one delivery, `one_ref` for all others.
     `table` is for programs that decide one pipeline of a key, `list` for those that decide several, `started` for who starts what these decided.
     """
     kept: list[str] = []
@@ -108,6 +109,8 @@ class Program:
     """A `transform.jq` text. Its last line is what the Sensor runs; offline it can be asked more."""
 
     definitions: str
+    listed: bool = False
+    """Whether it decides all pipelines of a key, and several runs are started by a fan-out."""
 
     @property
     def text(self) -> str:
@@ -157,6 +160,13 @@ class Program:
     def used_by(self, pipeline: str, data: str) -> dict[str, Any]:
         """The canonical event by which a pipeline was decided."""
         return cast("dict[str, Any]", self.ask(data, f"canonical | used_by({json.dumps(pipeline)})"))
+
+    def left(self, data: str) -> list[tuple[str, dict[str, Any]]]:
+        """Pipelines with pushes of the delivery by which they would start, and do not: another push of it starts the one Workflow."""
+        if self.listed:
+            return []
+        question = 'canonical | used as $used | [pushes | select(. != $used) | {push: ., found: judged} | select(.found.action == "run")]'
+        return [(str(each["found"]["pipeline"]), each["push"]) for each in self.ask(data, question)]
 
     def pushes(self, data: str) -> list[dict[str, Any]]:
         """The canonical events of a delivery: one, or one for each push in it."""
@@ -255,11 +265,12 @@ def compose(
     if mutex_path:
         parts.add("mutexes")
     parts |= {"table"} if fan_out is None else {"list", "namespaces"}
+    parts.add("several_refs" if host.several_refs else "one_ref")
     if any("namespace" in entry for entry in entries):
         parts.add("namespaces")
     if any("suspended" in entry[kind] for entry in entries for kind in kinds & entry.keys()):
         parts.add("suspended")
-    return Program(constants + _definitions(host.name, kinds | parts))
+    return Program(constants + _definitions(host.name, kinds | parts), fan_out is not None)
 
 
 def suspended_schedule(pipeline: str, config: str, suspended: bool | int) -> Program:

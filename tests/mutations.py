@@ -63,6 +63,25 @@ def derived(name: str) -> list[tuple[str, Any]]:
     if name == "ghcr":
         registry_package = {"action": "updated", "registry_package": container()["package"]}
         return [("package", container()), ("registry_package", registry_package)]
+    if name == "bitbucket":
+        push, tag = payload("bitbucket/push"), payload("bitbucket/push_tag_create")
+        changes = push["push"]["changes"] + tag["push"]["changes"]
+        changes.append(edited(changes[0], new__name="develop", forced=True))
+        return [("repo:push", edited(push, push__changes=changes))]
+    if name == "bitbucketserver":
+        push, tag = payload("bitbucketserver/push"), payload("bitbucketserver/push_tag_create")
+        change = push["changes"][0]
+        request = payload("bitbucketserver/pr_modified_meta")
+        request["pullRequest"]["fromRef"]["repository"] = request["pullRequest"]["toRef"]["repository"]
+        request["pullRequest"]["draft"] = False
+        return [
+            ("repo:refs_changed", {**push, "toCommit": {"id": change["toHash"], "message": "x [skip ci]"}}),
+            (
+                "repo:refs_changed",
+                {**push, "changes": [change, *tag["changes"], {**change, "refId": "refs/heads/develop"}]},
+            ),
+            ("pr:modified", {**request, "previousDraft": True}),
+        ]
     if name == "gitea":
         push, request = payload("gitea/push"), payload("gitea/pull_request-opened")
         push["repository"]["updated_at"] = "2026-11-26T17:27:25Z"

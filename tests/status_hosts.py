@@ -2,7 +2,9 @@
 
 Sources: GitHub's REST documentation (1,000 statuses for a commit and context, descriptions of 140 characters, contexts compared without
 case, rate limits); gitlabhq app/services/ci/create_commit_status_service.rb and app/models/commit_status.rb (state machine, pipelines, 409);
-gitea routers/api/v1/repo/status.go (every post is a row).
+gitea routers/api/v1/repo/status.go (every post is a row); help.aliyun.com, "CreateCommitStatus" (Codeup: contexts of 50 characters, descriptions of
+3,000, pages of at most 100); developer.atlassian.com, "Commit statuses" (Bitbucket Cloud: keys of 40 characters, one status of a key, a page to lead to,
+pages that link the next one) and "Updating build status for commits" (Data Center: 404 where a commit has no status of a key).
 """
 
 import json
@@ -74,6 +76,9 @@ class StatusHost:
                 "github": headers.get("Authorization") == f"Bearer {self.token}",
                 "gitea": headers.get("Authorization") == f"token {self.token}",
                 "gitlab": headers.get("PRIVATE-TOKEN") == self.token,
+                "codeup": headers.get("x-yunxiao-token") == self.token,
+                "bitbucketserver": headers.get("Authorization") == f"Bearer {self.token}",
+                "bitbucket": headers.get("Authorization") == f"Bearer {self.token}",
             }[self.kind]
             if not given:
                 return 401, {"message": "401 Unauthorized"}, {}
@@ -82,7 +87,7 @@ class StatusHost:
             found: Answered | None = getattr(self, f"_{self.kind}")(method, path, query, body)
             if method == "GET" and found is not None and isinstance(found[1], list):
                 found = self._page(found[1], query)
-            if method == "POST" and found is not None and found[0] == 201 and self.after:
+            if method == "POST" and found is not None and found[0] in {201, 204} and self.after:
                 return self.after.pop(0)()
             return found
 
@@ -112,6 +117,61 @@ class StatusHost:
         if body["state"] not in {"pending", "success", "error", "failure", "warning"}:
             return 422, {"message": "invalid state"}, {}
         return self._took("/".join(parts[1:3]), parts[4], body["context"], body["state"], body["description"])
+
+    def _bitbucket(self, method: str, path: str, _: Mapping[str, str], body: Any) -> Answered:
+        parts = path.strip("/").split("/")
+        if parts[0] != "repositories" or parts[3] != "commit" or parts[5] != "statuses":
+            return 404, {"type": "error", "error": {"message": "Resource not found"}}, {}
+        repository, sha = "/".join(parts[1:3]), parts[4]
+        if method == "GET":
+            newest = {each["context"]: each for each in reversed(self._rows(repository, sha, "state"))}
+            return 200, [{**each, "key": key} for key, each in newest.items()], {}
+        if (
+            parts[6:] != ["build"]
+            or body["state"] not in {"INPROGRESS", "SUCCESSFUL", "FAILED", "STOPPED"}
+            or not 0 < len(body["key"]) <= 40
+            or not body["url"].startswith("http")
+        ):
+            return 400, {"type": "error", "error": {"message": "Bad request"}}, {}
+        return self._took(repository, sha, body["key"], body["state"], body["description"])
+
+    def _bitbucketserver(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answered:
+        parts = path.strip("/").split("/")
+        if (parts[0], parts[2], parts[4], parts[6:]) != ("projects", "repos", "commits", ["builds"]):
+            return 404, {"errors": [{"message": "Not found"}]}, {}
+        repository, sha = f"{parts[1]}/{parts[3]}", parts[5]
+        if method == "GET":
+            rows = [each for each in self._rows(repository, sha, "state") if each["context"] == query["key"]]
+            found = (
+                {**rows[0], "key": rows[0]["context"]} if rows else {"errors": [{"message": "No such build"}]}
+            )
+            return 200 if rows else 404, found, {}
+        if (
+            body["state"] not in {"INPROGRESS", "SUCCESSFUL", "FAILED", "CANCELLED", "UNKNOWN"}
+            or not 0 < len(body["key"]) <= 255
+            or not body["url"].startswith("http")
+        ):
+            return 400, {"errors": [{"message": "Bad request"}]}, {}
+        self._took(repository, sha, body["key"], body["state"], body["description"])
+        return 204, None, {}
+
+    def _codeup(self, method: str, path: str, _: Mapping[str, str], body: Any) -> Answered:
+        # A Region edition: the path names no organization.
+        parts = path.strip("/").split("/")
+        if parts[0] != "repositories" or parts[2] != "commits" or parts[4:] != ["statuses"]:
+            return 404, {"errorCode": "NOT_FOUND", "errorMessage": "Not found."}, {}
+        repository, sha = unquote(parts[1]), parts[3]
+        if method == "GET":
+            return 200, self._rows(repository, sha, "state"), {}
+        wrong = (
+            body["state"] not in {"error", "failure", "pending", "success"}
+            or not 0 < len(body["context"]) <= 50
+            or len(body["description"]) > 3000
+        )
+        same = [each for each in self.told if (each[1], each[2].lower()) == (sha, body["context"].lower())]
+        if wrong or len(same) >= self.most:
+            return 400, {"errorCode": "InvalidParameter", "errorMessage": "Invalid parameter."}, {}
+        return self._took(repository, sha, body["context"], body["state"], body["description"])
 
     def _gitlab(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Answered:
         parts = path.strip("/").split("/")
@@ -161,10 +221,17 @@ class StatusHost:
 
     def _page(self, rows: list[Any], query: Mapping[str, str]) -> Answered:
         """One page: GitHub and GitLab link the next one, Gitea says how many rows there are."""
-        size, page = int(query.get("per_page", query.get("limit", 20))), int(query.get("page", 1))
+        names = ("pagelen", "perPage", "per_page", "limit")
+        asked = next((query[name] for name in names if name in query), "20")
+        size, page = int(asked), int(query.get("page", 1))
         shown = rows[(page - 1) * size : page * size]
         if self.kind == "gitea":
             return 200, shown, {"X-Total-Count": str(len(rows))}
+        if self.kind == "codeup":
+            return 200, shown, {}
+        if self.kind == "bitbucket":
+            following = {"next": "https://elsewhere.example/next"} if len(rows) > page * size else {}
+            return 200, {"values": shown, "pagelen": size, **following}, {}
         more = len(rows) > page * size
         return 200, shown, {"Link": '<https://elsewhere.example/next>; rel="next"'} if more else {}
 

@@ -1,10 +1,11 @@
 """Simulation: what every pipeline would do about one event, and why."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from events.canonical import FROM_REPOSITORIES
 from events.delivery import BusEvent, DeliveryError
 from hookline.plan.objects import cron_workflow_object
 from hookline.plan.planning import Plan
@@ -133,6 +134,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
             for pipeline in passed_over
         ]
         about.update(passed_over)
+        results += _left(plan, asked, text)
     used = [
         push
         for _, each in (asked if len(pushes) > 1 else [])
@@ -144,7 +146,7 @@ def simulate(plan: Plan, event: BusEvent, files: Sequence[str] | None = None) ->
     return Simulation(
         shown,
         tuple(each for each in pushes if each not in (shown, *used)),
-        tuple(sorted(results, key=lambda result: result.pipeline)),
+        tuple(sorted(results, key=lambda result: (result.pipeline, result.reason == "ANOTHER_PUSH"))),
         {reason: count for reason, count in others.items() if count},
     )
 
@@ -174,6 +176,14 @@ def _of_cron_workflow(plan: Plan, event: BusEvent, files: Sequence[str] | None) 
         )
     others = len(plan.workloads) - 1
     return Simulation({"kind": "schedule"}, (), (result,), {"SOURCE": others} if others else {})
+
+
+def _left(plan: Plan, asked: Sequence[tuple[SensorPlan, Dependency]], text: str) -> Iterator[Result]:
+    """The branches and tags of a delivery by which a pipeline would start too, if a trigger made more than one Workflow of it."""
+    for _, dependency in asked:
+        for pipeline, push in dependency.program.left(text) if dependency.program is not None else ():
+            if push["kind"] in FROM_REPOSITORIES:
+                yield Result(pipeline, plan.workloads[pipeline].namespace, "skip", "ANOTHER_PUSH")
 
 
 def _check_that_files_matter(plan: Plan, event: BusEvent, kind: str, keys: frozenset[str | None]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from documents.lines import shows
 from events.scalars import check_repository_name
 
-__all__ = ["Checkout", "Location", "host_of", "parse_location", "read_checkout"]
+__all__ = ["Checkout", "Location", "as_cloned", "host_of", "parse_location", "read_checkout"]
 
 _SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<server>[^@/:\s]+):(?P<path>.+)")
 """The short form of ssh: user@server:path. A / before the colon makes it a folder for git, too."""
@@ -21,10 +21,27 @@ _OVER_443 = {
     "ssh.github.com": "github.com",
     "altssh.gitlab.com": "gitlab.com",
     "altssh.codeberg.org": "codeberg.org",
+    "altssh.bitbucket.org": "bitbucket.org",
 }
 """Servers for ssh over port 443 → the server that they belong to."""
-_PUBLIC = {"github.com": "github", "gitlab.com": "gitlab", "gitea.com": "gitea", "codeberg.org": "gitea"}
-_NAMED = {"github": "github", "gitlab": "gitlab", "gitea": "gitea", "forgejo": "gitea"}
+_PUBLIC = {
+    "github.com": "github",
+    "gitlab.com": "gitlab",
+    "gitea.com": "gitea",
+    "codeberg.org": "gitea",
+    "gitee.com": "gitee",
+    "codeup.aliyun.com": "codeup",
+    "bitbucket.org": "bitbucket",
+}
+_NAMED = {
+    "github": "github",
+    "gitlab": "gitlab",
+    "gitea": "gitea",
+    "forgejo": "gitea",
+    "gitee": "gitee",
+    "codeup": "codeup",
+    "bitbucket": "bitbucketserver",
+}
 _EXPECTED = "expected a server and a name, such as github.com/acme/shop"
 
 
@@ -87,6 +104,14 @@ def parse_location(text: str) -> Location:
     except ValueError:
         raise ValueError(_EXPECTED) from None
     return Location(server if port is None else f"{server}:{port}", name)
+
+
+def as_cloned(location: Location, host: str) -> tuple[str, str]:
+    """Name and clone URL over HTTPS of a repository: Bitbucket Data Center has scm/ in one and not in the other."""
+    if host != "bitbucketserver":
+        return location.name, location.url
+    name = location.name.removeprefix("scm/")
+    return name, Location(location.server, f"scm/{name}").url
 
 
 def host_of(server: str) -> str | None:

@@ -6,7 +6,9 @@ import secrets
 
 import yaml
 
-from hookline.declaration.remotes import Location
+from events.host import Verification
+from events.host import host as record_of
+from hookline.declaration.remotes import Location, as_cloned
 
 __all__ = ["random_endpoint", "starter"]
 
@@ -23,6 +25,29 @@ def _quoted(branch: str) -> str:
     return branch if plain else json.dumps(branch, ensure_ascii=False)
 
 
+def _source(host: str) -> str:
+    """The lines of the source below its name."""
+    record = record_of(host)
+    if record.verification is Verification.NONE:
+        known = ", ".join(f'"{each}"' for each in record.senders) or '"203.0.113.0/24"'
+        said = "the host delivers from these" if record.senders else "change this: the addresses of the host"
+        return f"""\
+    host: {host}
+    # {record.title} proves nothing that Argo Events checks: this source is protected only by its path, which was made for you, and by a
+    # NetworkPolicy. Keep the path secret; hookline docs sources says how it stays out of Git.
+    endpoint: {random_endpoint(host)}
+    unverified:
+      because: "{record.title} sends no proof that Argo Events checks"
+      allowed_cidrs: [{known}]     # {said}"""
+    return f"""\
+    host: {host}
+    endpoint: /{host}            # the path to which the host delivers
+    secret: {{name: {host}-webhook, key: secret}}
+    # Create the Secret, and set the same text at the host. These commands never create an empty Secret, which would let everybody deliver.
+    # $ (umask 077; openssl rand -hex 32 > {host}-webhook.secret) && test -s {host}-webhook.secret &&
+    # $ kubectl -n ci create secret generic {host}-webhook --from-file=secret={host}-webhook.secret"""
+
+
 def starter(repository: Location, host: str, branch: str) -> str:
     """The text of a first hookline.yaml; every line of it is valid.
 
@@ -36,7 +61,8 @@ def starter(repository: Location, host: str, branch: str) -> str:
         or "build"
     )
     branch = _quoted(branch)
-    image_path = re.sub(r"[^a-z0-9._/-]+", "-", repository.name.lower()).strip("-./_")
+    name, url = as_cloned(repository, host)
+    image_path = re.sub(r"[^a-z0-9._/-]+", "-", name.lower()).strip("-./_")
     return f"""\
 # yaml-language-server: $schema=./hookline.schema.json
 # The schema for your editor: hookline schema > hookline.schema.json
@@ -48,12 +74,7 @@ cluster:
 
 sources:
   {host}:
-    host: {host}
-    endpoint: /{host}            # the path to which the host delivers
-    secret: {{name: {host}-webhook, key: secret}}
-    # Create the Secret, and set the same text at the host. These commands never create an empty Secret, which would let everybody deliver.
-    # $ (umask 077; openssl rand -hex 32 > {host}-webhook.secret) && test -s {host}-webhook.secret &&
-    # $ kubectl -n ci create secret generic {host}-webhook --from-file=secret={host}-webhook.secret
+{_source(host)}
   # A registry that cannot sign is protected only by its path. This path was made for you; keep it secret:
   # acr:
   #   host: acr
@@ -69,8 +90,8 @@ pipelines:
   {pipeline}:
     repository:
       source: {host}
-      name: {repository.name}
-      url: {repository.url}
+      name: {name}
+      url: {url}
     image: registry.example.com/{image_path}     # change this: the image to push, without tag
     events:
       push:

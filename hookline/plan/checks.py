@@ -165,6 +165,13 @@ def _check_endpoints(declaration: Declaration, endpoints: Mapping[str, Endpoint]
                 f'"{name}" is the name of an EventSource of hookline; name the source after its registry',
                 f"sources.{name}",
             )
+        if endpoint.host.several_refs and declaration.cluster.image is None and name in used:
+            problems.warn(
+                document.position(("sources", name), key=True),
+                f"{endpoint.host.title} tells all branches and tags of a push in one delivery, and without cluster.image a pipeline starts by the "
+                "first that it takes; the others start nothing (ANOTHER_PUSH). With cluster.image it starts by each of them",
+                f"sources.{name}",
+            )
         if name not in used:
             problems.warn(
                 document.position(("sources", name), key=True),

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from documents.diagnostics import Problems
 from events.canonical import FROM_REPOSITORIES
+from events.declaration import Paths
 from events.eventsource import Endpoint
+from events.host import host
 from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.account_checks import account_problem
 from hookline.plan.limit_checks import limit_problems
@@ -119,12 +121,9 @@ def _check_sources(declaration: Declaration, checked: _Pipeline, endpoints: Mapp
                     if kind == "merge_group"
                     else ""
                 )
-                checked.error(f"{endpoints[source].host.title} sends no {kind} events{page}", "events", kind)
-        push = pipeline.events.push
-        if push is not None and push.paths is not None and not endpoints[source].host.lists_files:
-            checked.error(
-                f"{endpoints[source].host.title} does not list changed files", "events", "push", "paths"
-            )
+                why = endpoints[source].host.lacks.get(kind)
+                said = f"sends no {kind} events{page}" if why is None else f"has no {kind} events here: {why}"
+                checked.error(f"{endpoints[source].host.title} {said}", "events", kind)
         if pipeline.events.sandboxed and not endpoints[source].host.tells_added_labels:
             checked.error(
                 f"{endpoints[source].host.title} lists the labels that a request has, and does not say in every version which one was "
@@ -208,6 +207,33 @@ def _check_run(declaration: Declaration, checked: _Pipeline, run: Run, template:
         checked.error("ACK One has no nodes of yours: compute: eci or acs", "run", "compute")
 
 
+def _check_unlisted_files(declaration: Declaration, checked: _Pipeline, template: Template) -> None:
+    """Refuse a path filter of pushes that nothing could ever answer: the host lists no files, and no run compares commits."""
+    push = checked.declared.pipeline.events.push
+    declared = declaration.sources.get(checked.declared.pipeline.repository.source or "")
+    if push is None or push.paths is None or declared is None:
+        return
+    sender = host(declared.source.host)
+    if sender.lists_files or not sender.kinds & FROM_REPOSITORIES:
+        return
+    if "paths" not in template.roles:
+        checked.error(
+            f"{sender.title} does not list changed files, and {template.name} cannot compare commits; use a template that can, such as run: "
+            f"{{template: hookline-ci-go}} (annotation {PREFIX}paths-parameter), or leave paths: out",
+            "events",
+            "push",
+            "paths",
+        )
+    elif isinstance(push.paths, Paths) and push.paths.unknown == "skip":
+        checked.error(
+            f"{sender.title} does not list changed files, so unknown: skip would skip every push; leave it out, and the run decides",
+            "events",
+            "push",
+            "paths",
+            "unknown",
+        )
+
+
 def _check_events(declaration: Declaration, checked: _Pipeline, template: Template) -> None:
     events = checked.declared.pipeline.events
     builds_branches = "commit" not in template.roles
@@ -237,6 +263,7 @@ def _check_events(declaration: Declaration, checked: _Pipeline, template: Templa
             "pull_request",
             "paths",
         )
+    _check_unlisted_files(declaration, checked, template)
     no_calendar = cron_workflows_alone(declaration.cluster)
     suspension = checked.declared.pipeline.suspended
     if (

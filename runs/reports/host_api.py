@@ -1,6 +1,7 @@
 """Requests that tell a git host of a status, and the meaning of its answers. No module here sends anything."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -13,16 +14,19 @@ __all__ = [
     "Delivered",
     "HostApi",
     "Later",
+    "Page",
     "Refused",
     "Request",
     "Response",
     "cut",
+    "full_page",
     "message_of",
     "newest",
     "path",
     "plain_body",
     "repository",
     "server",
+    "short",
     "usual_answer",
     "waits",
 ]
@@ -83,6 +87,35 @@ Answer = Delivered | Later | Refused
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the statuses of a commit."""
+
+    rows: Sequence[Any]
+    more: bool
+    """Whether there is another page."""
+
+
+def linked_page(response: Response, seen: int) -> Page | None:
+    """A page of a host that links the next one (GitHub, GitLab) or says how many rows all pages have (Gitea); None if it is no page.
+
+    Args:
+        response: The answer to a question.
+        seen: Rows of the pages before.
+    """
+    rows = response.body
+    if response.status != 200 or not isinstance(rows, list):
+        return None
+    total = response.headers.get("x-total-count", "")
+    counted = total.isascii() and total.isdigit() and len(total) < 10 and int(total) > seen + len(rows)
+    return Page(rows, bool(rows) and (counted or 'rel="next"' in response.headers.get("link", "")))
+
+
+def full_page(rows: Any, size: int) -> Page | None:
+    """A page of a host that does not say whether there are more: a full one may not be the last."""
+    return Page(rows, len(rows) >= size) if isinstance(rows, list) else None
+
+
+@dataclass(frozen=True, slots=True)
 class HostApi:
     """One kind of git host."""
 
@@ -101,6 +134,10 @@ class HostApi:
     """Word → the host's state. Two words of one state are told once."""
     name_key: str = "context"
     """Key of a status that holds its name, in the answer to a question."""
+    context: Callable[[str], str] = str
+    """A context as the host is told it, where it takes few characters."""
+    page: Callable[[Response, int], Page | None] = linked_page
+    """The page that an answer to a question holds, given the rows of the pages before; None if it holds none."""
     writes_a_minute: int = 0
     """Most requests in a minute; 0 for any number."""
     scarce_writes_an_hour: int = 0
@@ -127,7 +164,7 @@ def newest(statuses: Any, context: str, name: str) -> Mapping[str, Any]:
     """
     found = [
         each
-        for each in (statuses if isinstance(statuses, list) else ())
+        for each in (statuses if isinstance(statuses, list | tuple) else ())
         if isinstance(each, dict) and str(each.get(name, "")).lower() == context.lower()
     ]
     return max(found, key=lambda each: each["id"] if isinstance(each.get("id"), int) else 0, default={})
@@ -177,6 +214,14 @@ def path(text: str) -> str:
 def cut(text: str, most: int) -> str:
     """A text of at most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def short(text: str, most: int) -> str:
+    """A name of at most so many characters, which no other long one has: its end is a hash of what was cut."""
+    if len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.lower().encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{text[: most - 9]}-{digest}"
 
 
 def server(clone_url: str) -> str:

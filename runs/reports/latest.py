@@ -55,16 +55,13 @@ def latest(
         # The host's own link to the next page may have an address that is not reached from here.
         url = question.url if page == 1 else f"{question.url}&page={page}"
         response = ask(replace(question, url=url))
-        if response.status != 200:
-            return api.answer(status, response)
-        rows = response.body
-        if not isinstance(rows, list):
-            return Later("the host's list of statuses cannot be read")
-        if found := newest(rows, status.context, api.name_key):
+        found_page = api.page(response, seen)
+        if found_page is None:
+            unread = Later("the host's list of statuses cannot be read")
+            return unread if response.status == 200 else api.answer(status, response)
+        if found := newest(found_page.rows, api.context(status.context), api.name_key):
             return found
-        seen += len(rows)
-        total = response.headers.get("x-total-count", "")
-        more = total.isascii() and total.isdigit() and len(total) < 10 and int(total) > seen
-        if not rows or not (more or 'rel="next"' in response.headers.get("link", "")):
+        seen += len(found_page.rows)
+        if not found_page.more:
             return {}
     return Refused(f"the commit has more than {seen} statuses, so that nobody knows whether it has this one")

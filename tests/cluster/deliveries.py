@@ -14,6 +14,8 @@ __all__ = ["ACR_PATH", "DECLARATION", "DELIVERIES", "DOCKER_HUB_PATH", "Sample",
 
 ACR_PATH = "/acr-4f9d0a31c7be25864f9d0a31c7be2586"
 DOCKER_HUB_PATH = "/hub-b1946ac92492d2347c6235b4d2611184"
+CODEUP_PATH = "/codeup-5d41402abc4b2a76b9719d911017c592"
+GITEE_PATH = "/gitee-8c7dd922ad47494fc02c388e12c00eac"
 
 DECLARATION = f"""\
 version: 1
@@ -32,6 +34,16 @@ sources:
   hub:
     host: dockerhub
     endpoint: {DOCKER_HUB_PATH}
+    unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
+  bitbucket: {{host: bitbucket, endpoint: /bitbucket, secret: {{name: hooks, key: bitbucket}}}}
+  bitbucketserver: {{host: bitbucketserver, endpoint: /bitbucketserver, secret: {{name: hooks, key: bitbucketserver}}}}
+  codeup:
+    host: codeup
+    endpoint: {CODEUP_PATH}
+    unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
+  gitee:
+    host: gitee
+    endpoint: {GITEE_PATH}
     unverified: {{because: the test's own, allowed_cidrs: [10.244.0.0/16]}}
 defaults:
   run: {{template: ci-go-v1, deadline: 1h}}
@@ -62,6 +74,33 @@ pipelines:
     repository: {{source: gitlab, name: gitlabhq/gitlab-test, url: "https://gitlab.example.com/gitlabhq/gitlab-test.git"}}
     image: registry.example.com/acme/gitlab-test
     events: {{pull_request: {{into: [master]}}}}
+  foo:
+    repository: {{source: bitbucket, name: brydzewski/foo, url: "https://bitbucket.org/brydzewski/foo.git"}}
+    image: registry.example.com/acme/foo
+    events:
+      push: {{branches: [master]}}
+      tag: {{tags: ["feature/*"], branch: master}}
+  my-repo:
+    repository: {{source: bitbucketserver, name: PRJ/my-repo, url: "https://bitbucket.example.com/scm/prj/my-repo.git"}}
+    image: registry.example.com/acme/my-repo
+    events:
+      push: {{branches: [master]}}
+      tag: {{tags: ["v*"], branch: master}}
+      pull_request: {{into: [master]}}
+  demo:
+    repository: {{source: codeup, name: 60de7a6852743a5162b5f957/demo, url: "https://codeup.aliyun.com/60de7a6852743a5162b5f957/demo.git"}}
+    image: registry.example.com/acme/demo
+    events:
+      push: {{branches: [master]}}
+      tag: {{tags: ["v*"], branch: master}}
+      pull_request: {{into: [master]}}
+  drone:
+    repository: {{source: gitee, name: kit101/drone-yml-test, url: "https://gitee.com/kit101/drone-yml-test.git"}}
+    image: registry.example.com/acme/drone
+    events:
+      push: {{branches: ["feat-*"]}}
+      tag: {{tags: ["1.*"], branch: master}}
+      pull_request: {{into: [master]}}
   on-harbor:
     repository: {{name: acme/on-harbor, url: "https://github.com/acme/on-harbor.git"}}
     image: registry.example.com/acme/on-harbor
@@ -106,7 +145,11 @@ def signed(source: str, path: str, body: Any, headers: Mapping[str, str], token:
     """A request as the host of a source proves it: a signature, a bearer token, or nothing."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {"Content-Type": "application/json", **headers}
-    if source in {"github", "gitea", "ghcr"}:
+    if source in {"bitbucket", "bitbucketserver"}:
+        # By the older header alone.
+        digest = hmac.new(token.encode(), content, hashlib.sha256).hexdigest()
+        named["X-Hub-Signature"] = f"sha256={digest}"
+    elif source in {"github", "gitea", "ghcr"}:
         digest = hmac.new(token.encode(), content, hashlib.sha256).hexdigest()
         named["X-Hub-Signature-256"] = f"sha256={digest}"
     elif source in {"gitlab", "harbor", "registry"}:
@@ -154,6 +197,41 @@ DELIVERIES = (
     _git("gitlab", _GITLAB, "Push Hook", "gitlab/push", "diaspora"),
     _git("gitlab", _GITLAB, "Tag Push Hook", "gitlab/tag_push", "example"),
     _git("gitlab", _GITLAB, "Merge Request Hook", "gitlab/merge_request", "gitlab-test"),
+    _git("bitbucket", "X-Event-Key", "repo:push", "bitbucket/push", "foo"),
+    _git("bitbucket", "X-Event-Key", "repo:push", "bitbucket/push_tag_create", "foo"),
+    *(
+        _git("bitbucketserver", "X-Event-Key", event, f"bitbucketserver/{name}", "my-repo")
+        for event, name in (
+            ("repo:refs_changed", "push"),
+            ("repo:refs_changed", "push_tag_create"),
+            ("pr:opened", "pr_open"),
+        )
+    ),
+    *(
+        Sample(
+            "codeup",
+            f"codeup/{name}",
+            CODEUP_PATH,
+            payload(f"codeup/{name}"),
+            {"X-Codeup-Event": event},
+            "demo",
+        )
+        for name, event in (
+            ("push", "Push Hook"),
+            ("tag_push", "Tag Push Hook"),
+            ("merge_request", "Merge Request Hook"),
+        )
+    ),
+    *(
+        Sample(
+            "gitee", f"gitee/{name}", GITEE_PATH, payload(f"gitee/{name}"), {"X-Gitee-Event": event}, "drone"
+        )
+        for name, event in (
+            ("push", "Push Hook"),
+            ("tag_create", "Tag Push Hook"),
+            ("pr_open", "Merge Request Hook"),
+        )
+    ),
     _registry("harbor", payload("harbor/push_artifact"), "on-harbor"),
     _registry("registry", _manifest_notification(), "on-registry"),
     Sample("ghcr", "ghcr", "/ghcr", _container_package(), {_GITHUB: "package"}, "on-ghcr"),

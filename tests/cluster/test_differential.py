@@ -8,6 +8,7 @@ as rendered into Workflow objects. A Sensor that says something else is seen: th
 import copy
 import itertools
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ from sensors.manifests import SensorPlan
 from sensors.program import reader
 
 SEED = 20261124
+NAME = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+")
 EDITED = 1_800
 """Edited events per host."""
 LISTED = 2_000
@@ -83,7 +85,7 @@ def declaration(*, listed: bool = False) -> str:
             sources[name] = {"host": name, "endpoint": endpoint, "secret": {"name": "hooks", "key": name}}
         read = reader(record, name)
         keys = {key for event in events(name) for key in read.keys(BusEvent("", "", event).text())}
-        for number, key in enumerate(sorted(key for key in keys if key and "/" in key)):
+        for number, key in enumerate(sorted(key for key in keys if key and NAME.fullmatch(key))):
             for more in range(len(OTHER_GIT) if listed else 1):
                 pipeline = f"{name}-{number}-{more}" if listed else f"{name}-{number}"
                 git = f"https://example.com/{pipeline}.git"
@@ -93,7 +95,8 @@ def declaration(*, listed: bool = False) -> str:
                     found["events"] = OTHER_GIT[more] | (
                         {"merge_group": {}} if "merge_group" in record.kinds else {}
                     )
-                    if (number + more) % 2 or more == 3:  # one that takes any ref, and compares files
+                    # One that takes any ref, and compares commits where the host lists no files.
+                    if (number + more) % 2 or more == 3 or not record.lists_files:
                         found["run"] = {"template": go_template().name}
                     if record.tells_added_labels and not more:
                         pipelines[f"{pipeline}-forks"] = {

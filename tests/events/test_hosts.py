@@ -5,24 +5,13 @@ import re
 from typing import Any
 
 import pytest
-from support import DECLARATION, OTHER_SHA, SHA, ZERO, data, edited, github_push, payload, plan, program
+from host_cases import canonical, check
+from support import DECLARATION, OTHER_SHA, SHA, ZERO, edited, github_push, payload, plan, program
 
 from events.host import Host, Verification, host, host_names, program_text
 from hookline.answers.incoming import EventOptions, incoming
 
 DIGEST = "sha256:" + "a" * 64
-
-
-def canonical(name: str, body: Any, **headers: str) -> dict[str, Any]:
-    return program(name).canonical(data(name, body, **headers))
-
-
-def check(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    for path, value in expected.items():
-        node: Any = found
-        for part in path.split("."):
-            node = node.get(part) if isinstance(node, dict) else None
-        assert node == value, f"{path}: expected {value!r}, found {node!r}"
 
 
 def test_every_host_has_a_record_and_a_program() -> None:

@@ -170,6 +170,12 @@ def test_an_address_of_the_exporter_at_which_its_pages_cannot_stand_is_refused(
         ("github", "https://github.example.com/acme/shop.git", "https://github.example.com/api/v3"),
         ("github", "https://acme.ghe.com/acme/shop.git", "https://api.acme.ghe.com"),
         ("gitlab", "https://gitlab.com/acme/shop.git", "https://gitlab.com/api/v4"),
+        ("bitbucket", "https://bitbucket.org/acme/shop.git", "https://api.bitbucket.org/2.0"),
+        (
+            "bitbucketserver",
+            "https://bitbucket.example.com/scm/acme/shop.git",
+            "https://bitbucket.example.com/rest/api/latest",
+        ),
     ],
 )
 def test_the_address_of_the_api_is_that_of_the_host_that_repositories_are_cloned_from(
@@ -259,7 +265,10 @@ def test_a_host_without_statuses_and_an_unknown_address_are_refused(tmp_path: Pa
     path = written(tmp_path)
     text = path.read_text("utf-8")
     path.write_text(text.replace("host: gitea", "host: harbor"), "utf-8")
-    assert "hookline sets no statuses at harbor; it does at gitea, github, gitlab" in refused(path)
+    assert (
+        "hookline sets no statuses at harbor; it does at bitbucket, bitbucketserver, codeup, gitea, github, gitlab"
+        in refused(path)
+    )
     path.write_text(text.replace("source: gitea", "source: other"), "utf-8")
     assert (
         "no pipeline has a repository of it; write api:, as in api: https://git.example.com/api/v1"

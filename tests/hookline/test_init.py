@@ -11,6 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from events.host import host, host_names
 from events.sources import Source
 from hookline.cli import main
 from hookline.declaration.remotes import Location, host_of, parse_location
@@ -66,6 +67,11 @@ FORMS = [
     ("https://codeberg.org/acme/shop", "https://codeberg.org/acme/shop.git", "gitea"),
     ("git@forgejo.example.com:acme/shop", "https://forgejo.example.com/acme/shop.git", "gitea"),
     ("https://github.com/acme/shop.js.git", "https://github.com/acme/shop.js.git", "github"),
+    ("git@gitee.com:acme/shop.git", "https://gitee.com/acme/shop.git", "gitee"),
+    ("git@bitbucket.org:acme/shop.git", "https://bitbucket.org/acme/shop.git", "bitbucket"),
+    ("ssh://git@altssh.bitbucket.org:443/acme/shop.git", "https://bitbucket.org/acme/shop.git", "bitbucket"),
+    ("git@codeup.aliyun.com:60de7a68/acme/shop.git", "https://codeup.aliyun.com/60de7a68/acme/shop.git", "codeup"),
+    ("https://gitee.example.com/acme/shop", "https://gitee.example.com/acme/shop.git", "gitee"),
 ]  # fmt: skip
 
 
@@ -103,9 +109,9 @@ def test_every_form_of_remote_is_read(folder: Path, remote: str, clone: str, hos
         ("https://x:t0ken@github.com/acme/my%20shop", "expected a server and a name"),
         ("s3://bucket/acme/shop", "expected a server and a name"),
         ("git@[::1]:acme/shop", "expected a server and a name"),
-        ("https://git.example.com/acme/shop", "the name of git.example.com does not say which git host it is; expected --host gitea, github, gitlab"),
+        ("https://git.example.com/acme/shop", "the name of git.example.com does not say which git host it is; expected --host bitbucket, bitbucketserver, codeup, gitea, gitee, github, gitlab"),
         ("https://mygithub.example.com/acme/shop", "does not say which git host it is"),
-        ("git@bitbucket.org:acme/shop.git", "does not say which git host it is"),
+        ("git@bucket.example.org:acme/shop.git", "does not say which git host it is"),
     ],
 )  # fmt: skip
 def test_what_names_no_repository_or_no_host_is_refused_and_nothing_is_written(
@@ -121,10 +127,36 @@ def test_what_names_no_repository_or_no_host_is_refused_and_nothing_is_written(
 
 def test_the_host_can_be_named(folder: Path) -> None:
     git("remote", "add", "origin", "https://git.example.com/acme/shop")
-    for host in ("github", "gitlab", "gitea"):
-        text = hookline("init", "--host", host, "--to", "-").stdout
-        assert yaml.safe_load(text)["sources"][host]["host"] == host
+    for name in ("github", "gitlab", "gitea", "gitee", "codeup", "bitbucket"):
+        text = hookline("init", "--host", name, "--to", "-").stdout
+        assert yaml.safe_load(text)["sources"][name]["host"] == name
     assert hookline("init", "--host", "acr").exit_code == 2
+
+
+@pytest.mark.parametrize("name", [each for each in host_names() if "push" in host(each).kinds])
+def test_the_file_for_any_git_host_is_valid_and_names_its_webhook(folder: Path, name: str) -> None:
+    git("remote", "add", "origin", "https://git.example.com/acme/shop")
+    assert hookline("init", "--host", name).exit_code == 0
+    assert hookline("validate").exit_code == 0
+    printed = hookline("webhooks").stdout
+    assert host(name).webhook.place in printed
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://bitbucket.example.com/scm/prj/my-repo.git",
+        "https://octo@bitbucket.example.com/scm/prj/my-repo.git",
+        "ssh://git@bitbucket.example.com:7999/prj/my-repo.git",
+    ],
+)
+def test_of_bitbucket_data_center_the_name_is_told_from_the_path_of_clones(folder: Path, remote: str) -> None:
+    git("remote", "add", "origin", remote)
+    declared = yaml.safe_load(hookline("init", "--to", "-").stdout)
+    assert declared["sources"]["bitbucketserver"]["host"] == "bitbucketserver"
+    repository = declared["pipelines"]["my-repo"]["repository"]
+    assert repository["name"] == "prj/my-repo"
+    assert repository["url"] == "https://bitbucket.example.com/scm/prj/my-repo.git"
 
 
 def test_without_origin_the_only_remote_is_taken(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from sensors.fan_out import MOST_ORDER_BYTES, OrderError, Pace, pace_of, runs_of
 from sensors.program import reader
 
 IMAGE = "registry.example.com/hookline@sha256:" + "0" * 64
+NAME = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)+")
 CONTEXT = {"id": "delivered-1", "time": "2026-11-24T02:30:00Z"}
 GIT: list[dict[str, Any]] = [
     {"push": {"branches": ["**"]}, "tag": {"tags": ["**"], "branch": "main"}, "pull_request": {}},
@@ -48,7 +50,9 @@ def declaration(name: str, *, fan_out: bool) -> str:
     """Five pipelines, or six with one of foreign code, for every repository or image in the events of a host."""
     record = host(name)
     read = reader(record, name)
-    keys = sorted({key for each in events(name) for key in read.keys(text(each)) if key and "/" in key})[:6]
+    keys = sorted(
+        {key for each in events(name) for key in read.keys(text(each)) if key and NAME.fullmatch(key)}
+    )[:6]
     source: dict[str, Any] = {"host": name, "endpoint": f"/{name}-4f9d0a31c7be25864f9d0a31c7be2586"}
     if record.verification == "none":
         source["unverified"] = {"because": "the test's own", "allowed_cidrs": ["10.244.0.0/16"]}
@@ -67,7 +71,10 @@ def declaration(name: str, *, fan_out: bool) -> str:
                 found["run"] |= {"priority": 7, "mutex": "own"}
             if "push" in record.kinds:
                 found["repository"] = {"source": name, "name": key, "url": f"https://example.com/{own}.git"}
-                found["events"] = GIT[number]
+                found["events"] = {kind: rule for kind, rule in GIT[number].items() if kind in record.kinds}
+                if number == 2 and not record.lists_files:
+                    # unknown: skip would skip every push.
+                    found["events"]["push"] = {"authors": {"exclude": ["*-bot"]}}
             else:
                 found["repository"] = {"name": f"acme/{own}", "url": f"https://example.com/{own}.git"}
                 found["events"] = {
@@ -113,7 +120,7 @@ def agree(name: str, wire: Any) -> Simulation:
         for fan_out, found in ((True, listed), (False, alone))
     )
     if any(each.reason == "ANOTHER_PUSH" for each in alone.results):
-        # A list starts the runs of every push in a delivery; a table those of one.
+        # A list starts the runs of every push in a delivery; a table those of one push, and of one branch a pipeline's.
         assert [each for each in one_by_one if each[5] is not None and each not in together] == []
     else:
         assert together == one_by_one

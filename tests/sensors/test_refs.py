@@ -155,7 +155,7 @@ def test_a_tag_of_a_go_module_becomes_an_image_tag(tag: str, expected: str | Non
 @pytest.mark.parametrize("name", host_names())
 def test_a_program_has_the_wide_rule_only_where_a_template_takes_any_ref(name: str) -> None:
     texts = [program(name, RULES, (KEY,), any_ref=each).text for each in (True, False)]
-    git = name in {"github", "gitea", "gitlab"}
+    git = "push" in host(name).kinds
     assert ["utf8bytelength" in text for text in texts] == [git, False]
 
 

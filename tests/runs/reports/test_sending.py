@@ -11,6 +11,7 @@ from runs.reports.sending import sender
 from runs.reports.status import Report, Status, Word
 
 SHA = "3f1c" * 10
+WAITING: tuple[Word, ...] = ("queued", "running", "failure")
 
 
 def report(word: Word, context: str = "hookline/shop", *, unsure: bool = False) -> Report:
@@ -19,7 +20,7 @@ def report(word: Word, context: str = "hookline/shop", *, unsure: bool = False) 
     )
 
 
-@pytest.mark.parametrize("kind", ["github", "gitea", "gitlab"])
+@pytest.mark.parametrize("kind", ["github", "gitea", "gitlab", "codeup", "bitbucket", "bitbucketserver"])
 def test_a_status_behind_a_page_of_others_is_not_told_twice(kind: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
     with status_host(kind) as host:
@@ -33,7 +34,22 @@ def test_a_status_behind_a_page_of_others_is_not_told_twice(kind: str, tmp_path:
         assert len(host.told) == told
 
 
-@pytest.mark.parametrize("kind", ["github", "gitea"])
+@pytest.mark.parametrize("kind", ["bitbucket", "bitbucketserver"])
+def test_bitbucket_keeps_one_status_of_a_key_and_needs_a_page_to_lead_to(kind: str, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    with status_host(kind) as host:
+        token.write_text(host.secret())
+        send = sender(HOST_APIS[kind], host.url, token)
+        for word in WAITING:
+            assert isinstance(send(report(word)), Delivered)
+        assert host.states() == ["INPROGRESS", "INPROGRESS", "FAILED"]
+        send(report("failure", unsure=True))
+        assert host.states() == ["INPROGRESS", "INPROGRESS", "FAILED"]
+        send(report("success", unsure=True))
+        assert host.states()[-1] == "SUCCESSFUL"
+
+
+@pytest.mark.parametrize("kind", ["github", "gitea", "codeup"])
 def test_of_a_context_the_newest_status_decides_whether_it_is_told(kind: str, tmp_path: Path) -> None:
     token = tmp_path / "token"
     with status_host(kind) as host:

@@ -144,6 +144,45 @@ def test_texts_are_cut_with_a_sign() -> None:
     assert cut("abcd", 3) == "ab…"
 
 
+@pytest.mark.parametrize(
+    ("server", "address"),
+    [
+        (
+            "https://codeup.aliyun.com",
+            "https://openapi-rdc.aliyuncs.com/oapi/v1/codeup/organizations/60de/repositories/60de%2Fteam%2Fshop",
+        ),
+        (
+            "https://codeup.example.com",
+            "https://codeup.example.com/oapi/v1/codeup/repositories/60de%2Fteam%2Fshop",
+        ),
+    ],
+)
+def test_codeup_is_told_with_its_organization_where_everybody_has_one_address(
+    server: str, address: str
+) -> None:
+    api = HOST_APIS["codeup"]
+    status = Status("60de/team/shop", "3f1c" * 10, "hookline/shop", "success", "passed")
+    request = api.request(api.address(server), "token", status, "")
+    assert request.url == f"{address}/commits/{'3f1c' * 10}/statuses"
+    assert request.headers["x-yunxiao-token"] == "token"
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "most"),
+    [("codeup", "context", 50), ("bitbucket", "key", 40), ("bitbucketserver", "key", 255)],
+)
+def test_a_name_that_the_host_would_cut_keeps_its_own_end(host: str, key: str, most: int) -> None:
+    def named(context: str) -> str:
+        status = Status("acme/shop", "3f1c" * 10, context, "success", "passed")
+        return str((HOST_APIS[host].request("https://api.example.com", "token", status, "").body or {})[key])
+
+    long = ["hookline/" + "x" * 300 + end for end in ("one", "two")]
+    assert named("hookline/shop") == "hookline/shop"
+    assert [len(named(each)) for each in long] == [most, most]
+    assert named(long[0]) != named(long[1])
+    assert named(long[0]) == named(long[0].upper()).replace("HOOKLINE/", "hookline/").replace("X", "x")
+
+
 def test_of_two_statuses_of_one_second_the_greater_id_is_the_newer() -> None:
     rows = [{"id": 7, "context": "A/b", "state": "pending"}, {"id": 8, "context": "a/b", "state": "error"}]
     for listed in (rows, rows[::-1], [*rows, {"id": 9, "context": "c", "state": "success"}]):
