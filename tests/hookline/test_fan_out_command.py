@@ -15,10 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 from fan_out_site import FanOutSite, Request, fan_out, names, work_off
 from support import ROOT
+from tries import THOROUGH
 
 from hookline.cli import main
 
-KILLS = 24
+KILLS = 24 if THOROUGH else 8
 RUNS = 300
 SLOW = {"at_once": 5, "every": 3600, "quiet": 0}
 
@@ -56,7 +57,8 @@ class Killer:
         self._said = site.folder / "said"
         self._chance = random.Random(7)
         self.moment = ""
-        """reads: it asks for its order. before, after: a run is stored, and nobody has said so. any: soon."""
+        """reads: it asks for its order. before, after: a run is stored, and nobody has said so. any: a few requests later."""
+        self._left = 0
         site.fault = self._fault
 
     def start(self, moment: str) -> int | None:
@@ -83,9 +85,11 @@ class Killer:
             case "after" if new:
                 self._site.api.create(request.path.rpartition("/")[0], request.body)
             case "any" if request.creates():
-                self.moment = ""
-                threading.Timer(self._chance.uniform(0, 0.005), self._kill).start()
-                return False
+                # By requests and not by a clock: on a busy machine it would be done before.
+                self._left = self._left or self._chance.randint(2, 12)
+                self._left -= 1
+                if self._left:
+                    return False
             case _:
                 return False
         self.moment = ""
@@ -97,7 +101,7 @@ class Killer:
 def test_kills_at_any_moment_lose_and_double_nothing(
     site: FanOutSite, monkeypatch: pytest.MonkeyPatch, digests: int
 ) -> None:
-    """Killed 24 times. Of two digests the second comes half way, and its order holds half of the pipelines."""
+    """Killed again and again. Of two digests the second comes half way, and its order holds half of the pipelines."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "tests"))))
     killer = Killer(site)
     pipelines = [f"app-{number:04}" for number in range(RUNS)]
@@ -110,7 +114,7 @@ def test_kills_at_any_moment_lose_and_double_nothing(
         if digests == 2 and number == KILLS // 2:
             site.put(newer)
         ended.append(killer.start(("before", "after", "any", "reads")[number % 4]))
-    assert ended.count(-signal.SIGKILL) >= 20, "it was done before it could be killed often enough"
+    assert ended.count(-signal.SIGKILL) >= KILLS * 5 // 6, "it was done before it could be killed often enough"
     assert killer.start("") == 0
     assert len(site.created) == len(set(site.created)), "doubled"
     counts, started = site.counts(), set(site.runs())
