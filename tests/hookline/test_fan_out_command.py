@@ -114,7 +114,9 @@ def test_kills_at_any_moment_lose_and_double_nothing(
         if digests == 2 and number == KILLS // 2:
             site.put(newer)
         ended.append(killer.start(("before", "after", "any", "reads")[number % 4]))
-    assert ended.count(-signal.SIGKILL) >= KILLS * 5 // 6, "it was done before it could be killed often enough"
+    assert ended.count(-signal.SIGKILL) >= KILLS * 5 // 6, (
+        "it was done before it could be killed often enough"
+    )
     assert killer.start("") == 0
     assert len(site.created) == len(set(site.created)), "doubled"
     counts, started = site.counts(), set(site.runs())

@@ -27,7 +27,7 @@ MONOREPO = "many"
 """A repository whose pushes start MANY."""
 MANY = tuple(f"many-{number:02}" for number in range(1, 13))
 """Pipelines of NOTHING, which one push starts by a fan-out."""
-NOTHING = "nothing"
+NOTHING = "succeeds-at-once"
 """A template whose runs succeed at once, without a pod."""
 OWN_IMAGE = "IMAGE"
 """Stands for hookline's own image, whose digest is known when it is made."""
