@@ -85,7 +85,7 @@ def command(
 ) -> None:
     """Tell git hosts how runs go: each run of a commit gives the commit a status.
 
-    The controller watches the Workflows that hookline started. It tells GitHub, GitLab, Gitea and Forgejo when a run waits, when it runs, and how it
+    The controller watches the Workflows that hookline started. It tells the git host when a run waits, when it runs, and how it
     ended. With --declaration it also brings back lost runs and mends the bus, as controller: says there. It keeps nothing itself: an annotation on
     the Workflow says what the host was told. It can be stopped, killed and started at any moment.
 

@@ -62,6 +62,8 @@ def starter(repository: Location, host: str, branch: str) -> str:
     )
     branch = _quoted(branch)
     name, url = as_cloned(repository, host)
+    takes_requests = "pull_request" in record_of(host).kinds
+    requests = f"      # pull_request: {{into: [{branch}]}}\n" if takes_requests else ""
     image_path = re.sub(r"[^a-z0-9._/-]+", "-", name.lower()).strip("-./_")
     return f"""\
 # yaml-language-server: $schema=./hookline.schema.json
@@ -98,6 +100,5 @@ pipelines:
         branches: [{branch}]
         # paths: {{exclude: ["docs/**", "**/*.md"]}}
       # tag: {{tags: ["v*"], branch: {branch}}}
-      # pull_request: {{into: [{branch}]}}
-      # schedule: {{at: "30 2 * * 1-5", timezone: Asia/Shanghai, spread: 20m, branch: {branch}}}
+{requests}      # schedule: {{at: "30 2 * * 1-5", timezone: Asia/Shanghai, spread: 20m, branch: {branch}}}
 """

@@ -242,6 +242,12 @@ def test_init_everything_in_comments_is_valid_too(folder: Path) -> None:
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.parametrize("name", [each for each in host_names() if "push" in host(each).kinds])
+def test_init_offers_the_events_that_the_host_can_start(folder: Path, name: str) -> None:
+    text = hookline("init", "--repository", "git.example.com/acme/shop", "--host", name, "--to", "-").stdout
+    assert ("# pull_request:" in text) == ("pull_request" in host(name).kinds)
+
+
 @pytest.mark.parametrize(
     "branch", ["1.20", "on", "fix/#12", "it's", "功能/登录", "feature/a", "null", "0x1", "-"]
 )
