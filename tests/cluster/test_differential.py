@@ -60,8 +60,8 @@ def declaration() -> str:
             sources[name] = {"host": name, "endpoint": endpoint, "unverified": why}
         else:
             sources[name] = {"host": name, "endpoint": endpoint, "secret": {"name": "hooks", "key": name}}
-        read = reader(record, name)
-        keys = {key for event in events(name) for key in read.keys(BusEvent("", "", event).text())}
+        reading = reader(record, name)
+        keys = {key for event in events(name) for key in reading.keys(BusEvent("", "", event).text())}
         for number, key in enumerate(sorted(key for key in keys if key and NAME.fullmatch(key))):
             pipeline = f"{name}-{number}"
             git = f"https://example.com/{pipeline}.git"
@@ -123,6 +123,20 @@ def recording(sensor: dict[str, Any], url: str) -> dict[str, Any]:
         }
         del trigger["dlqTrigger"]
     return found
+
+
+def read(value: Any) -> Any:
+    """A value with every JSON text in it read: the engines write the keys of an order in another order."""
+    if isinstance(value, dict):
+        return {key: read(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [read(each) for each in value]
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        try:
+            return read(json.loads(value))
+        except ValueError:
+            return value
+    return value
 
 
 def expected(dependency: Dependency, event: Mapping[str, Any]) -> Any:
@@ -195,9 +209,10 @@ def test_the_sensor_decides_as_the_offline_run_does(site: Installation, recorder
                 total += 1
                 offline = expected(dependency, event)
                 online = recorded(recorder, sensor, dependency, event)
-                reason = offline["decision"]["reason"]
-                verdicts[reason] = verdicts.get(reason, 0) + 1
-                if online != offline:
+                # A list says it of each pipeline.
+                for each in offline["decision"].get("decided") or [offline["decision"]]:
+                    verdicts[each["reason"]] = verdicts.get(each["reason"], 0) + 1
+                if read(online) != read(offline):
                     differences.append(f"{event['id']}: {offline} but the Sensor: {online}")
         recorder.received.clear()
     print(f"{total} decisions, {len(differences)} differences, {total / seconds:.0f} a second; {verdicts}")
@@ -229,7 +244,7 @@ def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
         assert chosen
         site.bus.publish([event for event, _ in chosen])
     made = {each["metadata"]["name"]: masked(each) for each in site.until_workflows(len(simulated))}
-    assert made == {name: masked(workflow) for name, workflow in simulated.items()}
+    assert read(made) == {name: read(masked(workflow)) for name, workflow in simulated.items()}
 
 
 def test_a_sensor_that_decides_otherwise_is_seen(site: Installation, recorder: Recorder) -> None:
