@@ -19,7 +19,7 @@ GITEE_PATH = "/gitee-8c7dd922ad47494fc02c388e12c00eac"
 
 DECLARATION = f"""\
 version: 1
-cluster: {{namespace: ci, shards: 2, event_bus: {{replicas: 1}}}}
+cluster: {{namespace: ci, shards: 3, event_bus: {{replicas: 1}}}}
 sources:
   github: {{host: github, endpoint: /github, secret: {{name: hooks, key: github}}}}
   gitea: {{host: gitea, endpoint: /gitea, secret: {{name: hooks, key: gitea}}}}

@@ -83,8 +83,8 @@ def declaration(*, listed: bool = False) -> str:
             sources[name] = {"host": name, "endpoint": endpoint, "unverified": why}
         else:
             sources[name] = {"host": name, "endpoint": endpoint, "secret": {"name": "hooks", "key": name}}
-        read = reader(record, name)
-        keys = {key for event in events(name) for key in read.keys(BusEvent("", "", event).text())}
+        reading = reader(record, name)
+        keys = {key for event in events(name) for key in reading.keys(BusEvent("", "", event).text())}
         for number, key in enumerate(sorted(key for key in keys if key and NAME.fullmatch(key))):
             for more in range(len(OTHER_GIT) if listed else 1):
                 pipeline = f"{name}-{number}-{more}" if listed else f"{name}-{number}"
@@ -301,7 +301,7 @@ def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
         assert chosen
         site.bus.publish([event for event, _ in chosen])
     made = {each["metadata"]["name"]: masked(each) for each in site.until_workflows(len(simulated))}
-    assert made == {name: masked(workflow) for name, workflow in simulated.items()}
+    assert read(made) == {name: read(masked(workflow)) for name, workflow in simulated.items()}
 
 
 def test_a_sensor_that_decides_otherwise_is_seen(site: Installation, recorder: Recorder) -> None:
