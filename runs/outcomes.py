@@ -23,6 +23,8 @@ DEADLINES = (
 )
 TIMEOUT = "timeout"
 """Argo's message for a pod that waited longer than its template allows."""
+TIMED_OUT = 124
+"""Exit code of a step that is one of several in a pod, when its own deadline is over: that of GNU's timeout."""
 SHUTDOWNS = ("workflow shutdown with strategy", "Stopped with strategy")
 CHECKOUT = "git-checkout-pr"
 EXECUTOR_CODES = frozenset({64, 65})
@@ -66,6 +68,8 @@ def attempt_outcome(
         # Argo's word holds for what it ended itself: daemons, and sidecars of a main container that was done.
         return "success"
     if pod.reason == "DeadlineExceeded" or _any(DEADLINES, pod.message):
+        return "timeout"
+    if pod.of and pod.exit_code == TIMED_OUT:
         return "timeout"
     by_node = "" if node is None else _by_message(node.message)
     if not pod.main_ended:
@@ -138,7 +142,9 @@ def run_outcome(workflow: Workflow, attempts: Sequence[Attempt]) -> str:
 def _skipped(nodes: Sequence[Node]) -> bool:
     """Whether nothing was done: every step was skipped, or all after one that said why they had nothing to do."""
     skipping = {node.task for node in nodes if node.outputs.get(SKIP_REASON_OUTPUT)}
-    rest = [node for node in nodes if node.task not in skipping and not (skipping and node.on_exit)]
+    # Of a pod with several steps the pod itself tells.
+    pods = [node for node in nodes if node.type != "Container"]
+    rest = [node for node in pods if node.task not in skipping and not (skipping and node.on_exit)]
     return bool(nodes) and all(node.phase in {"Skipped", "Omitted"} for node in rest)
 
 
