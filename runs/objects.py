@@ -6,6 +6,7 @@ Sources: argo-workflows pkg/apis/workflow/v1alpha1/workflow_types.go and workflo
 ECI pod annotations and pod conditions.
 """
 
+import math
 import re
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -372,26 +373,36 @@ def pod_of(raw: Json) -> Pod | None:
         instance_type=instance_type,
     )
     after = dependencies_of(spec)
-    return replace(found, steps=_steps(found, steps_in(after, status, final=found.final), status)) if after else found
+    return (
+        replace(found, steps=_steps(found, steps_in(after, status, final=found.final), status))
+        if after
+        else found
+    )
 
 
 def _steps(pod: Pod, steps: Sequence[StepInPod], status: Json) -> tuple[Pod, ...]:
     """The steps of a pod, each as if it were a pod of its own: what all of it cost is divided among those that worked."""
     target = next(
-        (map_of(each) for each in list_of(status.get("conditions")) if map_of(each).get("type") == "DisruptionTarget"), {}
+        (
+            map_of(each)
+            for each in list_of(status.get("conditions"))
+            if map_of(each).get("type") == "DisruptionTarget"
+        ),
+        {},
     )
     ends = [each.ended for each in steps if each.ended is not None]
     last = max(ends, default=None)
     begin = pod.billed_from
-    spans = {}
+    spans: list[float] = []
     for each in steps:
         start = each.began if each.after or begin is None else begin
         end = pod.ended if each.ended is None or each.ended == last else each.ended
         if not each.left_out and start is not None and end is not None:
-            spans[each.name] = max(0.0, end - start)
+            spans.append(max(0.0, end - start))
     whole = 0.0 if begin is None or pod.ended is None else max(0.0, pod.ended - begin)
     # Steps beside each other share the pod's time, and none of it is counted twice.
-    share = whole / sum(spans.values()) if pod.final and sum(spans.values()) else 1.0
+    worked = math.fsum(spans)
+    share = whole / worked if pod.final and worked else 1.0
     found = []
     for each in steps:
         code = _exit_code(each.state)

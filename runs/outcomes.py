@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from runs.facts import Attempt
 from runs.objects import KILLED, Node, Pod, Workflow
 from runs.step_logs import StepLog
+from runs.steps_of_nodes import steps_of
 from triggers.words import SKIP_REASON_OUTPUT
 
 __all__ = ["attempt_outcome", "node_outcome", "reclaimed", "run_outcome"]
@@ -103,10 +104,14 @@ def node_outcome(step: str, node: Node) -> str:
     if node.phase == "Succeeded":
         return "success"
     if found := _CONTAINER.match(node.message):
-        red = (found[1] or "main") == "main" and found[2] not in NEVER_RAN
-        return _by_exit_code(step, int(found[3] or found[4]), on_exit=node.on_exit) if red else "error"
-    if told := _by_message(node.message):
-        return told
+        own = node.step if node.type == "Container" else "main"
+        told = int(found[3] or found[4])
+        if node.type == "Container" and found[1] == own and told == TIMED_OUT:
+            return "timeout"
+        red = (found[1] or own) == own and found[2] not in NEVER_RAN
+        return _by_exit_code(step, told, on_exit=node.on_exit) if red else "error"
+    if word := _by_message(node.message):
+        return word
     code = node.exit_code if not node.message and node.phase == "Failed" else None
     return _by_exit_code(step, code or None, on_exit=node.on_exit)
 
@@ -157,8 +162,9 @@ def _last_outcomes(nodes: Iterable[Node], attempts: Sequence[Attempt]) -> dict[s
     ]
     ends += [
         (node.finished or 0.0, node.id, node.task or node.id, node_outcome(node.step, node))
-        for node in nodes
-        if node.had_pod and node.id not in seen
+        for node in steps_of(nodes)
+        if (node.had_pod and node.id not in seen)
+        or (node.type == "Container" and node.began and node.boundary not in seen)
     ]
     return {task: outcome for _, _, task, outcome in sorted(ends)}
 

@@ -88,7 +88,9 @@ def steps_in(after: Mapping[str, tuple[str, ...]], status: Json, *, final: bool)
         ended, state = ends[name], terminated[name]
         waited = [ends[each] for each in awaited]
         failed = any(terminated[each].get("exitCode", 0) != 0 for each in awaited)
-        started = unix(state.get("startedAt")) or unix(map_of(states.get(name, {}).get("running")).get("startedAt"))
+        started = unix(state.get("startedAt")) or unix(
+            map_of(states.get(name, {}).get("running")).get("startedAt")
+        )
         known = [time for time in (started, *waited) if time is not None]
         its_turn = started is not None and not failed and len(known) == len(waited) + 1
         nothing = state.get("exitCode") == 0 and text(state.get("message")) == SKIPPED

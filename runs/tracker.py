@@ -379,7 +379,9 @@ class Tracker:
             if pod.main_ended and tracked.gone_at is None and not tracked.log_asked:
                 tracked.log_asked = True
                 outputs = tuple(node.outputs.items()) if node is not None else ()
-                logs.append(LogRequest(pod.namespace, pod.name, pod.uid, step, pod.exit_code, outputs, pod.container))
+                logs.append(
+                    LogRequest(pod.namespace, pod.name, pod.uid, step, pod.exit_code, outputs, pod.container)
+                )
             if tracked.log_asked:
                 return None
             tracked.log_result = "gone"

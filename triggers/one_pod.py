@@ -101,21 +101,19 @@ def _container(
     }
     env = [each for each in found["env"] if each["name"] not in taken]
     env.append({"name": "DEADLINE", "value": step["activeDeadlineSeconds"]})
-    env.append(
-        {"name": "TAKEN", "value": " ".join(f"{name}={files[key]}" for name, key in taken.items())}
-    )
+    env.append({"name": "TAKEN", "value": " ".join(f"{name}={files[key]}" for name, key in taken.items())})
     if switch := own.get("switch"):
         env.append({"name": "SWITCH", "value": f"{{{{workflow.parameters.{switch}}}}}"})
     mounts = []
     for mount in found["volumeMounts"]:
         if mount["mountPath"] == "/source":
-            mounts.append(
-                {"name": _BETWEEN, "mountPath": "/source", "subPath": "source", "readOnly": True}
-            )
+            mounts.append({"name": _BETWEEN, "mountPath": "/source", "subPath": "source", "readOnly": True})
         elif mount["name"] in said["own_folders"]:
             mounts.append({**mount, "subPath": step["name"]})
         else:
-            path = _INPUT.sub(lambda match: f"{{{{={said['expressions'][match[1]]}}}}}", mount.get("subPath", ""))
+            path = _INPUT.sub(
+                lambda match: f"{{{{={said['expressions'][match[1]]}}}}}", mount.get("subPath", "")
+            )
             mounts.append({**mount, "subPath": path} if path else mount)
     if step["name"] == first:
         env.append({"name": "SOURCES", "value": "/source"})

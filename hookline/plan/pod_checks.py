@@ -29,7 +29,5 @@ def pod_problems(run: Run, template: Template, *, sandboxed: bool) -> Iterator[t
         yield path, message
     for step, wanted in (run.resources or {}).items():
         if wanted.instance_types:
-            message = (
-                "one pod is one instance; write its types under pod_annotations: {k8s.aliyun.com/eci-use-specs: …}, or leave pods: out"
-            )
+            message = "one pod is one instance; write its types under pod_annotations: {k8s.aliyun.com/eci-use-specs: …}, or leave pods: out"
             yield ("run", "resources", step, "instance_types"), message

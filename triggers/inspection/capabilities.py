@@ -58,7 +58,9 @@ def capabilities(template: Anatomy, origin: str) -> Template:
     found_sizes = sizes(template, problems)
     one_pod = template.annotations.get(ONE_POD_ANNOTATION, "")
     if one_pod and one_pod not in template.container_sets:
-        message = f"the annotation names {shortened(one_pod)}, which is not a template here with a containerSet"
+        message = (
+            f"the annotation names {shortened(one_pod)}, which is not a template here with a containerSet"
+        )
         problems.append((("metadata", "annotations", ONE_POD_ANNOTATION), message))
     _told_apart(found_roles, found_sizes, problems)
     values = flow(template)
