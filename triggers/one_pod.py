@@ -121,7 +121,7 @@ def _container(
     else:
         before = f"{first}/outputs"
         mounts.append({"name": _BETWEEN, "mountPath": "/before", "subPath": before, "readOnly": True})
-    for place in (_OUTPUTS, _REPORTS, "/alive"):
+    for place in (_OUTPUTS, _REPORTS):
         folder = f"{step['name']}/{place.rpartition('/')[2]}"
         if place != _REPORTS or step["outputs"].get("artifacts"):
             mounts.append({"name": _BETWEEN, "mountPath": place, "subPath": folder})

@@ -1,9 +1,5 @@
 # Runs a step's script, `$1`, in a container beside the other steps' of one pod. Argo starts this when the step before has succeeded.
 set -u
-# While this lock is held the container lives: `main` asks for it.
-exec 9> /alive/new
-flock 9
-mv /alive/new /alive/lock
 skip() {
   echo "Nothing to do: $*"
   # The word by which the exporter knows that the step did not run.
