@@ -9,7 +9,6 @@ import pytest
 from counting_core import Exporter
 from support import ROOT
 
-from runs.node_status import Node
 from runs.objects import Pod, Workflow, pod_of, workflow_of
 from runs.outcomes import run_outcome
 from runs.pod_steps import dependencies_of
@@ -70,7 +69,8 @@ def test_what_the_pod_cost_is_divided_and_no_second_of_it_is_counted_twice() -> 
     (raw,) = found["pods"]
     pod = pod_of(raw)
     assert pod is not None
-    assert pod.ended is not None and pod.billed_from is not None
+    assert pod.ended is not None
+    assert pod.billed_from is not None
     times = {step: (each.ended or 0.0) - (each.billed_from or 0.0) for step, each in steps(found).items()}
     assert sum(
         time * each.share for time, each in zip(times.values(), steps(found).values(), strict=True)
@@ -188,6 +188,7 @@ def test_a_pod_with_one_step_stays_one_record() -> None:
     assert pod.steps == ()
 
 
-def test_nodes_of_an_ordinary_pod_are_left_as_they_are() -> None:
-    node = Node("n", "Pod", "run-test", "w.run-test", False, "Succeeded", "", 1.0, 0, None, {}, 0.0)
-    assert steps_of([node]) == (node,)
+def test_nodes_of_ordinary_pods_are_left_as_they_are() -> None:
+    nodes = workflow(recorded("green")).nodes or ()
+    pods = [each for each in nodes if each.type == "Pod"]
+    assert steps_of(pods) == tuple(pods)
