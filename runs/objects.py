@@ -165,12 +165,17 @@ class Pod:
     """uid of the pod, of which this is one of several steps; empty where the pod is one step."""
     left_out: bool = False
     """One of several steps of a pod that did not run, and will not."""
-    waiting: bool = False
-    """One of several steps of a pod whose turn has not come."""
+    after: bool = False
+    """One of several steps of a pod, which waits for others of them."""
     share: float = 1.0
     """Part of the pod's billed time that counts for this step, as a factor of its own time: steps of a pod share it."""
     steps: tuple["Pod", ...] = ()
     """A record for each step of a pod that has several: as if each had a pod of its own."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is one of several steps of a pod, and its turn has not come."""
+        return self.after and self.main_started is None
 
     @property
     def final(self) -> bool:
@@ -418,7 +423,7 @@ def _steps(pod: Pod, steps: Sequence[StepInPod], status: Json) -> tuple[Pod, ...
                 step=each.name,
                 task=f"{pod.task}.{each.name}",
                 left_out=each.left_out,
-                waiting=each.after and each.began is None,
+                after=each.after,
                 share=share,
                 reason="" if by_itself else pod.reason,
                 message="" if by_itself else pod.message,

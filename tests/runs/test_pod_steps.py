@@ -104,6 +104,12 @@ def test_a_run_ends_as_its_first_failed_step_did_and_later_steps_are_no_attempts
     assert run_outcome(workflow(found), ()) == outcome
 
 
+def test_only_the_first_step_of_a_pod_waited_for_a_pod() -> None:
+    exporter = played(recorded("green"))
+    pending = {step: exporter.value("step_pending_seconds", step, "on_demand") for step in STEPS}
+    assert [0 if found is None else sum(found.counts) for found in pending.values()] == [1, 0, 0]
+
+
 def test_a_status_names_the_step_that_failed_first_and_its_test() -> None:
     status = status_of(workflow(recorded("red")), "ci", "")
     assert "failed in run-test" in status.description
