@@ -51,7 +51,7 @@ def stock_behaviour() -> dict[str, Any]:
     return manifest
 
 
-STOCK, SUCCESSOR = stock_behaviour(), shipped("hookline-ci-go", IMAGES)
+STOCK, SUCCESSOR = stock_behaviour(), shipped("hookline-ci-go", IMAGES, artifacts=True)
 
 
 def _busybox(program: bytes) -> bytes:

@@ -83,7 +83,7 @@ class Containers(Fields):
     def steps(
         self, node: Mapping[str, Any], path: Path, found: Found, name: str, *, inline: bool
     ) -> tuple[list[Step], list[str]]:
-        """What a template runs, and the texts in which values become program text.
+        """Steps of a template, and the texts in which values become program text.
 
         Each container of a set is a step of its own: they see different data.
         """
