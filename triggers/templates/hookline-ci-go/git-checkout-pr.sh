@@ -84,7 +84,7 @@ mirror=$store/git/$key.git
 # In a pod of its own the source goes by the volume; in one pod with the others by a folder that they share.
 sources=${SOURCES:-$store/source/$key}
 self=.new-$(hostname)-$$
-mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/go/modules/$key" "$store/go/build/$key"
+mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/source" "$store/go/modules/$key" "$store/go/build/$key"
 touch "$mirror/used"
 # build-push-image is an ordinary user. In one pod a kubelet has made the folder already.
 mkdir -p "$store/image/$key"
