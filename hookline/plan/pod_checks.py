@@ -17,17 +17,17 @@ def pod_problems(run: Run, template: Template, *, sandboxed: bool) -> Iterator[t
     if not template.one_pod:
         message = (
             f"{template.name} runs each step in a pod of its own: no annotation {ONE_POD_ANNOTATION} names an entrypoint with one pod; use "
-            "hookline-ci-go as this version prints it (hookline template hookline-ci-go), or leave pods: out"
+            "hookline-ci-go as this version prints it (hookline template hookline-ci-go), or write pods: three"
         )
         yield path, message
         return
     if sandboxed:
         message = (
             "tests of foreign code would share a pod, and on ECI a virtual machine, with the password of the registry and git's "
-            "credentials; leave pods: out here"
+            "credentials; write pods: three here"
         )
         yield path, message
     for step, wanted in (run.resources or {}).items():
         if wanted.instance_types:
-            message = "one pod is one instance; write its types under pod_annotations: {k8s.aliyun.com/eci-use-specs: …}, or leave pods: out"
+            message = "one pod is one instance; write its types under pod_annotations: {k8s.aliyun.com/eci-use-specs: …}, or write pods: three"
             yield ("run", "resources", step, "instance_types"), message
