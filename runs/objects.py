@@ -377,7 +377,11 @@ def pod_of(raw: Json) -> Pod | None:
         memory_bytes=memory,
         instance_type=instance_type,
     )
-    after = dependencies_of(spec)
+    own = [
+        each for each in list_of(spec.get("containers")) if text(map_of(each).get("name")) not in EXECUTORS
+    ]
+    # The template in a pod is long, and is read only where there may be several steps.
+    after = dependencies_of(spec) if len(own) > 1 else {}
     return (
         replace(found, steps=_steps(found, steps_in(after, status, final=found.final), status))
         if after
