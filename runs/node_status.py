@@ -27,6 +27,7 @@ MAX_WINDOW_LOG = 25
 MAX_STATUS_VALUES = 4_000_000
 """80 for each node: few bytes make many values, and a decoded value takes 64 bytes or more."""
 MAX_NODES = 50_000
+MAX_CHILDREN = 100
 MAX_OUTPUTS, MAX_OUTPUT_TEXT = 64, 65_536
 ZSTD = b"\x28\xb5\x2f\xfd"
 GZIP = b"\x1f\x8b"
@@ -67,6 +68,10 @@ class Node:
     started: float | None = None
     progress: tuple[int, int] | None = None
     """Amount that is done, and the whole, where the pod itself reports it: Argo writes 0/1 and 1/1 for all others."""
+    boundary: str = ""
+    """Of a Container, the id of its pod's node."""
+    children: tuple[str, ...] = ()
+    """Of a Container, the ids of those that wait for it."""
 
     @property
     def ended(self) -> bool:
@@ -186,6 +191,7 @@ def _node(raw: Json, workflow: str) -> Node:
         and isinstance(item.get("value"), str)
     ]
     code = text(outputs.get("exitCode"))
+    in_pod = raw.get("type") == "Container"
     return Node(
         id=text(raw.get("id")),
         type=text(raw.get("type")),
@@ -200,6 +206,8 @@ def _node(raw: Json, workflow: str) -> Node:
         outputs=dict(told),
         started=unix(raw.get("startedAt")),
         progress=progress_of(raw.get("progress")),
+        boundary=text(raw.get("boundaryID")) if in_pod else "",
+        children=tuple(map(text, list_of(raw.get("children"))[:MAX_CHILDREN])) if in_pod else (),
     )
 
 

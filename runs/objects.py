@@ -6,15 +6,17 @@ Sources: argo-workflows pkg/apis/workflow/v1alpha1/workflow_types.go and workflo
 ECI pod annotations and pod conditions.
 """
 
+import math
 import re
 import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apiserver.raw_values import EARLIEST, LATEST, Json, list_of, map_of, text, unix
 from runs.capacity import platform_of, size_of
 from runs.node_status import Node, nodes_of, path_of
+from runs.pod_steps import StepInPod, dependencies_of, steps_in
 from triggers.words import (
     ACS_SPOT_LABEL,
     FAN_OUT_LABEL,
@@ -161,6 +163,23 @@ class Pod:
     memory_bytes: float
     instance_type: str
     """ecs.* where the platform billed one; empty for vCPU and memory."""
+    container: str = "main"
+    """The step's own container, whose log is read."""
+    of: str = ""
+    """uid of the pod, of which this is one of several steps; empty where the pod is one step."""
+    left_out: bool = False
+    """One of several steps of a pod that did not run, and will not."""
+    after: bool = False
+    """One of several steps of a pod, which waits for others of them."""
+    share: float = 1.0
+    """Part of the pod's billed time that counts for this step, as a factor of its own time: steps of a pod share it."""
+    steps: tuple["Pod", ...] = ()
+    """A record for each step of a pod that has several: as if each had a pod of its own."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is one of several steps of a pod, and its turn has not come."""
+        return self.after and self.main_started is None
 
     @property
     def final(self) -> bool:
@@ -331,7 +350,7 @@ def pod_of(raw: Json) -> Pod | None:
     reclaimed = status.get("reason") == "BidFailed" or expired.get("status") == "True"
     vcpu, memory, instance_type = size_of(spec, annotations)
     main_finished = unix(terminated.get("finishedAt"))
-    return Pod(
+    found = Pod(
         uid=uid,
         namespace=text(metadata.get("namespace")),
         name=text(metadata.get("name")),
@@ -368,6 +387,74 @@ def pod_of(raw: Json) -> Pod | None:
         memory_bytes=memory,
         instance_type=instance_type,
     )
+    own = [
+        each for each in list_of(spec.get("containers")) if text(map_of(each).get("name")) not in EXECUTORS
+    ]
+    # The template in a pod is long, and is read only where there may be several steps.
+    after = dependencies_of(spec) if len(own) > 1 else {}
+    return (
+        replace(found, steps=_steps(found, steps_in(after, status, final=found.final), status))
+        if after
+        else found
+    )
+
+
+def _steps(pod: Pod, steps: Sequence[StepInPod], status: Json) -> tuple[Pod, ...]:
+    """The steps of a pod, each as if it were a pod of its own: what all of it cost is divided among those that worked."""
+    target = next(
+        (
+            map_of(each)
+            for each in list_of(status.get("conditions"))
+            if map_of(each).get("type") == "DisruptionTarget"
+        ),
+        {},
+    )
+    ends = [each.ended for each in steps if each.ended is not None]
+    last = max(ends, default=None)
+    begin = pod.billed_from
+    spans: list[float] = []
+    for each in steps:
+        start = each.began if each.after or begin is None else begin
+        end = pod.ended if each.ended is None or each.ended == last else each.ended
+        if not each.left_out and start is not None and end is not None:
+            spans.append(max(0.0, end - start))
+    whole = 0.0 if begin is None or pod.ended is None else max(0.0, pod.ended - begin)
+    # Steps beside each other share the pod's time, and none of it is counted twice.
+    worked = math.fsum(spans)
+    share = whole / worked if pod.final and worked else 1.0
+    found = []
+    for each in steps:
+        code = _exit_code(each.state)
+        by_itself = each.ended is not None and code not in KILLED
+        is_last = each.ended is None or each.ended == last
+        created = pod.created if not each.after or each.began is None else each.began
+        found.append(
+            replace(
+                pod,
+                uid=f"{pod.uid}.{each.name}",
+                of=pod.uid,
+                container=each.name,
+                step=each.name,
+                task=f"{pod.task}.{each.name}",
+                left_out=each.left_out,
+                after=each.after,
+                share=share,
+                reason="" if by_itself else pod.reason,
+                message="" if by_itself else pod.message,
+                created=created,
+                scheduled=pod.scheduled if pod.scheduled is None else max(pod.scheduled, created),
+                billed_from=each.began if each.after else pod.billed_from,
+                main_started=each.began,
+                main_finished=each.ended,
+                exit_code=code,
+                main_reason=text(each.state.get("reason")),
+                executor_failure=pod.executor_failure if is_last else "",
+                sidecar_failure="",
+                disruption=_disruption(status, target, each.ended),
+                ended=pod.ended if is_last else each.ended,
+            )
+        )
+    return tuple(found)
 
 
 def _when(condition: Any, status: str) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from runs.facts import Attempt
 from runs.objects import KILLED, Node, Pod, Workflow
 from runs.step_logs import StepLog
+from runs.steps_of_nodes import steps_of
 from triggers.words import SKIP_REASON_OUTPUT
 
 __all__ = ["attempt_outcome", "node_outcome", "reclaimed", "run_outcome"]
@@ -23,6 +24,8 @@ DEADLINES = (
 )
 TIMEOUT = "timeout"
 """Argo's message for a pod that waited longer than its template allows."""
+TIMED_OUT = 124
+"""Exit code of a step that is one of several in a pod, when its own deadline is over: that of GNU's timeout."""
 SHUTDOWNS = ("workflow shutdown with strategy", "Stopped with strategy")
 CHECKOUT = "git-checkout-pr"
 EXECUTOR_CODES = frozenset({64, 65})
@@ -67,6 +70,8 @@ def attempt_outcome(
         return "success"
     if pod.reason == "DeadlineExceeded" or _any(DEADLINES, pod.message):
         return "timeout"
+    if pod.of and pod.exit_code == TIMED_OUT:
+        return "timeout"
     by_node = "" if node is None else _by_message(node.message)
     if not pod.main_ended:
         told = "error" if node is None else node_outcome(step, node)
@@ -99,10 +104,14 @@ def node_outcome(step: str, node: Node) -> str:
     if node.phase == "Succeeded":
         return "success"
     if found := _CONTAINER.match(node.message):
-        red = (found[1] or "main") == "main" and found[2] not in NEVER_RAN
-        return _by_exit_code(step, int(found[3] or found[4]), on_exit=node.on_exit) if red else "error"
-    if told := _by_message(node.message):
-        return told
+        own = node.step if node.type == "Container" else "main"
+        told = int(found[3] or found[4])
+        if node.type == "Container" and found[1] == own and told == TIMED_OUT:
+            return "timeout"
+        red = (found[1] or own) == own and found[2] not in NEVER_RAN
+        return _by_exit_code(step, told, on_exit=node.on_exit) if red else "error"
+    if word := _by_message(node.message):
+        return word
     code = node.exit_code if not node.message and node.phase == "Failed" else None
     return _by_exit_code(step, code or None, on_exit=node.on_exit)
 
@@ -138,7 +147,9 @@ def run_outcome(workflow: Workflow, attempts: Sequence[Attempt]) -> str:
 def _skipped(nodes: Sequence[Node]) -> bool:
     """Whether nothing was done: every step was skipped, or all after one that said why they had nothing to do."""
     skipping = {node.task for node in nodes if node.outputs.get(SKIP_REASON_OUTPUT)}
-    rest = [node for node in nodes if node.task not in skipping and not (skipping and node.on_exit)]
+    # Of a pod with several steps the pod itself tells.
+    pods = [node for node in nodes if node.type != "Container"]
+    rest = [node for node in pods if node.task not in skipping and not (skipping and node.on_exit)]
     return bool(nodes) and all(node.phase in {"Skipped", "Omitted"} for node in rest)
 
 
@@ -151,8 +162,9 @@ def _last_outcomes(nodes: Iterable[Node], attempts: Sequence[Attempt]) -> dict[s
     ]
     ends += [
         (node.finished or 0.0, node.id, node.task or node.id, node_outcome(node.step, node))
-        for node in nodes
-        if node.had_pod and node.id not in seen
+        for node in steps_of(nodes)
+        if (node.had_pod and node.id not in seen)
+        or (node.type == "Container" and node.began and node.boundary not in seen)
     ]
     return {task: outcome for _, _, task, outcome in sorted(ends)}
 

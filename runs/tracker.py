@@ -45,6 +45,7 @@ class LogRequest:
     exit_code: int | None
     outputs: tuple[tuple[str, str], ...]
     """Output parameters of the step's node."""
+    container: str = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class Tracker:
         self._runs: dict[str, _TrackedRun] = {}
         self._run_of: dict[str, str] = {}
         self._notices: dict[str, frozenset[str]] = {}
+        self._steps: dict[str, tuple[str, ...]] = {}
+        """uid of a pod that has several steps → the uids by which these are tracked."""
         self._done: dict[str, float | None] = {}
         self._spoiled: set[str] = set()
         """Uids of runs that raised an error: whatever else comes of them is not looked at."""
@@ -167,6 +170,11 @@ class Tracker:
         """A pod as it is now."""
         if pod.workflow in self._spoiled:
             return
+        for step in pod.steps:
+            self.pod(step, now)
+        if pod.steps:
+            self._steps[pod.uid] = tuple(step.uid for step in pod.steps)
+            return
         run = self._of(pod.workflow, now)
         tracked = run.pods.get(pod.uid)
         if tracked is None:
@@ -177,6 +185,8 @@ class Tracker:
 
     def pod_gone(self, uid: str, now: float) -> None:
         """A pod is no longer there; its last state was given before, if it was seen."""
+        for step in self._steps.pop(uid, ()):
+            self.pod_gone(step, now)
         tracked = self._pod(uid)
         if tracked is None:
             self._notices.pop(uid, None)
@@ -186,11 +196,12 @@ class Tracker:
     def notice(self, notice: Notice) -> None:
         """An Event about a pod's spot capacity."""
         self._notices[notice.pod] = self._notices.get(notice.pod, frozenset()) | {notice.reason}
-        self._pod(notice.pod)
+        for uid in self._steps.get(notice.pod, (notice.pod,)):
+            self._pod(uid)
 
     def notice_gone(self, pod: str) -> None:
         """An Event is no longer there; Kubernetes keeps them for an hour."""
-        if pod not in self._run_of:
+        if pod not in self._run_of and pod not in self._steps:
             self._notices.pop(pod, None)
 
     def log(self, uid: str, log: StepLog | None, result: str) -> None:
@@ -336,6 +347,10 @@ class Tracker:
         logs: list[LogRequest],
     ) -> tuple[Attempt, EndedPod] | None:
         pod = tracked.pod
+        if pod.left_out or (pod.waiting and (tracked.gone_at is not None or workflow.ended)):
+            # As a step that Argo skips or does not come to: there is no attempt.
+            tracked.counted = True
+            return None
         step = _step(pod, node)
         over = pod.final or tracked.gone_at is not None
         replaced = _replaced(run, tracked)
@@ -348,8 +363,9 @@ class Tracker:
             pod=pod,
             step=step,
             # A node tells of the end of its last pod alone.
-            node=None if replaced else node,
-            notices=self._notices.get(pod.uid, frozenset()),
+            # That of a pod with several steps tells of all of them together.
+            node=None if replaced or pod.of else node,
+            notices=self._notices.get(pod.of or pod.uid, frozenset()),
             log=tracked.log,
             # What is read for people alone is no reading that is counted.
             log_result=tracked.log_result if step in self._logged else "",
@@ -363,7 +379,9 @@ class Tracker:
             if pod.main_ended and tracked.gone_at is None and not tracked.log_asked:
                 tracked.log_asked = True
                 outputs = tuple(node.outputs.items()) if node is not None else ()
-                logs.append(LogRequest(pod.namespace, pod.name, pod.uid, step, pod.exit_code, outputs))
+                logs.append(
+                    LogRequest(pod.namespace, pod.name, pod.uid, step, pod.exit_code, outputs, pod.container)
+                )
             if tracked.log_asked:
                 return None
             tracked.log_result = "gone"
@@ -415,9 +433,11 @@ class Tracker:
         self._drop(uid)
 
     def _drop(self, uid: str) -> None:
-        for pod_uid in self._runs.pop(uid).pods:
+        for pod_uid, tracked in self._runs.pop(uid).pods.items():
             self._run_of.pop(pod_uid, None)
-            self._notices.pop(pod_uid, None)
+            self._steps.pop(tracked.pod.of, None)
+            for each in (pod_uid, tracked.pod.of):
+                self._notices.pop(each, None)
 
 
 def _replaced(run: _TrackedRun, gone: _TrackedPod) -> bool:

@@ -102,6 +102,12 @@ class Run(Block):
         description="Arguments of the template that hookline does not set. Switches are true or false.",
         examples=[{"enable_test": True, "dockerfile": "./build/Dockerfile"}],
     )
+    pods: Literal["one", "three"] | None = Field(
+        default=None,
+        description="Whether the steps are containers of one pod, which starts sooner, or each has a pod. The template must be able to do it, as "
+        "hookline-ci-go is: hookline docs template#one-pod. Default: three.",
+        examples=["one"],
+    )
     compute: Literal["eci", "acs", "node"] | None = Field(
         default=None,
         description="Where pods run: eci (elastic container instances), acs, or node (the cluster's own nodes). "

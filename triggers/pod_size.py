@@ -4,20 +4,28 @@ Source: argo-workflows workflow/controller/workflowpod.go (processPodSpecPatch, 
 v3.5.15, v3.6.19, v3.7.18, v4.0.10 and v4.1.2; seen on 3.7.18 and 4.0.5 (tests/cluster/test_sizes.py).
 """
 
+from collections.abc import Mapping
+
 __all__ = ["instance_types_metadata", "resources_patch"]
 
 _INSTANCE_TYPES = "k8s.aliyun.com/eci-use-specs"
 _NO_TYPES = "hookline.dev/instance-types"
 
 
-def resources_patch(parameter: str) -> str:
-    """A podSpecPatch that puts a parameter, JSON of a container's `resources`, over those of the main container.
+def resources_patch(parameters: Mapping[str, str]) -> str:
+    """A podSpecPatch that puts parameters, each JSON of a container's `resources`, over those of containers.
+
+    Args:
+        parameters: Container → parameter.
 
     Argo reads the JSON and writes it anew. So whatever the parameter holds stays one value under `resources`: whoever starts Workflows, and
     may only name templates, cannot patch other fields of the pod with it.
     """
-    resources = f"{{{{=toJson(jsonpath(workflow.parameters.{parameter}, '$'))}}}}"
-    return f'{{"containers": [{{"name": "main", "resources": {resources}}}]}}'
+    containers = [
+        f'{{"name": "{name}", "resources": {{{{=toJson(jsonpath(workflow.parameters.{parameter}, \'$\'))}}}}}}'
+        for name, parameter in parameters.items()
+    ]
+    return f'{{"containers": [{", ".join(containers)}]}}'
 
 
 def instance_types_metadata(parameter: str) -> dict[str, dict[str, str]]:

@@ -3,10 +3,12 @@
 A template is a folder with `template.yaml` and its scripts, which are plain files so that they can be read and run as they are.
 Tags of ours stand where something is put in: `!script FILE` (in which a line `!include FILE` is replaced by that file), `!image NAME`
 (one of IMAGES), `!lost-infrastructure` (the retry strategy), `!resources PARAMETER` and `!instance-types PARAMETER` (the size of a pod) and
-`!artifacts LIST` (left out unless wanted: a cluster without an artifact repository fails every step that has artifacts).
+`!artifacts LIST` (left out unless wanted: a cluster without an artifact repository fails every step that has artifacts). A template
+`!one-pod` is made of the others (`triggers/one_pod.py`).
 """
 
 import copy
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -15,9 +17,15 @@ from typing import Any
 
 import yaml
 
+from triggers.one_pod import one_pod
 from triggers.pod_size import instance_types_metadata, resources_patch
 from triggers.retry import retry_strategy
-from triggers.words import CONCURRENT_ANNOTATION, RUN_ACCOUNTS, STOCK_PARAMETERS
+from triggers.words import (
+    CONCURRENT_ANNOTATION,
+    RESOURCES_ANNOTATION,
+    RUN_ACCOUNTS,
+    STOCK_PARAMETERS,
+)
 
 __all__ = ["IMAGES", "shipped", "shipped_names"]
 
@@ -56,8 +64,15 @@ def shipped(
     if name not in shipped_names():
         raise KeyError(name)
     manifest: dict[str, Any] = _filled(_parsed(name), images, artifacts=artifacts)
+    annotations = manifest["metadata"].get("annotations", {})
+    templates = manifest["spec"]["templates"]
+    of_pods = [each for each in templates if isinstance(each, dict)]
+    sizes = json.loads(annotations.get(RESOURCES_ANNOTATION, "{}"))
+    manifest["spec"]["templates"] = [
+        one_pod(each.value, of_pods, manifest["spec"]["volumes"], sizes) if isinstance(each, _Part) else each
+        for each in templates
+    ]
     if restricted:
-        annotations = manifest["metadata"].get("annotations", {})
         shares = annotations.get(CONCURRENT_ANNOTATION) != "true"
         directory = f"{{{{workflow.parameters.{STOCK_PARAMETERS['directory']}}}}}"
         manifest["spec"] = {
@@ -85,12 +100,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def _part(loader: Any, suffix: str, node: yaml.Node) -> _Part:
-    value: Any = (
-        loader.construct_sequence(node, deep=True)
-        if isinstance(node, yaml.SequenceNode)
-        else loader.construct_scalar(node)
-    )
-    return _Part(suffix, value)
+    match node:
+        case yaml.SequenceNode():
+            return _Part(suffix, loader.construct_sequence(node, deep=True))
+        case yaml.MappingNode():
+            return _Part(suffix, loader.construct_mapping(node, deep=True))
+    return _Part(suffix, loader.construct_scalar(node))
 
 
 _Loader.add_multi_constructor("!", _part)
@@ -116,6 +131,8 @@ def _scripted(node: Any, folder: Traversable) -> Any:
                 )
             # Go's tabs would make YAML write the whole text as one quoted line.
             return "\n".join(lines).replace("\t", "  ") + "\n"
+        case _Part(value=dict() | list()):
+            return _Part(node.kind, _scripted(node.value, folder))
         case dict():
             return {key: _scripted(value, folder) for key, value in node.items()}
         case list():
@@ -131,11 +148,13 @@ def _filled(node: Any, images: Mapping[str, str], *, artifacts: bool) -> Any:
             # No backoff: Argo waits for it before it looks whether there is anything to retry, after a red test too.
             return retry_strategy(FURTHER_ATTEMPTS)
         case _Part(kind="resources"):
-            return resources_patch(node.value)
+            return resources_patch({"main": node.value})
         case _Part(kind="instance-types"):
             return instance_types_metadata(node.value)
         case _Part(kind="artifacts"):
             return _filled(node.value, images, artifacts=artifacts)
+        case _Part(kind="one-pod"):
+            return _Part(node.kind, _filled(node.value, images, artifacts=artifacts))
         case dict():
             return {
                 key: _filled(value, images, artifacts=artifacts)

@@ -62,6 +62,7 @@ def stock(name: str, *, restricted: bool = False) -> Template:
         synchronized=facts["synchronized"],
         own_semaphores=False,
         sizes={},
+        one_pod="",
         origin="what hookline knows of the stock template",
     )
 

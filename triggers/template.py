@@ -62,6 +62,8 @@ class Template:
     """Whether its spec names semaphores for the whole run."""
     sizes: Mapping[str, StepSize]
     """Step → how a run chooses its size; a step that is not there has the size that the template says."""
+    one_pod: str
+    """The entrypoint that runs all steps as containers of one pod; empty = it has none."""
     origin: str
     """Source of these facts, for messages."""
 

@@ -14,6 +14,7 @@ __all__ = [
     "FAN_OUT_LABEL",
     "FAN_OUT_RUNS_LABEL",
     "INSTANCE_TYPES_ANNOTATION",
+    "ONE_POD_ANNOTATION",
     "PREFIX",
     "REPORTED_ANNOTATION",
     "RERUN_LABEL",
@@ -54,6 +55,9 @@ such an executor (seen on workflow-controller 3.7.4, tests/cluster/test_tokens.p
 
 CONCURRENT_ANNOTATION = f"{PREFIX}concurrent-runs"
 """Annotation of a template: "true" if runs of one repository may overlap."""
+
+ONE_POD_ANNOTATION = f"{PREFIX}one-pod-entrypoint"
+"""Annotation of a template: name of the template in it that runs all steps as containers of one pod."""
 
 SKIP_REASON_OUTPUT = "skip-reason"
 """Output parameter of a step after which the others have nothing to do: the reason code; empty where they have."""

@@ -199,6 +199,8 @@ class _Form:
     has_limit: bool
     sandboxed: bool
     restricted: bool
+    entrypoint: str
+    """Empty = the template's."""
 
 
 class Shapes:
@@ -332,6 +334,7 @@ def workload(
         has_limit=limit is not None,
         sandboxed=sandboxed,
         restricted=restricted,
+        entrypoint=template.one_pod if run.pods == "one" else "",
     )
     resource, run_settings, shape = shapes.get(run, form)
     constants: list[Any] = [subject.owner, mutex, arguments, kind_arguments, bindings]
@@ -376,6 +379,7 @@ def _resource(run: Run, form: _Form, limits: LimitsObject, *, lists: bool) -> di
     spec: dict[str, Any] = {
         "workflowTemplateRef": {"name": form.template}
         | ({"clusterScope": True} if form.cluster_scope else {}),
+        **({"entrypoint": form.entrypoint} if form.entrypoint else {}),
         "arguments": {"parameters": [{"name": name, "value": ""} for name in form.arguments]},
         **_accounts(run, form),
         "ttlStrategy": {"secondsAfterCompletion": DEFAULT_TTL_SECONDS if run.ttl is None else run.ttl},

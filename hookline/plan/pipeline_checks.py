@@ -13,6 +13,7 @@ from hookline.declaration.loading import Declaration, DeclaredPipeline
 from hookline.plan.account_checks import account_problem
 from hookline.plan.limit_checks import limit_problems
 from hookline.plan.parameter_checks import parameter_problems
+from hookline.plan.pod_checks import pod_problems
 from hookline.plan.publishing_checks import publishing_problems
 from hookline.plan.referencing_checks import referencing_problems
 from hookline.plan.resource_checks import resource_problems
@@ -74,6 +75,8 @@ def check_pipeline(
         checked.error(problem, "run", "service_account")
     _check_run(declaration, checked, run, template)
     for path, message in resource_problems(declaration, run, template):
+        checked.error(message, *path)
+    for path, message in pod_problems(run, template, sandboxed=declared.pipeline.events.sandboxed):
         checked.error(message, *path)
     _check_events(declaration, checked, template)
     if declared.pipeline.events.sandboxed:

@@ -77,7 +77,8 @@ def step_duration(each: MeasuredAttempt) -> Points:
     begins="pod",
 )
 def step_pending(each: MeasuredAttempt) -> Points:
-    if each.pod.main_started is not None:
+    # A step that follows others in their pod waits for no pod.
+    if each.pod.main_started is not None and not each.pod.after:
         yield (
             (*each.pipeline.team, each.step, each.attempt.capacity),
             max(0.0, each.pod.main_started - each.pod.created),

@@ -106,7 +106,7 @@ class LogReading:
             self._connection,
             request.namespace,
             request.pod,
-            "main",
+            request.container,
             limit_bytes=limit_bytes,
             deadline_seconds=self._configuration.log_seconds,
             last_lines=last_lines,

@@ -121,7 +121,7 @@ def _seconds(seen: EndedPod) -> float:
     begin = next(
         (time for time in (pod.billed_from, pod.scheduled, pod.main_started) if time is not None), None
     )
-    return 0.0 if begin is None or seen.until is None else max(0.0, seen.until - begin)
+    return 0.0 if begin is None or seen.until is None else max(0.0, seen.until - begin) * pod.share
 
 
 def measure_run(ended: Ended, attempts: Sequence[Attempt], rules: Rules) -> tuple[Run, list[Sample]]:

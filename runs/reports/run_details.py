@@ -7,6 +7,7 @@ from runs.objects import Node, Workflow
 from runs.outcomes import node_outcome
 from runs.reports.failing_tests import FailingTest, failing_tests_of, one_line
 from runs.step_logs.image_build import cache_counts
+from runs.steps_of_nodes import steps_of
 
 __all__ = ["RunDetails", "Step", "details_of"]
 
@@ -51,7 +52,7 @@ class RunDetails:
 def details_of(workflow: Workflow) -> RunDetails:
     """The details of a Workflow as it is now."""
     tasks: dict[str, list[Node]] = {}
-    for node in sorted(workflow.nodes or (), key=_order):
+    for node in sorted(steps_of(workflow.nodes or ()), key=_order):
         tasks.setdefault(node.task or node.id, []).append(node)
     steps = [_step(attempts) for attempts in list(tasks.values())[:MAX_STEPS]]
     last = [attempts[-1] for attempts in tasks.values()]

@@ -8,6 +8,7 @@ from runs.objects import Node, Workflow
 from runs.outcomes import run_outcome
 from runs.reports.failing_tests import failing_tests_of
 from runs.reports.run_details import RunDetails
+from runs.steps_of_nodes import steps_of
 from triggers.words import SKIP_REASON_OUTPUT
 
 __all__ = ["FINAL", "NOT_STARTED", "Report", "Status", "Word", "deleted", "status_of"]
@@ -89,7 +90,7 @@ def _status(workflow: Workflow, context: str, url: str, word: Word, description:
 
 
 def _end(workflow: Workflow, word: Word) -> str:
-    nodes = workflow.nodes or ()
+    nodes = steps_of(workflow.nodes or ())
     took = _took(workflow)
     if word == "success":
         return f"passed{took}"

@@ -301,7 +301,7 @@ def test_a_sample_becomes_the_simulated_workflows(site: Installation) -> None:
         assert chosen
         site.bus.publish([event for event, _ in chosen])
     made = {each["metadata"]["name"]: masked(each) for each in site.until_workflows(len(simulated))}
-    assert read(made) == {name: read(masked(workflow)) for name, workflow in simulated.items()}
+    assert opened(made) == {name: opened(masked(workflow)) for name, workflow in simulated.items()}
 
 
 def test_a_sensor_that_decides_otherwise_is_seen(site: Installation, recorder: Recorder) -> None:

@@ -354,7 +354,7 @@ def test_the_template_that_the_page_shows_takes_sizes_as_ours_does() -> None:
     manifest["metadata"]["annotations"] = shown["metadata"]["annotations"]
     manifest["spec"]["arguments"] = shown["spec"]["arguments"]
     (build,) = shown["spec"]["templates"]
-    assert build["podSpecPatch"].strip() == resources_patch("build_resources")
+    assert build["podSpecPatch"].strip() == resources_patch({"main": "build_resources"})
     (ours,) = instance_types_metadata("build_instance_types")["annotations"].items()
     (key,) = build["metadata"]["annotations"]
     assert (

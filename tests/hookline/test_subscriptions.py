@@ -35,7 +35,7 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "pod_labels": st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"])),
     "pod_annotations": st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"])),
 }
-"""Values of the settings that every pipeline takes; `retry` and `resources` depend on the template, and have tests of their own."""
+"""Values of the settings that every pipeline takes; `retry`, `resources` and `pods` depend on the template, and have tests of their own."""
 
 
 def runs() -> st.SearchStrategy[dict[str, Any]]:
@@ -117,7 +117,7 @@ def test_new_run_settings_lose_nothing(pipelines: Declared, data: st.DataObject)
 
 
 def test_every_setting_is_among_those_that_are_tried() -> None:
-    assert set(Run.model_fields) == {*SETTINGS, "retry", "resources"}
+    assert set(Run.model_fields) == {*SETTINGS, "retry", "resources", "pods"}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,7 @@ def test_every_setting_is_among_those_that_are_tried() -> None:
     [
         {"template": "hookline-ci-go", "resources": {"run-test": {"cpu": 2}}},
         {"template": "hookline-ci-go", "retry": False},
+        {"template": "hookline-ci-go", "pods": "one"},
     ],
 )
 def test_settings_of_one_template_lose_nothing_either(run: dict[str, Any]) -> None:

@@ -70,6 +70,14 @@ pipelines:
       tag: {{tags: ["v*"]}}
 {_PULL_REQUEST}\
       image_push: {{source: registry, image: {RUNTIME}, tags: ["1"]}}
+  fast:
+    repository: acme/fast
+    run:
+      pods: one
+      parameters: {{go_proxy: {MODULES}, go_env: GONOSUMDB=*}}
+      resources: {{run-test: {{cpu: 100m, limits: {{memory: 4Gi}}}}, build-push-image: {{cpu: 100m, limits: {{memory: 4Gi}}}}}}
+    events:
+      push: {{branches: [main]}}
   stock:
     repository: acme/stock
     run: {{template: ci-go-v1}}

@@ -145,6 +145,20 @@ def counts(event: str, modules: str, image: str, caches: dict[str, tuple[int, in
     return +found
 
 
+COLD = counts(
+    "push", "cold", "cold_missing", {"go_module": (0, 5), "image_layer": (0, 7), "git_checkout": (0, 1)}
+)
+"""Of the first run of a repository."""
+# Whether tests are cached at all is known from the first hit on; the request of the run before is counted then, too.
+WARM = counts(
+    "push",
+    "full",
+    "partial",
+    {"go_module": (5, 5), "image_layer": (3, 7), "git_checkout": (1, 1), "go_test": (1, 2)},
+)
+"""Of the second run, of a commit that changed one file."""
+
+
 def check_image(
     world: World, run: Json, image: str, commit: str, tags: set[str], *, newest: bool = True
 ) -> None:
@@ -171,27 +185,17 @@ def check_image(
 def test_a_push_becomes_an_image_and_the_next_one_finds_the_caches_warm(
     world: World, shop: Project, first: Pushed, exporter: Exporter, prometheus: Prometheus
 ) -> None:
-    cold = counts(
-        "push", "cold", "cold_missing", {"go_module": (0, 5), "image_layer": (0, 7), "git_checkout": (0, 1)}
-    )
     commit = first.commits["shop"]
     run = succeeded(world, world.hookline.until_run("shop", "push", commit))
     world.say("the first run has ended")
     check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"})
     assert world.forge.registry.tags("acme/shop") >= {"buildcache"}
     assert world.forge.registry.content("acme/shop", "latest", "stamp.txt") == "1\n"
-    exporter.until_counted("shop", first.counts["shop"], cold)
-    # Whether tests are cached at all is known from the first hit on; the request of the run before is counted then, too.
-    warm = counts(
-        "push",
-        "full",
-        "partial",
-        {"go_module": (5, 5), "image_layer": (3, 7), "git_checkout": (1, 1), "go_test": (1, 2)},
-    )
-    with exporter.counting("shop", warm):
+    exporter.until_counted("shop", first.counts["shop"], COLD)
+    with exporter.counting("shop", WARM):
         commit = shop.push({"stamp.txt": "2\n"})
         run = succeeded(world, world.hookline.until_run("shop", "push", commit))
-        world.say("the second run has ended")
+        world.say(f"the second run has ended, after {seconds(run):.0f} s")
         check_image(world, run, "acme/shop", commit, {f"v1.0.0-{commit[:12]}", "latest"})
         assert world.forge.registry.content("acme/shop", "latest", "stamp.txt") == "2\n"
     # Prometheus has both runs; the panels' growth of cache counters begins with the second one (docs/exporter.md).
@@ -204,6 +208,43 @@ def test_a_push_becomes_an_image_and_the_next_one_finds_the_caches_warm(
         rate = chosen(rate_of(cache), {"$__rate_interval": "1h"}, pipeline="shop")
         # Prometheus extrapolates each of the two by its own scrapes.
         prometheus.until(rate, pytest.approx(hits / requests, rel=0.05))
+
+
+def test_in_one_pod_the_same_steps_come_to_the_same(world: World, exporter: Exporter) -> None:
+    """Images, outputs and what the exporter counts; of pods there is one a run. A red test keeps its outputs, and stops the build."""
+    fast = Project(world.hookline, "fast")
+    fast.add_webhooks()
+    for number, expected in enumerate((COLD, WARM), 1):
+        with exporter.counting("fast", expected):
+            commit = fast.push({**(fast.files if number == 1 else {}), "stamp.txt": f"{number}\n"})
+            name = world.hookline.until_run("fast", "push", commit)
+            run = succeeded(world, name)
+            world.say(f"run {number} in one pod has ended, after {seconds(run):.0f} s")
+            check_image(world, run, "acme/fast", commit, {f"v1.0.0-{commit[:12]}", "latest"})
+            assert world.forge.registry.content("acme/fast", "latest", "stamp.txt") == f"{number}\n"
+            assert len(pods(world, name)) == 1
+    red = attempts("push", "failure", ("git-checkout-pr", "success"), ("run-test", "failure"))
+    with exporter.counting("fast", red, words=("runs", "attempts")):
+        commit = fast.push({"main_test.go": FAILING})
+        name = world.hookline.until_run("fast", "push", commit)
+        run = world.hookline.until_ended(name)
+        assert run["status"]["phase"] == "Failed"
+        assert "TestNo" in outputs(run)["failing-tests"]
+        assert len(pods(world, name)) == 1
+
+
+def seconds(run: Json) -> float:
+    """From the creation of a Workflow to its end."""
+    begin, end = (
+        datetime.datetime.fromisoformat(each)
+        for each in (run["metadata"]["creationTimestamp"], run["status"]["finishedAt"])
+    )
+    return (end - begin).total_seconds()
+
+
+def pods(world: World, workflow: str) -> list[Json]:
+    """Of a Workflow."""
+    return world.cluster.api.list("v1", "Pod", NAMESPACE, f"workflows.argoproj.io/workflow={workflow}")
 
 
 def attempts(event: str, outcome: str, *ended: tuple[str, str]) -> Counts:

@@ -15,6 +15,6 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def site(world: World) -> Site:
-    """A repository for hookline-ci-go, on a volume of its own."""
-    return world.site()
+def site(world: World, request: pytest.FixtureRequest) -> Site:
+    """A repository for hookline-ci-go, on a volume of its own; where a test says so, for runs whose steps are containers of one pod."""
+    return world.site(one_pod=getattr(request, "param", False))

@@ -8,6 +8,7 @@ The volume behaves as NFSv3 mounted with nolock: flock and fcntl locks succeed a
 each pod would be a client of its own.
 """
 
+import hashlib
 import itertools
 import json
 import os
@@ -151,6 +152,7 @@ class Namespace:
         kill: tuple[str, float | threading.Event] | None = None,
         only: Sequence[str] = (),
         after: Mapping[str, Callable[[], object]] | None = None,
+        one_pod: bool = False,
     ) -> Run:
         """One Workflow.
 
@@ -160,6 +162,7 @@ class Namespace:
             kill: A step, and when its pod goes: after so many seconds, or just after the event is set.
             only: Steps to run; the others count as skipped.
             after: What to do when a step has ended.
+            one_pod: Whether the steps are containers of one pod.
         """
         spec = manifest["spec"]
         declared = {item["name"]: str(item["value"]) for item in spec["arguments"]["parameters"]}
@@ -171,6 +174,9 @@ class Namespace:
         }
         templates = {each["name"]: each for each in spec["templates"]}
         run = Run()
+        if one_pod:
+            self._set(run, templates, _filled(spec["volumes"], values), values, kill, only, after or {})
+            return run
         for task in templates[spec["entrypoint"]]["dag"]["tasks"]:
             before = task.get("depends")
             if before and before in run.steps and run.steps[before].exit_code != 0:
@@ -199,8 +205,73 @@ class Namespace:
                 values[f"tasks.{task['name']}.outputs.parameters.{name}"] = value
         return run
 
+    def _set(
+        self,
+        run: Run,
+        templates: Mapping[str, Any],
+        volumes: Any,
+        values: Mapping[str, str],
+        kill: tuple[str, float | threading.Event] | None,
+        only: Sequence[str],
+        after: Mapping[str, Callable[[], object]],
+    ) -> None:
+        """The steps as containers of one pod, in their order, as Argo's emissary lets them begin; `main` has the outputs of all."""
+        template = templates["one-pod"]
+        shared = self.folder / "pods" / f"of-several-{next(_numbers)}"
+        codes = shared / "argo"
+        argo = {"name": "var-run-argo", "mountPath": "/var/run/argo"}
+        beside = {
+            "volumes": [*_filled(template["volumes"], values), {"name": argo["name"], "emptyDir": {}}],
+            "outputs": {},
+        }
+        for container in template["containerSet"]["containers"]:
+            name = container["name"]
+            awaited = container.get("dependencies", [])
+            if any((codes / f"ctr/{each}/exitcode").read_text() != "0" for each in awaited):
+                code = 64
+            elif only and name not in (*only, "main"):
+                code = 0
+            else:
+                filled = _filled(container, values)
+                filled["volumeMounts"].append(argo)
+                one = {**beside, "container": filled}
+                if name == "main":
+                    one["outputs"] = template["outputs"]
+                moment = kill[1] if kill is not None and kill[0] == name else None
+                step = self._pod(name, one, volumes, moment, shared)
+                code = step.exit_code
+                if name == "main":
+                    self._hand_over(run, step, templates)
+                elif "Nothing to do: " not in step.log:
+                    run.steps[name] = step
+                if name in after:
+                    after[name]()
+            (codes / f"ctr/{name}").mkdir(parents=True)
+            (codes / f"ctr/{name}/exitcode").write_text(str(code))
+        shutil.rmtree(shared, ignore_errors=True)
+
+    @staticmethod
+    def _hand_over(run: Run, collected: Step, templates: Mapping[str, Any]) -> None:
+        """Give each step the outputs that it has in a pod of its own, from those of the one pod."""
+        if collected.exit_code != 0:
+            raise AssertionError(f"main failed: {collected.log}")
+        for step in run.steps.values():
+            names = [each["name"] for each in templates[step.name]["outputs"]["parameters"]]
+            step.outputs = {
+                name: collected.outputs[name]
+                for name in names
+                if step.exit_code == 0 or collected.outputs[name]
+            }
+            if step.name == "run-test":
+                step.reports = collected.reports
+
     def _pod(
-        self, name: str, template: Any, volumes: Any, kill_after: float | threading.Event | None
+        self,
+        name: str,
+        template: Any,
+        volumes: Any,
+        kill_after: float | threading.Event | None,
+        shared: Path | None = None,
     ) -> Step:
         number = next(_numbers)
         pod = self.folder / "pods" / str(number)
@@ -235,7 +306,7 @@ class Namespace:
         start = ["/usr/bin/setpriv", *gained, "--"] if gained else []
         for key, value in {**_ENVIRONMENT[image], **_environment(container.get("env", []))}.items():
             command += ["--env", f"{key}={value}"]
-        for source, place, options in self._mounts(pod, template, volumes, image):
+        for source, place, options in self._mounts(pod, template, volumes, image, shared):
             command += ["--volume", f"{source}:{place}:{options}"]
         command += ["--rootfs", f"{self.supplies.root}:O", *start, *container["command"], *container["args"]]
         started = time.monotonic()
@@ -282,16 +353,21 @@ class Namespace:
     def _kill(self, name: str) -> None:
         subprocess.run([*self._podman, "kill", "--signal", "KILL", name], check=False, capture_output=True)
 
-    def _mounts(self, pod: Path, template: Any, volumes: Any, image: str) -> list[tuple[Path, str, str]]:
+    def _mounts(
+        self, pod: Path, template: Any, volumes: Any, image: str, shared: Path | None
+    ) -> list[tuple[Path, str, str]]:
         """Source, place and options of every mount; outer places come first."""
+        of_pod = pod if shared is None else shared
         found: list[tuple[Path, str, str]] = []
         sources: dict[str, Path] = {}
         for volume in [*volumes, *template.get("volumes", [])]:
             if "persistentVolumeClaim" in volume:
                 sources[volume["name"]] = self.volume
                 continue
-            folder = sources[volume["name"]] = pod / "volumes" / volume["name"]
-            folder.mkdir(parents=True)
+            folder = sources[volume["name"]] = (
+                of_pod / "argo" if volume["name"] == "var-run-argo" else of_pod / "volumes" / volume["name"]
+            )
+            folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o777)
             reference = volume.get("secret") or volume.get("configMap")
             if reference is not None:
@@ -302,8 +378,13 @@ class Namespace:
                     (folder / key).write_bytes(content)
         for mount in template["container"].get("volumeMounts", []):
             source = sources[mount["name"]] / mount.get("subPath", "")
-            if mount.get("subPath"):
-                source.mkdir(parents=True, exist_ok=True)
+            if mount.get("subPath") and not source.exists():
+                # As a kubelet does: with the mode of the volume's own folder.
+                mode = sources[mount["name"]].stat().st_mode & 0o7777
+                for folder in (*reversed(source.parents), source):
+                    if folder.is_relative_to(sources[mount["name"]]) and not folder.exists():
+                        folder.mkdir()
+                        folder.chmod(mode)
             found.append((source, mount["mountPath"], "ro" if mount.get("readOnly") else "rw"))
         temporary = pod / "tmp"
         temporary.mkdir(parents=True)
@@ -341,6 +422,8 @@ class Namespace:
         return found
 
 
+_KEY = "=workflow.parameters.repo_name + '-' + sprig.sha256sum(workflow.parameters.repo_url)[:12]"
+"""The one expression in a field of a container."""
 _OF_THE_POD = {"podSpecPatch", "metadata"}
 """Size and annotations of a pod, which containers here do not have; tests/cluster/test_sizes.py asks the real controllers."""
 
@@ -351,6 +434,9 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
 
     def of(match: re.Match[str]) -> str:
         name = match[1].strip()
+        if name == _KEY:
+            url = hashlib.sha256(values["workflow.parameters.repo_url"].encode()).hexdigest()
+            return f"{values['workflow.parameters.repo_name']}-{url[:12]}"
         if name not in values:
             raise AssertionError(f"Argo would refuse {{{{{name}}}}}")
         return json.dumps(values[name], ensure_ascii=False)[1:-1]

@@ -41,6 +41,10 @@ def read(run: Run, step: str) -> StepLog:
     return found
 
 
+IN_EITHER = pytest.mark.parametrize("site", [True, False], ids=["one-pod", "three-pods"], indirect=True)
+"""Of a test that holds for steps in one pod, too. Three pods come last: their logs are what HOOKLINE_RECORD keeps."""
+
+
 def numbers(run: Run) -> tuple[str, str, int, Mapping[str, int], str, int, int]:
     """Checkout, module cache, downloads, results of packages, image cache, hits and steps."""
     checkout, test, build = (
@@ -80,6 +84,7 @@ def kept(title: str, run: Run, *found: object) -> None:
     (folder / "run.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 
 
+@IN_EITHER
 def test_each_cache_says_exactly_what_it_did(site: Site) -> None:
     """Cold, warm, source changed, go.mod changed: by outputs, and by what the exporter reads in the logs."""
     repository = site.repository
@@ -117,6 +122,7 @@ def test_a_test_that_reads_a_file_is_cached_until_the_file_changes(site: Site) -
     assert "(cached)" not in site.run().steps["run-test"].log
 
 
+@IN_EITHER
 def test_what_cache_mounts_hold_is_there_again_in_the_next_run(site: Site) -> None:
     """BuildKit's daemon and all that it has end with each pod."""
     base = site.repository.git("show", "main:Dockerfile")
@@ -143,6 +149,7 @@ def test_what_cache_mounts_hold_is_there_again_in_the_next_run(site: Site) -> No
     assert kept.stat().st_mtime > 0
 
 
+@IN_EITHER
 def test_an_image_says_what_it_is_of(site: Site) -> None:
     run = site.build()
     commit = site.repository.git("rev-parse", "main")
@@ -155,6 +162,7 @@ def test_an_image_says_what_it_is_of(site: Site) -> None:
     assert labels["org.opencontainers.image.created"].endswith("Z")
 
 
+@IN_EITHER
 @pytest.mark.parametrize("cold", [True, False])
 def test_a_run_without_a_chosen_file_ends_in_its_first_step(site: Site, cold: bool) -> None:
     """By the image's own git, sed and grep; names in other scripts, line ends in names and bytes that are no UTF-8 included."""
@@ -185,6 +193,7 @@ def test_a_run_without_a_chosen_file_ends_in_its_first_step(site: Site, cold: bo
     assert site.built(run) == site.repository.stamp(topic)
 
 
+@IN_EITHER
 def test_a_red_test_leaves_reports_and_no_image(site: Site) -> None:
     site.repository.commit({"no_test.go": FAILING})
     run = site.warm().run()
@@ -212,6 +221,7 @@ def test_a_red_test_leaves_reports_and_no_image(site: Site) -> None:
     }
 
 
+@IN_EITHER
 def test_failing_tests_are_named_at_their_lines_within_a_bound(site: Site) -> None:
     many = "\n".join(f'func TestNumber{n:02d}(t *testing.T) {{ t.Error("{{{{" + text) }}' for n in range(40))
     head = 'package deep\n\nimport (\n\t"strings"\n\t"testing"\n)\n\nvar text = strings.Repeat("é", 5000)\n\n'
@@ -372,6 +382,7 @@ def test_a_run_that_was_killed_at_any_moment_leaves_nothing_in_the_way(
     assert found.returncode == 0, found.stderr
 
 
+@IN_EITHER
 def test_eight_runs_of_one_repository_at_once_with_tests(site: Site) -> None:
     commits = {
         f"b{number}": site.repository.commit(
@@ -540,6 +551,7 @@ def test_pointers_of_lfs_stay_pointers(site: Site) -> None:
     assert site.built(run) == pointer.strip()
 
 
+@IN_EITHER
 def test_a_module_in_a_folder_with_its_dockerfile_elsewhere(site: Site) -> None:
     repository = site.repository
     moved = {
@@ -609,6 +621,7 @@ def test_foreign_code_gets_no_secret_and_pushes_nothing(world: World) -> None:
     assert "Secret docker-config with the key config.json is missing" in trusted.log
 
 
+@IN_EITHER
 def test_a_run_that_publishes_nothing_builds_from_the_registrys_cache_and_writes_nothing_there(
     site: Site,
 ) -> None:

@@ -266,11 +266,65 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as made:
 """
 
 
+@pytest.mark.parametrize("site", [False, True], ids=["three-pods", "one-pod"], indirect=True)
 def test_tests_run_without_capabilities_and_write_two_places_of_the_volume_alone(site: Site) -> None:
     site.repository.commit({"confined_test.go": CONFINED.replace("KEY", site.key)})
     run = site.warm().run()
     assert run.succeeded, run.log
     assert "--- PASS: TestConfined" in run.log
+
+
+FORGER = """package main
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Writes what the steps beside it in one pod read, or hand over as outputs.
+func TestForges(t *testing.T) {
+	for _, name := range []string{"digest", "tags", "commit", "skip-reason", "cache-metrics"} {
+		if os.WriteFile("/tmp/outputs/"+name, []byte("forged"), 0o644) != nil {
+			t.Fatal("nothing could be written: this test shows nothing")
+		}
+	}
+	os.Remove("/tmp/outputs/downloaded")
+	os.Symlink("/etc/passwd", "/tmp/outputs/failing-tests")
+	syscall.Mkfifo("/tmp/outputs/needed.pipe", 0o644)
+	for _, folder := range []string{"/before", "/source"} {
+		found, _ := filepath.Glob(folder + "/*")
+		if len(found) == 0 {
+			t.Error("there is nothing in", folder)
+		}
+		for _, each := range append(found, folder+"/new") {
+			if os.WriteFile(each, []byte("forged"), 0o644) == nil || os.Remove(each) == nil {
+				t.Error("changed", each)
+			}
+		}
+	}
+	for _, folder := range []string{"/between", "/.docker", "/git-secret", "/workdir", "/caches/image"} {
+		if held, _ := os.ReadDir(folder); len(held) > 0 {
+			t.Error("there is something in", folder)
+		}
+	}
+}
+"""
+
+
+@pytest.mark.parametrize("site", [True], ids=["one-pod"], indirect=True)
+def test_in_one_pod_tests_change_neither_what_is_built_nor_the_outputs_of_other_steps(site: Site) -> None:
+    commit = site.repository.commit({"forger_test.go": FORGER})
+    run = site.warm().run()
+    assert run.succeeded, run.log
+    assert "--- PASS: TestForges" in run.log
+    assert site.built(run) == site.repository.stamp(commit)
+    assert run.output("git-checkout-pr", "commit") == commit
+    assert run.output("git-checkout-pr", "skip-reason") == ""
+    assert run.output("build-push-image", "digest") == site.registry.manifest(site.image, "latest")[1]
+    assert "latest" in run.output("build-push-image", "tags")
+    assert "root:" not in "".join(run.steps["run-test"].outputs.values())
 
 
 SPY = (

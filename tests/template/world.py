@@ -51,7 +51,7 @@ def stock_behaviour() -> dict[str, Any]:
     return manifest
 
 
-STOCK, SUCCESSOR = stock_behaviour(), shipped("hookline-ci-go", IMAGES)
+STOCK, SUCCESSOR = stock_behaviour(), shipped("hookline-ci-go", IMAGES, artifacts=True)
 
 
 def _busybox(program: bytes) -> bytes:
@@ -103,17 +103,18 @@ class World:
         """Stop what the kernel would not."""
         self._stop.close()
 
-    def site(self, template: str = "hookline-ci-go") -> "Site":
-        """A fresh namespace and repository for one of the two templates."""
-        return Site(self, next(self._numbers), stock=template == "ci-go-v1")
+    def site(self, template: str = "hookline-ci-go", *, one_pod: bool = False) -> "Site":
+        """A fresh namespace and repository for one of the two templates, whose runs have all steps in one pod or a pod for each."""
+        return Site(self, next(self._numbers), stock=template == "ci-go-v1", one_pod=one_pod)
 
 
 class Site:
     """One namespace, one repository in it, and its image."""
 
-    def __init__(self, world: World, number: int, *, stock: bool) -> None:
+    def __init__(self, world: World, number: int, *, stock: bool, one_pod: bool = False) -> None:
         self.world = world
         self.stock = stock
+        self.one_pod = one_pod
         self.registry = world.plain_registry if stock else world.registry
         self.namespace = Namespace(FOLDER / "sites" / str(number), world.supplies)
         self.image = f"acme/shop-{number}"
@@ -152,7 +153,9 @@ class Site:
     ) -> Run:
         """One Workflow, as Namespace.run; the other keyword arguments are parameters of the template."""
         manifest = STOCK if self.stock else SUCCESSOR
-        return self.namespace.run(manifest, self.arguments(**more), kill=kill, only=only, after=after)
+        return self.namespace.run(
+            manifest, self.arguments(**more), kill=kill, only=only, after=after, one_pod=self.one_pod
+        )
 
     def build(self, **more: Any) -> Run:
         """The same without tests."""

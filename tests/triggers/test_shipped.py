@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support import ROOT
 
+from documents.quantities import amount
 from triggers.shipped import IMAGES, shipped, shipped_names
 from triggers.stock import stock
 
@@ -16,7 +17,10 @@ SCRIPTS = sorted((ROOT / "triggers/templates").glob("*/*.sh"))
 
 
 def containers(name: str) -> list[Any]:
-    return [each["container"] for each in shipped(name)["spec"]["templates"] if "container" in each]
+    """Of steps in pods of their own, and of one pod."""
+    templates = shipped(name)["spec"]["templates"]
+    found = [each["container"] for each in templates if "container" in each]
+    return found + [each for one in templates for each in one.get("containerSet", {}).get("containers", ())]
 
 
 @pytest.mark.parametrize("name", shipped_names())
@@ -44,7 +48,9 @@ def test_every_parameter_is_used_and_every_variable_is_read(name: str) -> None:
     for container in containers(name):
         for variable in container["env"]:
             assert (
-                re.search(rf"\$\{{?{variable['name']}\b", container["args"][0])
+                re.search(
+                    rf"\$\{{?{variable['name']}\b", "".join([*container["command"], *container["args"]])
+                )
                 or variable["name"] in by_tools
             )
 
@@ -58,12 +64,13 @@ def test_the_successor_takes_what_the_stock_template_takes() -> None:
 def test_artifacts_are_kept_only_where_that_is_asked_for() -> None:
     """Argo fails every step with artifacts in a cluster without an artifact repository."""
     assert "artifacts" not in str(shipped("hookline-ci-go"))
-    outputs = [
-        each.get("outputs", {}) for each in shipped("hookline-ci-go", artifacts=True)["spec"]["templates"]
-    ]
-    found = [artifact for each in outputs for artifact in each.get("artifacts", [])]
-    assert [each["name"] for each in found] == ["tests", "junit", "coverage"]
-    assert all(each["optional"] for each in found)
+    templates = {
+        each["name"]: each for each in shipped("hookline-ci-go", artifacts=True)["spec"]["templates"]
+    }
+    for name in ("run-test", "one-pod"):
+        found = templates[name]["outputs"]["artifacts"]
+        assert [each["name"] for each in found] == ["tests", "junit", "coverage"]
+        assert all(each["optional"] for each in found)
 
 
 def test_secrets_reach_the_step_that_needs_them_and_no_other() -> None:
@@ -75,6 +82,50 @@ def test_secrets_reach_the_step_that_needs_them_and_no_other() -> None:
     }
     assert [name for name, mounts in mounted.items() if "git-secret" in mounts] == ["git-checkout-pr"]
     assert [name for name, mounts in mounted.items() if "docker-config" in mounts] == ["build-push-image"]
+
+
+def test_one_pod_gives_each_step_what_it_has_in_a_pod_of_its_own_and_no_more() -> None:
+    """Image, script, user, rights and data; the source and what the checkout found out come by a folder that later steps cannot write."""
+    templates = {each["name"]: each for each in shipped("hookline-ci-go")["spec"]["templates"]}
+    in_one = {each["name"]: each for each in templates["one-pod"]["containerSet"]["containers"]}
+    assert [*in_one] == ["git-checkout-pr", "run-test", "build-push-image", "main"]
+    for name in ("git-checkout-pr", "run-test", "build-push-image"):
+        own, here = templates[name]["container"], in_one[name]
+        assert [own[key] for key in ("image", "args", "securityContext")] == [
+            here[key] for key in ("image", "args", "securityContext")
+        ]
+        mounts = {each["name"] for each in own["volumeMounts"]}
+        assert {each["name"] for each in here["volumeMounts"]} - mounts == {"between"}
+        writable = [
+            each["subPath"]
+            for each in here["volumeMounts"]
+            if each["name"] == "between" and not each.get("readOnly")
+        ]
+        assert all(path.startswith(f"{name}/") or path == "source" for path in writable)
+        assert ("source" in writable) == (name == "git-checkout-pr")
+        shared = [each for each in here["volumeMounts"] if each["name"] == "scratch"]
+        assert [each["subPath"] for each in shared] == [name]
+    assert [each["readOnly"] for each in in_one["main"]["volumeMounts"]] == [True]
+
+
+def test_one_pod_has_the_outputs_of_all_steps() -> None:
+    templates = {each["name"]: each for each in shipped("hookline-ci-go")["spec"]["templates"]}
+    outputs = {
+        name: [each["name"] for each in template["outputs"]["parameters"]]
+        for name, template in templates.items()
+        if name != "main"
+    }
+    of_one = outputs.pop("one-pod")
+    assert of_one == [name for each in outputs.values() for name in each]
+    assert len(set(of_one)) == len(of_one)
+
+
+def test_one_pod_asks_for_no_more_than_the_largest_step_does() -> None:
+    templates = {each["name"]: each for each in shipped("hookline-ci-go")["spec"]["templates"]}
+    asked = [each["resources"]["requests"] for each in templates["one-pod"]["containerSet"]["containers"]]
+    largest = templates["run-test"]["container"]["resources"]["requests"]
+    for key in ("cpu", "memory"):
+        assert sum(amount(each[key]) for each in asked) == amount(largest[key])
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -57,6 +57,7 @@ def test_capabilities_are_read_out_of_a_manifest() -> None:
         synchronized=False,
         own_semaphores=False,
         sizes={},
+        one_pod="",
         origin="file",
     )  # fmt: skip
     assert found.bindings("tag") == {"revision": "sha", "container_tag": "tag"}

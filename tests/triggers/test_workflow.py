@@ -75,6 +75,7 @@ SETTINGS: list[tuple[str, str, Any]] = [
         "podMetadata",
         {"labels": {"team": "shop"}, "annotations": {"k8s.aliyun.com/eci-use-specs": "2-4Gi"}},
     ),
+    ("{template: hookline-ci-go, pods: one}", "entrypoint", "one-pod"),
     ("{ttl: 1h}", "ttlStrategy", {"secondsAfterCompletion": 3600}),
     ("{keep_pods: 30m}", "podGC", {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "1800s"}),
     ("{deadline: 90m}", "activeDeadlineSeconds", 5400),

@@ -86,6 +86,7 @@ class _Reader(Containers):
             tasks=tuple(found.tasks),
             steps=tuple(found.steps),
             units=tuple(found.units),
+            container_sets=frozenset(found.sets),
             has_deadline=self.scalar(spec, "activeDeadlineSeconds", spec_at) is not None,
             service_account=self.text(spec, "serviceAccountName", spec_at),
             executor=self.text(executor, "serviceAccountName", executor_at) if keeps_tokens else "",
@@ -140,9 +141,10 @@ class _Reader(Containers):
     ) -> None:
         """A template, and what is written inline in it."""
         key = key or name or dotted(path)
-        step, pasted = self.step(node, path, found, name, inline=bool(within))
-        if step is not None:
-            found.steps.append(step)
+        steps, pasted = self.steps(node, path, found, name, inline=bool(within))
+        found.steps += steps
+        if not within and node.get("containerSet") is not None:
+            found.sets.add(name)
         conditions: list[str] = []
         calls: list[Call] = []
         for number, (item, here) in enumerate(self.inner(node, path)):

@@ -10,7 +10,13 @@ from triggers.inspection.sizes import sizes
 from triggers.inspection.values import ANNOTATIONS, Flow, flow
 from triggers.inspection.words import listed, shortened
 from triggers.template import StepSize, Template
-from triggers.words import CONCURRENT_ANNOTATION, PREFIX, STOCK_PARAMETERS, Role
+from triggers.words import (
+    CONCURRENT_ANNOTATION,
+    ONE_POD_ANNOTATION,
+    PREFIX,
+    STOCK_PARAMETERS,
+    Role,
+)
 
 __all__ = [
     "ANY_REF_ANNOTATION",
@@ -50,6 +56,12 @@ def capabilities(template: Anatomy, origin: str) -> Template:
     concurrent = _switch(template.annotations, CONCURRENT_ANNOTATION, problems)
     any_ref = _switch(template.annotations, ANY_REF_ANNOTATION, problems)
     found_sizes = sizes(template, problems)
+    one_pod = template.annotations.get(ONE_POD_ANNOTATION, "")
+    if one_pod and one_pod not in template.container_sets:
+        message = (
+            f"the annotation names {shortened(one_pod)}, which is not a template here with a containerSet"
+        )
+        problems.append((("metadata", "annotations", ONE_POD_ANNOTATION), message))
     _told_apart(found_roles, found_sizes, problems)
     values = flow(template)
     pasted = {each for each in values.scripts if each in template.parameters or each == ANNOTATIONS}
@@ -89,6 +101,7 @@ def capabilities(template: Anatomy, origin: str) -> Template:
         synchronized=template.synchronized,
         own_semaphores=template.own_semaphores,
         sizes=found_sizes,
+        one_pod=one_pod,
         origin=origin,
     )
 

@@ -40,6 +40,8 @@ class Found:
     tasks: list[Task] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
+    sets: set[str] = field(default_factory=set)
+    """Names of templates that run several containers in one pod."""
 
 
 @dataclass(slots=True)
@@ -78,60 +80,75 @@ class Containers(Fields):
             found[self.text(item, "name", here, needed=True)] = Volume(kind, name)
         return found
 
-    def step(
+    def steps(
         self, node: Mapping[str, Any], path: Path, found: Found, name: str, *, inline: bool
-    ) -> tuple[Step | None, list[str]]:
-        """A template that runs something, and the texts in which values become program text."""
+    ) -> tuple[list[Step], list[str]]:
+        """Steps of a template, and the texts in which values become program text.
+
+        Each container of a set is a step of its own: they see different data.
+        """
         containers = [
             self.mapping(node, key, path) for key in ("container", "script") if node.get(key) is not None
         ]
         group, group_at = self.mapping(node, "containerSet", path)
-        containers += self.mappings(group, "containers", group_at)
+        of_set = list(self.mappings(group, "containers", group_at))
+        shared = [self.mount(item, at) for item, at in self.mappings(group, "volumeMounts", group_at)]
         resource, resource_at = self.mapping(node, "resource", path)
-        runs = bool(containers or resource)
-        for key in _MORE_CONTAINERS:
-            containers += self.mappings(node, key, path)
-        running = _Running([], [self.text(resource, "manifest", resource_at)])
-        for container, here in containers:
-            self.container(container, here, running)
+        beside = [each for key in _MORE_CONTAINERS for each in self.mappings(node, key, path)]
+        manifest = self.text(resource, "manifest", resource_at)
+        running: list[tuple[str, list[tuple[Mapping[str, Any], Path]], _Running]] = []
+        if containers or not of_set:
+            running.append((name, [*containers, *beside], _Running([], [manifest])))
+        for number, (container, at) in enumerate(of_set):
+            own = self.text(container, "name", at) or name
+            members = [(container, at), *(beside if number == 0 else ())]
+            running.append((own, members, _Running(mounts=list(shared))))
+        for _, members, each in running:
+            for container, at in members:
+                self.container(container, at, each)
         inputs, inputs_at = self.mapping(node, "inputs", path)
         artifacts = [item for item, _ in self.mappings(inputs, "artifacts", inputs_at)]
-        pasted = [*running.texts, *running.expanded]
+        pasted = [text for *_, each in running for text in (*each.texts, *each.expanded)]
         pasted += [text for key in _ALL_TEXT for text in strings(node.get(key))]
         pasted += [text for item in artifacts for text in strings(item.get("raw"))]
-        if not runs:
-            return None, pasted
+        if not (containers or of_set or resource):
+            return [], pasted
         outputs, outputs_at = self.mapping(node, "outputs", path)
         retries, limited = self.limits(node, path)
         retry, retry_at = self.mapping(node, "retryStrategy", path)
         repositories = [item["git"] for item in artifacts if isinstance(item.get("git"), dict)]
-        return Step(
-            name=name,
-            inline=inline,
-            images=tuple(running.images),
-            text="\n".join(running.texts),
-            env=running.env,
-            reads_secrets=running.secrets,
-            mounts=tuple(running.mounts),
-            volumes=ChainMap(self.volumes(node, path), found.volumes),
-            outputs=tuple(
-                self.text(item, "name", at) for item, at in self.mappings(outputs, "parameters", outputs_at)
-            ),
-            bare_git_artifacts=any(
-                not {"usernameSecret", "passwordSecret", "sshPrivateKeySecret"} & each.keys()
-                for each in repositories
-            ),
-            retries=retries or found.retries,
-            own_limit=self.scalar(retry, "limit", retry_at) is not None,
-            has_deadline=limited or found.has_deadline,
-            asks_for_token=node.get("automountServiceAccountToken") is True,
-            keeps_capabilities=running.keeps_capabilities,
-            has_memory_limit=running.has_memory_limit,
-            requests=self.amounts(containers[0], "requests") if containers else {},
-            limits=self.amounts(containers[0], "limits") if containers else {},
-            patch=self.text(node, "podSpecPatch", path),
-            pod_annotations=self.pod_annotations(node, path),
-        ), pasted
+        return [
+            Step(
+                name=own,
+                inline=inline,
+                in_set=bool(of_set),
+                images=tuple(each.images),
+                text="\n".join(each.texts),
+                env=each.env,
+                reads_secrets=each.secrets,
+                mounts=tuple(each.mounts),
+                volumes=ChainMap(self.volumes(node, path), found.volumes),
+                outputs=tuple(
+                    self.text(item, "name", at)
+                    for item, at in self.mappings(outputs, "parameters", outputs_at)
+                ),
+                bare_git_artifacts=any(
+                    not {"usernameSecret", "passwordSecret", "sshPrivateKeySecret"} & repository.keys()
+                    for repository in repositories
+                ),
+                retries=retries or found.retries,
+                own_limit=self.scalar(retry, "limit", retry_at) is not None,
+                has_deadline=limited or found.has_deadline,
+                asks_for_token=node.get("automountServiceAccountToken") is True,
+                keeps_capabilities=each.keeps_capabilities,
+                has_memory_limit=each.has_memory_limit,
+                requests=self.amounts(members[0], "requests") if members else {},
+                limits=self.amounts(members[0], "limits") if members else {},
+                patch=self.text(node, "podSpecPatch", path),
+                pod_annotations=self.pod_annotations(node, path),
+            )
+            for own, members, each in running
+        ], pasted
 
     def amounts(self, container: tuple[Mapping[str, Any], Path], key: str) -> dict[str, str]:
         """Resource → amount, of a container's requests or limits."""

@@ -94,7 +94,8 @@ _ONLY_TRUE = re.compile(r"\{\{\s*workflow\.parameters\.([\w-]+)\s*\}\}['\"]?\s*=
 
 
 def _named(template: Anatomy, holds: Callable[[Step], object]) -> str:
-    return listed([step.name for step in template.steps if holds(step)])
+    # A step can be a pod of its own and a container of one pod.
+    return listed(dict.fromkeys(step.name for step in template.steps if holds(step)))
 
 
 def _pasted(template: Anatomy) -> str:

@@ -52,10 +52,12 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A template, or a task's inline template, that runs something."""
+    """A template, or a task's inline template, that runs something; or one container of several that a template runs in one pod."""
 
     name: str
     inline: bool
+    in_set: bool
+    """It is one of several containers of a pod."""
     images: tuple[str, ...]
     text: str
     """Everything that is run: commands, arguments, scripts, and the manifest of a resource. A command without a shell is one line."""
@@ -162,6 +164,8 @@ class Anatomy:
     tasks: tuple[Task, ...]
     steps: tuple[Step, ...]
     units: tuple[Unit, ...]
+    container_sets: frozenset[str]
+    """Names of its templates whose steps are containers of one pod."""
     has_deadline: bool
     """The whole run has one."""
     service_account: str
@@ -180,5 +184,6 @@ class Anatomy:
         return tuple(call for unit in self.units for call in unit.calls if call.elsewhere)
 
     def step(self, name: str) -> Step | None:
-        """The step of this name."""
-        return next((step for step in self.steps if step.name == name), None)
+        """The step of this name; the pod of its own where it is a container of one pod, too."""
+        found = [step for step in self.steps if step.name == name]
+        return min(found, key=lambda step: step.in_set, default=None)

@@ -23,12 +23,14 @@ def sizes(template: Anatomy, problems: list[tuple[Path, str]] | None = None) -> 
     instances = reader.parameters(
         INSTANCE_TYPES_ANNOTATION, "metadata.annotations", lambda step: step.pod_annotations
     )
+    names = dict.fromkeys(step.name for step in template.steps)
+    chosen = [template.step(name) for name in names if name in resources or name in instances]
     return {
         step.name: StepSize(
             resources.get(step.name, ""), instances.get(step.name, ""), step.requests, step.limits
         )
-        for step in template.steps
-        if step.name in resources or step.name in instances
+        for step in chosen
+        if step is not None
     }
 
 

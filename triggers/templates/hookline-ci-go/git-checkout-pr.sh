@@ -81,12 +81,14 @@ ask() {
 store=/workdir/hookline
 key=$REPO_NAME-$(printf %s "$REPO_URL" | sha256sum | cut -c1-12)
 mirror=$store/git/$key.git
-sources=$store/source/$key
+# In a pod of its own the source goes by the volume; in one pod with the others by a folder that they share.
+sources=${SOURCES:-$store/source/$key}
 self=.new-$(hostname)-$$
-mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/go/modules/$key" "$store/go/build/$key"
+mkdir -p "$mirror/objects/pack" "$mirror/objects/info" "$mirror/refs" "$sources" "$store/source" "$store/go/modules/$key" "$store/go/build/$key"
 touch "$mirror/used"
-# build-push-image is an ordinary user.
-[ -d "$store/image/$key" ] || { mkdir -p "$store/image/$key" && chmod 777 "$store/image/$key"; }
+# build-push-image is an ordinary user. In one pod a kubelet has made the folder already.
+mkdir -p "$store/image/$key"
+chmod 777 "$store/image/$key" || true
 # A whole bare repository, for whoever wants to look: git --git-dir=... log.
 [ -f "$mirror/HEAD" ] || { echo 'ref: refs/heads/main' > "$mirror/$self" && mv "$mirror/$self" "$mirror/HEAD"; }
 
