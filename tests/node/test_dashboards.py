@@ -17,7 +17,7 @@ NOTHING_TO_SHOW: Mapping[str, set[tuple[str, str]]] = {
         ("Exporter", "Errors"),
         ("Exporter", "Transactions and messages"),
     },
-    "All runs have ended": {("Overview", "Active runs")},
+    "All runs and fan-outs have ended": {("Overview", "Active runs"), ("Event path", "Runs that wait")},
     "The price list is that of ECI, and there is no spot capacity: these pods have no price": {
         ("Overview", "Cost"),
         ("Overview", "Pipelines"),
