@@ -40,7 +40,7 @@ def invoke(site: FanOutSite, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
 
 
 def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
