@@ -71,6 +71,14 @@ OTHER_PUSHES: tuple[dict[str, Any], ...] = (
 """Events of the pipelines that share a repository or image."""
 
 
+def told(rule: dict[str, Any], *, lists_files: bool) -> dict[str, Any]:
+    """A rule as a host may have it: where none lists the files of a push, `unknown: skip` would skip all."""
+    paths = rule.get("paths")
+    if lists_files or not isinstance(paths, dict):
+        return rule
+    return {**rule, "paths": {key: each for key, each in paths.items() if key != "unknown"}}
+
+
 def declaration(*, listed: bool = False) -> str:
     """A pipeline for every repository and image in the events of every host; with lists four of them, which fan-outs start."""
     sources: dict[str, Any] = {}
@@ -93,7 +101,11 @@ def declaration(*, listed: bool = False) -> str:
                 if "push" in record.kinds:
                     found["repository"] = {"source": name, "name": key, "url": git}
                     wanted = OTHER_GIT[more] | {"merge_group": {}}
-                    found["events"] = {kind: rule for kind, rule in wanted.items() if kind in record.kinds}
+                    found["events"] = {
+                        kind: told(rule, lists_files=record.lists_files)
+                        for kind, rule in wanted.items()
+                        if kind in record.kinds
+                    }
                     # One that takes any ref, and compares commits where the host lists no files.
                     if (number + more) % 2 or more == 3 or not record.lists_files:
                         found["run"] = {"template": go_template().name}
