@@ -69,7 +69,8 @@ def download(
                 troubles.failed(*asked, refused)
             if refused.status == 404:
                 return LogDownload("gone")
-            if refused.status in {400, 401, 403}:
+            # 403 is asked again: an API server that has just started refuses everything until it has read its roles.
+            if refused.status in {400, 401}:
                 return LogDownload("error")
         except Unreachable as unreachable:
             troubles.failed(*asked, unreachable)

@@ -1,7 +1,6 @@
 """What can happen to a fan-out: its Workflow on the real controller, its pod played by the virtual node, what its pod says reported as Argo's executor does."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 from cluster.api import Json
 from cluster.histories import NAMESPACE, Play
 from cluster.installation import API
-from cluster.waiting import until
 from fan_out_histories import fan_out
 
 from triggers.retry import retry_strategy
@@ -87,16 +85,6 @@ def _refused(run: FanOutPlay) -> None:
     run.node.end(pod, 1)
 
 
-def _lost_and_tried_again(run: FanOutPlay) -> None:
-    pod = run.begin()
-    run.say(pod, RUNS // 2)
-    until(lambda: run.progress() == f"{RUNS // 2}/{RUNS}", "the controller has seen how far it is")
-    # The controller heard nothing of a pod that failed in the moment in which it wrote the status (seen on 3.7.18): a kubelet says more than once what it says.
-    time.sleep(5)
-    run.node.reclaim(pod)
-    run.succeed(started=RUNS - RUNS // 2, existing=RUNS // 2)
-
-
 def _terminated(run: FanOutPlay) -> None:
     pod = run.begin()
     run.say(pod, 10)
@@ -118,7 +106,6 @@ class FanOutHistory:
 FAN_OUTS: Mapping[str, FanOutHistory] = {
     "fan-out-green": FanOutHistory(lambda run: run.succeed(started=RUNS), "success", {"started": RUNS}),
     "fan-out-refused": FanOutHistory(_refused, "failure", {"started": RUNS - 1, "refused": 1}),
-    "fan-out-lost": FanOutHistory(_lost_and_tried_again, "success", {"started": 20, "existing": 20}),
     "fan-out-terminated": FanOutHistory(_terminated, "cancellation", {"unknown": RUNS}),
 }
 
@@ -129,9 +116,4 @@ def start(run: FanOutPlay) -> None:
     metadata = {**made["metadata"], "namespace": NAMESPACE, "name": run.name}
     for key in ("uid", "creationTimestamp"):
         del metadata[key]
-    # A spot pod tells of its loss in words that the template tries again after.
-    spec = {
-        **made["spec"],
-        "podMetadata": {"annotations": {"k8s.aliyun.com/eci-spot-strategy": "SpotAsPriceGo"}},
-    }
-    run.api.create({**made, "metadata": metadata, "spec": spec, "status": {}})
+    run.api.create({**made, "metadata": metadata, "status": {}})
