@@ -79,12 +79,12 @@ image:  ## Build the image with podman, buildah or docker; list its parts (SBOM)
 
 # In namespaces of their own; the engines are built once and kept outside the checkout (tests/cluster/README.md).
 cluster-test: compiled  ## Prove it on the real engines (root, Linux, Go; builds them once, about 25 min).
-	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 tests/cluster --ignore $(CONTROLLER_ROUNDS)
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 tests/cluster $(addprefix --ignore ,$(BESIDE))
 
-# These wait for the rounds of controllers, a quarter of an hour in all: beside the others they cost no time.
-CONTROLLER_ROUNDS = tests/cluster/test_controller_bus.py
-controller-test: compiled  ## Prove on the real engines that the controller brings back lost runs and mends the bus (as cluster-test).
-	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 $(CONTROLLER_ROUNDS)
+# These wait for the rounds of controllers, a quarter of an hour in all, or need nothing of the others: beside them they cost no time.
+BESIDE = $(addprefix tests/cluster/test_,controller_bus.py differential.py fan_out.py fan_out_executor.py)
+controller-test: compiled  ## Prove on the real engines that the controller brings back lost runs and mends the bus, that fan-outs lose none, and that Sensors decide as simulate does (as cluster-test).
+	@$(RUN)python tests/cluster/launch.py --with argo-workflows-4 --with gitea $(RUN)python -m pytest -q -s --timeout 900 $(BESIDE)
 
 cluster: compiled  ## Leave the real engines running, with a kubeconfig, until Ctrl-C.
 	@$(RUN)python tests/cluster/launch.py $(RUN)python tests/cluster/stay.py
