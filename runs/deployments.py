@@ -4,7 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["PodSettings", "Volume", "deployment", "granted", "granted_in", "network_policy"]
+__all__ = [
+    "PodSettings",
+    "Volume",
+    "container_security",
+    "deployment",
+    "granted",
+    "granted_in",
+    "network_policy",
+    "placement",
+    "pod_security",
+]
 
 USER = 65532
 """User and group of the image (Containerfile)."""
@@ -34,6 +44,36 @@ class Volume:
     source: Mapping[str, Any]
     """A volume source, such as {"configMap": {"name": …}}."""
     writable: bool = False
+
+
+def pod_security() -> dict[str, Any]:
+    """The securityContext of a pod of our image, as the Pod Security level `restricted` demands."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security() -> dict[str, Any]:
+    """The same of its container."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def placement(settings: PodSettings) -> dict[str, Any]:
+    """Keys of a pod's spec that say from where its image comes and on which nodes it runs."""
+    found: dict[str, Any] = {
+        "imagePullSecrets": [{"name": each} for each in settings.pull_secrets],
+        "nodeSelector": dict(settings.node_selector),
+        "tolerations": [dict(each) for each in settings.tolerations],
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def deployment(  # noqa: PLR0913 - a Deployment has these parts
@@ -70,11 +110,7 @@ def deployment(  # noqa: PLR0913 - a Deployment has these parts
         "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "http", **scheme}},
         "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http", **scheme}},
         "resources": {"requests": dict(settings.requests), "limits": dict(settings.limits)},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [
             {"name": each.name, "mountPath": each.path, **({} if each.writable else {"readOnly": True})}
             for each in volumes
@@ -83,22 +119,11 @@ def deployment(  # noqa: PLR0913 - a Deployment has these parts
     pod: dict[str, Any] = {
         "serviceAccountName": name,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "containers": [container],
         "volumes": [{"name": each.name, **each.source} for each in volumes],
+        **placement(settings),
     }
-    if settings.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": each} for each in settings.pull_secrets]
-    if settings.node_selector:
-        pod["nodeSelector"] = dict(settings.node_selector)
-    if settings.tolerations:
-        pod["tolerations"] = [dict(each) for each in settings.tolerations]
     marks = {"annotations": dict(annotations)} if annotations else {}
     return {
         "apiVersion": "apps/v1",

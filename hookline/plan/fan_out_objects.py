@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hookline.fanning_out.needs import OUTPUTS, arguments, rules, rules_at_home
-from runs.deployments import PodSettings, granted
+from runs.deployments import PodSettings, container_security, granted, placement, pod_security
 from triggers.retry import retry_strategy
 from triggers.words import EXECUTOR_SERVICE_ACCOUNT
 
@@ -12,8 +12,6 @@ __all__ = ["DEFAULT_LIMITS", "DEFAULT_REQUESTS", "fan_out_objects"]
 
 DEFAULT_REQUESTS = {"cpu": "100m", "memory": "96Mi"}
 DEFAULT_LIMITS = {"memory": "256Mi"}
-USER = 65532
-"""User and group of the image (Containerfile)."""
 KEPT_SECONDS = 4 * 86_400
 """A fan-out stays for longer than its event on the bus: what is read there again finds it (docs/reconcile.md)."""
 KEPT_PODS_SECONDS = 600
@@ -51,7 +49,7 @@ def fan_out_objects(
 
 
 def _spec(name: str, pod: PodSettings) -> dict[str, Any]:
-    spec: dict[str, Any] = {
+    return {
         "entrypoint": "start",
         "serviceAccountName": name,
         # Argo's own containers report the result as another account, and hold no token of this one.
@@ -59,22 +57,10 @@ def _spec(name: str, pod: PodSettings) -> dict[str, Any]:
         "activeDeadlineSeconds": DEADLINE_SECONDS,
         "ttlStrategy": {"secondsAfterCompletion": KEPT_SECONDS},
         "podGC": {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": f"{KEPT_PODS_SECONDS}s"},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "templates": [_start(pod)],
+        **placement(pod),
     }
-    if pod.pull_secrets:
-        spec["imagePullSecrets"] = [{"name": each} for each in pod.pull_secrets]
-    if pod.node_selector:
-        spec["nodeSelector"] = dict(pod.node_selector)
-    if pod.tolerations:
-        spec["tolerations"] = [dict(each) for each in pod.tolerations]
-    return spec
 
 
 def _start(pod: PodSettings) -> dict[str, Any]:
@@ -87,11 +73,7 @@ def _start(pod: PodSettings) -> dict[str, Any]:
             "command": ["hookline"],
             "args": arguments("{{workflow.namespace}}", "{{workflow.name}}"),
             "resources": {"requests": dict(pod.requests), "limits": dict(pod.limits)},
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            },
+            "securityContext": container_security(),
             "volumeMounts": [{"name": "outputs", "mountPath": OUTPUTS}],
         },
         "volumes": [{"name": "outputs", "emptyDir": {}}],
