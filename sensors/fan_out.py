@@ -20,6 +20,7 @@ __all__ = [
     "Pace",
     "is_fan_out",
     "pace_of",
+    "run_count",
     "runs_of",
 ]
 
@@ -115,6 +116,11 @@ class FanOut:
 def is_fan_out(workflow: Mapping[str, Any]) -> bool:
     """Whether a Workflow starts the runs of an event, and is none itself."""
     return FAN_OUT_RUNS_LABEL in (workflow["metadata"].get("labels") or {})
+
+
+def run_count(fan_out: Mapping[str, Any]) -> int:
+    """Number of the runs that a fan-out starts."""
+    return int(fan_out["metadata"]["labels"][FAN_OUT_RUNS_LABEL])
 
 
 @cache

@@ -20,7 +20,7 @@ from hookline.command_line.common import (
 from hookline.command_line.event_options import EventArguments, event_options, read_event
 from hookline.command_line.strict import StrictCommand
 from hookline.output import plural, table, yaml_documents
-from sensors.fan_out import pace_of, runs_of
+from sensors.fan_out import pace_of, run_count
 from sensors.reasons import OPEN_PATHS, REASONS, meaning
 
 
@@ -111,9 +111,9 @@ def answer(found: Simulation) -> dict[str, object]:
             {
                 "name": each["metadata"]["name"],
                 "namespace": each["metadata"]["namespace"],
-                "runs": len(runs_of(each)),
+                "runs": run_count(each),
                 "pace": pace_of(each).encode(),
-                "seconds": pace_of(each).seconds(len(runs_of(each))),
+                "seconds": pace_of(each).seconds(run_count(each)),
             }
             for each in found.fan_outs
         ],
@@ -161,7 +161,7 @@ def _print(
     else:
         click.echo("no pipeline is about this event")
     for each in found.fan_outs:
-        runs = len(runs_of(each))
+        runs = run_count(each)
         print_line(f"fan-out {each['metadata']['name']}: {plural(runs, 'run')}, {pace_of(each).words(runs)}")
     for reason, count in found.others.items():
         click.echo(f"{plural(count, 'other pipeline')}: skip {reason} ({REASONS[reason]})")
