@@ -57,6 +57,10 @@ class Host:
     registries: tuple[str, ...] = ()
     """Registry names that its images live under, where that is fixed (Docker Hub, GHCR); empty = any."""
 
+    def key(self, name: str) -> str:
+        """A repository or image as the host compares names, and as `key` in decide.jq spells it."""
+        return name.lower() if self.ignores_case else name
+
 
 @cache
 def host_names() -> tuple[str, ...]:

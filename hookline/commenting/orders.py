@@ -74,8 +74,7 @@ def declared_repository(plan: Plan, source: str, name: str) -> str | None:
         if route.source.name != source or "pull_request" not in route.kinds:
             continue
         declared = plan.declaration.pipelines[route.pipeline].pipeline.repository.name
-        same = declared.lower() == name.lower() if endpoint.host.ignores_case else declared == name
-        if same:
+        if endpoint.host.key(declared) == endpoint.host.key(name):
             return declared
     return None
 

@@ -23,7 +23,7 @@ def check_fan_out(declaration: Declaration, endpoints: Mapping[str, Endpoint], p
         problems: Takes what is found.
     """
     keys = Counter(
-        (source, name.lower() if endpoints[source].host.ignores_case else name)
+        (source, endpoints[source].host.key(name))
         for declared in declaration.pipelines.values()
         for source, name, _ in declared.listened()
         if source in endpoints

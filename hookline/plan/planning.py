@@ -281,10 +281,9 @@ def _routes(declared: DeclaredPipeline, load: Workload, found: Mapping[str, Endp
     for source, name, kinds in declared.listened():
         if source in found:
             endpoint = found[source]
-            key = name.lower() if endpoint.host.ignores_case else name
             yield Route(
                 BusSource(endpoint.name, endpoint.event_source, endpoint.host),
-                key,
+                endpoint.host.key(name),
                 events,
                 kinds,
                 load,
