@@ -23,7 +23,7 @@ from runs.reports.host_api import (
 )
 from runs.reports.status import Status
 
-__all__ = ["API", "STATES"]
+__all__ = ["API", "STATES", "build", "headers"]
 
 STATES: Final = {
     "queued": "INPROGRESS",
@@ -53,18 +53,31 @@ def _statuses(api: str, status: Status) -> str:
 
 
 def _request(api: str, token: str, status: Status, _: str) -> Request:
-    body = {
-        "key": _key(status.context),
+    page = f"https://bitbucket.org/{status.repository}/commits/{status.sha}"
+    body = build(status, _key(status.context), STATES[status.word], page)
+    return Request(f"{_statuses(api, status)}/build", headers(token), body)
+
+
+def build(status: Status, key: str, state: str, page: str) -> dict[str, str]:
+    """The body of a build status.
+
+    Args:
+        status: To be set.
+        key: Tells statuses of a commit apart.
+        state: Its word at the host.
+        page: Address for a status that has none, which both products demand.
+    """
+    return {
+        "key": key,
         "name": cut(status.context, 255),
-        "state": STATES[status.word],
+        "state": state,
         "description": cut(status.description, 255),
-        "url": status.url or f"https://bitbucket.org/{status.repository}/commits/{status.sha}",
+        "url": status.url or page,
     }
-    return Request(f"{_statuses(api, status)}/build", _headers(token), body)
 
 
 def _question(api: str, token: str, status: Status) -> Request:
-    return Request(f"{_statuses(api, status)}?pagelen=100", _headers(token))
+    return Request(f"{_statuses(api, status)}?pagelen=100", headers(token))
 
 
 def _page(response: Response, _: int) -> Page | None:
@@ -79,7 +92,8 @@ def _has(status: Status, statuses: object) -> Delivered | None:
     return Delivered() if found.get("state") == STATES[status.word] else None
 
 
-def _headers(token: str) -> dict[str, str]:
+def headers(token: str) -> dict[str, str]:
+    """Headers of a request."""
     return {"Accept": "application/json", "Authorization": f"Bearer {token}"}
 
 

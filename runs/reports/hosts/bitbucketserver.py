@@ -44,19 +44,15 @@ def _commit(api: str, status: Status) -> str:
 
 
 def _request(api: str, token: str, status: Status, _: str) -> Request:
-    body = {
-        "key": _key(status.context),
-        "name": cut(status.context, 255),
-        "state": STATES[status.word],
-        "description": cut(status.description, 255),
-        # The page of the commit.
-        "url": status.url or _commit(api.removesuffix(_API), status),
-    }
-    return Request(f"{_commit(api, status)}/builds", _headers(token), body)
+    page = _commit(api.removesuffix(_API), status)
+    body = bitbucket.build(status, _key(status.context), STATES[status.word], page)
+    return Request(f"{_commit(api, status)}/builds", bitbucket.headers(token), body)
 
 
 def _question(api: str, token: str, status: Status) -> Request:
-    return Request(f"{_commit(api, status)}/builds?key={path(_key(status.context))}", _headers(token))
+    return Request(
+        f"{_commit(api, status)}/builds?key={path(_key(status.context))}", bitbucket.headers(token)
+    )
 
 
 def _page(response: Response, _: int) -> Page | None:
@@ -68,10 +64,6 @@ def _page(response: Response, _: int) -> Page | None:
 def _has(status: Status, statuses: object) -> Delivered | None:
     found = newest(statuses, _key(status.context), "key")
     return Delivered() if found.get("state") == STATES[status.word] else None
-
-
-def _headers(token: str) -> dict[str, str]:
-    return {"Accept": "application/json", "Authorization": f"Bearer {token}"}
 
 
 def _answer(_: Status, response: Response) -> Answer:
